@@ -1,0 +1,265 @@
+"""From a picture with fiducials to a registration, or to the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fiducials import Fiducial, as_rgb, detect_fiducials
+from calibration.homography import PlaneFit, agreeing_points, fit_plane, tight_points
+from calibration.lens import Lens, without_distortion
+from calibration.registration import NotRegistered, Registration
+from calibration.registration_record import registration_digest
+
+NEEDED_FIDUCIALS = 4
+HELD_OUT_FROM = 5
+"""With so many fiducials or more, residuals are those of fiducials left out of the fit."""
+RADIAL_TERM_FROM = 8
+"""With so many fiducials or more and no calibrated lens, one radial term is estimated beside the homography."""
+_THIN = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Corners:
+    """Corners of the fiducials in use."""
+
+    points_mm: NDArray[np.float64]
+    points_px: NDArray[np.float64]
+    marker_of: NDArray[np.intp]
+
+    def only(self, keep: NDArray[np.bool_]) -> _Corners:
+        return _Corners(self.points_mm[keep], self.points_px[keep], self.marker_of[keep])
+
+
+def register(
+    image_rgb: NDArray[Any],
+    fiducials: Sequence[Fiducial],
+    *,
+    lens: Lens | None,
+    dictionary: str,
+    camera_identity: str,
+    registered_at: str,
+    tolerance_mm: float,
+) -> Registration | NotRegistered:
+    """Estimate where the picture's pixels lie on the stage.
+
+    Corners that disagree with the rest are left out, with a note; a fiducial that loses two corners is left out
+    whole. The residuals are those of the corners of each fiducial under a fit without that fiducial when five or more
+    are in use, so that a flexible fit cannot hide its own error; with four they are the fit's own.
+
+    Parameters
+    ----------
+    image_rgb : uint8 or uint16, shape (h, w) or (h, w, 3)
+    fiducials : sequence of Fiducial
+        Markers and their stated places on the stage.
+    lens : Lens or None
+        Calibrated intrinsics. Without them the lens is taken as free of distortion, or, with eight fiducials or more,
+        one radial term is estimated.
+    dictionary : str
+        OpenCV's name of the markers' family.
+    camera_identity, registered_at : str
+        Copied into the registration.
+    tolerance_mm : float
+        Largest root mean square residual that is accepted.
+
+    Returns
+    -------
+    Registration, or NotRegistered (falsy) with one sentence that says what is wrong and what to do.
+    """
+    try:
+        picture = as_rgb(image_rgb)
+        seen = detect_fiducials(picture, dictionary, [fiducial.id for fiducial in fiducials])
+    except ValueError as error:
+        return NotRegistered(str(error))
+    refusal = _refuse_sight(picture, fiducials, seen, lens, dictionary)
+    if refusal is not None:
+        return refusal
+    height, width = picture.shape[:2]
+    corners = _corners(fiducials, seen)
+    agreed = _leave_out_outliers(corners, lens or without_distortion(width, height), has_lens=lens is not None)
+    if isinstance(agreed, NotRegistered):
+        return agreed
+    used, fit, notes = agreed
+    residuals_mm = _residuals_mm(used, fit, has_lens=lens is not None)
+    rms_mm = float(np.sqrt(np.mean(residuals_mm**2)))
+    if not rms_mm <= tolerance_mm:
+        return _too_far_off(used, residuals_mm, rms_mm, tolerance_mm)
+    stage_from_camera = np.linalg.inv(fit.camera_from_stage)
+    registration = Registration(
+        stage_from_camera=_frozen(stage_from_camera / stage_from_camera[2, 2]),
+        camera_matrix=_frozen(fit.lens.matrix),
+        distortion=_frozen(fit.lens.distortion),
+        fiducials=tuple(int(marker) for marker in np.unique(used.marker_of)),
+        residuals_mm=_frozen(residuals_mm),
+        camera_identity=camera_identity,
+        registered_at=registered_at,
+        digest="",
+        notes=notes,
+    )
+    return replace(registration, digest=registration_digest(registration))
+
+
+def _refuse_sight(
+    picture: NDArray[Any],
+    fiducials: Sequence[Fiducial],
+    seen: dict[int, NDArray[np.float64]],
+    lens: Lens | None,
+    dictionary: str,
+) -> NotRegistered | None:
+    height, width = picture.shape[:2]
+    stated = {fiducial.id: fiducial for fiducial in fiducials}
+    if len(stated) < len(fiducials):
+        return NotRegistered("two fiducials are stated with the same id: give every marker its own")
+    if lens is not None and (lens.width_px, lens.height_px) != (width, height):
+        return NotRegistered(
+            f"the picture is {width} x {height} pixels but the lens was calibrated at {lens.width_px} x "
+            f"{lens.height_px}: set the camera to that size or calibrate it at this one"
+        )
+    if len(seen) < NEEDED_FIDUCIALS:
+        return _too_few(picture, stated, seen, dictionary)
+    centres = np.array([(stated[marker].centre.x_mm, stated[marker].centre.y_mm) for marker in seen])
+    spread = np.linalg.svd(centres - centres.mean(axis=0), compute_uv=False)
+    if spread[1] < _THIN * spread[0]:
+        return NotRegistered(
+            f"the {len(seen)} fiducials seen ({_listed(seen)}) lie on a line: place markers on all sides of the object"
+        )
+    if _is_mirrored(_corners(fiducials, seen)):
+        return NotRegistered(
+            "the fiducials' stated places are a mirror image of the picture: check the signs of their x_mm and y_mm"
+        )
+    return None
+
+
+def _too_few(
+    picture: NDArray[Any], stated: dict[int, Fiducial], seen: dict[int, NDArray[np.float64]], dictionary: str
+) -> NotRegistered:
+    try:
+        mirrored = detect_fiducials(np.ascontiguousarray(picture[:, ::-1]), dictionary, stated)
+    except ValueError:
+        mirrored = {}
+    if len(mirrored) > len(seen):
+        return NotRegistered(
+            f"the picture is mirrored ({len(mirrored)} fiducials are readable only when it is flipped): "
+            "switch mirroring off in the camera or its program"
+        )
+    missing = sorted(stated.keys() - seen.keys())
+    what = f"{len(seen)} of {len(stated)} fiducials seen, at least {NEEDED_FIDUCIALS} needed"
+    missed = f" (missing: {_listed(missing)})" if missing else ""
+    return NotRegistered(f"{what}{missed}: bring them into the frame, in focus, evenly lit and uncovered")
+
+
+def _corners(fiducials: Sequence[Fiducial], seen: dict[int, NDArray[np.float64]]) -> _Corners:
+    known = [fiducial for fiducial in fiducials if fiducial.id in seen]
+    return _Corners(
+        np.concatenate([fiducial.corners_mm for fiducial in known]),
+        np.concatenate([seen[fiducial.id] for fiducial in known]),
+        np.repeat(np.array([fiducial.id for fiducial in known], dtype=np.intp), 4),
+    )
+
+
+def _is_mirrored(corners: _Corners) -> bool:
+    """Whether the stated layout turns the other way than the layout seen."""
+
+    def centres(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        means = points.reshape(-1, 4, 2).mean(axis=1)
+        return np.asarray(means - means.mean(axis=0))
+
+    affine = np.linalg.lstsq(centres(corners.points_mm), centres(corners.points_px), rcond=None)[0]
+    return bool(np.linalg.det(affine) < 0)
+
+
+def _leave_out_outliers(
+    corners: _Corners, lens: Lens, *, has_lens: bool
+) -> tuple[_Corners, PlaneFit, tuple[str, ...]] | NotRegistered:
+    keep = _whole_markers(corners, agreeing_points(corners.points_mm, corners.points_px, corners.marker_of, lens))
+    for _ in range(3):
+        used = corners.only(keep)
+        if np.unique(used.marker_of).size < NEEDED_FIDUCIALS:
+            break
+        try:
+            fit = _fit(used, lens, has_lens=has_lens)
+        except ValueError as error:
+            return NotRegistered(f"{error}: place markers on all sides of the object")
+        again = _whole_markers(corners, tight_points(fit, corners.points_mm, corners.points_px))
+        if (again == keep).all():
+            return used, fit, _notes(corners, keep, fit)
+        keep = again
+    agreeing = np.unique(corners.marker_of[keep])
+    if agreeing.size >= NEEDED_FIDUCIALS:
+        used = corners.only(keep)
+        fit = _fit(used, lens, has_lens=has_lens)
+        return used, fit, _notes(corners, keep, fit)
+    differing = sorted(set(corners.marker_of.tolist()) - set(agreeing.tolist()))
+    return NotRegistered(
+        f"only {agreeing.size} of {np.unique(corners.marker_of).size} fiducials seen agree on one plane, at least "
+        f"{NEEDED_FIDUCIALS} needed: check the stated places and the printed size of markers {_listed(differing)}"
+    )
+
+
+def _whole_markers(corners: _Corners, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out whole the markers that lost two corners or more."""
+    kept = keep.copy()
+    for marker in np.unique(corners.marker_of):
+        own = corners.marker_of == marker
+        if keep[own].sum() < 3:
+            kept[own] = False
+    return kept
+
+
+def _fit(corners: _Corners, lens: Lens, *, has_lens: bool) -> PlaneFit:
+    with_radial_term = not has_lens and np.unique(corners.marker_of).size >= RADIAL_TERM_FROM
+    return fit_plane(corners.points_mm, corners.points_px, lens, with_radial_term=with_radial_term)
+
+
+def _residuals_mm(used: _Corners, fit: PlaneFit, *, has_lens: bool) -> NDArray[np.float64]:
+    markers = np.unique(used.marker_of)
+    if markers.size < HELD_OUT_FROM:
+        return np.asarray(np.linalg.norm(fit.stage(used.points_px) - used.points_mm, axis=1))
+    with_radial_term = not has_lens and markers.size >= RADIAL_TERM_FROM
+    residuals_mm = np.empty(len(used.points_mm))
+    for marker in markers:
+        held_out = used.marker_of == marker
+        rest = used.only(~held_out)
+        without = fit_plane(rest.points_mm, rest.points_px, fit.lens, with_radial_term=with_radial_term)
+        seen_mm = without.stage(used.points_px[held_out])
+        residuals_mm[held_out] = np.linalg.norm(seen_mm - used.points_mm[held_out], axis=1)
+    return residuals_mm
+
+
+def _notes(corners: _Corners, keep: NDArray[np.bool_], fit: PlaneFit) -> tuple[str, ...]:
+    notes = []
+    off_mm = np.linalg.norm(fit.stage(corners.points_px) - corners.points_mm, axis=1)
+    for marker in np.unique(corners.marker_of[~keep]):
+        own = corners.marker_of == marker
+        lost = own & ~keep
+        which = "was left out" if lost.sum() == own.sum() else "lost a corner"
+        notes.append(
+            f"fiducial {int(marker)} {which}: it lies up to {off_mm[lost].max():.2f} mm from its stated place, "
+            "check that place and the print"
+        )
+    return tuple(notes)
+
+
+def _too_far_off(
+    used: _Corners, residuals_mm: NDArray[np.float64], rms_mm: float, tolerance_mm: float
+) -> NotRegistered:
+    worst = int(np.argmax(residuals_mm))
+    return NotRegistered(
+        f"the fiducials' residual is {rms_mm:.2f} mm rms, above the {tolerance_mm:.2f} mm accepted (worst: marker "
+        f"{int(used.marker_of[worst])} by {residuals_mm[worst]:.2f} mm): check the markers' stated places and size, "
+        "that they lie flat in the object's plane, and the lens calibration"
+    )
+
+
+def _listed(markers: Any) -> str:
+    return ", ".join(str(marker) for marker in sorted(markers))
+
+
+def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    array = np.array(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,141 @@
+"""The composition root: chooses the parts that a configuration names and runs a command over them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import yaml
+
+from edge.config import ScanConfig, load_scan_config, parse_scan_config
+from edge.console import Console
+from edge.doctor import (
+    Finding,
+    examine_camera,
+    examine_controller,
+    examine_disk,
+    examine_installation,
+    examine_shutter,
+    require,
+)
+from edge.faults import DeviceError, ScanStopped, UsageError
+from edge.finish import finish_recording
+from edge.record.folder import RecordingPaths, create_recording, open_recording
+from edge.record.journal import Journal
+from edge.scan import RunOutcome
+from edge.session import Session
+from edge.state import Ended, New
+from edge.steps import Scan, opened_event
+from firmware_bridge.controller import Controller
+from firmware_bridge.faults import BridgeError
+from firmware_bridge.registry import CONNECT
+
+
+def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) -> Path:
+    """Scan as the configuration says, from photograph to report; gives the recording's folder.
+
+    Raises
+    ------
+    EdgeError, BridgeError
+        With one sentence and its exit code; the shutter is closed and everything measured is in the journal.
+    """
+    config = load_scan_config(path)
+    folder = out or _new_folder(config)
+    require([*examine_installation(), *examine_disk(config, folder)])
+    with _connected(config, console) as controller:
+        paths = create_recording(folder)
+        console.log_to(paths.log)
+        text = yaml_of(config)
+        paths.config.write_text(text, encoding="utf-8")
+        with Journal.create(paths.journal) as journal:
+            session = Session(journal, New())
+            session.record(opened_event(text, controller.capabilities, scan_id=uuid4().hex))
+            scan = Scan(config, controller, session, paths, console)
+            outcome = scan.measure(scan.prepare(), done=frozenset(), beam_s=0.0, review=review)
+    return _conclude(outcome, paths, console)
+
+
+def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
+    """Go on with an interrupted scan: the same plan, what it still lacks, each exposure once.
+
+    Raises
+    ------
+    EdgeError, BridgeError
+        As `run_scan`; also when the recording is finished or damaged, or the object has moved.
+    """
+    with open_recording(folder) as recording:
+        paths, history = recording.paths, recording.history
+    if isinstance(history.state, Ended) and history.state.outcome == "finished":
+        raise UsageError(f"{folder}: this scan is finished: there is nothing left to measure")
+    if not history.opened:
+        raise UsageError(f"{folder}: this scan never began: delete the folder and start it again")
+    config = parse_scan_config(history.config_yaml, paths.config)
+    console.log_to(paths.log)
+    with Journal.open(paths.journal) as journal, _connected(config, console) as controller:
+        session = Session(journal, history.state)
+        session.record(opened_event(history.config_yaml, controller.capabilities, scan_id=history.scan_id))
+        scan = Scan(config, controller, session, paths, console)
+        plan = scan.prepare_again(history)
+        outcome = scan.measure(plan, done=history.done, beam_s=history.real_s, review=review)
+    return _conclude(outcome, paths, console)
+
+
+def examine(path: Path) -> list[Finding]:
+    """Everything that `doctor` looks at; what cannot be reached is a finding, not a fault."""
+    config = load_scan_config(path)
+    findings = [*examine_installation(), *examine_disk(config, Path.cwd())]
+    try:
+        controller = _connect(config)
+    except BridgeError as error:
+        findings.append(Finding("controller", False, str(error), DeviceError))
+    else:
+        try:
+            findings += examine_controller(config, controller.capabilities, controller.status())
+            findings += examine_shutter(controller)
+        finally:
+            controller.close()
+    return [*findings, *examine_camera(config)]
+
+
+def yaml_of(config: ScanConfig) -> str:
+    """The closed configuration, defaults included, as YAML that `load_scan_config` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _connect(config: ScanConfig) -> Controller:
+    wanted = config.instrument.controller
+    return CONNECT[wanted.kind](wanted.port, wanted.baud)
+
+
+@contextmanager
+def _connected(config: ScanConfig, console: Console) -> Iterator[Controller]:
+    """A homed controller that has passed every check; on leaving, by whatever way, the shutter is closed."""
+    controller = _connect(config)
+    try:
+        capabilities = controller.capabilities
+        console.say(f"Connected to {capabilities.firmware}")
+        require([*examine_controller(config, capabilities, controller.status()), *examine_shutter(controller)])
+        if not controller.status().is_homed:
+            console.say("Homing the stage")
+            controller.home()
+        yield controller
+    finally:
+        controller.close()
+
+
+def _conclude(outcome: RunOutcome, paths: RecordingPaths, console: Console) -> Path:
+    console.say("Computing the final maps and the report")
+    for line in finish_recording(paths):
+        console.say(line)
+    if outcome is RunOutcome.STOPPED:
+        raise ScanStopped(f"stopped with the shutter closed; go on with: pointillist scan --resume {paths.folder}")
+    return paths.folder
+
+
+def _new_folder(config: ScanConfig) -> Path:
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.object.identifier).strip("-") or "scan"
+    return Path("runs") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"

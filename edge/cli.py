@@ -1,0 +1,173 @@
+"""The console: arguments in, exit code out; everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="pointillist",
+    help="Autonomous macro X-ray fluorescence scanning: photograph in, element maps with error bars out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class LogLevel(enum.StrEnum):
+    """How much goes to the log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much goes to the log file.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but faults.")]
+
+
+def version_text() -> str:
+    """Name and version, as `--version` prints them."""
+    from importlib.metadata import version
+
+    return f"pointillist {version('pointillist')}"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version_text())
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Autonomous macro X-ray fluorescence scanning: photograph in, element maps with error bars out."""
+
+
+@app.command()
+def scan(
+    config: Annotated[Path | None, typer.Argument(help="Configuration of the scan (YAML).", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the recording; a new one under runs/ when not given.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with an interrupted scan from its recording.", show_default=False)
+    ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Show density, mask and plan and ask before the shutter opens.")
+    ] = False,
+    quiet: QuietOption = False,
+    log_level: LogLevelOption = LogLevel.INFO,
+) -> None:
+    """Scan an object, unattended: photograph, plan, measure, map, report.
+
+    Started from a terminal on the instrument, this command is the arming.
+    """
+    from edge.app import resume_scan, run_scan
+    from edge.console import Console
+    from edge.faults import UsageError
+
+    console = Console(quiet=quiet, log_level=log_level.value)
+    if resume is not None:
+        if config is not None or out is not None:
+            raise UsageError("--resume DIR takes neither a configuration nor --out: the recording holds its own")
+        resume_scan(resume, console=console, review=review)
+    elif config is None:
+        raise UsageError("scan needs a configuration: pointillist scan CONFIG.yaml, or --resume DIR")
+    else:
+        run_scan(config, out=out, console=console, review=review)
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path, typer.Argument(help="Configuration of the scan (YAML).")],
+) -> None:
+    """Examine instrument, camera, disk and installation, and say what to do about each finding."""
+    from edge.app import examine
+
+    findings = examine(config)
+    for finding in findings:
+        typer.echo(finding.line())
+    if worst := next((finding for finding in findings if not finding.passed), None):
+        raise typer.Exit(worst.exit_code)
+
+
+@app.command()
+def simulate(
+    instrument: Annotated[Path, typer.Argument(help="Simulated instrument (YAML).")],
+    log: Annotated[Path | None, typer.Option(help="Where the twin writes its own log (JSON lines).")] = None,
+) -> None:
+    """Run a simulated instrument until interrupted: stage, shutter and detector behind a pseudo-terminal."""
+    from edge.simulate.run import run_instrument
+
+    run_instrument(instrument, log=log, announce=typer.echo)
+
+
+@app.command()
+def replay(
+    source: Annotated[Path, typer.Argument(help="A recording's folder, or an .npz with maps and elements.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.json and maps.h5.")],
+    rate: Annotated[float, typer.Option(help="Fraction of the cells to measure.")] = 0.1,
+    mask: Annotated[str | None, typer.Option(help="Where to measure; gradient, or grid without a photograph.")] = None,
+    reconstruct: Annotated[str, typer.Option(help="How to fill the maps.")] = "kriging",
+    seed: Annotated[int, typer.Option(help="Seed of the mask.")] = 0,
+) -> None:
+    """Measure a recorded scan or full raster again, sparsely, and score the maps against what was left out."""
+    from edge.replay import replay_source
+
+    result = replay_source(source, rate=rate, mask=mask, method=reconstruct, seed=seed, out=out)
+    typer.echo(result.summary())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the recording.")] = Path("runs/demo"),
+    replace: Annotated[bool, typer.Option("--replace", help="Delete an earlier demonstration there.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Watch an autonomous scan of a painted panel on the simulated instrument."""
+    from edge.demo import run_demo
+
+    run_demo(out, replace=replace, quiet=quiet)
+
+
+def main() -> None:
+    """Entry point of the console script: one sentence and a stated exit code for whatever goes wrong."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and give its exit code."""
+    import click
+
+    try:
+        outcome = app(args=arguments, prog_name="pointillist", standalone_mode=False)
+    except click.exceptions.Abort:
+        typer.echo("pointillist: stopped before anything moved", err=True)
+        return 6
+    except click.ClickException as error:
+        typer.echo(f"pointillist: {error.format_message()}: see pointillist --help", err=True)
+        return 2
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except Exception as error:
+        from edge.outcome import sentence_and_code
+
+        sentence, code = sentence_and_code(error)
+        typer.echo(f"pointillist: {sentence}", err=True)
+        return code
+    return outcome if isinstance(outcome, int) else 0
+
+
+if __name__ == "__main__":
+    main()

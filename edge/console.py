@@ -1,0 +1,142 @@
+"""What the operator sees in the terminal, and the log beside it."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
+_PLAIN_INTERVAL_S = 5.0
+_HELD_RECORDS = 10_000
+
+
+class Console:
+    """Lines, questions and progress on the terminal; everything also to the log once there is a folder for it."""
+
+    def __init__(self, *, quiet: bool, log_level: str) -> None:
+        self.quiet = quiet
+        self._log = logging.getLogger("edge")
+        self._log.setLevel(log_level.upper())
+        self._log.propagate = False
+        self._held = logging.handlers.MemoryHandler(_HELD_RECORDS, flushLevel=logging.CRITICAL + 1)
+        self._log.addHandler(self._held)
+
+    def log_to(self, path: Path) -> None:
+        """From now on, and with what was said before, log to this file."""
+        handler = logging.FileHandler(path, encoding="utf-8")
+        formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+        self._held.setTarget(handler)
+        self._held.flush()
+        self._log.removeHandler(self._held)
+        self._log.addHandler(handler)
+
+    def say(self, text: str) -> None:
+        """A line for the operator."""
+        self._log.info(text)
+        if not self.quiet:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    def warn(self, text: str) -> None:
+        """A line that the operator sees even when quiet."""
+        self._log.warning(text)
+        sys.stderr.write(f"pointillist: {text}\n")
+        sys.stderr.flush()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer."""
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    def ask(self, question: str, answers: tuple[str, ...]) -> str:
+        """Ask until one of the answers (or its first letter) comes; the last one when input ends."""
+        while True:
+            sys.stderr.write(f"{question} [{'/'.join(answers)}] ")
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+            if not line:
+                return answers[-1]
+            word = line.strip().lower()
+            for answer in answers:
+                if word and answer.startswith(word):
+                    self._log.info("%s -> %s", question, answer)
+                    return answer
+
+    @contextmanager
+    def progress(self, what: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+        """A bar with rate and time left on a terminal, plain lines elsewhere; yields a function that takes the count."""
+        if self.quiet:
+            yield lambda _count: None
+        elif sys.stdout.isatty():
+            with _bar(what, total, done) as advance:
+                yield advance
+        else:
+            yield _plain_lines(self.say, what, total, done)
+
+
+@contextmanager
+def _bar(what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        """Exposures per second."""
+
+        def render(self, task: object) -> Text:
+            speed = getattr(task, "speed", None)
+            return Text(f"{speed:.0f}/s" if speed else "  -/s", style="progress.data.speed")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as bars:
+        task = bars.add_task(what, total=total, completed=done)
+        yield lambda count: bars.update(task, completed=count)
+
+
+def _plain_lines(say: Callable[[str], None], what: str, total: int, done: int) -> Callable[[int], None]:
+    started = last = time.monotonic()
+
+    def report(count: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _PLAIN_INTERVAL_S and count < total:
+            return
+        last = now
+        rate = (count - done) / max(now - started, 1e-9)
+        left_s = (total - count) / rate if rate > 0 else float("inf")
+        say(f"{what}: {count} of {total}, {rate:.0f}/s, {duration_text(left_s)} left")
+
+    return report
+
+
+def duration_text(seconds: float) -> str:
+    """A duration for people: ``4.2 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if not seconds < float("inf"):
+        return "unknown time"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3_600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    return f"{int(seconds // 3_600)} h {int(seconds % 3_600 // 60):02d} min"

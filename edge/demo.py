@@ -1,0 +1,49 @@
+"""A newcomer's first scan: the simulated instrument in its own process, and the same scan command that hardware gets."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+from edge.app import run_scan
+from edge.console import Console
+from edge.faults import DeviceError, UsageError
+
+_START_TIMEOUT_S = 30.0
+
+
+def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
+    """Start the simulated instrument, scan the painted panel, and say where everything lies."""
+    if out.exists():
+        if not replace:
+            raise UsageError(f"{out}: exists already: give another --out, or --replace to delete it")
+        if not (out / "instrument.yaml").is_file():
+            raise UsageError(f"{out}: is not an earlier demonstration, so it is not deleted: give another --out")
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    for name in ("instrument.yaml", "scan.yaml"):
+        (out / name).write_text((files("edge.simulate") / "panel" / name).read_text("utf-8"), encoding="utf-8")
+    console = Console(quiet=quiet, log_level="info")
+    console.say("Starting the simulated instrument (its own process, on a pseudo-terminal)")
+    with (out / "instrument.log").open("w") as log:
+        command = [sys.executable, "-m", "edge.cli", "simulate", str(out / "instrument.yaml")]
+        instrument = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            _await_port(out / "port", instrument, out / "instrument.log")
+            run_scan(out / "scan.yaml", out=out / "scan", console=console, review=False)
+        finally:
+            instrument.terminate()
+            instrument.wait(timeout=10)
+
+
+def _await_port(port: Path, instrument: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not port.exists():
+        if instrument.poll() is not None or time.monotonic() > deadline:
+            words = log.read_text("utf-8", errors="replace").strip().splitlines()
+            raise DeviceError(f"the simulated instrument did not start ({words[-1] if words else 'no word'}): see {log}")
+        time.sleep(0.05)

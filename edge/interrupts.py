@@ -1,0 +1,72 @@
+"""Ctrl-C, a lost terminal and a polite kill, as requests that the scan answers between exposures."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from types import FrameType
+
+
+class Request(Enum):
+    """What the operator or the system asks of a running scan."""
+
+    PAUSE = "pause"
+    """Ctrl-C once: finish the exposure in progress, close the shutter, ask."""
+    STOP = "stop"
+    """Lost terminal or SIGTERM: the same, without anybody to ask."""
+    ABORT = "abort"
+    """Ctrl-C twice: close the shutter now."""
+
+
+class Interrupts:
+    """Signals of this process while a scan runs; installed by `listening`."""
+
+    def __init__(self) -> None:
+        self._request: Request | None = None
+        self._is_asking = False
+
+    @property
+    def request(self) -> Request | None:
+        """What has been asked and not yet answered."""
+        return self._request
+
+    def answered(self) -> None:
+        """The request has been met; the next Ctrl-C is a first one again."""
+        self._request = None
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While a question stands in the terminal, Ctrl-C raises KeyboardInterrupt out of it."""
+        self._is_asking = True
+        try:
+            yield
+        finally:
+            self._is_asking = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take over SIGINT, SIGTERM and SIGHUP; only in the main thread, elsewhere they stay as they are."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, self._receive) for number in watched}
+        try:
+            yield
+        finally:
+            for number, previous in before.items():
+                signal.signal(number, previous)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if number != signal.SIGINT:
+            self._request = Request.STOP
+        elif self._request is None:
+            self._request = Request.PAUSE
+        else:
+            self._request = Request.ABORT
+        if self._is_asking:
+            self._request = Request.ABORT if number == signal.SIGINT else Request.STOP
+            raise KeyboardInterrupt

@@ -1,0 +1,46 @@
+"""What the operator came for: element maps with their standard error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Measured element values at cells of the scan grid: what a reconstruction starts from.
+
+    Cells may repeat; a reconstruction merges them by inverse variance.
+    """
+
+    rows: NDArray[np.intp]
+    """Shape (n,)."""
+    columns: NDArray[np.intp]
+    """Shape (n,)."""
+    values: NDArray[np.float32]
+    """Shape (n, elements), counts per second of live time (or any linear unit)."""
+    variance: NDArray[np.float32]
+    """Variance of each value from counting, shape (n, elements); zeros where unknown."""
+
+    @property
+    def elements(self) -> int:
+        return int(self.values.shape[1])
+
+    def __len__(self) -> int:
+        return int(self.rows.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ElementMaps:
+    """Full maps on the scan grid."""
+
+    elements: tuple[str, ...]
+    maps: NDArray[np.float32]
+    """Shape (rows, columns, elements), in the samples' unit; read-only."""
+    standard_error: NDArray[np.float32]
+    """One standard deviation of the map's error, same shape and unit; read-only."""
+    measured: NDArray[np.bool_]
+    """Cells that hold at least one exposure, shape (rows, columns); the rest is inferred."""
+    method: str

@@ -1,0 +1,166 @@
+"""From a photograph to a checked plan: everything that happens before the shutter opens."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fiducials import Fiducial
+from calibration.lens import Lens
+from calibration.register import register
+from calibration.registration import NotRegistered, Registration
+from edge.camera import Camera, Frame
+from edge.config import AreaConfig, LensConfig, ScanConfig
+from edge.faults import SafetyStop
+from edge.grid import ScanGrid
+from edge.kinematics import StageModel
+from edge.plan import ScanPlan, check_plan, make_plan
+from edge.resample import rgb_on_grid
+from firmware_bridge.messages import Capabilities, StagePose
+from models.masks import MaskRequest, MaskResult, make_mask
+
+
+_LEAST_TEXTURE = 2.0
+"""Standard deviation of the grey levels below which a picture shows nothing to compare."""
+_LEAST_RESPONSE = 0.1
+"""Height of the correlation's peak (1 for identical pictures) below which its place means nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """The object as the camera saw it, placed on the stage."""
+
+    frame: Frame
+    frame_sha256: str
+    registration: Registration
+    grid: ScanGrid
+    rgb: NDArray[np.uint8]
+    """The photograph averaged over each cell of the scan grid, sRGB, shape (rows, columns, 3)."""
+
+
+def sight(camera: Camera, config: ScanConfig) -> Sighting:
+    """Take a frame, register it, and resample it to the scan grid."""
+    frame = camera.capture()
+    return place(frame, config, register_frame(frame, config))
+
+
+def place(frame: Frame, config: ScanConfig, registration: Registration) -> Sighting:
+    """Resample a registered frame to the scan grid."""
+    grid = grid_of(config.area)
+    rgb = rgb_on_grid(frame.image, registration, grid)
+    return Sighting(frame, frame_digest(frame.image), registration, grid, rgb)
+
+
+def frame_digest(image: NDArray[np.generic]) -> str:
+    """SHA-256 of a picture's shape, type and values, hexadecimal."""
+    digest = hashlib.sha256(f"{image.dtype.str} {image.shape} ".encode())
+    digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()
+
+
+def grid_of(area: AreaConfig) -> ScanGrid:
+    """The largest grid of whole cells inside the area."""
+    slack = 1e-6
+    return ScanGrid(
+        area.x_mm,
+        area.y_mm,
+        area.pitch_mm,
+        rows=math.floor(area.height_mm / area.pitch_mm + slack),
+        columns=math.floor(area.width_mm / area.pitch_mm + slack),
+    )
+
+
+def register_frame(frame: Frame, config: ScanConfig) -> Registration:
+    """Find the fiducials and place the frame on the stage.
+
+    Raises
+    ------
+    SafetyStop
+        The registration cannot be had or is worse than half a pitch.
+    """
+    fiducials = config.instrument.fiducials
+    outcome = register(
+        frame.image,
+        [Fiducial(marker.id, StagePose(marker.x_mm, marker.y_mm), fiducials.side_mm) for marker in fiducials.markers],
+        lens=lens_of(config.instrument.lens),
+        dictionary=fiducials.dictionary,
+        camera_identity=frame.identity,
+        registered_at=frame.taken_at,
+        tolerance_mm=config.area.pitch_mm / 2,
+    )
+    if isinstance(outcome, NotRegistered):
+        raise SafetyStop(f"the photograph cannot be placed on the stage: {outcome.reason}")
+    return outcome
+
+
+def lens_of(config: LensConfig | None) -> Lens | None:
+    """The configured intrinsics as calibration's own type."""
+    if config is None:
+        return None
+    return Lens(np.array(config.matrix, float), np.array(config.distortion, float), config.width_px, config.height_px)
+
+
+def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
+    """Decide where to measure: density and mask on the scan grid; the same answer for the same photograph."""
+    grid, sampling = sighting.grid, config.sampling
+    count = max(1, round(sampling.rate * grid.rows * grid.columns))
+    request = MaskRequest(
+        shape=grid.shape, count=count, rgb=sighting.rgb, binariser=sampling.binariser, seed=sampling.seed
+    )
+    return make_mask(sampling.mask, request)
+
+
+def plan_scan(sighting: Sighting, config: ScanConfig, capabilities: Capabilities) -> ScanPlan:
+    """Decide where to measure and in which order, and check it against limits and dose."""
+    plan = make_plan(
+        grid=sighting.grid,
+        mask=choose_cells(sighting, config).mask,
+        dwell_s=config.sampling.dwell_s,
+        stage=stage_of(config, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2),
+        registration_digest=sighting.registration.digest,
+    )
+    check_plan(plan, config, capabilities)
+    return plan
+
+
+def stage_of(
+    config: ScanConfig, max_speed_mm_s: float = math.inf, max_acceleration_mm_s2: float = math.inf
+) -> StageModel:
+    """How the planner believes that the stage moves: the slower of what is configured and what the controller allows."""
+    stage = config.instrument.stage
+    return StageModel(
+        speed_mm_s=min(stage.speed_mm_s, max_speed_mm_s),
+        acceleration_mm_s2=min(stage.acceleration_mm_s2, max_acceleration_mm_s2),
+        settle_s=stage.settle_s,
+        overhead_s=0.0,
+    )
+
+
+def require_unmoved(before: NDArray[np.uint8], now: NDArray[np.uint8], pitch_mm: float) -> float:
+    """How far the object moved on the stage between two photographs, both resampled to the scan grid; in mm.
+
+    Phase correlation of the two pictures (Kuglin and Hines 1975); a picture without texture cannot tell and gives 0.
+
+    Raises
+    ------
+    SafetyStop
+        More than half a pitch: the plan was made for where the object was.
+    """
+    import cv2
+
+    grey = [cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) for rgb in (before, now)]
+    if min(picture.std() for picture in grey) < _LEAST_TEXTURE:
+        return 0.0
+    window = cv2.createHanningWindow(grey[0].shape[::-1], cv2.CV_32F) if min(grey[0].shape) > 2 else None
+    (dx, dy), response = cv2.phaseCorrelate(grey[0], grey[1], window)
+    moved_mm = math.hypot(dx, dy) * pitch_mm
+    if response > _LEAST_RESPONSE and moved_mm > pitch_mm / 2:
+        raise SafetyStop(
+            f"the object moved by {moved_mm:.2f} mm since the scan was planned, more than half a pitch: "
+            "put it back, or start a new scan"
+        )
+    return moved_mm

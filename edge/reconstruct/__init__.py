@@ -1,0 +1,97 @@
+"""Element maps from measured cells: one interface, several methods.
+
+A method sees each measured cell once (`MeasuredCells`) and returns the maps and their standard error. To add one,
+write a function of type `Method` in a file of its own and name it in `METHODS`; the configuration accepts that name.
+Heavy imports happen in the method that needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import UsageError
+from edge.maps import ElementMaps, Samples
+from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
+
+Method: TypeAlias = Callable[
+    [MeasuredCells, NDArray[np.float32] | None], tuple[NDArray[np.float32], NDArray[np.float32]]
+]
+"""Maps and standard error, each (rows, columns, elements), from measured cells and a photograph in [0, 1] or None."""
+
+
+def _harmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from edge.reconstruct.harmonic import harmonic
+
+    return harmonic(cells, rgb)
+
+
+def _kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from edge.reconstruct.kriging import kriging
+
+    return kriging(cells, rgb)
+
+
+def _linear(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from edge.reconstruct.plain import linear
+
+    return linear(cells, rgb)
+
+
+def _nearest(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from edge.reconstruct.plain import nearest
+
+    return nearest(cells, rgb)
+
+
+METHODS: dict[str, Method] = {
+    "kriging": _kriging,
+    "harmonic": _harmonic,
+    "linear": _linear,
+    "nearest": _nearest,
+}
+"""Every reconstruction by the name that the configuration and the command line use."""
+
+
+def reconstruct(
+    samples: Samples,
+    shape: tuple[int, int],
+    *,
+    elements: tuple[str, ...],
+    rgb: NDArray[np.generic] | None = None,
+    method: str = "kriging",
+) -> ElementMaps:
+    """Full maps with standard error from the exposures measured so far.
+
+    Parameters
+    ----------
+    samples
+        Measured values at cells. Exposures of one cell are merged by inverse variance. An exposure with a value
+        that is not finite, in any element, is left out whole: it counts as not measured.
+    shape
+        Rows and columns of the scan grid.
+    elements
+        One name for each column of ``samples.values``.
+    rgb
+        Photograph on the same grid, (rows, columns, 3), uint8 or floating point in [0, 1]; None: colour-blind.
+    method
+        A name in `METHODS`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown method, no usable sample, cells outside the grid, or shapes that do not belong together.
+    """
+    if method not in METHODS:
+        raise UsageError(f"unknown reconstruction {method!r}: choose one of {', '.join(METHODS)}")
+    cells = merged(samples, shape, elements)
+    photograph = None if rgb is None else checked_photograph(rgb, shape)
+    maps, standard_error = METHODS[method](cells, photograph)
+    measured = np.zeros(shape, dtype=np.bool_)
+    measured[cells.rows, cells.columns] = True
+    for array in (maps, standard_error, measured):
+        array.setflags(write=False)
+    return ElementMaps(tuple(elements), maps, standard_error, measured, method)

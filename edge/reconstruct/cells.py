@@ -1,0 +1,122 @@
+"""What a reconstruction starts from: each measured cell once, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import UsageError
+from edge.maps import Samples
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredCells:
+    """Samples merged so that each cell occurs once, in row-major order."""
+
+    shape: tuple[int, int]
+    rows: NDArray[np.intp]
+    """Shape (n,)."""
+    columns: NDArray[np.intp]
+    """Shape (n,)."""
+    values: NDArray[np.float32]
+    """Shape (n, elements); all finite."""
+    variance: NDArray[np.float32]
+    """Counting variance of each value, shape (n, elements); zero where unknown."""
+
+    def __len__(self) -> int:
+        return int(self.rows.shape[0])
+
+    @property
+    def elements(self) -> int:
+        return int(self.values.shape[1])
+
+
+def merged(samples: Samples, shape: tuple[int, int], elements: tuple[str, ...]) -> MeasuredCells:
+    """Check the samples against the grid and merge those that share a cell.
+
+    Values are weighted by inverse variance. Where one of the exposures to merge has no known variance for an
+    element (zero), that element takes the plain mean, and the mean variance divided by the number of exposures.
+    An exposure with a value or variance that is not finite is left out whole.
+
+    Raises
+    ------
+    UsageError
+        When nothing usable is left, a cell lies outside the grid, or the arrays' shapes disagree.
+    """
+    rows, columns = np.asarray(samples.rows, np.intp), np.asarray(samples.columns, np.intp)
+    values, variance = np.asarray(samples.values, np.float32), np.asarray(samples.variance, np.float32)
+    _check_shapes(rows, columns, values, variance, shape, elements)
+    usable = np.isfinite(values).all(axis=1) & np.isfinite(variance).all(axis=1)
+    if not usable.any():
+        raise UsageError("no usable sample to reconstruct from: measure at least one cell with finite values")
+    rows, columns, values, variance = rows[usable], columns[usable], values[usable], variance[usable]
+    if rows.min() < 0 or columns.min() < 0 or rows.max() >= shape[0] or columns.max() >= shape[1]:
+        raise UsageError(
+            f"a sample lies outside the {shape[0]} x {shape[1]} grid: check that samples and grid are of one scan"
+        )
+    cell, first, inverse, count = np.unique(
+        rows * shape[1] + columns, return_index=True, return_inverse=True, return_counts=True
+    )
+    merged_values, merged_variance = values[first], variance[first]
+    for index in np.flatnonzero(count > 1):
+        here = np.flatnonzero(inverse == index)
+        merged_values[index], merged_variance[index] = _merge(values[here], variance[here])
+    return MeasuredCells(shape, cell // shape[1], cell % shape[1], merged_values, merged_variance)
+
+
+def checked_photograph(rgb: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Photograph as float32 in [0, 1].
+
+    Raises
+    ------
+    UsageError
+        When its shape is not (rows, columns, 3) of the grid, or values are not finite or outside [0, 1].
+    """
+    if rgb.shape != (*shape, 3):
+        raise UsageError(
+            f"the photograph has shape {rgb.shape}, the grid needs ({shape[0]}, {shape[1]}, 3): "
+            "resample it to the scan grid, or leave it out"
+        )
+    photograph = rgb.astype(np.float32)
+    if rgb.dtype == np.uint8:
+        photograph /= np.float32(255)
+    if not bool(np.isfinite(photograph).all()) or photograph.min() < 0 or photograph.max() > 1:
+        raise UsageError("the photograph has values outside 0 to 1: give uint8, or floating point scaled to 0 to 1")
+    return photograph
+
+
+def _check_shapes(
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    values: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    shape: tuple[int, int],
+    elements: tuple[str, ...],
+) -> None:
+    if len(shape) != 2 or min(shape) < 1:
+        raise UsageError(f"a grid of {shape} has no cells: give at least one row and one column")
+    if values.ndim != 2 or values.shape != variance.shape or rows.shape != columns.shape or rows.ndim != 1:
+        raise UsageError(
+            "samples do not fit together: rows and columns are (n,), values and variance (n, elements); "
+            f"got {rows.shape}, {columns.shape}, {values.shape}, {variance.shape}"
+        )
+    if len(rows) != len(values):
+        raise UsageError(f"{len(rows)} cells but {len(values)} values: give one row of values for each sample")
+    if values.shape[1] != len(elements):
+        raise UsageError(f"samples hold {values.shape[1]} elements but {len(elements)} names were given: name each one")
+    if len(rows) == 0:
+        raise UsageError("no samples to reconstruct from: measure at least one cell first")
+
+
+def _merge(
+    values: NDArray[np.float32], variance: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One value and variance per element from several exposures of a cell, each (exposures, elements)."""
+    known = (variance > 0).all(axis=0)
+    weight = np.where(known, 1 / np.where(variance > 0, variance, 1), 1.0)
+    total = weight.sum(axis=0)
+    mean = (weight * values).sum(axis=0) / total
+    spread = np.where(known, 1 / total, variance.mean(axis=0) / len(values))
+    return mean.astype(np.float32), spread.astype(np.float32)

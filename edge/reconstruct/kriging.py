@@ -1,0 +1,2 @@
+"""placeholder"""
+from edge.reconstruct.harmonic import harmonic as kriging

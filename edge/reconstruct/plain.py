@@ -1,0 +1,59 @@
+"""Simple rivals: the nearest sample, and linear interpolation in triangles."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import QhullError, cKDTree
+
+from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.distance import distance_standard_error
+
+_HELD_OUT = 10
+
+
+def nearest(
+    cells: MeasuredCells, rgb: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Each cell takes the value of the nearest measured one."""
+    del rgb
+    return _with_standard_error(cells, _nearest)
+
+
+def linear(
+    cells: MeasuredCells, rgb: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Linear interpolation in a Delaunay triangulation; outside its hull, the nearest sample."""
+    del rgb
+    return _with_standard_error(cells, _linear)
+
+
+def _nearest(
+    points: NDArray[np.intp], values: NDArray[np.float32], wanted: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    return values[cKDTree(points).query(wanted)[1]]
+
+
+def _linear(points: NDArray[np.intp], values: NDArray[np.float32], wanted: NDArray[np.intp]) -> NDArray[np.float32]:
+    try:
+        estimate = LinearNDInterpolator(points, values)(wanted).astype(np.float32)
+    except (QhullError, ValueError):
+        return _nearest(points, values, wanted)
+    outside = np.isnan(estimate[:, 0])
+    if outside.any():
+        estimate[outside] = _nearest(points, values, wanted[outside])
+    return estimate
+
+
+def _with_standard_error(cells: MeasuredCells, interpolate) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # type: ignore[no-untyped-def]
+    points = np.column_stack([cells.rows, cells.columns])
+    everywhere = np.indices(cells.shape).reshape(2, -1).T
+    maps = interpolate(points, cells.values, everywhere).reshape(*cells.shape, cells.elements)
+    maps[cells.rows, cells.columns] = cells.values
+    held = np.random.default_rng(0).permutation(len(cells))[: len(cells) // _HELD_OUT]
+    residual = np.zeros((0, cells.elements), np.float32)
+    if len(held):
+        kept = np.setdiff1d(np.arange(len(cells)), held)
+        residual = cells.values[held] - interpolate(points[kept], cells.values[kept], points[held])
+    return maps, distance_standard_error(cells, held, residual)

@@ -1,0 +1,130 @@
+"""How much of a journal is intact: every record looked at, past damage too."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.faults import IntegrityError
+from edge.record.codec import DamagedRecord, check_event, check_exposure
+from edge.record.schema import (
+    EVENT_COLUMNS,
+    EXPOSURE_COLUMNS,
+    connect,
+    explained,
+    identify,
+    read_extent,
+    wal_path,
+)
+from edge.record.wal import commits_behind_damage
+
+_WINDOW = 512
+_TABLES = (("events", EVENT_COLUMNS), ("exposures", EXPOSURE_COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class JournalCheck:
+    """What a look at every record of a journal at rest found."""
+
+    records: int
+    """Number of records that the journal says it holds."""
+    intact: int
+    damaged: tuple[int, ...]
+    """Numbers of the records that are missing or whose check sum differs, the first hundred."""
+    trouble: str
+    """What else is wrong, empty when nothing is: a damaged index or write-ahead log."""
+
+    @property
+    def is_sound(self) -> bool:
+        return self.intact == self.records and not self.trouble
+
+
+def check_journal(path: Path) -> JournalCheck:
+    """Look at every record of a journal that nobody writes; changes nothing.
+
+    Raises
+    ------
+    UsageError
+        There is no journal, or it cannot be opened by this user.
+    IntegrityError
+        The file is foreign, newer, or too damaged to say how many records it holds.
+    """
+    trouble = _log_trouble(wal_path(path))
+    with explained(path):
+        connection = connect(path, "ro")
+        try:
+            identify(connection, path)
+            records = read_extent(connection, path)
+            intact = 0
+            damaged: list[int] = []
+            for first in range(1, records + 1, _WINDOW):
+                last = min(first + _WINDOW - 1, records)
+                sound = _sound_records(connection, first, last)
+                intact += len(sound)
+                if len(damaged) < 100:
+                    damaged += [seq for seq in range(first, last + 1) if seq not in sound]
+            return JournalCheck(records, intact, tuple(damaged[:100]), trouble or _structure_trouble(connection))
+        finally:
+            connection.close()
+
+
+def refuse_unsound(path: Path) -> None:
+    """Raise `IntegrityError` with what is left of a journal, unless all of it is intact."""
+    check = check_journal(path)
+    if check.is_sound:
+        return
+    what = f"{check.intact} of {check.records} records are intact"
+    if check.damaged:
+        what += f", record {check.damaged[0]} is the first that is not"
+    if check.trouble:
+        what += f"; {check.trouble}"
+    raise IntegrityError(f"{path}: the journal is damaged: {what}: keep the file, and resume from a copy that is whole")
+
+
+def _log_trouble(wal: Path) -> str:
+    try:
+        lost = commits_behind_damage(wal)
+    except OSError as error:
+        return f"its write-ahead log cannot be read ({error.strerror})"
+    return f"its write-ahead log is damaged and {lost} commits lie behind" if lost > 1 else ""
+
+
+def _structure_trouble(connection: sqlite3.Connection) -> str:
+    try:
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        return f"its structure is damaged ({error})"
+    return "" if found == b"ok" else "an index or a page of it is damaged"
+
+
+def _sound_records(connection: sqlite3.Connection, first: int, last: int) -> set[int]:
+    try:
+        return {row[0] for row in _rows(connection, first, last) if _is_sound(row)}
+    except sqlite3.Error:
+        return {seq for seq in range(first, last + 1) if _is_sound_alone(connection, seq)}
+
+
+def _is_sound_alone(connection: sqlite3.Connection, seq: int) -> bool:
+    try:
+        return any(_is_sound(row) for row in _rows(connection, seq, seq))
+    except sqlite3.Error:
+        return False
+
+
+def _rows(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    for table, columns in _TABLES:
+        yield from connection.execute(f"SELECT {columns} FROM {table} WHERE seq BETWEEN ? AND ?", (first, last))
+
+
+def _is_sound(row: tuple[Any, ...]) -> bool:
+    try:
+        if len(row) == 5:
+            check_event(row)
+        else:
+            check_exposure(row)
+    except DamagedRecord:
+        return False
+    return True

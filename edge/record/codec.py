@@ -1,0 +1,282 @@
+"""Records as bytes and back: pure functions, bounded on hostile input, a CRC-32 over every column."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.events import (
+    Closed,
+    Faulted,
+    Measured,
+    Opened,
+    Outcome,
+    Paused,
+    Planned,
+    Registered,
+    Resumed,
+    ScanEvent,
+    ShutterClosed,
+    ShutterOpened,
+)
+from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
+
+MAX_CHANNELS = 16_384
+MAX_BODY = 256 * 1024 * 1024
+"""Longest event body, in bytes before compression."""
+MAX_STORED_BODY = 64 * 1024 * 1024
+"""Longest event body as stored, in bytes."""
+MAX_STORED_SPECTRUM = 4 * MAX_CHANNELS + 1024
+"""Longest spectrum as stored: incompressible counts and the coder's overhead, in bytes."""
+_PLAIN_BODY = 4096
+
+EventRow = tuple[int, str, str, bytes, int]
+"""seq, kind, at, body, crc."""
+ExposureRow = tuple[Any, ...]
+"""seq, exposure_index, at, ten measured numbers, flags, channels, spectrum, crc."""
+
+_EXPOSURE_HEAD = struct.Struct("<qqqqqq10d")
+_EVENT_HEAD = struct.Struct("<qqqq")
+
+
+class DamagedRecord(ValueError):
+    """A stored record whose bytes cannot have been written by the journal; the text says what is wrong with it."""
+
+
+_KINDS: dict[str, type[ScanEvent]] = {
+    "opened": Opened,
+    "registered": Registered,
+    "planned": Planned,
+    "shutter-opened": ShutterOpened,
+    "shutter-closed": ShutterClosed,
+    "paused": Paused,
+    "resumed": Resumed,
+    "faulted": Faulted,
+    "closed": Closed,
+}
+_KIND_OF = {event_type: kind for kind, event_type in _KINDS.items()}
+
+
+def encode_event(seq: int, event: ScanEvent) -> EventRow:
+    """A row of the table ``events``; spectra go to `encode_exposure`.
+
+    Raises
+    ------
+    ValueError
+        The body is longer than the journal can ever read back.
+    """
+    kind = _KIND_OF[type(event)]
+    content = {field.name: getattr(event, field.name) for field in fields(event) if field.name != "at"}
+    body = json.dumps(content, separators=(",", ":")).encode("ascii")
+    if len(body) > MAX_BODY:
+        raise ValueError(f"the event '{kind}' holds {len(body)} bytes, more than the journal's {MAX_BODY}: shorten it")
+    if len(body) > _PLAIN_BODY:
+        body = zlib.compress(body, 1)
+    if len(body) > MAX_STORED_BODY:
+        raise ValueError(f"the event '{kind}' takes {len(body)} bytes, more than {MAX_STORED_BODY}: shorten it")
+    return seq, kind, event.at, body, _event_crc(seq, kind.encode(), event.at.encode(), body)
+
+
+def decode_event(row: tuple[Any, ...]) -> ScanEvent:
+    """The event of a stored row (texts as bytes).
+
+    Raises
+    ------
+    DamagedRecord
+        The check sum differs, or the content is not an event.
+    """
+    check_event(row)
+    _, kind_text, at, body, _ = row
+    kind = kind_text.decode(errors="replace")
+    event_type = _KINDS.get(kind)
+    if event_type is None:
+        raise DamagedRecord(f"its kind '{kind[:40]}' is unknown")
+    if not body.startswith(b"{"):
+        body = _inflate(body, MAX_BODY)
+    try:
+        content = json.loads(body)
+        return _event(event_type, at.decode(), content)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise DamagedRecord(f"its content is not that of an event '{kind}'") from None
+
+
+def check_event(row: tuple[Any, ...]) -> None:
+    """Compare a stored event's check sum; raises `DamagedRecord`."""
+    try:
+        seq, kind, at, body, crc = row
+        expected = _event_crc(seq, kind, at, body)
+    except (TypeError, ValueError, struct.error):
+        raise DamagedRecord("its columns have the wrong types") from None
+    if crc != expected:
+        raise DamagedRecord("its check sum differs")
+
+
+def _event_crc(seq: int, kind: bytes, at: bytes, body: bytes) -> int:
+    head = _EVENT_HEAD.pack(seq, len(kind), len(at), len(body))
+    return zlib.crc32(body, zlib.crc32(at, zlib.crc32(kind, zlib.crc32(head))))
+
+
+def _event(event_type: type[ScanEvent], at: str, content: dict[str, Any]) -> ScanEvent:
+    if event_type is Opened:
+        content["versions"] = tuple((str(name), str(version)) for name, version in content["versions"])
+    event: ScanEvent = event_type(at=at, **content)
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if not isinstance(value, _ALLOWED[str(field.type)]):
+            raise TypeError(field.name)
+    if isinstance(event, Closed) and event.outcome not in get_args(Outcome):
+        raise ValueError("outcome")
+    return event
+
+
+_ALLOWED: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "float": (float, int),
+    "Outcome": str,
+    "tuple[tuple[str, str], ...]": tuple,
+}
+
+
+def encode_exposure(seq: int, event: Measured) -> ExposureRow:
+    """A row of the table ``exposures``.
+
+    Raises
+    ------
+    ValueError
+        The spectrum is not a vector of 1 to 16,384 counts that fit into 32 bits.
+    """
+    done = event.done
+    numbers = _storable_numbers(done)
+    spectrum = encode_counts(done.counts)
+    measured = (*numbers, int(done.flags), done.counts.shape[0], spectrum)
+    try:
+        crc = _exposure_crc((seq, done.index, event.at.encode(), *measured))
+    except struct.error:
+        raise ValueError(f"the exposure's index {done.index} or flags {int(done.flags)} do not fit 64 bits") from None
+    return seq, done.index, event.at, *measured, crc
+
+
+def decode_exposure(row: tuple[Any, ...]) -> Measured:
+    """The event of a stored exposure (texts as bytes); raises `DamagedRecord`."""
+    check_exposure(row)
+    at, channels, spectrum = row[2], row[-3], row[-2]
+    numbers = [math.nan if value is None else value for value in row[3:13]]
+    counts = decode_counts([spectrum], channels)[0]
+    counts.setflags(write=False)
+    done = ExposureDone(
+        index=row[1],
+        start=StagePose(numbers[0], numbers[1]),
+        end=StagePose(numbers[2], numbers[3]),
+        real_s=numbers[4],
+        live_s=numbers[5],
+        opened_at_s=numbers[6],
+        closed_at_s=numbers[7],
+        input_rate_hz=numbers[8],
+        output_rate_hz=numbers[9],
+        flags=ExposureFlag(row[-4]),
+        counts=counts,
+    )
+    return Measured(at.decode(errors="replace"), done)
+
+
+def check_exposure(row: tuple[Any, ...]) -> None:
+    """Compare a stored exposure's check sum without unpacking its spectrum; raises `DamagedRecord`."""
+    try:
+        expected = _exposure_crc(row[:-1])
+    except (TypeError, ValueError, struct.error):
+        raise DamagedRecord("its columns have the wrong types") from None
+    if row[-1] != expected:
+        raise DamagedRecord("its check sum differs")
+    if not 1 <= row[-3] <= MAX_CHANNELS:
+        raise DamagedRecord(f"it declares {row[-3]} channels, outside 1 to {MAX_CHANNELS}")
+
+
+def _exposure_crc(columns: Sequence[Any]) -> int:
+    """Check sum over all columns of an exposure before ``crc``, the time as bytes."""
+    seq, index, at, *numbers, flags, channels, spectrum = columns
+    values = [math.nan if value is None else value for value in numbers]
+    head = _EXPOSURE_HEAD.pack(seq, index, flags, channels, len(at), len(spectrum), *values)
+    return zlib.crc32(spectrum, zlib.crc32(at, zlib.crc32(head)))
+
+
+def _storable_numbers(done: ExposureDone) -> tuple[float | None, ...]:
+    """The measured numbers as SQLite keeps them: it stores NaN as NULL, and loses the sign of zero."""
+    numbers = (
+        done.start.x_mm,
+        done.start.y_mm,
+        done.end.x_mm,
+        done.end.y_mm,
+        done.real_s,
+        done.live_s,
+        done.opened_at_s,
+        done.closed_at_s,
+        done.input_rate_hz,
+        done.output_rate_hz,
+    )
+    return tuple(None if math.isnan(value) else float(value) + 0.0 for value in numbers)
+
+
+def is_same_measurement(one: ExposureDone, other: ExposureDone) -> bool:
+    """Whether two deliveries carry one and the same measurement, down to the last count."""
+    return (
+        one.index == other.index
+        and int(one.flags) == int(other.flags)
+        and _storable_numbers(one) == _storable_numbers(other)
+        and np.array_equal(one.counts, other.counts)
+    )
+
+
+def encode_counts(counts: NDArray[Any]) -> bytes:
+    """Counts as shuffled bytes under zlib level 1 with run-length matching, the quickest coder that stays small.
+
+    Low bytes of all channels come first, then the next higher ones: most of the latter are one long run of zeros.
+
+    Raises
+    ------
+    ValueError
+        Not a vector of 1 to 16,384 whole counts below 2^32.
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 1 or not 1 <= counts.shape[0] <= MAX_CHANNELS:
+        raise ValueError(f"a spectrum has 1 to {MAX_CHANNELS} channels in one row, not the shape {counts.shape}")
+    if counts.dtype != np.uint32 and (
+        counts.dtype.kind not in "iu" or int(counts.min()) < 0 or int(counts.max()) >= 2**32
+    ):
+        raise ValueError(f"a spectrum holds whole counts from 0 to 2^32 - 1, not {counts.dtype}")
+    planes = np.ascontiguousarray(counts, dtype="<u4").view(np.uint8).reshape(-1, 4).T
+    coder = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    return coder.compress(planes.tobytes()) + coder.flush()
+
+
+def decode_counts(spectra: list[bytes], channels: int) -> NDArray[np.uint32]:
+    """Counts of many spectra of one length, shape (n, channels); raises `DamagedRecord`."""
+    raw = b"".join([_inflate(spectrum, 4 * channels) for spectrum in spectra])
+    if len(raw) != 4 * channels * len(spectra):
+        raise DamagedRecord(f"its spectrum does not hold {channels} channels")
+    planes = np.frombuffer(raw, dtype=np.uint8).reshape(len(spectra), 4, channels)
+    counts = planes[:, 0].astype(np.uint32)
+    for byte in (1, 2, 3):
+        plane = planes[:, byte]
+        if plane.any():
+            counts |= plane.astype(np.uint32) << np.uint32(8 * byte)
+    return counts
+
+
+def _inflate(compressed: bytes, longest: int) -> bytes:
+    coder = zlib.decompressobj()
+    try:
+        raw = coder.decompress(compressed, longest + 1)
+    except zlib.error:
+        raise DamagedRecord("its content cannot be unpacked") from None
+    if len(raw) > longest or not coder.eof or coder.unused_data:
+        raise DamagedRecord(f"its content does not unpack to at most {longest} bytes")
+    return raw

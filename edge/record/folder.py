@@ -1,0 +1,128 @@
+"""One scan, one folder: where each file lies, how a recording begins, and how an existing one is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from edge.faults import UsageError
+from edge.record.durable import sync_folder
+from edge.record.fold import ScanHistory, fold
+from edge.record.reader import JournalReader
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPaths:
+    """The files of a recording; nothing here says that they exist."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The closed configuration as run."""
+        return self.folder / "scan.yaml"
+
+    @property
+    def frame(self) -> Path:
+        """The photograph."""
+        return self.folder / "frame.png"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.sqlite"
+
+    @property
+    def maps(self) -> Path:
+        return self.folder / "maps.h5"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def live(self) -> Path:
+        """Folder of pictures that are replaced while scanning; may be deleted."""
+        return self.folder / "live"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """An existing recording: its files, a reader of its journal, and its history when it was opened."""
+
+    paths: RecordingPaths
+    reader: JournalReader
+    history: ScanHistory
+    last_seq: int
+    """Number of the last record that the history holds."""
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def create_recording(folder: Path) -> RecordingPaths:
+    """Make the folder of a new recording, durably; its parents too.
+
+    Raises
+    ------
+    UsageError
+        Something is there already, or the folder cannot be made.
+    """
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        is_empty = next(folder.iterdir(), None) is None
+        for path in made:
+            sync_folder(path.parent)
+        sync_folder(folder)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{folder}: a file is in the way: give a new folder for the recording") from None
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: cannot be made ({error.strerror}): give a folder that this user may write"
+        ) from None
+    if not is_empty:
+        raise UsageError(f"{folder}: the folder holds something already: give a new one, or resume the scan in it")
+    return RecordingPaths(folder)
+
+
+def open_recording(folder: Path) -> Recording:
+    """Open a recording for reading, at rest or being written, and fold its journal.
+
+    Raises
+    ------
+    UsageError
+        The folder is missing or holds no journal.
+    IntegrityError
+        The journal is foreign, newer or damaged.
+    """
+    paths = RecordingPaths(folder)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder: give the folder of a recording")
+    if not paths.journal.is_file():
+        raise UsageError(f"{folder}: not a recording, it holds no {paths.journal.name}: give a folder that a scan made")
+    reader = JournalReader(paths.journal)
+    try:
+        history, last_seq = ScanHistory(), 0
+        batch = []
+        for seq, event in reader.events():
+            batch.append(event)
+            last_seq = seq
+            if len(batch) >= 4096:
+                history = fold(batch, history)
+                batch.clear()
+        return Recording(paths, reader, fold(batch, history), last_seq)
+    except BaseException:
+        reader.close()
+        raise

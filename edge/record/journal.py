@@ -1,0 +1,275 @@
+"""The journal: what happened, durable before anyone sees it. docs/adr/0002-journal.md says what is synced when."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from edge.events import Measured, ScanEvent
+from edge.faults import IntegrityError, ScanStopped, UsageError
+from edge.record.check import refuse_unsound
+from edge.record.codec import (
+    DamagedRecord,
+    EventRow,
+    ExposureRow,
+    decode_exposure,
+    encode_event,
+    encode_exposure,
+    is_same_measurement,
+)
+from edge.record.durable import replace_durably
+from edge.record.reader import JournalReader, MeasuredArrays
+from edge.record.schema import (
+    EXPOSURE_COLUMNS,
+    TRUNCATED,
+    connect,
+    explained,
+    extent_crc,
+    lay_out,
+    read_extent,
+)
+from firmware_bridge.messages import ExposureDone
+
+_CHECKPOINT_BYTES = 4 * 1024 * 1024
+_COMMIT_BYTES = 16 * 1024
+_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?)"
+_INSERT_EXPOSURE = f"INSERT INTO exposures VALUES ({', '.join('?' * 17)})"
+
+
+class Journal:
+    """The one writer of a scan's journal; safe to share between threads.
+
+    A folder has one writer at a time: the lock is held on the folder, and dies with the process.
+    """
+
+    def __init__(self, path: Path, folder: int) -> None:
+        """Use `create` or `open`; takes over the locked folder's descriptor.
+
+        The checkpoint writes and syncs what a failed process may have left in the log unsynced.
+        """
+        self._path = path
+        self._folder = folder
+        self._turn = threading.Lock()
+        self._failure = ""
+        self._bytes_in_log = 0
+        with explained(path):
+            self._connection = connect(path, "rw")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._last_seq = read_extent(self._connection, path)
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Begin an empty journal; the file is whole, or absent, whatever happens meanwhile.
+
+        Raises
+        ------
+        UsageError
+            The journal exists, or the folder cannot be written.
+        """
+
+        def write(part: Path) -> None:
+            with contextlib.closing(connect(part, "rwc")) as connection:
+                lay_out(connection)
+
+        with _locked_folder_of(path) as folder:
+            if path.exists():
+                raise UsageError(f"{path}: a journal is there already: resume that scan, or give another folder")
+            try:
+                replace_durably(path, write)
+            except sqlite3.Error as error:
+                raise UsageError(f"{path}: cannot be made ({error}): free space, or give a writable folder") from None
+            return cls(path, folder)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Go on with a journal, after looking at every record of it.
+
+        Raises
+        ------
+        UsageError
+            There is no journal, or another process is writing it.
+        IntegrityError
+            The file is foreign, newer, or any record of it is damaged: adding to it could bury what is wrong.
+        """
+        with _locked_folder_of(path) as folder:
+            refuse_unsound(path)
+            return cls(path, folder)
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the last durable record, 0 when there is none."""
+        return self._last_seq
+
+    def append(self, events: Sequence[ScanEvent]) -> None:
+        """Make events durable, all or none of them; when this returns they survive power loss.
+
+        An exposure that is recorded already and arrives again, identical, is passed over. A truncated one is kept
+        beside the full one that repeats it.
+
+        Raises
+        ------
+        IntegrityError
+            An exposure's index is recorded with another measurement; nothing of this call is recorded, and the journal
+            can be used on.
+        ValueError
+            An event cannot be stored (a spectrum of too many channels, a body that is too long); nothing is recorded.
+        ScanStopped
+            The medium failed or is full: everything before this call is safe, this journal refuses all further use.
+        """
+        with self._turn:
+            self._refuse_when_failed()
+            if self._folder < 0:
+                raise ValueError(f"{self._path}: the journal is closed")
+            try:
+                self._append(events)
+                self._checkpoint_when_due()
+            except sqlite3.Error as error:
+                self._failure = f"{self._path}: cannot be written any more ({error})"
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                self._refuse_when_failed()
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the one file, and give the folder back. Safe to call twice."""
+        with self._turn:
+            if self._folder < 0:
+                return
+            with contextlib.suppress(sqlite3.Error):
+                if not self._failure:
+                    self._connection.execute("PRAGMA busy_timeout = 0")
+                    self._connection.execute("PRAGMA journal_mode = DELETE")
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            os.close(self._folder)
+            self._folder = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _refuse_when_failed(self) -> None:
+        if self._failure:
+            raise ScanStopped(
+                f"{self._failure}: what was recorded is safe; free space or change the disk, then resume the scan"
+            )
+
+    def _append(self, events: Sequence[ScanEvent]) -> None:
+        if any(isinstance(event, Measured) and event.done.flags & TRUNCATED for event in events):
+            events = self._without_repeats(events)
+        try:
+            self._commit(events)
+        except sqlite3.IntegrityError:
+            self._commit(self._without_repeats(events))
+
+    def _commit(self, events: Sequence[ScanEvent]) -> None:
+        if not events:
+            return
+        event_rows: list[EventRow] = []
+        exposure_rows: list[ExposureRow] = []
+        for seq, event in enumerate(events, start=self._last_seq + 1):
+            if isinstance(event, Measured):
+                exposure_rows.append(encode_exposure(seq, event))
+            else:
+                event_rows.append(encode_event(seq, event))
+        last_seq = self._last_seq + len(events)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(_INSERT_EVENT, event_rows)
+            self._connection.executemany(_INSERT_EXPOSURE, exposure_rows)
+            self._connection.execute("UPDATE extent SET last_seq = ?, crc = ?", (last_seq, extent_crc(last_seq)))
+            self._connection.execute("COMMIT")
+            self._last_seq = last_seq
+        except sqlite3.IntegrityError:
+            self._connection.execute("ROLLBACK")
+            raise
+        except sqlite3.Error:
+            raise
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._last_seq = read_extent(self._connection, self._path)
+            raise
+        self._bytes_in_log += _COMMIT_BYTES
+        self._bytes_in_log += sum(len(row[3]) for row in event_rows) + sum(len(row[15]) for row in exposure_rows)
+
+    def _without_repeats(self, events: Sequence[ScanEvent]) -> list[ScanEvent]:
+        kept: list[ScanEvent] = []
+        known: dict[int, list[ExposureDone]] = {}
+        for event in events:
+            if isinstance(event, Measured):
+                if event.done.index not in known:
+                    known[event.done.index] = self._recorded(event.done.index)
+                earlier = known[event.done.index]
+                if any(is_same_measurement(event.done, other) for other in earlier):
+                    continue
+                if any(_are_both_full(event.done, other) for other in earlier):
+                    raise IntegrityError(
+                        f"{self._path}: exposure {event.done.index} arrived twice with different measurements:"
+                        " the controller's exposures are not those of this scan; start another one"
+                    )
+                earlier.append(event.done)
+            kept.append(event)
+        return kept
+
+    def _recorded(self, index: int) -> list[ExposureDone]:
+        """Everything recorded under an exposure's index, through the index of each kind."""
+        found: list[ExposureDone] = []
+        for kind in ("= 0", "<> 0"):
+            query = (
+                f"SELECT {EXPOSURE_COLUMNS} FROM exposures WHERE exposure_index = ? AND (flags & {TRUNCATED}) {kind}"
+            )
+            for row in self._connection.execute(query, (index,)):
+                try:
+                    found.append(decode_exposure(row).done)
+                except DamagedRecord as reason:
+                    raise IntegrityError(
+                        f"{self._path}: record {row[0]} is damaged ({reason}): keep the file"
+                    ) from None
+        return found
+
+    def _checkpoint_when_due(self) -> None:
+        """Fold the log into the file under our own eyes: SQLite's automatic checkpoint hides a failed sync."""
+        if self._bytes_in_log < _CHECKPOINT_BYTES:
+            return
+        self._bytes_in_log = 0
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def _are_both_full(one: ExposureDone, other: ExposureDone) -> bool:
+    return not (one.flags & TRUNCATED or other.flags & TRUNCATED)
+
+
+@contextlib.contextmanager
+def _locked_folder_of(path: Path) -> Iterator[int]:
+    """Descriptor of the journal's folder, locked for one writer; given back only when the block fails."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        raise UsageError(f"{path}: there is no such folder: give the folder of a recording") from None
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"{path}: another process is writing: wait for its end, or give another folder") from None
+        yield folder
+    except BaseException:
+        os.close(folder)
+        raise
+
+
+__all__ = ["Journal", "JournalReader", "MeasuredArrays"]

@@ -1,0 +1,204 @@
+"""``maps.h5``: the element maps as everybody's tools open them, whole or absent, each dataset with its check sum."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import IntegrityError, UsageError
+from edge.grid import ScanGrid
+from edge.maps import ElementMaps
+from edge.record.durable import replace_durably
+
+FORMAT = "pointillist-maps"
+FORMAT_VERSION = 1
+_GRID = ("origin_x_mm", "origin_y_mm", "pitch_mm")
+_MAX_ELEMENTS = 512
+_DTYPES = {"maps": "<f4", "standard_error": "<f4", "mask": "|u1", "measured": "|u1", "rgb": "|u1"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapsFile:
+    """What a maps file holds."""
+
+    element_maps: ElementMaps
+    mask: NDArray[np.bool_]
+    """Cells that the scan visited or was to visit, shape (rows, columns); read-only."""
+    rgb: NDArray[np.uint8] | None
+    """Photograph on the scan grid, shape (rows, columns, 3); read-only."""
+    grid: ScanGrid | None
+    attributes: dict[str, str | float]
+
+
+def write_maps(
+    path: Path,
+    element_maps: ElementMaps,
+    *,
+    mask: NDArray[np.bool_] | None = None,
+    rgb: NDArray[np.uint8] | None = None,
+    grid: ScanGrid | None = None,
+    attributes: Mapping[str, str | float] | None = None,
+) -> None:
+    """Write ``/maps``, ``/standard_error``, ``/mask``, ``/measured``, ``/elements`` and, when given, ``/rgb``.
+
+    Maps are rows x columns x elements, float32, unpacked, so that any HDF5 reader can map them into memory.
+
+    Parameters
+    ----------
+    mask
+        The sampling mask; the measured cells when absent.
+    attributes
+        Root attributes beside format, method and grid: units, digests, identities.
+
+    Raises
+    ------
+    ValueError
+        The arrays' shapes do not belong together.
+    UsageError
+        The file cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        "maps": element_maps.maps,
+        "standard_error": element_maps.standard_error,
+        "mask": element_maps.measured if mask is None else mask,
+        "measured": element_maps.measured,
+    }
+    if rgb is not None:
+        arrays["rgb"] = rgb
+    _check_shapes(arrays, len(element_maps.elements), grid)
+    root: dict[str, str | float] = {"format": FORMAT, "format_version": FORMAT_VERSION, "method": element_maps.method}
+    if grid is not None:
+        root |= {name: getattr(grid, name) for name in _GRID}
+    clash = set(root).intersection(attributes or {})
+    if clash:
+        raise ValueError(f"attributes that the file sets itself: {', '.join(sorted(clash))}")
+    replace_durably(path, lambda part: _write(part, arrays, element_maps.elements, root | dict(attributes or {})))
+
+
+def read_maps(path: Path) -> MapsFile:
+    """Read a maps file, checking every dataset's check sum; arrays are read-only.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    IntegrityError
+        Not a maps file, a newer one, or damaged. Shapes that the file does not back with bytes are refused.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise UsageError(f"{path}: no such maps file: give the maps.h5 of a recording")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file)
+    except _Damage as reason:
+        raise IntegrityError(f"{path}: {reason}") from None
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, UnicodeDecodeError) as error:
+        first_line = (str(error).splitlines() or [""])[0]
+        raise IntegrityError(f"{path}: not a maps file, or damaged ({first_line}): reconstruct it again") from None
+
+
+class _Damage(Exception):
+    """Why a file is refused; without the path."""
+
+
+def _check_shapes(arrays: Mapping[str, NDArray[Any]], elements: int, grid: ScanGrid | None) -> None:
+    rows, columns = arrays["measured"].shape
+    expected = {
+        "maps": (rows, columns, elements),
+        "standard_error": (rows, columns, elements),
+        "mask": (rows, columns),
+        "measured": (rows, columns),
+        "rgb": (rows, columns, 3),
+    }
+    for name, array in arrays.items():
+        if array.shape != expected[name]:
+            raise ValueError(f"{name} has the shape {array.shape}, expected {expected[name]}")
+    if grid is not None and grid.shape != (rows, columns):
+        raise ValueError(f"the grid has the shape {grid.shape}, the maps have {(rows, columns)}")
+
+
+def _write(
+    part: Path, arrays: Mapping[str, NDArray[Any]], elements: tuple[str, ...], root: Mapping[str, str | float]
+) -> None:
+    import h5py
+
+    with h5py.File(part, "w") as file:
+        for name, array in arrays.items():
+            stored = np.ascontiguousarray(array, dtype=_DTYPES[name])
+            dataset = file.create_dataset(name, data=stored)
+            dataset.attrs["crc32"] = np.uint32(zlib.crc32(stored.data))
+        names = file.create_dataset("elements", data=list(elements), dtype=h5py.string_dtype("utf-8"))
+        names.attrs["crc32"] = np.uint32(zlib.crc32("\n".join(elements).encode()))
+        for name, value in root.items():
+            file.attrs[name] = value
+
+
+def _read(file: Any) -> MapsFile:
+    attributes = {str(name): _attribute(value) for name, value in file.attrs.items()}
+    if attributes.pop("format", "") != FORMAT:
+        raise _Damage("not a maps file of Pointillist: give the maps.h5 of a recording")
+    version = attributes.pop("format_version", 0.0)
+    if not isinstance(version, float) or version > FORMAT_VERSION:
+        raise _Damage(f"written in format {version}, newer than this version's {FORMAT_VERSION}: upgrade Pointillist")
+    maps = _array(file, "maps", 3)
+    elements = _elements(file, maps.shape[2])
+    measured = _array(file, "measured", 2).astype(bool)
+    mask = _array(file, "mask", 2).astype(bool)
+    standard_error = _array(file, "standard_error", 3)
+    rgb = _array(file, "rgb", 3) if "rgb" in file else None
+    arrays = {"maps": maps, "standard_error": standard_error, "mask": mask, "measured": measured}
+    _check_shapes(arrays if rgb is None else arrays | {"rgb": rgb}, len(elements), None)
+    for array in (mask, measured):
+        array.setflags(write=False)
+    x_mm, y_mm, pitch_mm = (attributes.pop(name, None) for name in _GRID)
+    grid = None
+    if isinstance(x_mm, float) and isinstance(y_mm, float) and isinstance(pitch_mm, float):
+        grid = ScanGrid(x_mm, y_mm, pitch_mm, *measured.shape)
+    method = str(attributes.pop("method", ""))
+    return MapsFile(ElementMaps(elements, maps, standard_error, measured, method), mask, rgb, grid, attributes)
+
+
+def _array(file: Any, name: str, dimensions: int) -> NDArray[Any]:
+    """A dataset whose every declared byte lies in the file itself: no filter, no external or virtual storage."""
+    import h5py
+
+    dataset = file[name]
+    is_plain = (
+        isinstance(file.get(name, getlink=True), h5py.HardLink)
+        and isinstance(dataset, h5py.Dataset)
+        and dataset.chunks is None
+        and not dataset.is_virtual
+        and not dataset.external
+        and dataset.dtype.str == _DTYPES[name]
+        and dataset.ndim == dimensions
+        and dataset.id.get_storage_size() == dataset.nbytes <= file.id.get_filesize()
+    )
+    if not is_plain:
+        raise _Damage(f"/{name} is not stored as Pointillist stores it: reconstruct the maps again")
+    array: NDArray[Any] = dataset[()]
+    if zlib.crc32(np.ascontiguousarray(array).data) != int(dataset.attrs["crc32"]):
+        raise _Damage(f"/{name} is damaged, its check sum differs: reconstruct the maps again")
+    array.setflags(write=False)
+    return array
+
+
+def _elements(file: Any, expected: int) -> tuple[str, ...]:
+    dataset = file["elements"]
+    if dataset.shape != (expected,) or expected > _MAX_ELEMENTS:
+        raise _Damage(f"/elements does not name the {expected} maps: reconstruct the maps again")
+    names = tuple(str(name) for name in dataset.asstr()[()])
+    if zlib.crc32("\n".join(names).encode()) != int(dataset.attrs["crc32"]):
+        raise _Damage("/elements is damaged, its check sum differs: reconstruct the maps again")
+    return names
+
+
+def _attribute(value: Any) -> str | float:
+    return value if isinstance(value, str) else float(value)

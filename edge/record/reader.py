@@ -1,0 +1,258 @@
+"""Reading a journal, also while a scan writes it: short snapshots, every record checked, bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.events import Measured, ScanEvent
+from edge.faults import IntegrityError
+from edge.record.codec import (
+    MAX_STORED_SPECTRUM,
+    DamagedRecord,
+    check_exposure,
+    decode_counts,
+    decode_event,
+    decode_exposure,
+)
+from edge.record.schema import (
+    EVENT_COLUMNS,
+    EXPOSURE_COLUMNS,
+    TRUNCATED,
+    connect,
+    explained,
+    identify,
+    read_extent,
+)
+from firmware_bridge.messages import ExposureDone
+
+_WINDOW = 512
+_WINDOW_BYTES = 16 * 1024 * 1024
+_EXPOSURES = (
+    f"SELECT {EXPOSURE_COLUMNS} FROM exposures WHERE seq > ? AND seq <= ?"
+    f" AND length(spectrum) <= {MAX_STORED_SPECTRUM} ORDER BY seq"
+)
+_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
+_Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredArrays:
+    """Many exposures of equal spectrum length as columns, in the order of recording; arrays are read-only.
+
+    Truncated exposures are among them: the beam was there for ``live_s``. Their index may come again.
+    """
+
+    last_seq: int
+    """Where to go on reading."""
+    indices: NDArray[np.int64]
+    starts_mm: NDArray[np.float64]
+    """Measured (x, y) at opening, shape (n, 2)."""
+    ends_mm: NDArray[np.float64]
+    """Measured (x, y) at closing, shape (n, 2)."""
+    real_s: NDArray[np.float64]
+    live_s: NDArray[np.float64]
+    opened_at_s: NDArray[np.float64]
+    closed_at_s: NDArray[np.float64]
+    input_rate_hz: NDArray[np.float64]
+    output_rate_hz: NDArray[np.float64]
+    flags: NDArray[np.int64]
+    counts: NDArray[np.uint32]
+    """Shape (n, channels)."""
+
+    def __len__(self) -> int:
+        return int(self.indices.shape[0])
+
+
+class JournalReader:
+    """A read-only view of a journal at rest or being written; safe to share between threads.
+
+    Every method works on a snapshot, raises `IntegrityError` at the first damaged or missing record, and never holds
+    the writer up: no snapshot outlives a call, or a window of some hundred records in `events`.
+
+    Raises
+    ------
+    UsageError
+        There is no journal, or it cannot be opened by this user.
+    IntegrityError
+        The file is foreign, newer or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = threading.Lock()
+        with explained(path):
+            self._connection = connect(path, "ro")
+            try:
+                identify(self._connection, path)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._turn:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def last_seq(self) -> int:
+        """Number of the last durable record, 0 when there is none."""
+        with self._snapshot():
+            return read_extent(self._connection, self._path)
+
+    def events(self, after_seq: int = 0) -> Iterator[tuple[int, ScanEvent]]:
+        """Every event behind a number, with its own number, in the order of recording, spectra among them."""
+        while True:
+            last, rows = self._window(after_seq, whole_events=True)
+            if last == after_seq:
+                return
+            for seq, row in rows:
+                yield seq, self._decoded(seq, row)
+            after_seq = last
+
+    def measured(self, after_seq: int = 0) -> tuple[int, list[ExposureDone]]:
+        """All exposures behind a number, and the number to go on from."""
+        exposures: list[ExposureDone] = []
+        for rows, after in self._exposure_windows(after_seq):
+            exposures += [event.done for row in rows if isinstance(event := self._decoded(row[0], row), Measured)]
+            after_seq = after
+        return after_seq, exposures
+
+    def measured_arrays(self, after_seq: int = 0, at_most: int = 100_000) -> MeasuredArrays:
+        """Exposures behind a number as columns, a few times faster than one by one.
+
+        Parameters
+        ----------
+        at_most
+            Stop after the window that reaches so many exposures: 2,048 channels take 8 KiB each.
+        """
+        scalars: list[_Row] = []
+        spectra: list[NDArray[np.uint32]] = []
+        for rows, after in self._exposure_windows(after_seq):
+            scalars += [row[:15] for row in rows]
+            spectra += self._unpacked(rows)
+            after_seq = after
+            if len(scalars) >= at_most:
+                break
+        return self._columns(after_seq, scalars, spectra)
+
+    def done_indices(self) -> frozenset[int]:
+        """Indices that were measured in full; truncated exposures are still to be repeated."""
+        done: set[int] = set()
+        for rows, _ in self._exposure_windows(0):
+            for row in rows:
+                self._checked(row[0], row)
+                if not row[13] & TRUNCATED:
+                    done.add(row[1])
+        return frozenset(done)
+
+    def _exposure_windows(self, after_seq: int) -> Iterator[tuple[list[_Row], int]]:
+        while True:
+            last, rows = self._window(after_seq, whole_events=False)
+            if last == after_seq:
+                return
+            yield [row for _, row in rows if len(row) > 5], last
+            after_seq = last
+
+    def _window(self, after: int, *, whole_events: bool) -> tuple[int, list[tuple[int, _Row]]]:
+        """The next records without a gap, and the last one's number; nothing when there are no more."""
+        events = _EVENTS if whole_events else "SELECT seq FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
+        with self._snapshot():
+            end = read_extent(self._connection, self._path)
+            last = min(after + _WINDOW, end)
+            rows: list[tuple[int, _Row]] = []
+            size = 0
+            for row in self._connection.execute(events, (after, last)):
+                rows.append((row[0], row))
+                size += len(row[3]) if whole_events and isinstance(row[3], bytes) else 0
+                if size > _WINDOW_BYTES:
+                    last = row[0]
+                    break
+            rows += [(row[0], row) for row in self._connection.execute(_EXPOSURES, (after, last))]
+        rows.sort(key=lambda numbered: numbered[0])
+        for expected, (seq, _) in enumerate(rows, start=after + 1):
+            if seq != expected:
+                raise self._damage(expected, "it is missing" if seq > expected else "its number stands twice")
+        if after + len(rows) < last:
+            raise self._damage(after + len(rows) + 1, "it is missing")
+        return max(last, after), rows
+
+    def _decoded(self, seq: int, row: _Row) -> ScanEvent:
+        try:
+            return decode_event(row) if len(row) == 5 else decode_exposure(row)
+        except DamagedRecord as reason:
+            raise self._damage(seq, str(reason)) from None
+
+    def _checked(self, seq: int, row: _Row) -> None:
+        try:
+            check_exposure(row)
+        except DamagedRecord as reason:
+            raise self._damage(seq, str(reason)) from None
+
+    def _unpacked(self, rows: list[_Row]) -> list[NDArray[np.uint32]]:
+        """Spectra of checked rows as one block, none for no rows."""
+        if not rows:
+            return []
+        for row in rows:
+            self._checked(row[0], row)
+        try:
+            return [decode_counts([row[15] for row in rows], rows[0][14])]
+        except DamagedRecord:
+            return [
+                event.done.counts[np.newaxis]
+                for row in rows
+                if isinstance(event := self._decoded(row[0], row), Measured)
+            ]
+
+    def _columns(self, last_seq: int, rows: list[_Row], spectra: list[NDArray[np.uint32]]) -> MeasuredArrays:
+        lengths = {row[14] for row in rows}
+        if len(lengths) > 1:
+            raise IntegrityError(f"{self._path}: spectra of {sorted(lengths)} channels are mixed: read them one by one")
+        counts = np.concatenate(spectra) if spectra else np.zeros((0, 0), np.uint32)
+        numbers = np.array([row[3:13] for row in rows], dtype=np.float64).reshape(-1, 10)
+        whole = np.array([(row[1], row[13]) for row in rows], dtype=np.int64).reshape(-1, 2)
+        for array in (counts, numbers, whole):
+            array.setflags(write=False)
+        return MeasuredArrays(
+            last_seq=last_seq,
+            indices=whole[:, 0],
+            starts_mm=numbers[:, 0:2],
+            ends_mm=numbers[:, 2:4],
+            real_s=numbers[:, 4],
+            live_s=numbers[:, 5],
+            opened_at_s=numbers[:, 6],
+            closed_at_s=numbers[:, 7],
+            input_rate_hz=numbers[:, 8],
+            output_rate_hz=numbers[:, 9],
+            flags=whole[:, 1],
+            counts=counts,
+        )
+
+    def _damage(self, seq: int, reason: str) -> IntegrityError:
+        return IntegrityError(
+            f"{self._path}: record {seq} is damaged ({reason}) and the {seq - 1} before it are intact:"
+            " keep the file, and restore a copy"
+        )
+
+    @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        with self._turn, explained(self._path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("COMMIT")

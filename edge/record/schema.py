@@ -1,0 +1,152 @@
+"""The journal's tables, how a connection to them is opened, and what SQLite's complaints mean for the operator."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from edge.faults import EdgeError, IntegrityError, UsageError
+from edge.record.wal import PAGE_SIZE
+
+APPLICATION_ID = 0x504E544C
+"""``PNTL``, in the file's header: a journal of Pointillist."""
+FORMAT_VERSION = 1
+"""In the file's header as ``user_version``; raised whenever an older reader would misread."""
+_MAX_VALUE = 80 * 1024 * 1024
+_WAIT_S = 10.0
+
+TRUNCATED = 2
+"""`firmware_bridge.messages.ExposureFlag.TRUNCATED`: such an exposure is repeated under its own index."""
+
+SCHEMA = (
+    "CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL,"
+    " crc INTEGER NOT NULL)",
+    "CREATE TABLE exposures (seq INTEGER PRIMARY KEY, exposure_index INTEGER NOT NULL, at TEXT NOT NULL,"
+    " start_x_mm REAL, start_y_mm REAL, end_x_mm REAL, end_y_mm REAL, real_s REAL, live_s REAL, opened_at_s REAL,"
+    " closed_at_s REAL, input_rate_hz REAL, output_rate_hz REAL, flags INTEGER NOT NULL, channels INTEGER NOT NULL,"
+    " spectrum BLOB NOT NULL, crc INTEGER NOT NULL)",
+    f"CREATE UNIQUE INDEX complete_once ON exposures (exposure_index) WHERE (flags & {TRUNCATED}) = 0",
+    f"CREATE INDEX truncated ON exposures (exposure_index) WHERE (flags & {TRUNCATED}) <> 0",
+    "CREATE TABLE extent (id INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, crc INTEGER NOT NULL)",
+)
+"""``events`` and ``exposures`` share one running number from 1 without gaps; ``extent`` holds the last, in one row."""
+
+EVENT_COLUMNS = "seq, kind, at, body, crc"
+EXPOSURE_COLUMNS = (
+    "seq, exposure_index, at, start_x_mm, start_y_mm, end_x_mm, end_y_mm, real_s, live_s, opened_at_s, closed_at_s,"
+    " input_rate_hz, output_rate_hz, flags, channels, spectrum, crc"
+)
+
+
+def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
+    """Open a connection without touching the file by other means.
+
+    Closing any other descriptor of the file would drop this process's locks on it, so nothing here reads it directly.
+    """
+    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    if mode == "ro" and not os.access(path.parent, os.W_OK) and not wal_path(path).exists():
+        uri += "&immutable=1"
+    connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+    connection.text_factory = bytes
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
+
+
+def lay_out(connection: sqlite3.Connection) -> None:
+    """Make the tables of an empty journal."""
+    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+    for statement in SCHEMA:
+        connection.execute(statement)
+    connection.execute("INSERT INTO extent VALUES (1, 0, ?)", (extent_crc(0),))
+    connection.execute("COMMIT")
+
+
+def identify(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is not a journal, or one that this version cannot read.
+
+    The schema is compared to the letter: views and triggers of a hostile file never run.
+
+    Raises
+    ------
+    IntegrityError
+        A foreign database, a newer format, or a damaged schema.
+    """
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise IntegrityError(f"{path}: not a journal of Pointillist but another database: give a recording's folder")
+    if version > FORMAT_VERSION:
+        raise IntegrityError(
+            f"{path}: written in format {version}, newer than this version's {FORMAT_VERSION}: upgrade Pointillist"
+        )
+    stored = connection.execute(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 20"
+    ).fetchall()
+    if version < 1 or [sql for (sql,) in stored] != [statement.encode() for statement in SCHEMA]:
+        raise IntegrityError(f"{path}: the journal's tables are damaged or altered: restore the file from a copy")
+
+
+def extent_crc(last_seq: int) -> int:
+    """Check sum of the row that says how far the journal goes."""
+    return zlib.crc32(struct.pack("<q", last_seq))
+
+
+def read_extent(connection: sqlite3.Connection, path: Path) -> int:
+    """The last record's number, 0 when there is none.
+
+    Raises
+    ------
+    IntegrityError
+        The row is missing, its check sum differs, or it claims more records than the file can hold.
+    """
+    row = connection.execute("SELECT last_seq, crc FROM extent WHERE id = 1").fetchone()
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    if row is None or not isinstance(row[0], int) or row[1] != extent_crc(row[0]):
+        raise IntegrityError(f"{path}: the record that says how far the journal goes is damaged: restore a copy")
+    last_seq: int = row[0]
+    if not 0 <= last_seq <= pages * PAGE_SIZE // 16:
+        raise IntegrityError(
+            f"{path}: the journal claims {last_seq} records, more than the file can hold: restore a copy"
+        )
+    return last_seq
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's complaints about reading into one sentence of the application's own."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise complaint(path, error) from None
+
+
+def complaint(path: Path, error: sqlite3.Error) -> EdgeError:
+    """The application's exception for a failed read or open."""
+    if not path.exists():
+        return UsageError(f"{path}: no such journal: give the folder of a recording")
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_NOTADB"):
+        return IntegrityError(f"{path}: not a journal, or its beginning is damaged: restore the file from a copy")
+    if name.startswith("SQLITE_CANTOPEN") or name.startswith("SQLITE_READONLY"):
+        return UsageError(f"{path}: cannot be opened: copy the recording to a folder that this user may write")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return UsageError(f"{path}: another process is writing: wait until it has ended")
+    return IntegrityError(f"{path}: the journal is damaged ({error}): keep the file, and restore a copy")
+
+
+def wal_path(path: Path) -> Path:
+    """SQLite's write-ahead log beside a journal."""
+    return path.with_name(path.name + "-wal")

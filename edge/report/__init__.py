@@ -1,0 +1,1 @@
+"""The report of a scan: one page for the conservation file."""

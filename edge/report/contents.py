@@ -1,0 +1,228 @@
+"""What a report says, before it is laid out: everything measured, inferred and spent in one scan.
+
+Whatever a scan does not have (a replay has no shutter) is ``None``, and the page says that it is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.registration import Registration
+from edge.grid import ScanGrid
+from edge.maps import ElementMaps
+
+Outcome = Literal["finished", "aborted", "interrupted", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedObject:
+    """What was on the easel, in the operator's words (untrusted text)."""
+
+    title: str
+    identifier: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What the scan took, against what its plan promised; times on the controller's clock."""
+
+    exposures_planned: int
+    exposures_measured: int
+    predicted_s: float | None = None
+    actual_s: float | None = None
+    travel_mm: float | None = None
+    beam_s: float | None = None
+    """Time with the shutter open, in seconds."""
+    full_raster_s: float | None = None
+    """Predicted duration of visiting every cell of the same grid."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShutterOpening:
+    """One opening of the shutter, with its reasons."""
+
+    opened_at: datetime
+    reason: str
+    closed_at: datetime | None
+    """None when the closing was not recorded (an interrupted scan)."""
+    closing_reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dose:
+    """How long the beam rested on the object."""
+
+    live_s_per_cell: NDArray[np.float64]
+    """Live seconds received by each visited cell, repeats added up, shape (visited cells,)."""
+    openings: tuple[ShutterOpening, ...] = ()
+    limit_s_per_cell: float | None = None
+    """The most that the configuration allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountTotals:
+    """What the detector counted."""
+
+    total: int
+    median_per_exposure: float
+    dead_time_fraction: float
+    """1 - live time / real time over the whole scan, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyScale:
+    """Energy of channel n: ``offset_kev + gain_kev * n``, as found from the spectra themselves."""
+
+    offset_kev: float
+    gain_kev: float
+    residual_ev: float
+    """RMS distance of the lines from the scale, in eV."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineLabel:
+    """One emission line to name in the spectrum."""
+
+    name: str
+    energy_kev: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SumSpectrum:
+    """All exposures added up."""
+
+    energy_kev: NDArray[np.float64]
+    """Energy of each channel, ascending, shape (channels,)."""
+    counts: NDArray[np.float64]
+    """Shape (channels,)."""
+    fitted: NDArray[np.float64] | None = None
+    """The fit's total, shape (channels,)."""
+    lines: tuple[LineLabel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutError:
+    """Error of the inferred values against measurements that the inference had not seen."""
+
+    kind: Literal["held-out", "leave-one-out"]
+    exposures: int
+    rms: NDArray[np.float64]
+    """Root mean square error per element, in the maps' unit, shape (elements,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How the instrument was set."""
+
+    detector: str
+    dwell_s: float
+    pitch_mm: float
+    anode: str = ""
+    tube_kv: float | None = None
+    tube_ua: float | None = None
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedEvent:
+    """Something worth a line in the file: a pause, a fault, a resumption."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanReport:
+    """Everything that the page shows.
+
+    Raises
+    ------
+    ValueError
+        An array's shape disagrees with the grid, the elements or the channels, or a time has no time zone.
+    """
+
+    subject: ScannedObject
+    started_at: datetime
+    """With time zone."""
+    finished_at: datetime
+    outcome: Outcome
+    grid: ScanGrid
+    mask: NDArray[np.bool_]
+    """Cells that the plan meant to visit, shape (rows, columns)."""
+    maps: ElementMaps
+    maps_unit: str
+    effort: Effort
+    rgb: NDArray[np.uint8] | None = None
+    """Photograph on the scan grid, shape (rows, columns, 3), RGB."""
+    density: NDArray[np.floating] | None = None
+    """Sampling density, shape (rows, columns)."""
+    dose: Dose | None = None
+    counts: CountTotals | None = None
+    registration: Registration | None = None
+    energy_scale: EnergyScale | None = None
+    spectrum: SumSpectrum | None = None
+    held_out: HeldOutError | None = None
+    conditions: Conditions | None = None
+    events: tuple[NotedEvent, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Name to version of whatever ran: application, firmware, libraries."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Name to SHA-256: configuration, plan, registration, frame, model."""
+
+    def __post_init__(self) -> None:
+        cells = self.grid.shape
+        elements = len(self.maps.elements)
+        _demand("mask", self.mask.shape, cells)
+        _demand("maps", self.maps.maps.shape, (*cells, elements))
+        _demand("standard_error", self.maps.standard_error.shape, (*cells, elements))
+        _demand("measured", self.maps.measured.shape, cells)
+        if self.rgb is not None:
+            _demand("rgb", self.rgb.shape, (*cells, 3))
+        if self.density is not None:
+            _demand("density", self.density.shape, cells)
+        if self.held_out is not None:
+            _demand("held_out.rms", self.held_out.rms.shape, (elements,))
+        if self.spectrum is not None:
+            channels = self.spectrum.counts.shape
+            _demand("spectrum.energy_kev", self.spectrum.energy_kev.shape, channels)
+            if self.spectrum.fitted is not None:
+                _demand("spectrum.fitted", self.spectrum.fitted.shape, channels)
+        self._demand_time_zones()
+
+    def _demand_time_zones(self) -> None:
+        openings = self.dose.openings if self.dose else ()
+        times = [self.started_at, self.finished_at, *(event.at for event in self.events)]
+        times += [opening.opened_at for opening in openings]
+        times += [opening.closed_at for opening in openings if opening.closed_at is not None]
+        for time in times:
+            if time.tzinfo is None:
+                raise ValueError(f"the time {time.isoformat()} has no time zone: give UTC")
+
+    @property
+    def cells(self) -> int:
+        return self.grid.rows * self.grid.columns
+
+    @property
+    def measured_cells(self) -> int:
+        return int(self.maps.measured.sum())
+
+    @property
+    def measured_fraction(self) -> float:
+        return self.measured_cells / self.cells
+
+    @property
+    def half_pitch_mm(self) -> float:
+        """The most that a registration residual may be."""
+        return self.grid.pitch_mm / 2
+
+
+def _demand(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if found != wanted:
+        raise ValueError(f"{name} has shape {found}, but the report's grid and elements need {wanted}")

@@ -1,0 +1,131 @@
+"""The head of the page: what was scanned, and in plain words what was measured and what was inferred."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edge.report.contents import ScanReport
+from edge.report.markup import facts, paragraph
+from edge.report.wording import clock, duration, escaped, moment, percent, rounded_count, significant, whole
+
+_OUTCOMES = {
+    "finished": "Finished",
+    "aborted": "Aborted before its end",
+    "interrupted": "Interrupted, can be resumed",
+    "replay": "Replay of a recording",
+}
+
+_METHODS = {
+    "kriging": (
+        "each is a weighted mean of the visited cells around it; the weights come from how alike the measured cells "
+        "themselves are at each distance{colour}"
+    ),
+    "harmonic": "each takes the mean of its neighbours, so that the map runs smoothly between the visited cells",
+    "linear": "each is read off the plane through the three visited cells around it",
+    "nearest": "each takes the value of the nearest visited cell",
+}
+
+
+def head(report: ScanReport) -> str:
+    """Title, who and when, the paragraph in plain words, and the figures that matter most."""
+    subject = report.subject
+    title = subject.title or subject.identifier or "Untitled object"
+    kind = "Replay report" if report.outcome == "replay" else "Scan report"
+    rows = [
+        ("Object", subject.identifier or "not stated"),
+        ("Operator", subject.operator or "not stated"),
+        ("Started", moment(report.started_at)),
+        ("Ended", moment(report.finished_at)),
+        ("Outcome", _OUTCOMES[report.outcome]),
+    ]
+    return (
+        f'<header>\n<p class="kicker">Macro X-ray fluorescence · {kind}</p>\n<h1>{escaped(title)}</h1>\n'
+        + facts(rows, "who")
+        + "\n"
+        + paragraph(" ".join([*_what_happened(report), *_what_was_inferred(report)]), "lead")
+        + paragraph(" ".join(_what_the_error_means(report)), "lead second")
+        + facts(_key_figures(report), "key")
+        + "\n</header>\n"
+    )
+
+
+def _what_happened(report: ScanReport) -> list[str]:
+    grid, effort = report.grid, report.effort
+    area = f"{significant(grid.width_mm)} × {significant(grid.height_mm)} mm"
+    cells = f"{whole(report.cells)} square cells of {significant(grid.pitch_mm)} mm"
+    made = whole(effort.exposures_measured)
+    match report.outcome:
+        case "replay":
+            return [f"This is a replay: {made} exposures were taken from a recording of {area}, divided into {cells}."]
+        case "finished":
+            ending = f"All {made} planned exposures were made."
+            if effort.exposures_measured != effort.exposures_planned:
+                ending = f"{made} exposures were made; {whole(effort.exposures_planned)} had been planned."
+        case "aborted":
+            ending = f"The scan was aborted after {made} of {whole(effort.exposures_planned)} planned exposures."
+        case "interrupted":
+            ending = f"The scan was interrupted after {made} of {whole(effort.exposures_planned)} planned exposures."
+    same_day = report.started_at.date() == report.finished_at.date()
+    until = f"{clock(report.finished_at)} UTC" if same_day else moment(report.finished_at)
+    return [
+        f"From {moment(report.started_at)} to {until} an area of {area} was scanned, divided into {cells}.",
+        ending,
+    ]
+
+
+def _what_was_inferred(report: ScanReport) -> list[str]:
+    visited = report.measured_cells
+    if visited == 0:
+        return ["No cell was measured: the maps below rest on nothing and must not be read."]
+    if visited == report.cells:
+        return ["Every cell was visited, so every value in the maps was measured where it is shown."]
+    spacing = significant(report.grid.pitch_mm / math.sqrt(report.measured_fraction), 2)
+    method = report.maps.method
+    known = next((text for name, text in _METHODS.items() if name in method.lower()), "")
+    colour = " and, where that helped, from the colours of the photograph" if report.rgb is not None else ""
+    how = f": {known.format(colour=colour)}" if known else ""
+    return [
+        f"{whole(visited)} cells were visited, {percent(report.measured_fraction)} of the area, on average one "
+        f"every {spacing} mm.",
+        f"The values of the other {percent(1 - report.measured_fraction)} were not measured; they are inferred from "
+        f"the measured ones by the method “{method}”{how}.",
+        "A detail that lies wholly between visited cells can be missing from the maps.",
+    ]
+
+
+def _what_the_error_means(report: ScanReport) -> list[str]:
+    if not np.isfinite(report.maps.standard_error).any():
+        return ["No standard error was computed: how far the inferred values may be trusted is not known."]
+    sentences = [
+        "Beside each map stands its standard error, in the same unit: if the method’s assumptions hold, the value that "
+        "a measurement without noise would have found lies within one standard error of the value shown in about two "
+        "cells of three, and within two in nineteen of twenty."
+    ]
+    if report.held_out is not None:
+        sentences.append(
+            f"As a check, {whole(report.held_out.exposures)} exposures were predicted from the others; how far the "
+            "predictions missed is listed for every element."
+        )
+    else:
+        sentences.append("No exposures were held back to check these errors.")
+    return sentences
+
+
+def _key_figures(report: ScanReport) -> list[tuple[str, str]]:
+    effort = report.effort
+    rows = [
+        ("of the cells visited", percent(report.measured_fraction)),
+        ("exposures", whole(effort.exposures_measured)),
+        ("element maps" if len(report.maps.elements) != 1 else "element map", whole(len(report.maps.elements))),
+    ]
+    if effort.actual_s is not None:
+        rows.append(("scanning time", duration(effort.actual_s)))
+    if effort.actual_s and effort.full_raster_s:
+        rows.append(("the pace of a full raster", f"{significant(effort.full_raster_s / effort.actual_s, 2)} ×"))
+    if report.counts is not None:
+        rows.append(("counts", rounded_count(report.counts.total)))
+    if report.registration is not None:
+        rows.append(("registration, rms", f"{significant(report.registration.rms_mm, 2)} mm"))
+    return rows

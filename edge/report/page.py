@@ -1,0 +1,97 @@
+"""The whole page, and writing it so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from edge.faults import UsageError
+from edge.report.accounts import (
+    course_section,
+    dose_section,
+    provenance_section,
+    registration_section,
+    spectrum_section,
+    time_section,
+)
+from edge.report.contents import ScanReport
+from edge.report.imagery import make_imagery
+from edge.report.narrative import head
+from edge.report.pictures import elements_section, sampling_section
+from edge.report.wording import escaped
+
+_CONTENTS = (
+    ("sampling", "Visited cells"),
+    ("elements", "Element maps"),
+    ("spectrum", "Spectrum"),
+    ("time", "Time"),
+    ("dose", "Counts and dose"),
+    ("registration", "Registration"),
+    ("course", "Conditions and course"),
+    ("provenance", "Provenance"),
+)
+
+
+def render(report: ScanReport) -> str:
+    """The report as one HTML page that asks for nothing outside itself and runs no script.
+
+    For a grid of 680 x 580 cells and 20 elements the page stays under 8 MB: pictures have a budget, and maps that
+    would break it are shown in blocks of cells, which the page then says.
+    """
+    imagery = make_imagery(report)
+    style = resources.files("edge.report").joinpath("page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    title = report.subject.title or report.subject.identifier or "Untitled object"
+    links = "".join(f'<li><a href="#{anchor}">{name}</a></li>' for anchor, name in _CONTENTS)
+    return "".join(
+        [
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
+            f"<title>{escaped(title)} · X-ray fluorescence scan report</title>\n<style>{style}</style>\n",
+            "</head>\n<body>\n",
+            imagery.definitions,
+            "\n<main>\n",
+            head(report),
+            f'<nav class="contents" aria-label="Contents"><ol>{links}</ol></nav>\n',
+            sampling_section(report, imagery),
+            elements_section(report, imagery),
+            spectrum_section(report),
+            time_section(report),
+            dose_section(report),
+            registration_section(report),
+            course_section(report),
+            provenance_section(report),
+            "</main>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def write_report(path: Path, report: ScanReport) -> None:
+    """Write the page: either the whole of it stands at `path` afterwards, or what stood there before.
+
+    Raises
+    ------
+    UsageError
+        The folder is missing, full or may not be written.
+    """
+    page = render(report).encode("utf-8")
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+            temporary = Path(stream.name)
+            stream.write(page)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise UsageError(f"{path}: the report cannot be written ({reason}): give a folder with room for it") from error

@@ -1,0 +1,174 @@
+"""From a recording to element maps: a fold over the journal, the same while the scan runs and after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.registration_record import registration_from_dict
+from edge.camera import Frame, read_picture
+from edge.config import ScanConfig, parse_scan_config
+from edge.faults import IntegrityError, UsageError
+from edge.grid import ScanGrid
+from edge.maps import ElementMaps, Samples
+from edge.plan import ScanPlan, plan_from_json
+from edge.prepare import Sighting, frame_digest, place
+from edge.reconstruct import reconstruct
+from edge.record.fold import ScanHistory
+from edge.record.folder import Recording, RecordingPaths, open_recording
+from edge.record.reader import JournalReader, MeasuredArrays
+from edge.sources import Stack
+from edge.spectra.model import SpectrumModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """What a recording says of its scan: everything but the spectra."""
+
+    config: ScanConfig
+    plan: ScanPlan
+    sighting: Sighting
+    history: ScanHistory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """Spectra turned into maps."""
+
+    model: SpectrumModel
+    samples: Samples
+    maps: ElementMaps
+    sum_counts: NDArray[np.float64]
+    """All spectra added up, shape (channels,)."""
+
+
+MAPS_UNIT = "counts/s"
+_PORTION = 4_096
+"""Exposures that are held in memory at a time: 32 MB of spectra of 2,048 channels."""
+
+
+def read_planned(recording: Recording) -> Planned:
+    """Configuration, plan and photograph of a recording.
+
+    Raises
+    ------
+    UsageError
+        The scan ended before it was planned.
+    IntegrityError
+        The photograph is not the one that the plan was made from.
+    """
+    history = recording.history
+    if not history.plan_json:
+        raise UsageError(f"{recording.paths.folder}: this scan ended before it was planned: there is nothing to map")
+    config = parse_scan_config(history.config_yaml, recording.paths.config)
+    plan = plan_from_json(history.plan_json)
+    return Planned(config, plan, sighting_of(recording.paths, history, config), history)
+
+
+def sighting_of(paths: RecordingPaths, history: ScanHistory, config: ScanConfig) -> Sighting:
+    """The photograph of a recording, placed on the stage again as it was then."""
+    image = read_picture(paths.frame)
+    assert history.registration is not None
+    if frame_digest(image) != history.registration.frame_sha256:
+        raise IntegrityError(f"{paths.frame}: is not the photograph that this scan was planned from: restore it")
+    registration = registration_from_dict(json.loads(history.registration.registration_json))
+    return place(Frame(image, registration.camera_identity, registration.registered_at), config, registration)
+
+
+def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArrays]:
+    """The exposures behind a number, in portions of bounded size."""
+    while len(portion := reader.measured_arrays(after_seq, at_most=_PORTION)):
+        yield portion
+        after_seq = portion.last_seq
+
+
+def fit_recording(recording: Recording, planned: Planned) -> tuple[SpectrumModel, Samples, NDArray[np.float64]]:
+    """Fit every spectrum of a recording: once through for the sum, once through for the exposures."""
+    channels = planned.config.instrument.detector.channels
+    sum_counts, live_s = np.zeros(channels), 0.0
+    for batch in portions(recording.reader):
+        sum_counts += batch.counts.sum(axis=0, dtype=np.float64)
+        live_s += float(batch.live_s.sum())
+    if live_s == 0:
+        raise UsageError(f"{recording.paths.folder}: holds no exposure yet: go on with --resume")
+    model = spectrum_model(sum_counts, live_s, planned.config)
+    parts = [samples_of(batch, model, planned.plan) for batch in portions(recording.reader)]
+    return model, join(parts), sum_counts
+
+
+def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
+    """What the sum of all spectra says of energy scale, elements and background."""
+    instrument = config.instrument
+    return SpectrumModel.from_sum_spectrum(
+        sum_counts, live_s, detector=instrument.detector, tube=instrument.tube, elements=config.elements
+    )
+
+
+def samples_of(batch: MeasuredArrays, model: SpectrumModel, plan: ScanPlan) -> Samples:
+    """Element rates of a batch of exposures at the cells where the beam was."""
+    cells = cells_of(batch, plan.grid)
+    rates = model.fit(batch.counts, batch.live_s)
+    return Samples(cells[:, 0], cells[:, 1], rates.values, rates.variance)
+
+
+def cells_of(batch: MeasuredArrays, grid: ScanGrid) -> NDArray[np.intp]:
+    """Cell under the middle of each exposure as measured, shape (n, 2); rim exposures stay on the grid."""
+    cells = grid.cells_of((batch.starts_mm + batch.ends_mm) / 2)
+    return np.clip(cells, 0, np.array(grid.shape) - 1)
+
+
+def join(parts: list[Samples]) -> Samples:
+    """Several batches as one."""
+    return Samples(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.columns for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.variance for part in parts]),
+    )
+
+
+def maps_of(samples: Samples, model: SpectrumModel, planned: Planned, method: str | None = None) -> ElementMaps:
+    """Full maps from what has been measured so far."""
+    return reconstruct(
+        samples,
+        planned.plan.grid.shape,
+        elements=model.elements,
+        rgb=planned.sighting.rgb,
+        method=method or planned.config.reconstruct.method,
+    )
+
+
+def results_of(recording: Recording, planned: Planned) -> Results:
+    """The whole way from a recording to its maps."""
+    model, samples, sum_counts = fit_recording(recording, planned)
+    return Results(model, samples, maps_of(samples, model, planned), sum_counts)
+
+
+def stack_of_recording(folder: Path) -> Stack:
+    """A recording as replay sees it: values where there were exposures, nothing elsewhere."""
+    recording = open_recording(folder)
+    planned = read_planned(recording)
+    model, samples, _ = fit_recording(recording, planned)
+    shape = (*planned.plan.grid.shape, samples.elements)
+    weight, values = np.zeros(shape), np.zeros(shape)
+    place_weight = 1 / np.maximum(samples.variance, 1e-12)
+    np.add.at(weight, (samples.rows, samples.columns), place_weight)
+    np.add.at(values, (samples.rows, samples.columns), place_weight * samples.values)
+    known = weight.any(axis=2)
+    weight[~known] = 1
+    return Stack(
+        maps=(values / weight).astype(np.float32),
+        variance=np.where(known[..., None], 1 / weight, 0).astype(np.float32),
+        elements=tuple(model.elements),
+        rgb=planned.sighting.rgb,
+        known=known,
+        is_full=bool(known.all()),
+        unit=MAPS_UNIT,
+    )
+
+

@@ -1,0 +1,205 @@
+"""The scan itself: exposures out, spectra in, each one journalled before anything else sees it."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import Enum
+from itertools import islice
+
+from edge.console import Console
+from edge.events import Closed, Faulted, Measured, Paused, Resumed, ShutterClosed, ShutterOpened
+from edge.faults import SafetyStop
+from edge.interrupts import Interrupts, Request
+from edge.session import Session, utc_now
+from firmware_bridge.controller import Controller
+from firmware_bridge.faults import BridgeError, DoorOpen
+from firmware_bridge.messages import Exposure, ExposureDone
+
+_WAIT_S = 0.1
+"""Longest that a request of the operator waits for an answer."""
+_BATCH = 64
+"""Exposures per journal transaction at the most: one sync serves them all."""
+
+
+class RunOutcome(Enum):
+    """How a run of the beam ended."""
+
+    FINISHED = "finished"
+    """Every exposure of the plan is recorded."""
+    ENDED_EARLY = "ended early"
+    """The operator is content with what there is."""
+    STOPPED = "stopped"
+    """Stopped and resumable."""
+
+
+class Run:
+    """One run of the beam over the exposures that a plan still lacks."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        session: Session,
+        exposures: Sequence[Exposure],
+        *,
+        planned: int,
+        tolerance_mm: float,
+        beam_s: float,
+        console: Console,
+    ) -> None:
+        """Prepare the run.
+
+        Parameters
+        ----------
+        exposures
+            What is still to be measured, in travel order.
+        planned
+            Exposures in the whole plan.
+        tolerance_mm
+            Largest distance between a planned and a measured pose.
+        beam_s
+            Beam time that the object has received already, in s.
+        """
+        self._controller = controller
+        self._session = session
+        self._console = console
+        self._tolerance_mm = tolerance_mm
+        self._planned = planned
+        self._beam_s = beam_s
+        self._waiting = deque(exposures)
+        self._lacking = {exposure.index: exposure for exposure in exposures}
+        self._interrupts = Interrupts()
+
+    def expose(self) -> RunOutcome:
+        """Open the shutter, measure everything, close it.
+
+        Raises
+        ------
+        BridgeError
+            The instrument failed; the shutter is closed and the fault journalled.
+        SafetyStop
+            The stage is not where it was told to be, or the instrument is not ready for beam.
+        """
+        with self._interrupts.listening():
+            try:
+                self._open("start")
+                measured = self._planned - len(self._lacking)
+                with self._console.progress("Measuring", self._planned, measured) as show:
+                    outcome = self._stream(show)
+                self._shut("finished" if outcome is RunOutcome.FINISHED else outcome.value)
+                if outcome is not RunOutcome.STOPPED:
+                    self._session.record(Closed(utc_now(), "finished" if outcome is RunOutcome.FINISHED else "aborted"))
+                return outcome
+            except BaseException as fault:
+                self._fail(fault)
+                raise
+
+    def _open(self, reason: str) -> None:
+        status = self._controller.status()
+        if not status.is_door_closed:
+            raise DoorOpen("the door interlock is open: close the door, then go on with --resume")
+        if not status.is_homed:
+            raise SafetyStop("the stage has not been homed, so its position is unknown: home it first")
+        if status.fault:
+            raise SafetyStop(f"the controller reports a fault ({status.fault}): clear it, then go on with --resume")
+        opened = ShutterOpened(utc_now(), reason, len(self._lacking), self._beam_s)
+        self._session.record(opened)
+        self._controller.open_shutter()
+
+    def _shut(self, reason: str) -> None:
+        self._controller.close_shutter()
+        self._session.record(ShutterClosed(utc_now(), reason))
+
+    def _stream(self, show: Callable[[int], None]) -> RunOutcome:
+        while self._lacking:
+            match self._interrupts.request:
+                case Request.ABORT:
+                    return self._abort()
+                case Request.PAUSE | Request.STOP as request:
+                    outcome = self._pause(request)
+                    if outcome is not None:
+                        return outcome
+            if self._waiting:
+                taken = self._controller.submit(list(islice(self._waiting, _BATCH)))
+                for _ in range(taken):
+                    self._waiting.popleft()
+            self._collect(_WAIT_S)
+            show(self._planned - len(self._lacking))
+        return RunOutcome.FINISHED
+
+    def _collect(self, timeout_s: float) -> int:
+        """Take over what has arrived: journal, then acknowledge, then check."""
+        arrived: list[ExposureDone] = []
+        done = self._controller.next_done(timeout_s)
+        while done is not None:
+            arrived.append(done)
+            done = self._controller.next_done(0.0) if len(arrived) < _BATCH else None
+        if not arrived:
+            return 0
+        self._session.record(*(Measured(utc_now(), measured) for measured in arrived))
+        for measured in arrived:
+            self._controller.acknowledge(measured.index)
+        for measured in arrived:
+            self._check_pose(measured)
+            self._beam_s += measured.real_s
+            self._lacking.pop(measured.index, None)
+        return len(arrived)
+
+    def _check_pose(self, done: ExposureDone) -> None:
+        planned = self._lacking.get(done.index)
+        if planned is None:
+            return
+        for told, found in ((planned.start, done.start), (planned.end, done.end)):
+            off_mm = math.hypot(told.x_mm - found.x_mm, told.y_mm - found.y_mm)
+            if off_mm > self._tolerance_mm:
+                raise SafetyStop(
+                    f"exposure {done.index} was measured {off_mm:.2f} mm away from where it was planned: "
+                    "home the stage, check belts and couplings, then go on with --resume"
+                )
+
+    def _pause(self, request: Request) -> RunOutcome | None:
+        """Close the shutter safely, then ask; None means go on."""
+        self._controller.pause()
+        while self._collect(0.0):
+            pass
+        reason = "operator" if request is Request.PAUSE else "asked to stop by the system"
+        self._shut(reason)
+        self._session.record(Paused(utc_now(), reason))
+        if request is Request.STOP or not self._console.can_ask:
+            return RunOutcome.STOPPED
+        left = len(self._lacking)
+        try:
+            with self._interrupts.asking():
+                answer = self._console.ask(
+                    f"\nPaused, shutter closed, {left} of {self._planned} exposures left. What now?",
+                    ("resume", "finish", "stop"),
+                )
+        except KeyboardInterrupt:
+            return RunOutcome.STOPPED
+        self._interrupts.answered()
+        match answer:
+            case "resume":
+                self._session.record(Resumed(utc_now(), "operator"))
+                self._open("resumed by the operator")
+                self._controller.resume()
+                return None
+            case "finish":
+                return RunOutcome.ENDED_EARLY
+        return RunOutcome.STOPPED
+
+    def _abort(self) -> RunOutcome:
+        self._controller.abort()
+        self._session.record(ShutterClosed(utc_now(), "aborted by the operator"), Paused(utc_now(), "aborted"))
+        return RunOutcome.STOPPED
+
+    def _fail(self, fault: BaseException) -> None:
+        """Shutter first, then the journal; neither may hide the fault itself."""
+        with suppress(BridgeError):
+            self._controller.abort()
+        text = str(fault) or type(fault).__name__
+        with suppress(Exception):
+            self._session.record(
+                ShutterClosed(utc_now(), "fault"), Faulted(utc_now(), type(fault).__name__, text)
+            )

@@ -1,0 +1,40 @@
+"""Journal and state as one: nothing is believed that is not written down first."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from edge.events import ScanEvent
+from edge.faults import IntegrityError
+from edge.record.journal import Journal
+from edge.state import Refused, ScanState, advance
+
+
+def utc_now() -> str:
+    """The host's time as events carry it."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
+class Session:
+    """One scan in progress: its journal, and the state that the journal's events add up to."""
+
+    def __init__(self, journal: Journal, state: ScanState) -> None:
+        self._journal = journal
+        self.state = state
+
+    def record(self, *events: ScanEvent) -> None:
+        """Write the events down, durably, then take them over into the state.
+
+        Raises
+        ------
+        IntegrityError
+            An event that cannot follow the present state, or a journal that cannot be written.
+        """
+        state = self.state
+        for event in events:
+            following = advance(state, event)
+            if isinstance(following, Refused):
+                raise IntegrityError(f"{following.reason}: stop the scan and report this")
+            state = following
+        self._journal.append(events)
+        self.state = state

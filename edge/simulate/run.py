@@ -1,0 +1,33 @@
+"""The simulated instrument as a process: a specimen on the easel, a camera before it, a twin on the link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+def run_instrument(path: Path, *, log: Path | None, announce: Callable[[str], None]) -> None:
+    """Build specimen, camera and twin from an instrument file, and serve until SIGINT or SIGTERM.
+
+    The photograph lies in the camera's folder before the port appears, so that whoever waits for the port finds both.
+
+    Raises
+    ------
+    UsageError
+        The file or something that it names cannot be used.
+    """
+    from edge.simulate.camera import SimulatedCamera, write_frame
+    from edge.simulate.config import load_instrument, twin_settings
+    from edge.simulate.specimen import load_specimen
+    from firmware_bridge.twins.native import serve
+
+    instrument = load_instrument(path)
+    specimen = load_specimen(instrument)
+    frame = write_frame(instrument.frames, SimulatedCamera.of(instrument, specimen).render())
+    announce(f"Photograph in {frame}")
+    serve(
+        specimen,
+        twin_settings(instrument, log=log),
+        link=instrument.link,
+        ready=lambda port: announce(f"Controller on {port}"),
+    )

@@ -1,0 +1,305 @@
+"""Energy scale and peak width, found from known lines in the sum spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.config import DetectorConfig
+from edge.faults import UsageError
+from edge.spectra.background import snip
+from edge.spectra.least_squares import nonnegative_solution
+from edge.spectra.lines import LineGroup, load_lines
+from edge.spectra.peaks import LOWEST_LINE_KEV, FoundPeaks, find_peaks
+from edge.spectra.response import DetectorResponse, Spectrum, family_spectra, nominal_response
+from edge.spectra.sum_fit import SCALE_ONLY, SumFit, fit_sum
+from edge.spectra.templates import SpectrumShape
+
+COMMON_ELEMENTS = (
+    *("Al", "Si", "P", "S", "Cl", "Ar", "K", "Ca", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "As"),
+    *("Se", "Br", "Sr", "Zr", "Rh", "Pd", "Ag", "Cd", "Sn", "Sb", "Ba", "W", "Au", "Hg", "Pb", "Bi"),
+)
+"""Elements that paintings, their grounds, the air and tubes show."""
+
+_FEWEST_PEAKS = 3
+_FEWEST_COUNTS = 300
+_GAIN_SPAN, _GAIN_STEP = 0.026, 0.0005
+_OFFSET_SPAN_KEV, _OFFSET_STEP_KEV = 0.10, 0.004
+_MATCH_TOLERANCE_KEV = 0.025
+_HYPOTHESES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPeak:
+    """A peak of the sum spectrum and the line that it was taken for."""
+
+    line: str
+    """Line group and family: ``Fe-K alpha``."""
+    energy_kev: float
+    """Tabulated centroid of the family."""
+    channel: float
+    """Centroid in the sum spectrum, channel 0 being the first."""
+    residual_kev: float
+    """Energy of the centroid by the calibration, less the tabulated one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyCalibration:
+    """Energy of channel ``c``'s centre: ``offset_kev + gain_kev * c``, channels counted from 0."""
+
+    offset_kev: float
+    gain_kev: float
+    response: DetectorResponse
+    """Peak width over energy."""
+    peaks: tuple[CalibrationPeak, ...]
+    """Peaks used, strongest first; empty for a nominal scale."""
+
+    @property
+    def residuals_kev(self) -> tuple[float, ...]:
+        """Residual of each peak used."""
+        return tuple(peak.residual_kev for peak in self.peaks)
+
+    def energy_kev(self, channel: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Energy at the centre of a channel."""
+        return self.offset_kev + self.gain_kev * np.asarray(channel, dtype=float)
+
+    def fwhm_kev(self, energy_kev: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Full width at half maximum of a line."""
+        return self.response.fwhm_kev(energy_kev)
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class NotCalibrated:
+    """The spectrum could not correct the nominal scale; falsy, with the reason and the scale to go on with."""
+
+    reason: str
+    nominal: EnergyCalibration
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+def nominal_calibration(detector: DetectorConfig) -> EnergyCalibration:
+    """Return the scale that the configuration states."""
+    return EnergyCalibration(detector.offset_kev, detector.gain_kev, nominal_response(detector.fwhm_mn_kev), ())
+
+
+def calibrate_energy(
+    sum_counts: NDArray[np.generic],
+    nominal: DetectorConfig,
+    elements: Sequence[str],
+    *,
+    anode: str = "Rh",
+    tube_kv: float = 40.0,
+) -> EnergyCalibration | NotCalibrated:
+    """Find offset, gain and peak width from the lines in a sum spectrum.
+
+    Peaks are matched to lines over all scales within 2.6 % of the nominal gain and 0.1 keV of its offset; the best
+    matches compete by how well the tabulated lines then explain the spectrum, and the winner is refined by a fit of
+    the whole spectrum. Nothing needs to be known of the object: ``elements`` only helps.
+
+    Parameters
+    ----------
+    sum_counts
+        Sum of many spectra, shape (channels,).
+    nominal
+        The scale to start from.
+    elements
+        Elements or line groups known to be there, beside `COMMON_ELEMENTS`.
+    anode, tube_kv
+        Tube anode, whose scattered lines are seen, and voltage in kV.
+    """
+    counts = np.asarray(sum_counts, dtype=float)
+    fallback = nominal_calibration(nominal)
+    if counts.shape != (nominal.channels,):
+        raise UsageError(
+            f"the spectrum has {counts.size} channels, the configuration says {nominal.channels}: "
+            "correct detector.channels"
+        )
+    if counts.sum() < _FEWEST_COUNTS:
+        return NotCalibrated(f"only {counts.sum():.0f} counts in the sum spectrum", fallback)
+    start = SpectrumShape(nominal.channels, nominal.offset_kev, nominal.gain_kev, fallback.response)
+    peaks = find_peaks(counts, start)
+    if peaks.channels.size < _FEWEST_PEAKS:
+        return NotCalibrated(f"only {peaks.channels.size} peaks stand out in the sum spectrum", fallback)
+    groups = candidate_groups([*COMMON_ELEMENTS, *elements], anode, tube_kv, float(start.energies_kev()[-1]))
+    best = max(_hypotheses(peaks, start, groups), key=lambda shape: _explained(counts, shape, groups))
+    present = _present_groups(counts, best, groups)
+    if len(present) < 2:
+        return NotCalibrated("the peaks of the sum spectrum match no known lines", fallback)
+    fit = fit_sum(counts, best, present, anode=anode, tube_kv=tube_kv, free=SCALE_ONLY)
+    used = _calibration_peaks(fit, peaks)
+    if len(used) < _FEWEST_PEAKS:
+        return NotCalibrated(f"only {len(used)} peaks of the sum spectrum match known lines", fallback)
+    return EnergyCalibration(fit.shape.offset_kev, fit.shape.gain_kev, fit.shape.response, used)
+
+
+def candidate_groups(elements: Sequence[str], anode: str, tube_kv: float, max_kev: float) -> list[LineGroup]:
+    """Line groups of the elements that can be excited and recorded above 1.4 keV, each once, by atomic number.
+
+    Elements bring all their groups; a named group brings itself.
+    """
+    wanted = {name.partition("-")[0] for name in (*elements, anode)}
+    return [
+        group
+        for group in load_lines()
+        if group.element in wanted
+        and 1.4 <= group.energies_kev[0] <= max_kev
+        and group.edge_kev * 1.05 <= tube_kv
+        and not (group.group == "L" and group.energies_kev[0] < 2.0)
+    ]
+
+
+def _hypotheses(peaks: FoundPeaks, start: SpectrumShape, groups: Sequence[LineGroup]) -> list[SpectrumShape]:
+    """Scales under which the peaks sit on lines, best first, clearly different from each other."""
+    lines, worth = _landmarks(groups)
+    ratios = 1.0 + np.arange(-_GAIN_SPAN, _GAIN_SPAN + 1e-9, _GAIN_STEP)
+    offsets = start.offset_kev + np.arange(-_OFFSET_SPAN_KEV, _OFFSET_SPAN_KEV + 1e-9, _OFFSET_STEP_KEV)
+    weights = np.log1p(peaks.significance)
+    score = np.zeros((ratios.size, offsets.size))
+    for channel, weight in zip(peaks.channels, weights, strict=True):
+        energies = (ratios * start.gain_kev * channel)[:, None] + offsets
+        after = np.clip(np.searchsorted(lines, energies), 1, lines.size - 1)
+        near = np.zeros_like(energies)
+        for index in (after - 1, after):
+            distance = (energies - lines[index]) / _MATCH_TOLERANCE_KEV
+            near = np.maximum(near, worth[index] * np.exp(-0.5 * distance**2))
+        score += weight * near
+    away = np.square((ratios - 1.0) / 0.03)[:, None] + np.square((offsets - start.offset_kev) / 0.15)
+    score -= 0.05 * float(weights.sum()) * away
+    shapes: list[SpectrumShape] = []
+    for _ in range(_HYPOTHESES):
+        i, j = np.unravel_index(int(np.argmax(score)), score.shape)
+        shapes.append(_with_scale(start, float(offsets[j]), start.gain_kev * float(ratios[i])))
+        same = np.abs(ratios - ratios[i])[:, None] * 8.0 + np.abs(offsets - offsets[j]) < 0.02
+        score[same] = -np.inf
+    return [_regressed(shape, peaks, lines, weights) for shape in shapes]
+
+
+def _with_scale(shape: SpectrumShape, offset_kev: float, gain_kev: float) -> SpectrumShape:
+    return SpectrumShape(shape.channels, offset_kev, gain_kev, shape.response)
+
+
+def _regressed(
+    shape: SpectrumShape, peaks: FoundPeaks, lines: NDArray[np.float64], weights: NDArray[np.float64]
+) -> SpectrumShape:
+    """Straight line through the matched peaks, weighted down by their distance (Cauchy)."""
+    for tolerance in (0.03, 0.015, 0.01):
+        energies = shape.offset_kev + shape.gain_kev * peaks.channels
+        nearest = lines[np.abs(energies[:, None] - lines).argmin(axis=1)]
+        trust = weights / (1.0 + np.square((energies - nearest) / tolerance))
+        design = np.column_stack([np.ones_like(energies), peaks.channels - peaks.channels.mean()])
+        # Two weak observations keep the scale where too few peaks fix it.
+        prior = np.diag([1.0, np.ptp(peaks.channels) ** 2 / 12.0 + 1.0]) * 0.05 * weights.max()
+        target = nearest - energies
+        change = np.linalg.solve(design.T @ (trust[:, None] * design) + prior, design.T @ (trust * target))
+        gain = shape.gain_kev + change[1]
+        shape = _with_scale(shape, float(shape.offset_kev + change[0] - change[1] * peaks.channels.mean()), float(gain))
+    return shape
+
+
+def _landmarks(groups: Sequence[LineGroup]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centroids of the families that stand out, ascending, and what meeting one is worth."""
+    found = [
+        (energy, worth)
+        for group in groups
+        for energy, share, worth in _family_centroids(group)
+        if share > 0.1 and energy >= LOWEST_LINE_KEV
+    ]
+    energies, worths = np.array(sorted(found)).T
+    return energies, worths
+
+
+def _family_centroids(group: LineGroup) -> list[tuple[float, float, float]]:
+    energies, shares = np.array(group.energies_kev), np.array(group.relative_intensities)
+    centroids = []
+    for position, indices in enumerate(group.families):
+        chosen = [i for i in indices if abs(energies[i] - energies[indices[0]]) < 0.15]
+        centroid = float(energies[chosen] @ shares[chosen] / shares[chosen].sum())
+        centroids.append((centroid, float(shares[list(indices)].sum()), 1.0 if position == 0 else 0.6))
+    return centroids
+
+
+def _net_problem(
+    counts: Spectrum, shape: SpectrumShape, groups: Sequence[LineGroup]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Spectrum]:
+    energies = shape.energies_kev()
+    window = (energies > LOWEST_LINE_KEV) & (counts > 0)
+    half_widths = np.maximum(2.0 * shape.response.fwhm_kev(np.maximum(energies, 0.1)) / shape.gain_kev, 2.0)
+    net = counts - snip(counts, half_widths)
+    edges = shape.edges_kev()
+    design = []
+    for group in groups:
+        spectra, shares = family_spectra(edges, group, shape.response)
+        design.append(shares @ spectra)
+    weights = np.where(window, 1.0 / (np.maximum(counts, 1.0) + np.square(0.03 * counts)), 0.0)
+    return np.array(design), net, weights
+
+
+def _explained(counts: Spectrum, shape: SpectrumShape, groups: Sequence[LineGroup]) -> float:
+    """Weighted sum of squares of the net spectrum that the lines account for."""
+    design, net, weights = _net_problem(counts, shape, groups)
+    gram, right = (design * weights) @ design.T, (design * weights) @ net
+    areas = nonnegative_solution(gram, right)
+    return float(2.0 * right @ areas - areas @ gram @ areas)
+
+
+def _present_groups(counts: Spectrum, shape: SpectrumShape, groups: Sequence[LineGroup]) -> list[LineGroup]:
+    design, net, weights = _net_problem(counts, shape, groups)
+    gram, right = (design * weights) @ design.T, (design * weights) @ net
+    areas = nonnegative_solution(gram, right)
+    significant = areas * np.sqrt(np.diag(gram)) > 5.0
+    return [group for group, keep in zip(groups, significant, strict=True) if keep]
+
+
+def _calibration_peaks(fit: SumFit, peaks: FoundPeaks) -> tuple[CalibrationPeak, ...]:
+    """Peaks that the fitted lines explain, by comparing centroids of the spectrum and of the fit's own peaks.
+
+    Neighbours pull a centroid; they pull the fitted spectrum's in the same way.
+    """
+    shape = fit.shape
+    modelled = find_peaks(fit.expected, shape)
+    if modelled.channels.size == 0:
+        return ()
+    names, energies = _named_families(fit)
+    used = []
+    for channel in peaks.channels:
+        twin = modelled.channels[np.abs(modelled.channels - channel).argmin()]
+        energy = shape.offset_kev + shape.gain_kev * twin
+        nearest = int(np.abs(energies - energy).argmin())
+        width = float(shape.response.fwhm_kev(energy))
+        if abs(twin - channel) * shape.gain_kev < 0.5 * width and abs(energies[nearest] - energy) < 0.5 * width:
+            residual = float((channel - twin) * shape.gain_kev)
+            used.append(CalibrationPeak(names[nearest], float(energies[nearest]), float(channel), residual))
+    return tuple(used)
+
+
+def _named_families(fit: SumFit) -> tuple[list[str], NDArray[np.float64]]:
+    labels = ("alpha", "beta", "gamma", "other")
+    names, energies = [], []
+    for group in fit.groups:
+        if fit.area(group.name) <= 0:
+            continue
+        for i, (energy, _, _) in enumerate(_family_centroids(group)):
+            names.append(f"{group.name} {labels[min(i, 3)]}")
+            energies.append(energy)
+    return names, np.array(energies) if energies else np.array([np.inf])
+
+
+def describe_calibration(calibration: EnergyCalibration | NotCalibrated) -> str:
+    """One line for logs and reports."""
+    if not calibration:
+        return f"nominal energy scale: {calibration.reason}"
+    rms = float(np.sqrt(np.mean(np.square(calibration.residuals_kev))))
+    width = float(calibration.fwhm_kev(5.895))
+    return (
+        f"{calibration.gain_kev * 1e3:.4f} eV a channel, offset {calibration.offset_kev * 1e3:+.1f} eV, "
+        f"FWHM {width * 1e3:.0f} eV at 5.9 keV, from {len(calibration.peaks)} peaks, residuals {rms * 1e3:.1f} eV rms"
+    )

@@ -1,0 +1,285 @@
+"""Element rates from many spectra: one weighted linear fit whose shapes were learned from the sum spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edge.config import DetectorConfig, TubeConfig
+from edge.faults import UsageError
+from edge.spectra.background import hat_functions
+from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy
+from edge.spectra.lines import LineGroup, default_group, load_lines
+from edge.spectra.propose import propose_elements
+from edge.spectra.rates import ElementRates, checked_spectra
+from edge.spectra.response import family_spectra
+from edge.spectra.sum_fit import EVERYTHING, SumFit, fit_sum
+from edge.spectra.templates import SpectrumShape
+
+_CONTINUUM_STEP_KEV = 5.0
+"""Spacing of the knots between which the continuum of one exposure may bend away from the sum's."""
+_IMPOSSIBLE = 4.0
+"""An amplitude this many standard deviations below zero is no noise: it is held at zero and the rest fitted again."""
+_ROUNDS = 4
+_BLOCK = 4096
+_USUAL_SPREAD = 0.7
+"""How much, relative to its mean, a component's amplitude varies over an object (for the variance alone)."""
+_OUTLIER = 3.0
+"""Standard deviations from which on an unusual amplitude is believed (for the variance alone)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpectrumModel:
+    """Shapes of all components, learned from a sum spectrum, and the linear filter that takes spectra to rates."""
+
+    elements: tuple[str, ...]
+    """Line groups in the order of the values' columns: ``Pb-L``, ``Fe-K``."""
+    calibration: EnergyCalibration | NotCalibrated
+    sum_fit: SumFit
+    components: tuple[str, ...]
+    """All columns of the fit: the elements, then companions, scatter, pile-up and continuum."""
+    design: NDArray[np.float64]
+    """Spectrum of each component, unit area for lines, shape (components, fitted channels)."""
+    weighted: NDArray[np.float32]
+    """Design times inverse expected counts, shape (components, fitted channels)."""
+    gram: NDArray[np.float64]
+    """Normal matrix, shape (components, components)."""
+    spread: NDArray[np.float64]
+    """Variance of each amplitude per unit of each component's amplitude, shape (components, components)."""
+    mean_rates: NDArray[np.float64]
+    """Amplitudes of the sum spectrum per second, shape (components,)."""
+
+    @classmethod
+    def from_sum_spectrum(
+        cls,
+        sum_counts: NDArray[np.generic],
+        live_s: float,
+        *,
+        detector: DetectorConfig,
+        tube: TubeConfig,
+        elements: Sequence[str] = (),
+    ) -> SpectrumModel:
+        """Learn energy scale, peak shapes, line ratios, scatter, pile-up and continuum from a sum spectrum.
+
+        Parameters
+        ----------
+        sum_counts
+            Sum of the spectra measured so far, shape (channels,).
+        live_s
+            Their live time.
+        detector, tube
+            Nominal energy scale, and excitation.
+        elements
+            Elements (``Pb``) or line groups (``Pb-L``) to map; empty: those that the spectrum shows. Others that it
+            shows are fitted beside them.
+
+        Raises
+        ------
+        UsageError
+            An unknown element, a line outside the recorded energies, or an empty spectrum.
+        """
+        if not live_s > 0:
+            raise UsageError(f"the sum spectrum has a live time of {live_s:g} s: it takes at least one exposure")
+        counts = np.asarray(sum_counts, dtype=float)
+        top_kev = detector.offset_kev + detector.gain_kev * (detector.channels - 1)
+        wanted = [_recorded(default_group(name, tube.kv, max_kev=top_kev), top_kev) for name in elements]
+        calibration = calibrate_energy(counts, detector, elements, anode=tube.anode, tube_kv=tube.kv)
+        scale = calibration if calibration else calibration.nominal
+        shown = [default_group(name, tube.kv) for name in propose_elements(counts, scale, tube)]
+        mapped = list(dict.fromkeys(wanted or shown))
+        if not mapped:
+            raise UsageError("the sum spectrum shows no element: name some under elements, or measure for longer")
+        groups = _with_companions(list(dict.fromkeys([*mapped, *shown])), tube, top_kev)
+        start = SpectrumShape(detector.channels, scale.offset_kev, scale.gain_kev, scale.response)
+        fit = fit_sum(counts, start, groups, anode=tube.anode, tube_kv=tube.kv, free=EVERYTHING)
+        return cls._from_fit(fit, calibration, tuple(group.name for group in mapped), live_s)
+
+    @classmethod
+    def _from_fit(
+        cls, fit: SumFit, calibration: EnergyCalibration | NotCalibrated, elements: tuple[str, ...], live_s: float
+    ) -> SpectrumModel:
+        components, design, areas = _columns(fit, elements)
+        expected = np.maximum(areas @ design, 1e-6 * float(fit.expected.max()))
+        # Weights are those of one mean count per channel: only their ratios matter.
+        weighted = design / expected
+        gram = weighted @ design.T
+        scale = 1.0 / np.sqrt(np.diag(gram))
+        gram += 1e-10 * np.diag(np.diag(gram))
+        inverse = np.linalg.inv(gram * np.outer(scale, scale)) * np.outer(scale, scale)
+        filters = inverse @ weighted
+        return cls(
+            elements=elements,
+            calibration=calibration,
+            sum_fit=fit,
+            components=components,
+            design=design,
+            weighted=weighted.astype(np.float32),
+            gram=gram,
+            spread=np.square(filters) @ design.T,
+            mean_rates=areas / live_s,
+        )
+
+    def fit(self, counts: NDArray[np.unsignedinteger], live_s: ArrayLike) -> ElementRates:
+        """Fit spectra, all components at once.
+
+        The weights come from the sum spectrum's model, never from the spectra's own counts, so that the estimate is
+        linear and therefore unbiased however few the counts. Amplitudes impossibly far below zero are held at zero.
+
+        Parameters
+        ----------
+        counts
+            Spectra, shape (n, channels).
+        live_s
+            Live time of each, shape (n,) or one for all.
+
+        Raises
+        ------
+        UsageError
+            Spectra of another length, or a live time that is not positive.
+        """
+        spectra, live = checked_spectra(counts, live_s, self.sum_fit.shape.channels)
+        values = np.empty((spectra.shape[0], len(self.elements)), dtype=np.float32)
+        variance = np.empty_like(values)
+        inside = self.sum_fit.fitted
+        for first in range(0, spectra.shape[0], _BLOCK):
+            block = slice(first, first + _BLOCK)
+            window = spectra[block, inside].astype(np.float32)
+            amplitudes, amplitude_variance = self._amplitudes(window, live[block])
+            seconds = live[block, None]
+            values[block] = amplitudes[:, : len(self.elements)] / seconds
+            variance[block] = amplitude_variance[:, : len(self.elements)] / seconds**2
+        return ElementRates(values, variance)
+
+    def _amplitudes(
+        self, window: NDArray[np.float32], live_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        right = (window @ self.weighted.T).astype(float)
+        amplitudes = np.linalg.solve(self.gram, right.T).T
+        variance = self._variance(amplitudes, live_s)
+        held = np.zeros(amplitudes.shape, dtype=bool)
+        for _ in range(_ROUNDS):
+            impossible = (amplitudes < -_IMPOSSIBLE * np.sqrt(variance)) & ~held
+            changed = np.flatnonzero(impossible.any(axis=1))
+            if changed.size == 0:
+                break
+            held |= impossible
+            patterns, which = np.unique(held[changed], axis=0, return_inverse=True)
+            for i, pattern in enumerate(patterns):
+                rows = changed[which.reshape(-1) == i]
+                free = np.flatnonzero(~pattern)
+                amplitudes[rows] = 0.0
+                solved = np.linalg.solve(self.gram[np.ix_(free, free)], right[np.ix_(rows, free)].T).T
+                amplitudes[np.ix_(rows, free)] = solved
+        return amplitudes, variance
+
+    def _variance(self, amplitudes: NDArray[np.float64], live_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Propagate counting statistics through the filter.
+
+        The expectation that the variance needs is each exposure's own where its counts tell it from the scan's mean
+        and the mean elsewhere: a variance that follows the noise would give low values the higher weight downstream.
+        """
+        mean = live_s[:, None] * self.mean_rates
+        noise = np.maximum(live_s[:, None] * (self.spread @ self.mean_rates), 1e-12)
+        usual = np.square(_USUAL_SPREAD * mean)
+        away = np.maximum(np.square(amplitudes - mean), 1e-12)
+        trust = np.maximum(usual / (usual + noise), 1.0 - _OUTLIER**2 * noise / away)
+        expectation = np.maximum(mean + trust * (amplitudes - mean), 0.0)
+        return np.asarray(expectation @ self.spread.T)
+
+    def expected(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Spectra that element rates stand for, on the mean continuum and scatter of the scan.
+
+        Parameters
+        ----------
+        values
+            Counts per second, shape (n, elements) or (elements,).
+
+        Returns
+        -------
+        ndarray
+            Counts per second and channel, shape (n, channels) or (channels,); zero outside the fitted channels.
+        """
+        rates = np.asarray(values, dtype=float)
+        count = len(self.elements)
+        spectra = np.zeros((*rates.shape[:-1], self.sum_fit.shape.channels))
+        rest = self.mean_rates[count:] @ self.design[count:]
+        spectra[..., self.sum_fit.fitted] = rates @ self.design[:count] + rest
+        return spectra
+
+    def line_labels(self) -> tuple[tuple[str, float], ...]:
+        """Names and energies (keV) of the lines worth marking in a plot of the sum spectrum, by energy."""
+        greek = {0: "α", 1: "β", 2: "γ"}
+        labels = []
+        for group in self.sum_fit.groups:
+            if self.sum_fit.area(group.name) <= 0:
+                continue
+            for i, indices in enumerate(group.families[:3]):
+                labels.append((f"{group.name}{greek[i]}", group.energies_kev[indices[0]]))
+        return tuple(sorted(labels, key=lambda label: label[1]))
+
+
+def _columns(
+    fit: SumFit, elements: tuple[str, ...]
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Columns of the fit of one exposure, from the fit of the sum: names, spectra and the sum's amplitudes."""
+    inside = fit.fitted
+    names: list[str] = []
+    spectra: list[NDArray[np.float64]] = []
+    areas: list[float] = []
+    by_name = {group.name: group for group in fit.groups}
+    present = [name for name in by_name if name not in elements and _stands_out(fit, name)]
+    for name in (*elements, *present):
+        area = fit.area(name)
+        if area > 0:
+            spectrum = fit.spectrum(name) / area
+        else:
+            families, shares = family_spectra(fit.shape.edges_kev(), by_name[name], fit.shape.response)
+            spectrum = shares @ families
+        names.append(name)
+        spectra.append(spectrum[inside])
+        areas.append(area)
+    for name in ("elastic", "inelastic", "pile-up"):
+        if _stands_out(fit, name):
+            names.append(name)
+            areas.append(fit.area(name))
+            spectra.append(fit.spectrum(name)[inside] / fit.area(name))
+    continuum = fit.spectrum("continuum")[inside]
+    energies = fit.shape.energies_kev()[inside]
+    pieces = max(int(np.ceil((energies[-1] - energies[0]) / _CONTINUUM_STEP_KEV)), 1)
+    for hat in hat_functions(energies, np.linspace(energies[0], energies[-1], pieces + 1)) * continuum:
+        if hat.sum() > 0:
+            names.append("continuum")
+            areas.append(float(hat.sum()))
+            spectra.append(hat / hat.sum())
+    return tuple(names), np.array(spectra), np.array(areas)
+
+
+def _stands_out(fit: SumFit, name: str) -> bool:
+    return fit.area(name) > max(1e-4 * float(fit.expected.sum()), 10.0)
+
+
+def _recorded(group: LineGroup, max_kev: float) -> LineGroup:
+    if group.energies_kev[0] > max_kev:
+        raise UsageError(
+            f"{group.name}: its strongest line, {group.energies_kev[0]:.2f} keV, lies beyond the detector's last "
+            f"channel ({max_kev:.2f} keV): map another group of {group.element} or widen the detector's range"
+        )
+    return group
+
+
+def _with_companions(groups: list[LineGroup], tube: TubeConfig, max_kev: float) -> list[LineGroup]:
+    """Add argon (air), the tube anode's L lines and the other groups of the same elements, as far as recorded."""
+    elements = {group.element for group in groups}
+    chosen = {group.name for group in groups}
+    others = [
+        group
+        for group in load_lines()
+        if group.name not in chosen
+        and (group.element in elements or group.name in {"Ar-K", f"{tube.anode}-L"})
+        and 1.2 <= group.energies_kev[0] <= max_kev
+        and group.edge_kev * 1.05 <= tube.kv
+    ]
+    return [*groups, *others]

@@ -1,0 +1,260 @@
+"""Fit of the sum spectrum: line groups, scattered tube lines, pile-up and continuum, with the peak shape."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import UsageError
+from edge.spectra.least_squares import nonnegative_solution
+from edge.spectra.lines import LineGroup
+from edge.spectra.response import Spectrum
+from edge.spectra.templates import SpectrumShape, Template, sum_templates
+
+MODEL_ERROR = 0.01
+"""How far the model of a channel may be off, as a share of its counts: keeps strong peaks from ruling weak ones."""
+_RATIO_SPREAD = {"K": 0.07, "L": 0.15, "M": 0.25}
+"""Relative spread (one standard deviation) of the ratio between a group's families over objects."""
+
+# Parameter, step of its numeric derivative, and standard deviation about its start.
+_SHAPE_PARAMETERS: dict[str, tuple[float, float]] = {
+    "offset_kev": (1e-4, 0.05),
+    "gain": (1e-5, 0.01),
+    "noise_kev": (1e-4, 0.03),
+    "fano": (1e-4, 0.01),
+    "tail_fraction": (1e-3, 0.02),
+    "shelf_fraction": (1e-3, 0.02),
+    "escape_scale": (1e-2, 0.3),
+    "compton_angle_rad": (1e-3, 0.25),
+    "compton_sigma_kev": (1e-3, 0.15),
+}
+SCALE_ONLY = ("offset_kev", "gain", "noise_kev", "fano")
+EVERYTHING = tuple(_SHAPE_PARAMETERS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SumFit:
+    """What the fit of the sum spectrum found."""
+
+    counts: Spectrum
+    """What was fitted, shape (channels,)."""
+    shape: SpectrumShape
+    groups: tuple[LineGroup, ...]
+    templates: tuple[Template, ...]
+    areas: NDArray[np.float64]
+    """Counts of each template, shape (templates,)."""
+    fitted: slice
+    """Channels that took part."""
+    expected: Spectrum
+    """Fitted spectrum, shape (channels,); zero outside ``fitted``."""
+    weights: Spectrum
+    """Inverse variance of each channel, model error included; zero outside ``fitted``."""
+    gram: NDArray[np.float64]
+    right: NDArray[np.float64]
+    chi2: float
+    """Weighted sum of squared residuals, priors included."""
+
+    def area(self, name: str) -> float:
+        """Counts of a group or component."""
+        return float(sum(area for t, area in zip(self.templates, self.areas, strict=True) if t.name == name))
+
+    def areas_for(self, templates: Sequence[Template]) -> NDArray[np.float64]:
+        """Areas of another fit's templates as far as this fit holds them, zero elsewhere."""
+        known = dict(zip(_keys(self.templates), self.areas, strict=True))
+        return np.array([known.get(key, 0.0) for key in _keys(templates)])
+
+    def spectrum(self, name: str) -> Spectrum:
+        """Fitted spectrum of a group or component, shape (channels,)."""
+        parts = [area * t.spectrum for t, area in zip(self.templates, self.areas, strict=True) if t.name == name]
+        return np.sum(parts, axis=0) if parts else np.zeros(self.shape.channels)
+
+
+def _keys(templates: Sequence[Template]) -> list[tuple[str, int, int]]:
+    """Name, family and, where these repeat (the pieces of the continuum), position."""
+    seen: Counter[tuple[str, int]] = Counter()
+    keys = []
+    for template in templates:
+        key = template.name, template.family
+        keys.append((*key, seen[key]))
+        seen[key] += 1
+    return keys
+
+
+def fitted_range(counts: Spectrum, shape: SpectrumShape, tube_kv: float, lowest_kev: float = 1.0) -> slice:
+    """Channels worth fitting: above the detector's threshold and ``lowest_kev``, below the tube's end point.
+
+    Raises
+    ------
+    UsageError
+        Fewer than 32 channels remain.
+    """
+    energies = shape.energies_kev()
+    filled = np.flatnonzero(counts > 0)
+    if filled.size == 0:
+        raise UsageError("the sum spectrum is empty: check that the shutter opens and the detector counts")
+    low = max(int(np.searchsorted(energies, lowest_kev)), int(filled[0]) + 2)
+    high = min(int(np.searchsorted(energies, 1.02 * tube_kv)), shape.channels - 1)
+    if high - low < 32:
+        raise UsageError(
+            f"only {max(high - low, 0)} channels lie between {lowest_kev:g} and {tube_kv:g} keV: "
+            "check detector.gain_kev, detector.offset_kev and tube.kv"
+        )
+    return slice(low, high)
+
+
+def fit_sum(
+    counts: NDArray[np.float64],
+    start: SpectrumShape,
+    groups: Sequence[LineGroup],
+    *,
+    anode: str,
+    tube_kv: float,
+    free: Sequence[str] = (),
+    rounds: int = 8,
+) -> SumFit:
+    """Fit the sum spectrum, refining the named parameters of its shape.
+
+    Linear amplitudes are non-negative; shape parameters are moved by Gauss-Newton steps about them, held near their
+    start by a Gaussian prior of the width that instruments vary by. The ratio between a group's families (K-alpha to
+    K-beta, say) is held near the table's in the same way.
+
+    Parameters
+    ----------
+    counts
+        Sum spectrum, shape (channels,).
+    start
+        Energy scale and peak shape to begin with.
+    groups
+        Line groups in the fit.
+    anode
+        Tube anode, whose lines are scattered by the object.
+    tube_kv
+        Tube voltage, kV.
+    free
+        Shape parameters to refine: `SCALE_ONLY`, `EVERYTHING` or a choice of them.
+    """
+    shape = start
+    moved = dict.fromkeys(free, 0.0)
+    window = fitted_range(counts, start, tube_kv)
+    fit = solve_sum(counts, shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=None)
+    fit = solve_sum(counts, shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=fit)
+    for _ in range(rounds if free else 0):
+        step = _shape_step(counts, fit, anode, tube_kv, moved)
+        accepted = False
+        for damping in (1.0, 0.4, 0.1):
+            trial_shape = shape
+            for name, by in step.items():
+                trial_shape = trial_shape.moved(name, damping * by)
+            trial = solve_sum(counts, trial_shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=fit)
+            trial_moved = {name: moved[name] + damping * by for name, by in step.items()}
+            if trial.chi2 + _prior(trial_moved) < fit.chi2 + _prior(moved):
+                accepted = True
+                break
+        if not accepted:
+            break
+        gained = fit.chi2 + _prior(moved) - trial.chi2 - _prior(trial_moved)
+        shape, moved = trial_shape, trial_moved
+        fit = solve_sum(counts, shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=trial)
+        if gained < 1e-4 * fit.chi2:
+            break
+    return fit
+
+
+def _prior(moved: dict[str, float]) -> float:
+    return sum((by / _SHAPE_PARAMETERS[name][1]) ** 2 for name, by in moved.items())
+
+
+def solve_sum(
+    counts: NDArray[np.float64],
+    shape: SpectrumShape,
+    groups: Sequence[LineGroup],
+    window: slice,
+    *,
+    anode: str,
+    tube_kv: float,
+    earlier: SumFit | None,
+) -> SumFit:
+    """Solve for the amplitudes at a fixed shape; an earlier fit gives weights and the priors' sizes.
+
+    Without one, the families of a group are tied to each other as the table has them.
+    """
+    templates = sum_templates(counts, shape, groups, window, anode=anode, tube_kv=tube_kv)
+    design = np.array([template.spectrum for template in templates])[:, window]
+    basis = np.maximum(counts, 1.0) if earlier is None else np.maximum(earlier.expected, 0.3)
+    weights = np.zeros(shape.channels)
+    weights[window] = 1.0 / (basis[window] + np.square(MODEL_ERROR * basis[window]))
+    weighted = design * weights[window]
+    gram = weighted @ design.T
+    right = weighted @ counts[window]
+    if earlier is None:
+        sizes, guess = 0.01 * right / np.maximum(np.diag(gram), 1e-300), None
+    else:
+        sizes = earlier.areas_for(templates)
+        guess = sizes > 0
+    total_gram = gram + ratio_prior(templates, sizes)
+    areas = nonnegative_solution(total_gram, right, guess)
+    model = np.zeros(shape.channels)
+    model[window] = areas @ design
+    chi2 = float(weights[window] @ np.square(counts[window] - model[window]))
+    chi2 += float(areas @ (total_gram - gram) @ areas)
+    return SumFit(counts, shape, tuple(groups), templates, areas, window, model, weights, total_gram, right, chi2)
+
+
+def ratio_prior(templates: Sequence[Template], areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quadratic penalty that holds the families of each group near their tabulated ratio, shape (templates, templates).
+
+    The spread is relative: ``areas`` are an earlier fit's, and say of what.
+    """
+    penalty = np.zeros((len(templates), len(templates)))
+    first = 0
+    for i, template in enumerate(templates):
+        if template.family == 0:
+            first = i
+        if template.family <= 0:
+            continue
+        ratio = template.share / templates[first].share
+        size = max(areas[first], areas[i] / ratio, 1.0)
+        spread = _RATIO_SPREAD[template.name[-1]] * ratio * size
+        row = np.zeros(len(templates))
+        row[i], row[first] = 1.0 / spread, -ratio / spread
+        penalty += np.outer(row, row)
+    return penalty
+
+
+def _shape_step(
+    counts: NDArray[np.float64], fit: SumFit, anode: str, tube_kv: float, moved: dict[str, float]
+) -> dict[str, float]:
+    """Gauss-Newton step of the shape parameters with the amplitudes free beside them."""
+    inside = fit.fitted
+    fixed = fit.areas > 0
+    design = np.array([t.spectrum for t in fit.templates])[:, inside]
+    here = fit.areas @ design
+    derivatives = []
+    for name in moved:
+        step = _SHAPE_PARAMETERS[name][0]
+        other = sum_templates(counts, fit.shape.moved(name, step), fit.groups, inside, anode=anode, tube_kv=tube_kv)
+        there = fit.areas @ np.array([t.spectrum for t in other])[:, inside]
+        derivatives.append((there - here) / step)
+    slopes = np.array(derivatives)
+    linear = design[fixed]
+    weights = fit.weights[inside]
+    # The amplitudes are eliminated (Schur complement), their priors kept.
+    cross = (linear * weights) @ slopes.T
+    solved = np.linalg.solve(fit.gram[np.ix_(fixed, fixed)] + 1e-12 * np.diag(np.diag(fit.gram)[fixed]), cross)
+    residual = counts[inside] - here
+    spreads = np.array([_SHAPE_PARAMETERS[name][1] for name in moved])
+    matrix = (slopes * weights) @ slopes.T - cross.T @ solved + np.diag(1.0 / spreads**2)
+    right = (slopes * weights) @ residual - np.array(list(moved.values())) / spreads**2
+    right -= solved.T @ ((linear * weights) @ residual - (fit.gram - _data_gram(fit))[fixed] @ fit.areas)
+    step_values = np.linalg.solve(matrix, right)
+    limits = 2.0 * spreads
+    return {name: float(np.clip(by, -limit, limit)) for name, by, limit in zip(moved, step_values, limits, strict=True)}
+
+
+def _data_gram(fit: SumFit) -> NDArray[np.float64]:
+    design = np.array([t.spectrum for t in fit.templates])[:, fit.fitted]
+    return np.asarray((design * fit.weights[fit.fitted]) @ design.T)

@@ -1,0 +1,126 @@
+"""The steps of one scan in their order, each journalled as soon as it stands."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+
+from calibration.registration_record import registration_to_dict
+from edge.camera import open_camera, write_picture
+from edge.config import ScanConfig
+from edge.console import Console, duration_text
+from edge.events import Opened, Planned, Registered, Resumed
+from edge.faults import EdgeError
+from edge.live import LiveMaps
+from edge.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
+from edge.prepare import plan_scan, require_unmoved, sight
+from edge.record.fold import ScanHistory
+from edge.record.folder import RecordingPaths
+from edge.results import sighting_of
+from edge.review import ask_before_beam
+from edge.scan import Run, RunOutcome
+from edge.session import Session, utc_now
+from edge.state import Ready
+from firmware_bridge.controller import Controller
+from firmware_bridge.faults import BridgeError
+from firmware_bridge.messages import Capabilities
+
+_DECIDES = ("pointillist", "numpy", "scipy", "opencv-python", "numba", "h5py")
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """Name and version of whatever decides the result."""
+    return (*((name, version(name)) for name in _DECIDES), ("python", platform.python_version()))
+
+
+def opened_event(config_yaml: str, capabilities: Capabilities, *, scan_id: str) -> Opened:
+    """The event that begins, or goes on with, a recording."""
+    ran = (*versions(), ("firmware", capabilities.firmware))
+    return Opened(utc_now(), scan_id, config_yaml, ran, capabilities.boot_id)
+
+
+class Scan:
+    """One scan with its parts: what to do is the configuration's, what was done is the session's."""
+
+    def __init__(
+        self,
+        config: ScanConfig,
+        controller: Controller,
+        session: Session,
+        paths: RecordingPaths,
+        console: Console,
+    ) -> None:
+        self._config = config
+        self._controller = controller
+        self._session = session
+        self._paths = paths
+        self._console = console
+
+    def prepare(self) -> ScanPlan:
+        """Photograph, registration, density, mask, plan."""
+        sighting = sight(open_camera(self._config.instrument.camera), self._config)
+        write_picture(self._paths.frame, sighting.frame.image)
+        registration = sighting.registration
+        text = json.dumps(registration_to_dict(registration))
+        self._session.record(Registered(utc_now(), text, sighting.frame_sha256))
+        self._console.say(
+            f"Photograph registered: {len(registration.fiducials)} fiducials, "
+            f"residual {registration.rms_mm * 1_000:.0f} um rms"
+        )
+        plan = plan_scan(sighting, self._config, self._controller.capabilities)
+        self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
+        self._console.say(
+            f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
+            f"({100 * plan.mask.rate:.1f} %, {plan.mask.origin}): {duration_text(plan.predicted_s)} predicted"
+        )
+        return plan
+
+    def prepare_again(self, history: ScanHistory) -> ScanPlan:
+        """The plan of an interrupted scan, checked again: same limits, same place; a new one if there was none."""
+        if not history.plan_json:
+            return self.prepare()
+        plan = plan_from_json(history.plan_json)
+        check_plan(plan, self._config, self._controller.capabilities)
+        now = sight(open_camera(self._config.instrument.camera), self._config)
+        before = sighting_of(self._paths, history, self._config)
+        moved_mm = require_unmoved(before.rgb, now.rgb, plan.grid.pitch_mm)
+        self._console.say(
+            f"The object is where it was (within {moved_mm * 1_000:.0f} um); "
+            f"{len(history.done)} of {len(plan.exposures)} exposures are measured"
+        )
+        return plan
+
+    def measure(self, plan: ScanPlan, *, done: frozenset[int], beam_s: float, review: bool) -> RunOutcome:
+        """Expose what the plan still lacks, with maps growing beside.
+
+        Parameters
+        ----------
+        done
+            Indices that are recorded already.
+        beam_s
+            Time that the object has been under the beam already.
+        """
+        if review:
+            ask_before_beam(plan, self._paths, self._config, self._console)
+        if not isinstance(self._session.state, Ready):
+            self._session.record(Resumed(utc_now(), "started again with --resume"))
+        run = Run(
+            self._controller,
+            self._session,
+            remaining(plan, done),
+            planned=len(plan.exposures),
+            tolerance_mm=self._config.area.pitch_mm / 2,
+            beam_s=beam_s,
+            console=self._console,
+        )
+        self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
+        with LiveMaps(self._paths.folder):
+            try:
+                return run.expose()
+            except (EdgeError, BridgeError):
+                self._console.warn(
+                    f"the shutter is closed and every exposure so far is safe; "
+                    f"go on with: pointillist scan --resume {self._paths.folder}"
+                )
+                raise

@@ -1,0 +1,106 @@
+"""The seam between the scan and any controller: one interface, one registry.
+
+A controller owns its link's thread. Its methods may be called from one other thread at a time; ``acknowledge`` and
+``abort`` from any. No method returns while leaving the shutter open by accident: an exception raised here means that
+the controller was told to close it, or that its lease is running out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Protocol, runtime_checkable
+
+from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
+
+
+class Controller(Protocol):
+    """Stage, shutter and spectrometer as one instrument.
+
+    Every method raises a `BridgeError` when the instrument cannot do what is asked.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the controller said of itself on connecting."""
+        ...
+
+    def status(self) -> ControllerStatus:
+        """Ask for a fresh snapshot."""
+        ...
+
+    def home(self) -> None:
+        """Find the stage's origin; returns when it is found, shutter closed."""
+        ...
+
+    def move_to(self, pose: StagePose) -> None:
+        """Travel with the shutter closed; returns when the pose is reached."""
+        ...
+
+    def open_shutter(self) -> None:
+        """Open under lease; the link renews the lease until `close_shutter`, a fault, or the end of this process."""
+        ...
+
+    def close_shutter(self) -> None:
+        """Close and stop renewing; returns when the controller reports it closed."""
+        ...
+
+    def submit(self, exposures: Sequence[Exposure]) -> int:
+        """Queue as many of the exposures, in order, as there is credit for; returns how many were taken.
+
+        Never blocks on credit. Submitting an index again is harmless: it is measured once.
+        """
+        ...
+
+    def next_done(self, timeout_s: float) -> ExposureDone | None:
+        """The next finished exposure, or None when none came in time. Raises what the link's thread found wrong."""
+        ...
+
+    def acknowledge(self, index: int) -> None:
+        """Let the controller forget this exposure's spectrum: it is durably recorded."""
+        ...
+
+    def pause(self) -> None:
+        """Finish the exposure in progress, close the shutter, keep the queue; returns when paused."""
+        ...
+
+    def resume(self) -> None:
+        """Go on with the queue; the shutter must be opened again first."""
+        ...
+
+    def abort(self) -> None:
+        """Close the shutter and stop at once, dropping the queue; bypasses all flow control."""
+        ...
+
+    def close(self) -> None:
+        """Close the shutter if it is open, then the port. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class ResumableController(Controller, Protocol):
+    """A controller that keeps spectra until they are acknowledged, beyond the life of the program that asked for them.
+
+    Its clients name the scan before the first exposure, so that an index of one scan is never taken for another's.
+    A client that doesn't gets a scan of its own, which nobody can resume.
+    """
+
+    def begin_scan(self, scan_id: int, recorded: Container[int]) -> int:
+        """Name the scan that indices belong to from now on.
+
+        Spectra of the same scan that the controller still keeps and that are not among ``recorded`` come again
+        through `next_done`, without a `submit`; submitting them as well is harmless. Those of another scan are
+        dropped.
+
+        Parameters
+        ----------
+        scan_id
+            0 to 2**64 - 1; the same after an interruption, different for every scan.
+        recorded
+            Indices that are durably recorded.
+
+        Returns
+        -------
+        int
+            How many spectra will come again.
+        """
+        ...

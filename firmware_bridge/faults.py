@@ -1,0 +1,59 @@
+"""What can go wrong between host and controller.
+
+::
+
+    BridgeError
+    ├── PortUnavailable      the port is missing, busy or refused
+    ├── LinkLost             the controller stopped answering
+    ├── WrongDevice          something answers, but not this protocol or version
+    ├── ProtocolViolation    an answer breaks the protocol
+    └── ControllerFault      the controller reports a fault
+        ├── Rebooted         a new boot identity: the position is unknown
+        ├── DoorOpen         the door interlock is open
+        ├── LeaseExpired     the shutter closed because nobody renewed its lease
+        └── LimitExceeded    a pose outside the controller's own limits
+
+Every message is one sentence that names the thing and the remedy.
+"""
+
+from __future__ import annotations
+
+
+class BridgeError(Exception):
+    """Root of the bridge's exceptions; the text is what the operator reads."""
+
+
+class PortUnavailable(BridgeError):
+    """The port is missing, busy or refused."""
+
+
+class LinkLost(BridgeError):
+    """The controller stopped answering."""
+
+
+class WrongDevice(BridgeError):
+    """Something answers, but not this protocol or version."""
+
+
+class ProtocolViolation(BridgeError):
+    """An answer breaks the protocol."""
+
+
+class ControllerFault(BridgeError):
+    """The controller reports a fault; the shutter is closed."""
+
+
+class Rebooted(ControllerFault):
+    """A new boot identity: the position is unknown until homed."""
+
+
+class DoorOpen(ControllerFault):
+    """The door interlock is open."""
+
+
+class LimitExceeded(ControllerFault):
+    """A pose outside the controller's own limits."""
+
+
+class LeaseExpired(ControllerFault):
+    """The shutter closed because its lease was not renewed in time; opening it again goes on."""

@@ -1,0 +1,62 @@
+"""Codes of the native protocol as exceptions whose text an operator can act on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firmware_bridge.faults import (
+    ControllerFault,
+    DoorOpen,
+    LeaseExpired,
+    LimitExceeded,
+    ProtocolViolation,
+)
+from firmware_bridge.native_messages import Code
+
+SENTENCES: Final[dict[Code, str]] = {
+    Code.OK: "",
+    Code.NOT_HOMED: "the stage's position is unknown: home it first",
+    Code.LIMIT: "the pose lies outside the controller's limits: move the scan area or the object",
+    Code.DOOR_OPEN: "the door is open: close it, then open the shutter again",
+    Code.LEASE_EXPIRED: (
+        "the shutter closed because its lease was not renewed in time: see what kept this computer busy, "
+        "then open the shutter again"
+    ),
+    Code.SHUTTER_OPEN: "the stage doesn't travel with an open shutter: close it first",
+    Code.BUSY: "the controller is busy with another command: wait for it, or abort it",
+    Code.ABORTED: "the command was aborted: give it again if it is still wanted",
+    Code.UNSUPPORTED: "the firmware doesn't know this command: update it, or do without",
+    Code.MALFORMED: "the controller could not read a message: compare the firmware with the protocol's description",
+    Code.LEASE_TOO_LONG: "the lease asked for is longer than the controller allows: ask for at most its own",
+    Code.TOO_FAST: "a stroke is faster than the stage: lengthen its time or shorten its way",
+    Code.LIVE_TIME: "a live time is zero or longer than the controller can count: choose another dwell",
+    Code.NO_SCAN: "an exposure came before its scan was named: begin the scan first",
+    Code.FAULTED: "an earlier fault still holds: remove its cause and home the stage",
+    Code.STALLED: "an axis stalled: look for an obstacle, then home the stage",
+    Code.LIMIT_SWITCH: "a limit switch was hit: free the stage by hand, then home it",
+    Code.DETECTOR: "the detector failed: check its power, cooling and cable, then home the stage",
+    Code.SHUTTER_STUCK: "the shutter doesn't follow: switch the tube off by its own control and have it repaired",
+}
+
+_CLASSES: Final[dict[Code, type[ControllerFault]]] = {
+    Code.DOOR_OPEN: DoorOpen,
+    Code.LEASE_EXPIRED: LeaseExpired,
+    Code.LIMIT: LimitExceeded,
+}
+
+
+def fault_of(code: int, what: str) -> ControllerFault | ProtocolViolation:
+    """The exception for a code that the controller sent.
+
+    Parameters
+    ----------
+    what
+        What was asked or happened, to begin the sentence: ``"opening the shutter"``.
+    """
+    try:
+        known = Code(code)
+    except ValueError:
+        return ControllerFault(f"{what}: the controller reports fault {code}: look it up in the firmware's manual")
+    if known in (Code.MALFORMED, Code.NO_SCAN):
+        return ProtocolViolation(f"{what}: {SENTENCES[known]}")
+    return _CLASSES.get(known, ControllerFault)(f"{what}: {SENTENCES[known]}")

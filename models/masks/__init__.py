@@ -1,0 +1,37 @@
+"""Where to measure: every mask method under its name.
+
+A new method is one file beside this one and one line in `MASKS`.
+"""
+
+from __future__ import annotations
+
+from models.faults import UnknownMask
+from models.masks.photographic import gradient_mask, laplacian_mask
+from models.masks.request import MaskMethod, MaskRequest, MaskResult
+from models.masks.uniform import blue_noise_mask, grid_mask, random_mask
+
+__all__ = ["MASKS", "MaskMethod", "MaskRequest", "MaskResult", "make_mask"]
+
+MASKS: dict[str, MaskMethod] = {
+    "gradient": gradient_mask,
+    "laplacian": laplacian_mask,
+    "random": random_mask,
+    "grid": grid_mask,
+    "blue-noise": blue_noise_mask,
+}
+
+
+def make_mask(name: str, request: MaskRequest) -> MaskResult:
+    """Make a mask by the method of that name.
+
+    Raises
+    ------
+    UnknownMask
+        No method of that name; the text names those that exist.
+    ModelsError
+        The request cannot be met; the text says why.
+    """
+    method = MASKS.get(name)
+    if method is None:
+        raise UnknownMask(f"no mask is called {name!r}: choose one of {', '.join(MASKS)}")
+    return method(request)

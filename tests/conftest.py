@@ -1,0 +1,19 @@
+"""Where the real measurements are, for the tests that need them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def measurement_data() -> Path:
+    """Folder of real measurements and photographs; skips where it is absent."""
+    folder = Path(os.environ.get("POINTILLIST_DATA", _CHECKOUT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no measurement data at {folder}: set POINTILLIST_DATA to their folder")
+    return folder

@@ -1,0 +1,92 @@
+"""The configuration is closed, and complains with file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import load_scan_config
+from edge.faults import UsageError
+
+GOOD = """\
+instrument:
+  controller: {kind: native, port: port}
+  camera: {kind: folder, path: frames}
+  fiducials:
+    markers:
+      - {id: 0, x_mm: 0, y_mm: 0}
+      - {id: 1, x_mm: 90, y_mm: 0}
+      - {id: 2, x_mm: 0, y_mm: 90}
+      - {id: 3, x_mm: 90, y_mm: 90}
+area: {x_mm: 10, y_mm: 10, width_mm: 60, height_mm: 50, pitch_mm: 0.5}
+sampling: {rate: 0.1, dwell_s: 1e-1}
+elements: [Pb, Fe, Hg-L]
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "scan.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaint(folder: Path, text: str) -> str:
+    with pytest.raises(UsageError) as refusal:
+        load_scan_config(written(folder, text))
+    return str(refusal.value).removeprefix(str(folder) + "/")
+
+
+def test_relative_paths_are_taken_from_the_files_own_folder(tmp_path):
+    config = load_scan_config(written(tmp_path, GOOD))
+    assert config.instrument.controller.port == str(tmp_path / "port")
+    assert config.instrument.camera.path == str(tmp_path / "frames")
+
+
+def test_addresses_are_left_as_they_are(tmp_path):
+    text = GOOD.replace("port: port", "port: 'socket://127.0.0.1:4000'")
+    assert load_scan_config(written(tmp_path, text)).instrument.controller.port == "socket://127.0.0.1:4000"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("rate: 0.1", "rat: 0.1"), "scan.yaml:11:12: sampling.rat: unknown key"),
+        (("rate: 0.1", "rate: 1.5"), "scan.yaml:11:12: sampling.rate: input should be less than or equal to 1"),
+        (("rate: 0.1", "rate: '0.1'"), "scan.yaml:11:12: sampling.rate: input should be a valid number"),
+        (("dwell_s: 1e-1", "dwell_s: 90"), "sampling.dwell_s is above dose.max_live_s_per_cell"),
+        (("path: frames", "path: frames, colour: 3"), "scan.yaml:3:40: instrument.camera.colour: unknown key"),
+        (("kind: native", "kind: telepathy"), "scan.yaml:2:"),
+        (("id: 1", "id: 0"), "instrument.fiducials: two markers share an id"),
+        (("pitch_mm: 0.5", "pitch_mm: 0.006"), "more than 20 million cells"),
+        (("pitch_mm: 0.5", "pitch_mm: 50.1"), "area.pitch_mm: input should be less than or equal to 50"),
+        (("x_mm: 10", "x_mm: .nan"), "area.x_mm: input should be a valid number"),
+        (("Hg-L", "Hg-Q"), "scan.yaml:12:20: elements.2: string should match pattern"),
+        (("area:", "areas:"), "areas: unknown key"),
+        (("elements", "sampling"), "scan.yaml:12:1: the key 'sampling' stands twice"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line(tmp_path, change, expected):
+    assert expected in complaint(tmp_path, GOOD.replace(*change))
+
+
+def test_a_missing_section_is_named(tmp_path):
+    without = "".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith("area"))
+    assert "area: missing: add this key" in complaint(tmp_path, without)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"nowhere\.yaml: no such file"):
+        load_scan_config(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n- 2\n", "hello"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
+    assert "a configuration is a mapping of keys" in complaint(tmp_path, text)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "scan.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_scan_config(path)
