@@ -59,9 +59,7 @@ def _linear_crop(
     return np.ascontiguousarray(linear, dtype=np.float32), low.astype(np.float64)
 
 
-def _corner_gradients(
-    light: NDArray[np.float32], corners: NDArray[np.float64], side_px: float
-) -> NDArray[np.float64]:
+def _corner_gradients(light: NDArray[np.float32], corners: NDArray[np.float64], side_px: float) -> NDArray[np.float64]:
     half = int(np.clip(side_px / _MODULES * 0.7, 2, 7))
     if min(light.shape) < 2 * half + 5:
         return corners
@@ -91,23 +89,31 @@ def _fit_edge(
     outward = np.array([along[1], -along[0]])
     if outward @ (start - inside) < 0:
         outward = -outward
-    reach = float(np.clip(0.45 * length / _MODULES, 1.5, 10.0))
+    reach = float(np.clip(0.45 * length / _MODULES, 1.5, 7.0))
     way = np.linspace(_MARGIN * length, (1 - _MARGIN) * length, int(np.clip(length, 12, 200)))
     depth = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
     points = start + way[:, None, None] * along + depth[None, :, None] * outward
     profiles = cv2.remap(
-        light, points[..., 0].astype(np.float32), points[..., 1].astype(np.float32), cv2.INTER_LINEAR,
+        light,
+        points[..., 0].astype(np.float32),
+        points[..., 1].astype(np.float32),
+        cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     rim = max(2, depth.size // 6)
-    dark = float(np.median(profiles[:, :rim]))
-    bright = float(np.median(profiles[:, -rim:]))
-    if bright - dark < 0.02:
+    dark, bright = _trend(way, profiles[:, :rim]), _trend(way, profiles[:, -rim:])
+    if float((bright - dark).min()) < 0.02:
         return None
     share = np.clip((np.asarray(profiles, dtype=np.float64) - dark) / (bright - dark), -0.5, 1.5)
     offsets = depth[-1] + _STEP_PX / 2 - share.sum(axis=1) * _STEP_PX
     coefficients = _robust_polynomial(way, offsets, degree=2 if length >= _CURVED_SIDE_PX else 1)
     return None if coefficients is None else (start, along, outward, coefficients)
+
+
+def _trend(way: NDArray[np.float64], rim: NDArray[Any]) -> NDArray[np.float64]:
+    """Level along the edge, shape (n, 1): light falls off slowly, and a hundredth of it would shift the edge."""
+    level = np.median(np.asarray(rim, dtype=np.float64), axis=1)
+    return np.asarray(np.polyval(np.polyfit(way, level, 1), way)[:, None], dtype=np.float64)
 
 
 def _robust_polynomial(

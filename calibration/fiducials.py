@@ -56,9 +56,7 @@ def marker_dictionary(name: str) -> Any:
     return cv2.aruco.getPredefinedDictionary(number)
 
 
-def detect_fiducials(
-    image_rgb: NDArray[Any], dictionary: str, ids: Iterable[int]
-) -> dict[int, NDArray[np.float64]]:
+def detect_fiducials(image_rgb: NDArray[Any], dictionary: str, ids: Iterable[int]) -> dict[int, NDArray[np.float64]]:
     """Find the markers with these identities.
 
     Parameters

@@ -86,14 +86,18 @@ def distort_points(
 def undistort_points(
     points_px: NDArray[np.float64], matrix: NDArray[np.float64], distortion: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Pixels as seen to undistorted pixels, shape (n, 2), by fixed-point iteration to 1e-7 px."""
+    """Pixels as seen to undistorted pixels, shape (n, 2), by fixed-point iteration to 1e-7 px.
+
+    Pixels that this lens cannot have put there give whatever the iteration ends with, not finite where it diverges.
+    """
     points = np.asarray(points_px, dtype=np.float64).reshape(-1, 2)
     if not np.any(distortion):
         return points.copy()
     estimate = points.copy()
-    for _ in range(_UNDISTORT_STEPS):
-        step = points - distort_points(estimate, matrix, distortion)
-        estimate += step
-        if not step.size or float(np.abs(step).max()) < _UNDISTORT_PX:
-            break
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(_UNDISTORT_STEPS):
+            step = points - distort_points(estimate, matrix, distortion)
+            estimate += step
+            if not step.size or float(np.abs(step).max()) < _UNDISTORT_PX:
+                break
     return estimate

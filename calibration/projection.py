@@ -10,10 +10,11 @@ from calibration.registration import Registration
 
 
 def apply_homography(homography: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map points of shape (n, 2) through a homography of shape (3, 3)."""
+    """Map points of shape (n, 2) through a homography of shape (3, 3); points on its horizon are not finite after it."""
     points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    scaled = points @ homography[:, :2].T + homography[:, 2]
-    return np.asarray(scaled[:, :2] / scaled[:, 2:], dtype=np.float64)
+    with np.errstate(all="ignore"):
+        scaled = points @ homography[:, :2].T + homography[:, 2]
+        return np.asarray(scaled[:, :2] / scaled[:, 2:], dtype=np.float64)
 
 
 def stage_from_pixels(registration: Registration, points_px: NDArray[np.float64]) -> NDArray[np.float64]:

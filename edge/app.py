@@ -53,8 +53,9 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
         paths.config.write_text(text, encoding="utf-8")
         with Journal.create(paths.journal) as journal:
             session = Session(journal, New())
-            session.record(opened_event(text, controller.capabilities, scan_id=uuid4().hex))
-            scan = Scan(config, controller, session, paths, console)
+            scan_id = uuid4().hex
+            session.record(opened_event(text, controller.capabilities, scan_id=scan_id))
+            scan = Scan(config, controller, session, paths, console, scan_id=scan_id)
             outcome = scan.measure(scan.prepare(), done=frozenset(), beam_s=0.0, review=review)
     return _conclude(outcome, paths, console)
 
@@ -67,20 +68,22 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
     EdgeError, BridgeError
         As `run_scan`; also when the recording is finished or damaged, or the object has moved.
     """
-    with open_recording(folder) as recording:
-        paths, history = recording.paths, recording.history
-    if isinstance(history.state, Ended) and history.state.outcome == "finished":
-        raise UsageError(f"{folder}: this scan is finished: there is nothing left to measure")
-    if not history.opened:
-        raise UsageError(f"{folder}: this scan never began: delete the folder and start it again")
-    config = parse_scan_config(history.config_yaml, paths.config)
-    console.log_to(paths.log)
-    with Journal.open(paths.journal) as journal, _connected(config, console) as controller:
-        session = Session(journal, history.state)
-        session.record(opened_event(history.config_yaml, controller.capabilities, scan_id=history.scan_id))
-        scan = Scan(config, controller, session, paths, console)
-        plan = scan.prepare_again(history)
-        outcome = scan.measure(plan, done=history.done, beam_s=history.real_s, review=review)
+    paths = RecordingPaths(folder)
+    with _reopened(folder) as journal:
+        with open_recording(folder) as recording:
+            history = recording.history
+        if isinstance(history.state, Ended) and history.state.outcome == "finished":
+            raise UsageError(f"{folder}: this scan is finished: there is nothing left to measure")
+        if not history.opened:
+            raise UsageError(f"{folder}: this scan never began: delete the folder and start it again")
+        config = parse_scan_config(history.config_yaml, paths.config)
+        console.log_to(paths.log)
+        with _connected(config, console) as controller:
+            session = Session(journal, history.state)
+            session.record(opened_event(history.config_yaml, controller.capabilities, scan_id=history.scan_id))
+            scan = Scan(config, controller, session, paths, console, scan_id=history.scan_id)
+            plan = scan.prepare_again(history)
+            outcome = scan.measure(plan, done=history.done, beam_s=history.real_s, review=review)
     return _conclude(outcome, paths, console)
 
 
@@ -104,6 +107,12 @@ def examine(path: Path) -> list[Finding]:
 def yaml_of(config: ScanConfig) -> str:
     """The closed configuration, defaults included, as YAML that `load_scan_config` reads back."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _reopened(folder: Path) -> Journal:
+    """The journal of an existing recording, locked for writing, every record looked at."""
+    with open_recording(folder) as recording:
+        return Journal.open(recording.paths.journal)
 
 
 def _connect(config: ScanConfig) -> Controller:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.config import CameraConfig, FileCameraConfig, FolderCameraConfig, UvcCameraConfig
-from edge.faults import DeviceError
+from edge.faults import DeviceError, IntegrityError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
@@ -187,6 +187,45 @@ def _open_video(device: str) -> Any:
     if not os.access(device, os.R_OK | os.W_OK):
         raise DeviceError(f"{device}: this user may not use the camera: add the user to the group 'video'")
     return cv2.VideoCapture(device, cv2.CAP_V4L2)
+
+
+def read_picture(path: Path) -> NDArray[Any]:
+    """A recorded picture: RGB, uint8 or uint16, shape (h, w, 3).
+
+    Raises
+    ------
+    IntegrityError
+        It is missing or not whole.
+    """
+    image = _decode(path) if path.is_file() else None
+    if image is None:
+        raise IntegrityError(f"{path}: no whole picture there: restore it from a copy")
+    return image
+
+
+def write_picture(path: Path, image_rgb: NDArray[Any]) -> None:
+    """Write a picture without loss, as PNG, whole or not at all, and on the disk when this returns.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    import cv2
+
+    bgr = np.ascontiguousarray(image_rgb[:, :, ::-1])
+    coded, content = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not coded:
+        raise ValueError(f"{path}: a picture of shape {image_rgb.shape} and type {image_rgb.dtype} cannot be written")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _decode(path: Path) -> NDArray[Any] | None:

@@ -148,18 +148,17 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
-    import click
-
     try:
         outcome = app(args=arguments, prog_name="pointillist", standalone_mode=False)
-    except click.exceptions.Abort:
-        typer.echo("pointillist: stopped before anything moved", err=True)
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("pointillist: stopped by the operator; the shutter is closed", err=True)
         return 6
-    except click.ClickException as error:
-        typer.echo(f"pointillist: {error.format_message()}: see pointillist --help", err=True)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.TyperException as error:
+        text = error.format_message() if isinstance(error, typer.BadParameter.__base__ or ()) else str(error)
+        typer.echo(f"pointillist: {text.rstrip('.')}: see pointillist --help", err=True)
         return 2
-    except click.exceptions.Exit as error:
-        return error.exit_code
     except Exception as error:
         from edge.outcome import sentence_and_code
 

@@ -5,12 +5,14 @@ It is fitted to, or read from, the instrument; it never looks into a simulated o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.grid import ScanGrid
 from firmware_bridge.messages import StagePose
 
 ExposureTable = NDArray[np.float64]
@@ -69,6 +71,8 @@ class Duration:
     """Settling and overhead."""
     travel_mm: float
     """Path length outside the exposures."""
+    longest_move_s: float
+    """Longest single move between two exposures, run-out and run-up included."""
 
     @property
     def total_s(self) -> float:
@@ -91,16 +95,18 @@ def predict_duration(table: ExposureTable, stage: StageModel, *, start: StagePos
         Where it stands beforehand; None when it stands at the first exposure.
     """
     if len(table) == 0:
-        return Duration(0.0, 0.0, 0.0, 0.0)
+        return Duration(0.0, 0.0, 0.0, 0.0, 0.0)
     ramp_s, ramp_mm = stroke_ramps(table, stage.acceleration_mm_s2)
     entries, exits = widened(table, ramp_mm)
     origin = entries[:1] if start is None else np.array([[start.x_mm, start.y_mm]])
     leaps_mm = np.hypot(*(entries - np.vstack([origin, exits[:-1]])).T)
+    moves_s = stage.move_s(leaps_mm) + ramp_s + np.concatenate([[0.0], ramp_s[:-1]])
     return Duration(
-        travel_s=float(stage.move_s(leaps_mm).sum() + 2 * ramp_s.sum()),
-        beam_s=float(table[:, 4].sum()),
+        travel_s=float(moves_s.sum() + ramp_s[-1]),
+        beam_s=math.fsum(table[:, 4]),
         waiting_s=len(table) * (stage.settle_s + stage.overhead_s),
         travel_mm=float(leaps_mm.sum() + 2 * ramp_mm.sum()),
+        longest_move_s=float(moves_s.max()),
     )
 
 
@@ -122,3 +128,24 @@ def widened(table: ExposureTable, ramp_mm: NDArray[np.float64]) -> tuple[NDArray
     length = np.hypot(path[:, 0], path[:, 1])
     share = np.divide(ramp_mm, length, out=np.zeros_like(length), where=length > 0)[:, None] * path
     return table[:, 0:2] - share, table[:, 2:4] + share
+
+
+def predict_raster_s(grid: ScanGrid, dwell_s: float, stage: StageModel) -> float:
+    """Duration of the classical full raster: every row flown at constant speed, every other one backwards.
+
+    Parameters
+    ----------
+    grid
+        What is scanned.
+    dwell_s
+        Live time per cell. Where that asks for more than the stage's full speed, the stage sets the pace.
+    stage
+        How it moves.
+    """
+    rows = np.arange(grid.rows)
+    left, right = grid.origin_x_mm, grid.origin_x_mm + grid.width_mm
+    backwards = rows % 2 == 1
+    y_mm = grid.origin_y_mm + (rows + 0.5) * grid.pitch_mm
+    live_s = np.full(grid.rows, max(grid.columns * dwell_s, grid.width_mm / stage.speed_mm_s))
+    starts, ends = np.where(backwards, right, left), np.where(backwards, left, right)
+    return predict_duration(np.column_stack([starts, y_mm, ends, y_mm, live_s]), stage).total_s

@@ -63,12 +63,12 @@ def rgb_on_grid(image_rgb: NDArray[Any], registration: Registration, grid: ScanG
 def visible_area_mm(registration: Registration, width_px: int, height_px: int) -> tuple[float, float, float, float]:
     """Upright rectangle of the stage that lies wholly inside the picture: left, upper, right, lower, in mm.
 
-    The largest that shares the centre and proportions of the picture's outline; others may be larger.
+    The largest that shares the centre and proportions of the picture's outline, less a hundredth; others may be larger.
     """
     outline = stage_from_pixels(registration, _outline(np.array([0.0, 0.0, width_px - 1.0, height_px - 1.0])))
     centre = outline.mean(axis=0)
     half = np.abs(outline - centre).max(axis=0)
-    reach = float(np.min(np.max(np.abs(outline - centre) / half, axis=1)))
+    reach = 0.99 * float(np.min(np.max(np.abs(outline - centre) / half, axis=1)))
     low, high = centre - reach * half, centre + reach * half
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 

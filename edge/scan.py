@@ -14,14 +14,17 @@ from edge.events import Closed, Faulted, Measured, Paused, Resumed, ShutterClose
 from edge.faults import SafetyStop
 from edge.interrupts import Interrupts, Request
 from edge.session import Session, utc_now
+from edge.state import Scanning
 from firmware_bridge.controller import Controller
-from firmware_bridge.faults import BridgeError, DoorOpen
-from firmware_bridge.messages import Exposure, ExposureDone
+from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired
+from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag
 
 _WAIT_S = 0.1
 """Longest that a request of the operator waits for an answer."""
 _BATCH = 64
 """Exposures per journal transaction at the most: one sync serves them all."""
+_MOST_EXPIRIES = 20
+"""Expired leases in one run before the computer is taken to be unfit for the scan."""
 
 
 class RunOutcome(Enum):
@@ -71,6 +74,7 @@ class Run:
         self._waiting = deque(exposures)
         self._lacking = {exposure.index: exposure for exposure in exposures}
         self._interrupts = Interrupts()
+        self._expiries = 0
 
     def expose(self) -> RunOutcome:
         """Open the shutter, measure everything, close it.
@@ -121,31 +125,54 @@ class Run:
                     outcome = self._pause(request)
                     if outcome is not None:
                         return outcome
-            if self._waiting:
-                taken = self._controller.submit(list(islice(self._waiting, _BATCH)))
-                for _ in range(taken):
-                    self._waiting.popleft()
-            self._collect(_WAIT_S)
+            try:
+                self._feed()
+                self._collect(_WAIT_S)
+            except LeaseExpired as fault:
+                self._reopen(fault)
             show(self._planned - len(self._lacking))
         return RunOutcome.FINISHED
+
+    def _feed(self) -> None:
+        """Keep the controller's look-ahead full."""
+        if self._waiting:
+            taken = self._controller.submit(list(islice(self._waiting, _BATCH)))
+            for _ in range(taken):
+                self._waiting.popleft()
+
+    def _reopen(self, fault: LeaseExpired) -> None:
+        """This computer was too busy to renew the lease: nothing is lost, so go on, but not for ever."""
+        self._session.record(ShutterClosed(utc_now(), "lease expired"))
+        self._expiries += 1
+        if self._expiries > _MOST_EXPIRIES:
+            raise fault
+        self._console.warn(f"{fault} ({self._expiries} of at most {_MOST_EXPIRIES} times): opening it again")
+        self._open("lease expired")
 
     def _collect(self, timeout_s: float) -> int:
         """Take over what has arrived: journal, then acknowledge, then check."""
         arrived: list[ExposureDone] = []
-        done = self._controller.next_done(timeout_s)
-        while done is not None:
-            arrived.append(done)
-            done = self._controller.next_done(0.0) if len(arrived) < _BATCH else None
+        try:
+            done = self._controller.next_done(timeout_s)
+            while done is not None:
+                arrived.append(done)
+                done = self._controller.next_done(0.0) if len(arrived) < _BATCH else None
+        finally:
+            # Also when the link breaks between two spectra: those in hand are recorded before the fault goes on.
+            self._keep(arrived)
+        return len(arrived)
+
+    def _keep(self, arrived: list[ExposureDone]) -> None:
         if not arrived:
-            return 0
+            return
         self._session.record(*(Measured(utc_now(), measured) for measured in arrived))
         for measured in arrived:
             self._controller.acknowledge(measured.index)
+            self._beam_s += measured.real_s
         for measured in arrived:
             self._check_pose(measured)
-            self._beam_s += measured.real_s
-            self._lacking.pop(measured.index, None)
-        return len(arrived)
+            if not measured.flags & ExposureFlag.TRUNCATED:
+                self._lacking.pop(measured.index, None)
 
     def _check_pose(self, done: ExposureDone) -> None:
         planned = self._lacking.get(done.index)
@@ -200,6 +227,9 @@ class Run:
             self._controller.abort()
         text = str(fault) or type(fault).__name__
         with suppress(Exception):
-            self._session.record(
-                ShutterClosed(utc_now(), "fault"), Faulted(utc_now(), type(fault).__name__, text)
-            )
+            while self._collect(0.0):
+                pass
+        with suppress(Exception):
+            if isinstance(self._session.state, Scanning):
+                self._session.record(ShutterClosed(utc_now(), "fault"))
+            self._session.record(Faulted(utc_now(), type(fault).__name__, text))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
-from edge.events import ScanEvent
+from edge.events import Measured, ScanEvent, utc_text
 from edge.faults import IntegrityError
 from edge.record.journal import Journal
 from edge.state import Refused, ScanState, advance
@@ -12,7 +12,7 @@ from edge.state import Refused, ScanState, advance
 
 def utc_now() -> str:
     """The host's time as events carry it."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+    return utc_text(datetime.now(UTC))
 
 
 class Session:
@@ -25,6 +25,8 @@ class Session:
     def record(self, *events: ScanEvent) -> None:
         """Write the events down, durably, then take them over into the state.
 
+        A spectrum is written down in any state: it cannot be measured again.
+
         Raises
         ------
         IntegrityError
@@ -33,8 +35,9 @@ class Session:
         state = self.state
         for event in events:
             following = advance(state, event)
-            if isinstance(following, Refused):
+            if not isinstance(following, Refused):
+                state = following
+            elif not isinstance(event, Measured):
                 raise IntegrityError(f"{following.reason}: stop the scan and report this")
-            state = following
         self._journal.append(events)
         self.state = state

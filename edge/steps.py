@@ -40,6 +40,11 @@ def opened_event(config_yaml: str, capabilities: Capabilities, *, scan_id: str) 
     return Opened(utc_now(), scan_id, config_yaml, ran, capabilities.boot_id)
 
 
+def scan_number(scan_id: str) -> int:
+    """A scan's identity as controllers carry it, 64 bits."""
+    return int(scan_id[:16], 16)
+
+
 class Scan:
     """One scan with its parts: what to do is the configuration's, what was done is the session's."""
 
@@ -50,7 +55,10 @@ class Scan:
         session: Session,
         paths: RecordingPaths,
         console: Console,
+        *,
+        scan_id: str,
     ) -> None:
+        self._scan_id = scan_id
         self._config = config
         self._controller = controller
         self._session = session
@@ -105,6 +113,7 @@ class Scan:
             ask_before_beam(plan, self._paths, self._config, self._console)
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
+        self._controller.begin_scan(scan_number(self._scan_id), done)
         run = Run(
             self._controller,
             self._session,

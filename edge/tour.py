@@ -162,7 +162,7 @@ def _beyond(tour: Tour, j: int, side: int, low: int, high: int) -> int:
 
 
 @njit(cache=True)
-def _shift(tour: Tour, low: int, high: int, left: int, forward: bool) -> None:  # noqa: PLR0917, compiled code has no keyword-only arguments
+def _shift(tour: Tour, low: int, high: int, left: int, forward: bool) -> None:
     """Move positions low to high to just after position `left`, turned round unless forward."""
     order, place, size = tour.order, tour.place, high - low + 1
     segment = order[low : high + 1].copy()

@@ -78,9 +78,7 @@ def unstuff(body: bytes) -> bytes:
 def encode_frame(frame: Frame) -> bytes:
     """The frame as it travels, with its closing delimiter."""
     raw = (
-        HEADER.pack(
-            frame.version, frame.type, frame.nonce, frame.sequence, frame.acknowledgement, frame.credits
-        )
+        HEADER.pack(frame.version, frame.type, frame.nonce, frame.sequence, frame.acknowledgement, frame.credits)
         + frame.payload
     )
     if len(raw) + CRC.size > MAX_FRAME_BYTES:

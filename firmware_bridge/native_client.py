@@ -14,7 +14,7 @@ from firmware_bridge.device_clock import ClockFit
 from firmware_bridge.faults import BridgeError, LimitExceeded, LinkLost, ProtocolViolation
 from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
 from firmware_bridge.native_link import NativeLink
-from firmware_bridge.native_session import CONNECT_S, Answer, Command, HostSession, refusal
+from firmware_bridge.native_session import CONNECT_S, REFILL_AT, Answer, Command, HostSession, refusal
 from firmware_bridge.native_units import capabilities_of, exposure_of, micrometres, microseconds, status_of
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.spectrum_coding import SpectrumCodingError
@@ -53,9 +53,9 @@ def connect_over(byte_port: BytePort, name: str) -> NativeController:
     session = HostSession(secrets.randbelow(2**32 - 1) + 1, name, time.monotonic())
     link = NativeLink(session, byte_port)
     with link.changed:
-        link.wait_for(lambda: session.welcome is not None, 2 * CONNECT_S)
+        link.wait_for(lambda: session.is_running, 2 * CONNECT_S)
         failure = session.failure
-    if failure is not None or session.welcome is None:
+    if failure is not None or not session.is_running:
         link.close()
         raise failure or LinkLost(f"nothing answers at {name}: check the controller's power, cable and baud rate")
     return NativeController(link)
@@ -70,7 +70,6 @@ class NativeController:
     """
 
     def __init__(self, link: NativeLink) -> None:
-        assert link.session.welcome is not None
         self._link = link
         self._session = link.session
         self._capabilities = capabilities_of(link.session.welcome)
@@ -87,7 +86,7 @@ class NativeController:
     def clock(self) -> ClockFit | None:
         """The controller's clock against this computer's monotonic one, once known."""
         with self._link.changed:
-            return self._session.clock.fit()
+            return self._session.heartbeat.clock.fit()
 
     @property
     def round_trip_s(self) -> float:
@@ -114,7 +113,8 @@ class NativeController:
 
     def open_shutter(self) -> None:
         """Open under lease; the link renews it until `close_shutter`, a fault, or the end of this process."""
-        self._order(m.Open(self._request(), self._session.lease_ms), "opening the shutter", _ANSWER_S)
+        self._ensure_scan()
+        self._order(m.Open(self._request(), self._session.heartbeat.lease_ms), "opening the shutter", _ANSWER_S)
 
     def close_shutter(self) -> None:
         """Close and stop renewing; returns when the controller reports it closed."""
@@ -135,14 +135,12 @@ class NativeController:
         if not isinstance(answer, m.Retained):
             raise self._misanswered("the beginning of a scan")
         kept = [index for span in answer.ranges for index in span]
+        known = [index for index in kept if index in recorded]
         with self._link.changed:
-            self._session.begin_scan()
-            for index in kept:
-                if index in recorded:
-                    self._session.acknowledge(index, -math.inf)
+            self._session.begin_scan(known)
         self._order(m.Offer(self._request()), "beginning the scan", _ANSWER_S)
         self._has_begun = True
-        return sum(index not in recorded for index in kept)
+        return len(kept) - len(known)
 
     def submit(self, exposures: Sequence[Exposure]) -> int:
         """Queue as many of the exposures, in order, as there is room for; returns how many were taken.
@@ -156,8 +154,7 @@ class NativeController:
         """
         for exposure in exposures:
             self._check_exposure(exposure)
-        if not self._has_begun:
-            self.begin_scan(secrets.randbits(64), ())
+        self._ensure_scan()
         with self._link.changed:
             self._raise_fault()
             taken = self._session.submit(exposures)
@@ -168,12 +165,13 @@ class NativeController:
         """The next finished exposure, or None when none came in time. Raises what the link's thread found wrong."""
         session = self._session
         with self._link.changed:
-            self._link.wait_for(lambda: bool(session.inbox or session.faults), timeout_s)
-            if not session.inbox:
+            self._link.wait_for(lambda: bool(session.ledger.inbox or session.faults), timeout_s)
+            inbox = session.ledger.inbox
+            if not inbox:
                 self._raise_fault()
                 return None
-            entry = session.inbox.popleft()
-            was_short_of_credit = len(session.inbox) == session.refill_at
+            entry = inbox.popleft()
+            was_short_of_credit = len(inbox) == REFILL_AT
         if was_short_of_credit:
             self._link.kick()
         try:
@@ -184,7 +182,7 @@ class NativeController:
     def acknowledge(self, index: int) -> None:
         """Let the controller forget this exposure's spectrum: it is durably recorded."""
         with self._link.changed:
-            is_first = self._session.acknowledge(index, time.monotonic())
+            is_first = self._session.ledger.acknowledge(index, time.monotonic())
         if is_first:
             self._link.kick()
 
@@ -200,7 +198,7 @@ class NativeController:
         """Finish the exposure in progress, close the shutter, drop the queue; returns when stopped."""
         self._order(m.Stop(self._request()), "stopping", math.inf)
         with self._link.changed:
-            self._session.drop_exposures()
+            self._session.ledger.drop_exposures()
 
     def abort(self) -> None:
         """Close the shutter and stop at once, dropping the queue; bypasses all flow control."""
@@ -218,7 +216,7 @@ class NativeController:
             return
         self._is_open = False
         atexit.unregister(self.close)
-        if self._session.is_renewing:
+        if self._session.heartbeat.is_renewing:
             with contextlib.suppress(BridgeError):
                 self._order(m.Close(self._request()), "closing the shutter", _ABORT_S)
         self._link.close()
@@ -228,6 +226,10 @@ class NativeController:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ensure_scan(self) -> None:
+        if not self._has_begun:
+            self.begin_scan(secrets.randbits(64), ())
 
     def _request(self) -> int:
         with self._link.changed:
@@ -244,14 +246,13 @@ class NativeController:
     def _ask(self, command: Command, what: str, timeout_s: float) -> Answer:
         session = self._session
         with self._link.changed:
-            if session.failure is not None:
-                raise session.failure
             session.command(command, time.monotonic())
             self._link.kick()
             self._link.wait_for(lambda: command.request in session.answers, timeout_s)
             answer = session.answers.pop(command.request, None)
-            if answer is None:
-                raise session.failure or self._broken(f"no answer to {what} in {timeout_s:.0f} s")
+            failure = session.failure
+        if answer is None:
+            raise failure or self._broken(f"no answer to {what} in {timeout_s:.0f} s")
         return answer
 
     def _raise_fault(self) -> None:

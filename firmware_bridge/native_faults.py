@@ -22,7 +22,7 @@ SENTENCES: Final[dict[Code, str]] = {
         "the shutter closed because its lease was not renewed in time: see what kept this computer busy, "
         "then open the shutter again"
     ),
-    Code.SHUTTER_OPEN: "the stage doesn't travel with an open shutter: close it first",
+    Code.SHUTTER_OPEN: "this is not done while the shutter is open: close it first",
     Code.BUSY: "the controller is busy with another command: wait for it, or abort it",
     Code.ABORTED: "the command was aborted: give it again if it is still wanted",
     Code.UNSUPPORTED: "the firmware doesn't know this command: update it, or do without",

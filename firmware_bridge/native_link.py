@@ -40,8 +40,9 @@ class NativeLink:
             if self.session.failure is not None:
                 return condition()
             remaining_s = deadline_s - time.monotonic()
-            if remaining_s <= 0 or not self.changed.wait(min(remaining_s, 1.0)) and remaining_s <= 1.0:
-                return condition()
+            if remaining_s <= 0:
+                return False
+            self.changed.wait(min(remaining_s, 1.0))
         return True
 
     def close(self) -> None:
@@ -51,7 +52,6 @@ class NativeLink:
         self.kick()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout=2.0)
-        self._port.close()
 
     def _run(self) -> None:
         try:
@@ -63,6 +63,8 @@ class NativeLink:
         except Exception as error:
             self._fail(LinkLost(f"the link's thread failed ({error!r}): connect again, and report this"))
             raise
+        finally:
+            self._port.close()
 
     def _turn(self) -> None:
         with self.changed:
@@ -81,7 +83,7 @@ class NativeLink:
 
     def _leave(self) -> None:
         with self.changed:
-            if self.session.failure is None and self.session.welcome is not None:
+            if self.session.failure is None and self.session.is_running:
                 self.session.say_bye()
             out = self.session.outgoing(time.monotonic())
         self._port.write(out)

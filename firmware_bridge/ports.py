@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import select
+import threading
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,6 +71,7 @@ class DescriptorPort:
         self._owner = owner
         self._unwritten = bytearray()
         self._is_open = True
+        self._closing = threading.Lock()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -78,9 +80,7 @@ class DescriptorPort:
     def read_available(self, timeout_s: float) -> bytes:
         writing = [self._descriptor] if self._unwritten else []
         try:
-            readable, writable, _ = select.select(
-                [self._descriptor, self._wake_read], writing, [], max(0.0, timeout_s)
-            )
+            readable, writable, _ = select.select([self._descriptor, self._wake_read], writing, [], max(0.0, timeout_s))
             if writable:
                 self._flush()
             if self._wake_read in readable:
@@ -108,20 +108,22 @@ class DescriptorPort:
             raise LinkLost(f"{self._name} takes no more bytes: check the controller's power and cable")
 
     def wake(self) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._wake_write, b"w")
+        with self._closing, contextlib.suppress(BlockingIOError):
+            if self._is_open:
+                os.write(self._wake_write, b"w")
 
     def close(self) -> None:
-        if not self._is_open:
-            return
-        self._is_open = False
-        with contextlib.suppress(OSError, serial.SerialException):
-            if self._owner is None:
-                os.close(self._descriptor)
-            else:
-                self._owner.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        with self._closing:
+            if not self._is_open:
+                return
+            self._is_open = False
+            with contextlib.suppress(OSError, serial.SerialException):
+                if self._owner is None:
+                    os.close(self._descriptor)
+                else:
+                    self._owner.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def _flush(self) -> None:
         while self._unwritten:

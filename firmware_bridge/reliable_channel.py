@@ -217,7 +217,7 @@ class ReliableChannel:
         self._timeout_s = max(_SHORTEST_TIMEOUT_S, mean_s + 4 * self._deviation_s + ACK_DELAY_S)
 
     def _current_timeout_s(self) -> float:
-        return min(self._timeout_s * 2**self._backoff, max(_LONGEST_TIMEOUT_S, self._timeout_s))
+        return min(self._timeout_s * (1 << self._backoff), max(_LONGEST_TIMEOUT_S, self._timeout_s))
 
     def _repeat(self, frame: _InFlight, now_s: float) -> bytes:
         self._order += 1
@@ -229,6 +229,4 @@ class ReliableChannel:
 
     def _bytes_of(self, kind: int, sequence: int, payload: bytes) -> bytes:
         self._ack_due_s = math.inf
-        return encode_frame(
-            Frame(kind, self.nonce, sequence, self._received, min(self.credits, 0xFFFF), payload)
-        )
+        return encode_frame(Frame(kind, self.nonce, sequence, self._received, min(self.credits, 0xFFFF), payload))

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.events import Measured, ScanEvent
-from edge.faults import IntegrityError
+from edge.faults import EdgeError, IntegrityError
+from edge.record.check import check_journal
 from edge.record.codec import (
     MAX_STORED_SPECTRUM,
     DamagedRecord,
@@ -132,7 +133,7 @@ class JournalReader:
         return after_seq, exposures
 
     def measured_arrays(self, after_seq: int = 0, at_most: int = 100_000) -> MeasuredArrays:
-        """Exposures behind a number as columns, a few times faster than one by one.
+        """Exposures behind a number as columns, for folds that need no object for each.
 
         Parameters
         ----------
@@ -242,9 +243,13 @@ class JournalReader:
         )
 
     def _damage(self, seq: int, reason: str) -> IntegrityError:
+        try:
+            check = check_journal(self._path)
+            intact = f", {check.intact} of {check.records} records are intact"
+        except EdgeError:
+            intact = ""
         return IntegrityError(
-            f"{self._path}: record {seq} is damaged ({reason}) and the {seq - 1} before it are intact:"
-            " keep the file, and restore a copy"
+            f"{self._path}: record {seq} is damaged ({reason}){intact}: keep the file, and restore a copy"
         )
 
     @contextlib.contextmanager

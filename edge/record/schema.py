@@ -49,10 +49,15 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     """Open a connection without touching the file by other means.
 
     Closing any other descriptor of the file would drop this process's locks on it, so nothing here reads it directly.
+    A read-only connection cannot undo a change of journal mode that was cut off; that is done first.
     """
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-    if mode == "ro" and not os.access(path.parent, os.W_OK) and not wal_path(path).exists():
-        uri += "&immutable=1"
+    if mode == "ro":
+        if path.with_name(path.name + "-journal").exists():
+            with contextlib.closing(connect(path, "rw")) as recovery:
+                recovery.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        elif not os.access(path.parent, os.W_OK) and not wal_path(path).exists():
+            uri += "&immutable=1"
     connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
     connection.text_factory = bytes
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)

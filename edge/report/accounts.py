@@ -244,5 +244,4 @@ def provenance_section(report: ScanReport) -> str:
             parts.append(table(name, headers, sorted(entries.items()), style="plain code"))
         else:
             parts.append(absent(f"{name}: none recorded."))
-    ended = paragraph(f"Report of the scan that ended on {moment(report.finished_at)}.", "note")
-    return section("provenance", "Provenance", *parts, ended)
+    return section("provenance", "Provenance", *parts)

@@ -249,7 +249,8 @@ def _montage_tile(
     ramp = np.linspace(1, 255, bar_width).round().astype(np.uint8)
     tile[bar_top : bar_top + 8, margin : margin + bar_width] = palette(colormap)[ramp]
     labels_y = bar_top + 23
-    high = f"{_ascii(significant(limits.high))} {_ascii(unit)}".rstrip()
+    beyond = ">= " if limits.cells_above else ""
+    high = f"{beyond}{_ascii(significant(limits.high))} {_ascii(unit)}".rstrip()
     _write(tile, _ascii(significant(limits.low)), (margin, labels_y), 0.4, 1)
     (text_px, _), _ = cv2.getTextSize(high, cv2.FONT_HERSHEY_SIMPLEX, 0.4, 1)
     _write(tile, high, (width - margin - text_px, labels_y), 0.4, 1)

@@ -182,7 +182,8 @@ def _definitions(report: ScanReport, window: CellWindow | None, frame: Frame) ->
     layers += [(f"ramp-{name}", palette_png(ramp, palette(name))) for name in names]
     sharp = "sharp" if is_enlarged else "smooth"
     images = "".join(
-        f'<image id="{anchor}" class="{sharp}" width="1" height="1" preserveAspectRatio="none" href="{data_uri(png)}"/>'
+        f'<image id="{anchor}" class="{"sharp" if anchor == "veil" else sharp}" width="1" height="1" '
+        f'preserveAspectRatio="none" href="{data_uri(png)}"/>'
         for anchor, png in layers
     )
     if frame.px_per_cell >= _DOTTED_FROM_PX:

@@ -56,7 +56,9 @@ def stroke_sources(
     sources: list[NDArray[np.float64]] = []
     drawn = 0
     for width_mm, length_mm, spacing_mm, everywhere in _LEVELS:
-        x, y, along, shorter = _placed(rng, direction, detail, size, spacing_mm * px_per_mm, to_field, everywhere=everywhere)
+        x, y, along, shorter = _placed(
+            rng, direction, detail, size, spacing_px=spacing_mm * px_per_mm, to_field=to_field, everywhere=everywhere
+        )
         half = 0.5 * length_mm * px_per_mm * shorter * rng.uniform(0.6, 1.2, x.size)
         bend = rng.normal(0, 0.12, x.size) * half
         ends = np.stack(
@@ -86,9 +88,9 @@ def _placed(
     direction: NDArray[np.float32],
     detail: NDArray[np.float32],
     size: tuple[int, int],
+    *,
     spacing_px: float,
     to_field: float,
-    *,
     everywhere: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Jittered stroke centres in painting order, the brush's direction at each, and how much detail shortens it."""
@@ -99,13 +101,18 @@ def _placed(
     columns = np.clip((x * to_field).astype(int), 0, detail.shape[1] - 1)
     wanted = detail[rows, columns]
     keep = (
-        rng.uniform(size=x.size) > 0.9 * wanted if everywhere else rng.uniform(size=x.size) < np.clip(3 * wanted, 0.02, 1)
+        rng.uniform(size=x.size) > 0.9 * wanted
+        if everywhere
+        else rng.uniform(size=x.size) < np.clip(3 * wanted, 0.02, 1)
     )
     order = rng.permutation(np.flatnonzero(keep))
     along = direction[rows[order], columns[order]].astype(np.float64)
     turn = rng.normal(0, 0.16, order.size) * (1 - 0.7 * wanted[order])
     turned = np.stack(
-        [along[:, 0] * np.cos(turn) - along[:, 1] * np.sin(turn), along[:, 0] * np.sin(turn) + along[:, 1] * np.cos(turn)],
+        [
+            along[:, 0] * np.cos(turn) - along[:, 1] * np.sin(turn),
+            along[:, 0] * np.sin(turn) + along[:, 1] * np.cos(turn),
+        ],
         axis=1,
     )
     return x[order], y[order], turned, 1 - 0.6 * wanted[order].astype(np.float64)
@@ -137,7 +144,10 @@ def bristles(
     smeared = noise.copy()
     for step in np.linspace(-length_px / 2, length_px / 2, steps).tolist():
         smeared += cv2.remap(
-            noise, x + step * direction[..., 0], y + step * direction[..., 1], cv2.INTER_LINEAR,
+            noise,
+            x + step * direction[..., 0],
+            y + step * direction[..., 1],
+            cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT,
         )
     smeared -= smeared.mean()

@@ -17,21 +17,40 @@ from edge.simulate.pigments import ELEMENTS
 from edge.spectra.lines import LineGroup, load_lines
 
 _ATOMIC = {
-    "C": (6, 12.01), "O": (8, 16.00), "Na": (11, 22.99), "Al": (13, 26.98), "Si": (14, 28.09), "P": (15, 30.97),
-    "S": (16, 32.06), "K": (19, 39.10), "Ca": (20, 40.08), "Ti": (22, 47.87), "Mn": (25, 54.94), "Fe": (26, 55.85),
-    "Co": (27, 58.93), "Ni": (28, 58.69), "Cu": (29, 63.55), "Zn": (30, 65.38), "As": (33, 74.92), "Sr": (38, 87.62),
-    "Sn": (50, 118.7), "Hg": (80, 200.6), "Pb": (82, 207.2), "Bi": (83, 208.98),
-}  # fmt: skip
+    "C": (6, 12.01),
+    "O": (8, 16.00),
+    "Na": (11, 22.99),
+    "Al": (13, 26.98),
+    "Si": (14, 28.09),
+    "P": (15, 30.97),
+    "S": (16, 32.06),
+    "K": (19, 39.10),
+    "Ca": (20, 40.08),
+    "Ti": (22, 47.87),
+    "Mn": (25, 54.94),
+    "Fe": (26, 55.85),
+    "Co": (27, 58.93),
+    "Ni": (28, 58.69),
+    "Cu": (29, 63.55),
+    "Zn": (30, 65.38),
+    "As": (33, 74.92),
+    "Sr": (38, 87.62),
+    "Sn": (50, 118.7),
+    "Hg": (80, 200.6),
+    "Pb": (82, 207.2),
+    "Bi": (83, 208.98),
+}
 _BRAGG_PIERCE_CM2_KEV3_G = 20.0
 """Photoelectric absorption above the K edge: this times Z^4 / (A E^3), E in keV; within a fifth from C to Sn."""
 _SCATTER_CM2_G = 0.2
 _TUBE_KV = 40.0
+_FAINTEST_KEV = 1.4
+"""Air takes what lies below."""
 _ENTRY_KEV = 17.0
 """Energy at which the tube's radiation is weakened on its way in."""
 _ENTRY_SLANT, _EXIT_SLANT = 1.0, 1.4
 """Ways through paint over its thickness: the tube stands upright, the detector at 45 degrees."""
 _AIR_CM, _AIR_G_CM3 = 1.5, 1.2e-3
-_SILICON_CM, _SILICON_G_CM3 = 0.05, 2.33
 _JUMP = {"L": 4.0, "M": 3.0}
 
 
@@ -60,7 +79,7 @@ def emitting_groups() -> tuple[LineGroup, ...]:
     return tuple(
         group
         for group in load_lines()
-        if group.element in ELEMENTS and 0 < group.edge_kev < _TUBE_KV and group.energies_kev[0] > 1.2
+        if group.element in ELEMENTS and 0 < group.edge_kev < _TUBE_KV and group.energies_kev[0] > _FAINTEST_KEV
     )
 
 
@@ -100,11 +119,6 @@ def mass_absorption(energy_kev: float) -> NDArray[np.float64]:
     return np.array([_absorption(element, energy_kev) for element in ELEMENTS])
 
 
-def group_sensitivity(group: LineGroup) -> float:
-    """Relative rate per mass of a thin layer."""
-    return _sensitivity(group)
-
-
 @cache
 def _absorption(element: str, energy_kev: float) -> float:
     number, mass = _ATOMIC[element]
@@ -131,17 +145,13 @@ def _line_absorption(group: LineGroup) -> NDArray[np.float64]:
 
 @cache
 def _sensitivity(group: LineGroup) -> float:
-    """Photons that reach and are seen by the detector, per mass, in units of the tube's output."""
+    """Photons that reach the detector, per mass, in units of the tube's output."""
     energies = np.linspace(group.edge_kev, _TUBE_KV, 60)[1:]
     kramers = (_TUBE_KV - energies) / energies * (energies[1] - energies[0])
     rhodium = np.where(np.abs(energies - 20.2) < 0.5 * (energies[1] - energies[0]) + 1e-9, 1.5, 0.0)
     tube = (kramers + rhodium) * np.exp(-60.0 / energies**3)
-    if group.group == "K":
-        share = 1 - 1 / (125 / group.atomic_number + 3.5)
-    else:
-        share = 1 - 1 / _JUMP[group.group]
-    absorbed = float(np.sum(tube * [_absorption(group.element, float(energy)) for energy in energies])) * share
+    jump = 125 / group.atomic_number + 3.5 if group.group == "K" else _JUMP[group.group]
+    absorbed = float(np.sum(tube * [_absorption(group.element, float(energy)) for energy in energies])) * (1 - 1 / jump)
     mean_kev = float(np.dot(group.energies_kev, group.relative_intensities))
     air = np.exp(-_BRAGG_PIERCE_CM2_KEV3_G * 7.2**4 / 14.4 / mean_kev**3 * _AIR_CM * _AIR_G_CM3)
-    stopped = -np.expm1(-_absorption("Si", mean_kev) * _SILICON_CM * _SILICON_G_CM3)
-    return absorbed * group.fluorescence_yield * float(air) * float(stopped)
+    return absorbed * group.fluorescence_yield * float(air)

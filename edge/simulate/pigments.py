@@ -36,14 +36,20 @@ PIGMENTS = (
     Pigment("malachite", {"Cu": 0.575, "O": 0.36, "C": 0.054}, 4.0, (52, 112, 74), 1.4),
     Pigment("red ochre", {"Fe": 0.33, "Si": 0.16, "Al": 0.09, "O": 0.40, "Ti": 0.004}, 3.6, (138, 64, 42), 2.2),
     Pigment(
-        "yellow ochre", {"Fe": 0.24, "Si": 0.18, "Al": 0.10, "Ca": 0.015, "K": 0.012, "O": 0.43}, 3.3, (190, 140, 66), 1.6
+        "yellow ochre",
+        {"Fe": 0.24, "Si": 0.18, "Al": 0.10, "Ca": 0.015, "K": 0.012, "O": 0.43},
+        3.3,
+        (190, 140, 66),
+        1.6,
     ),
     Pigment("umber", {"Fe": 0.30, "Mn": 0.085, "Si": 0.14, "Al": 0.07, "Ca": 0.03, "O": 0.37}, 3.5, (78, 56, 38), 2.4),
     Pigment("lead-tin yellow", {"Pb": 0.71, "Sn": 0.20, "O": 0.09}, 8.4, (232, 206, 96), 1.4),
     Pigment(
         "smalt",
         {"Si": 0.31, "K": 0.125, "Co": 0.050, "As": 0.028, "Ni": 0.009, "Fe": 0.012, "Bi": 0.004, "O": 0.44},
-        2.6, (86, 104, 150), 0.7,
+        2.6,
+        (86, 104, 150),
+        0.7,
     ),
     Pigment("bone black", {"Ca": 0.32, "P": 0.145, "O": 0.32, "C": 0.15}, 2.4, (30, 28, 28), 3.5),
     Pigment("chalk", {"Ca": 0.40, "O": 0.48, "C": 0.12, "Sr": 0.0006}, 2.7, (232, 226, 208), 0.15),
@@ -73,7 +79,7 @@ def mixture_vector(mixture: Mixture) -> NDArray[np.float32]:
     vector = np.zeros(len(PIGMENTS), dtype=np.float32)
     for name, fraction in mixture.items():
         vector[_INDEX[name]] = fraction
-    return vector / vector.sum()
+    return np.asarray(vector / vector.sum(), dtype=np.float32)
 
 
 def areal_density_per_um() -> NDArray[np.float32]:

@@ -23,11 +23,11 @@ def run_instrument(path: Path, *, log: Path | None, announce: Callable[[str], No
 
     instrument = load_instrument(path)
     specimen = load_specimen(instrument)
-    frame = write_frame(instrument.frames, SimulatedCamera.of(instrument, specimen).render())
+    frame = write_frame(Path(instrument.frames), SimulatedCamera.of(instrument, specimen).render())
     announce(f"Photograph in {frame}")
     serve(
         specimen,
         twin_settings(instrument, log=log),
-        link=instrument.link,
+        link=Path(instrument.link),
         ready=lambda port: announce(f"Controller on {port}"),
     )

@@ -67,12 +67,28 @@ class Scene:
 
 
 WINDOW: Points = (
-    (71, 60), (71, 58.5), (71, 42), (71, 24), (72.5, 17), (77, 11.5), (84, 8.5), (91, 8), (98, 9.5), (104.5, 14), (108, 20),
-    (109, 27), (109, 42), (109, 58.5), (109, 60), (107.5, 60), (90, 60), (72.5, 60),
-)  # fmt: skip
+    (71, 60),
+    (71, 58.5),
+    (71, 42),
+    (71, 24),
+    (72.5, 17),
+    (77, 11.5),
+    (84, 8.5),
+    (91, 8),
+    (98, 9.5),
+    (104.5, 14),
+    (108, 20),
+    (109, 27),
+    (109, 42),
+    (109, 58.5),
+    (109, 60),
+    (107.5, 60),
+    (90, 60),
+    (72.5, 60),
+)
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, turn_deg: float = 0.0, points: int = 16) -> Points:
+def ellipse(x: float, y: float, rx: float, ry: float, turn_deg: float = 0.0, *, points: int = 16) -> Points:
     """Outline of an ellipse."""
     turn = math.radians(turn_deg)
     outline = []
@@ -86,8 +102,8 @@ def ellipse(x: float, y: float, rx: float, ry: float, turn_deg: float = 0.0, poi
 
 
 def ring(x: float, y: float, radius: float, width: float) -> Points:
-    """Outline of a ring, cut open by a hair at its right."""
-    way = [2 * math.pi * i / 48 for i in range(49)]
+    """Outline of a ring, cut open by a hair at its lowest point."""
+    way = [2 * math.pi * i / 48 + math.pi / 2 for i in range(49)]
     outer = [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in way]
     inner = [(x + (radius - width) * math.cos(a), y + (radius - width) * math.sin(a)) for a in reversed(way)]
     return tuple(outer + inner)

@@ -62,9 +62,13 @@ class Canvas:
         if shape.inside_window:
             alpha = alpha * self._window[rows, columns]
         volume = _blur(inside, reach * 0.5)
-        slope_x = cv2.Sobel(volume, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-        slope_y = cv2.Sobel(volume, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-        shade = self._shade(shape, slope_x * reach, slope_y * reach, rows, columns, wander[rows, columns])
+        slope_x, slope_y = (
+            np.asarray(cv2.Sobel(volume, cv2.CV_32F, *axis, ksize=3, scale=1 / 8), dtype=np.float32)
+            for axis in ((1, 0), (0, 1))
+        )
+        shade = self._shade(
+            shape, slope_x * reach, slope_y * reach, rows=rows, columns=columns, wander=wander[rows, columns]
+        )
         paint = _three_tones(shape, shade)
         cover = alpha[..., None]
         self._mixture[rows, columns] += cover * (paint - self._mixture[rows, columns])
@@ -74,7 +78,7 @@ class Canvas:
             over + alpha * (thin - over) if shape.opacity == 1 else over + alpha * shape.thickness_um
         )
         self._fine[rows, columns] += alpha * (float(shape.fine) - self._fine[rows, columns])
-        self._turn_brush(shape, slope_x, slope_y, cover, rows, columns)
+        self._turn_brush(shape, slope_x, slope_y, cover, rows=rows, columns=columns)
 
     def letter(self, words: Lettering) -> None:
         """Write words over what is there."""
@@ -84,7 +88,7 @@ class Canvas:
         origin = (int(words.x_mm * self._scale[0] * 2), int(words.y_mm * self._scale[1] * 2))
         cv2.putText(sketch, words.text, origin, cv2.FONT_HERSHEY_COMPLEX, tall / 21, 255, thickness, cv2.LINE_AA)
         small = cv2.resize(sketch, (self._columns, self._rows), interpolation=cv2.INTER_AREA)
-        rows, columns = self._bounds(small.astype(np.float32) / 255, margin=1)
+        rows, columns = self._bounds(small.astype(np.float32), margin=1)
         alpha = small[rows, columns].astype(np.float32) / 255
         before = self._mixture[rows, columns]
         self._mixture[rows, columns] = before + alpha[..., None] * (mixture_vector(words.paint) - before)
@@ -98,7 +102,7 @@ class Canvas:
         fixed = np.round((points * self._scale - 0.5) * 16).astype(np.int32)
         mask = np.zeros((self._rows, self._columns), dtype=np.uint8)
         cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
-        return mask.astype(np.float32) / 255
+        return np.asarray(mask.astype(np.float32) / 255, dtype=np.float32)
 
     def _bounds(self, mask: NDArray[np.float32], margin: int) -> tuple[slice, slice]:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -114,6 +118,7 @@ class Canvas:
         shape: Shape,
         slope_x: NDArray[np.float32],
         slope_y: NDArray[np.float32],
+        *,
         rows: slice,
         columns: slice,
         wander: NDArray[np.float32],
@@ -141,6 +146,7 @@ class Canvas:
         slope_x: NDArray[np.float32],
         slope_y: NDArray[np.float32],
         cover: NDArray[np.float32],
+        *,
         rows: slice,
         columns: slice,
     ) -> None:

@@ -15,8 +15,8 @@ from edge.spectra.background import snip
 from edge.spectra.least_squares import nonnegative_solution
 from edge.spectra.lines import LineGroup, load_lines
 from edge.spectra.peaks import LOWEST_LINE_KEV, FoundPeaks, find_peaks
-from edge.spectra.response import DetectorResponse, Spectrum, family_spectra, nominal_response
-from edge.spectra.sum_fit import SCALE_ONLY, SumFit, fit_sum
+from edge.spectra.response import DetectorResponse, Spectrum, group_spectra, nominal_response
+from edge.spectra.sum_fit import SCALE, SCATTERING, WIDTH, SumFit, fit_sum
 from edge.spectra.templates import SpectrumShape
 
 COMMON_ELEMENTS = (
@@ -38,7 +38,7 @@ class CalibrationPeak:
     """A peak of the sum spectrum and the line that it was taken for."""
 
     line: str
-    """Line group and family: ``Fe-K alpha``."""
+    """Element and the strongest line at that place, IUPAC: ``Fe K-L3``."""
     energy_kev: float
     """Tabulated centroid of the family."""
     channel: float
@@ -134,10 +134,16 @@ def calibrate_energy(
     present = _present_groups(counts, best, groups)
     if len(present) < 2:
         return NotCalibrated("the peaks of the sum spectrum match no known lines", fallback)
-    fit = fit_sum(counts, best, present, anode=anode, tube_kv=tube_kv, free=SCALE_ONLY)
-    used = _calibration_peaks(fit, peaks)
-    if len(used) < _FEWEST_PEAKS:
-        return NotCalibrated(f"only {len(used)} peaks of the sum spectrum match known lines", fallback)
+    fit = fit_sum(counts, best, present, anode=anode, tube_kv=tube_kv, free=(*SCALE, *WIDTH, *SCATTERING))
+    found = calibration_of(fit)
+    if len(found.peaks) < _FEWEST_PEAKS:
+        return NotCalibrated(f"only {len(found.peaks)} peaks of the sum spectrum match known lines", fallback)
+    return found
+
+
+def calibration_of(fit: SumFit) -> EnergyCalibration:
+    """Scale and widths that a fit of the sum spectrum ended with, and how well the peaks bear it out."""
+    used = _calibration_peaks(fit, find_peaks(fit.counts, fit.shape))
     return EnergyCalibration(fit.shape.offset_kev, fit.shape.gain_kev, fit.shape.response, used)
 
 
@@ -234,13 +240,9 @@ def _net_problem(
     window = (energies > LOWEST_LINE_KEV) & (counts > 0)
     half_widths = np.maximum(2.0 * shape.response.fwhm_kev(np.maximum(energies, 0.1)) / shape.gain_kev, 2.0)
     net = counts - snip(counts, half_widths)
-    edges = shape.edges_kev()
-    design = []
-    for group in groups:
-        spectra, shares = family_spectra(edges, group, shape.response)
-        design.append(shares @ spectra)
+    design = group_spectra(shape.edges_kev(), groups, shape.response)
     weights = np.where(window, 1.0 / (np.maximum(counts, 1.0) + np.square(0.03 * counts)), 0.0)
-    return np.array(design), net, weights
+    return design, net, weights
 
 
 def _explained(counts: Spectrum, shape: SpectrumShape, groups: Sequence[LineGroup]) -> float:
@@ -275,21 +277,21 @@ def _calibration_peaks(fit: SumFit, peaks: FoundPeaks) -> tuple[CalibrationPeak,
         energy = shape.offset_kev + shape.gain_kev * twin
         nearest = int(np.abs(energies - energy).argmin())
         width = float(shape.response.fwhm_kev(energy))
-        if abs(twin - channel) * shape.gain_kev < 0.5 * width and abs(energies[nearest] - energy) < 0.5 * width:
+        if abs(twin - channel) * shape.gain_kev < 0.25 * width and abs(energies[nearest] - energy) < 0.5 * width:
             residual = float((channel - twin) * shape.gain_kev)
             used.append(CalibrationPeak(names[nearest], float(energies[nearest]), float(channel), residual))
     return tuple(used)
 
 
 def _named_families(fit: SumFit) -> tuple[list[str], NDArray[np.float64]]:
-    labels = ("alpha", "beta", "gamma", "other")
     names, energies = [], []
     for group in fit.groups:
         if fit.area(group.name) <= 0:
             continue
-        for i, (energy, _, _) in enumerate(_family_centroids(group)):
-            names.append(f"{group.name} {labels[min(i, 3)]}")
-            energies.append(energy)
+        for indices, (energy, share, _) in zip(group.families, _family_centroids(group), strict=True):
+            if share > 0.02:
+                names.append(f"{group.element} {group.line_names[indices[0]]}")
+                energies.append(energy)
     return names, np.array(energies) if energies else np.array([np.inf])
 
 

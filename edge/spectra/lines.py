@@ -45,9 +45,11 @@ class LineGroup:
 
     @property
     def families(self) -> tuple[tuple[int, ...], ...]:
-        """Indices of the lines by family (alpha, beta, gamma), the strongest line's family first.
+        """Indices of the lines by family, the strongest line's family first.
 
-        The ratios between families follow excitation and absorption in the object; those within one hardly do.
+        The ratios between families follow excitation and absorption in the object, those within one hardly do: K
+        lines fall in alpha and beta, L lines by subshell and by whether an M or an outer electron fills it, M lines
+        in alpha and beta, zeta, and the rest.
         """
         by_family: dict[str, list[int]] = {}
         for i, name in enumerate(self.line_names):
@@ -60,9 +62,7 @@ def _family(group: str, line: str) -> str:
     if group == "K":
         return "alpha" if lower[0] == "L" else "beta"
     if group == "L":
-        if upper == "L3":
-            return "alpha" if lower[0] == "M" else "beta"
-        return "beta" if lower[0] == "M" else "gamma"
+        return upper if upper == "L1" else upper + lower[0].replace("O", "N").replace("P", "N")
     if upper in {"M4", "M5"}:
         return "alpha" if lower in {"N6", "N7"} else "zeta"
     return "gamma"

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from edge.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
 from edge.spectra.background import hat_functions
-from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy
+from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy, calibration_of
 from edge.spectra.lines import LineGroup, default_group, load_lines
 from edge.spectra.propose import propose_elements
 from edge.spectra.rates import ElementRates, checked_spectra
-from edge.spectra.response import family_spectra
-from edge.spectra.sum_fit import EVERYTHING, SumFit, fit_sum
+from edge.spectra.response import group_spectra
+from edge.spectra.sum_fit import SCALE, SCATTERING, TAILS, WIDTH, SumFit, fit_sum
 from edge.spectra.templates import SpectrumShape
 
 _CONTINUUM_STEP_KEV = 5.0
@@ -25,6 +25,8 @@ _IMPOSSIBLE = 4.0
 """An amplitude this many standard deviations below zero is no noise: it is held at zero and the rest fitted again."""
 _ROUNDS = 4
 _BLOCK = 4096
+_LABEL_SHARE = 5e-4
+"""Lines below this share of all counts get no label."""
 _USUAL_SPREAD = 0.7
 """How much, relative to its mean, a component's amplitude varies over an object (for the variance alone)."""
 _OUTLIER = 3.0
@@ -94,8 +96,11 @@ class SpectrumModel:
             raise UsageError("the sum spectrum shows no element: name some under elements, or measure for longer")
         groups = _with_companions(list(dict.fromkeys([*mapped, *shown])), tube, top_kev)
         start = SpectrumShape(detector.channels, scale.offset_kev, scale.gain_kev, scale.response)
-        fit = fit_sum(counts, start, groups, anode=tube.anode, tube_kv=tube.kv, free=EVERYTHING)
-        return cls._from_fit(fit, calibration, tuple(group.name for group in mapped), live_s)
+        # A scale that the peaks could not correct is better left alone than pulled by chance.
+        free = (*WIDTH, *TAILS, *SCATTERING, *(SCALE if calibration else ()))
+        fit = fit_sum(counts, start, groups, anode=tube.anode, tube_kv=tube.kv, free=free)
+        refined = calibration_of(fit) if calibration else calibration
+        return cls._from_fit(fit, refined, tuple(group.name for group in mapped), live_s)
 
     @classmethod
     def _from_fit(
@@ -211,13 +216,14 @@ class SpectrumModel:
 
     def line_labels(self) -> tuple[tuple[str, float], ...]:
         """Names and energies (keV) of the lines worth marking in a plot of the sum spectrum, by energy."""
-        greek = {0: "α", 1: "β", 2: "γ"}
         labels = []
-        for group in self.sum_fit.groups:
-            if self.sum_fit.area(group.name) <= 0:
-                continue
-            for i, indices in enumerate(group.families[:3]):
-                labels.append((f"{group.name}{greek[i]}", group.energies_kev[indices[0]]))
+        by_name = {group.name: group for group in self.sum_fit.groups}
+        least = _LABEL_SHARE * float(self.sum_fit.expected.sum())
+        for template, area in zip(self.sum_fit.templates, self.sum_fit.areas, strict=True):
+            group = by_name.get(template.name)
+            if group is not None and area > least:
+                strongest = group.families[template.family][0]
+                labels.append((f"{group.element} {group.line_names[strongest]}", group.energies_kev[strongest]))
         return tuple(sorted(labels, key=lambda label: label[1]))
 
 
@@ -236,8 +242,7 @@ def _columns(
         if area > 0:
             spectrum = fit.spectrum(name) / area
         else:
-            families, shares = family_spectra(fit.shape.edges_kev(), by_name[name], fit.shape.response)
-            spectrum = shares @ families
+            spectrum = group_spectra(fit.shape.edges_kev(), [by_name[name]], fit.shape.response)[0]
         names.append(name)
         spectra.append(spectrum[inside])
         areas.append(area)

@@ -12,7 +12,7 @@ from edge.faults import UsageError
 from edge.spectra.energy import COMMON_ELEMENTS, EnergyCalibration
 from edge.spectra.least_squares import nonnegative_solution
 from edge.spectra.lines import LineGroup, default_group, load_lines
-from edge.spectra.sum_fit import SumFit, fit_sum, solve_sum
+from edge.spectra.sum_fit import SCATTERING, TAILS, SumFit, fit_sum, solve_sum
 from edge.spectra.templates import SpectrumShape
 
 _KEEP_ABOVE = 25.0
@@ -101,7 +101,7 @@ def weigh_elements(
 def _fit_with(
     counts: NDArray[np.float64], shape: SpectrumShape, by_element: dict[str, list[LineGroup]], tube: TubeConfig
 ) -> SumFit:
-    free = ("tail_fraction", "shelf_fraction", "escape_scale", "compton_angle_rad", "compton_sigma_kev")
+    free = (*TAILS, *SCATTERING)
     return fit_sum(counts, shape, _flat(by_element), anode=tube.anode, tube_kv=tube.kv, free=free, rounds=4)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -74,36 +75,76 @@ def escape_fraction(energy_kev: NDArray[np.float64] | float) -> NDArray[np.float
     return np.where(energy > _SILICON_EDGE_KEV, escaped / (1.0 - escaped), 0.0)
 
 
-def gaussian_sum(
+def gaussian_spectra(
     edges_kev: NDArray[np.float64],
     energies_kev: NDArray[np.float64],
     areas: NDArray[np.float64],
     sigmas_kev: NDArray[np.float64],
-) -> Spectrum:
-    """Integrate Gaussians over channels.
+    *,
+    members: NDArray[np.intp],
+    count: int,
+) -> NDArray[np.float64]:
+    """Integrate Gaussians over channels and add them up by member.
 
     Parameters
     ----------
     edges_kev
         Ascending channel edges, shape (channels + 1,).
-    energies_kev, areas, sigmas_kev
-        One Gaussian each, shape (lines,).
+    energies_kev, areas, sigmas_kev, members
+        One Gaussian each, shape (lines,); ``members`` says to which spectrum it belongs.
+    count
+        How many spectra there are.
 
     Returns
     -------
     ndarray
-        Counts per channel, shape (channels,).
+        Counts per channel, shape (count, channels).
     """
-    spectrum = np.zeros(edges_kev.size - 1)
+    channels = edges_kev.size - 1
     reach = _REACH_SIGMA * sigmas_kev
-    first = np.maximum(np.searchsorted(edges_kev, energies_kev - reach) - 1, 0)
-    last = np.minimum(np.searchsorted(edges_kev, energies_kev + reach) + 1, edges_kev.size)
-    for i in range(energies_kev.size):
-        if last[i] - first[i] < 2:
-            continue
-        reduced = (edges_kev[first[i] : last[i]] - energies_kev[i]) / (sqrt(2.0) * sigmas_kev[i])
-        spectrum[first[i] : last[i] - 1] += (0.5 * areas[i]) * np.diff(erf(reduced))
-    return spectrum
+    seen = (energies_kev + reach > edges_kev[0]) & (energies_kev - reach < edges_kev[-1])
+    if not seen.any():
+        return np.zeros((count, channels))
+    centres, sigmas, shares, reach = energies_kev[seen], sigmas_kev[seen], areas[seen], reach[seen]
+    first = np.maximum(np.searchsorted(edges_kev, centres - reach) - 1, 0)
+    last = np.minimum(np.searchsorted(edges_kev, centres + reach) + 1, channels)
+    # One window width for all lines: what lies beyond the last channel repeats its edge and adds nothing.
+    borders = np.minimum(first[:, None] + np.arange(int((last - first).max()) + 1), channels)
+    shape = erf((edges_kev[borders] - centres[:, None]) / (sqrt(2.0) * sigmas[:, None]))
+    content = (0.5 * shares)[:, None] * (shape[:, 1:] - shape[:, :-1])
+    at = np.minimum(borders[:, :-1], channels - 1) + channels * members[seen][:, None]
+    summed = np.bincount(at.ravel(), weights=content.ravel(), minlength=count * channels)
+    return np.asarray(summed, dtype=float).reshape(count, channels)
+
+
+def line_spectra(
+    edges_kev: NDArray[np.float64],
+    energies_kev: NDArray[np.float64],
+    areas: NDArray[np.float64],
+    response: DetectorResponse,
+    *,
+    members: NDArray[np.intp],
+    count: int,
+) -> NDArray[np.float64]:
+    """Spectra of lines with their tails, shelves and escape peaks; parameters as for `gaussian_spectra`.
+
+    The Gaussians hold the stated areas, the rest comes on top.
+    """
+    sigmas = response.sigma_kev(energies_kev)
+    spectra = gaussian_spectra(edges_kev, energies_kev, areas, sigmas, members=members, count=count)
+    escaping = energies_kev > _SILICON_EDGE_KEV
+    if response.escape_scale > 0 and escaping.any():
+        escape_kev = energies_kev[escaping] - SILICON_ALPHA_KEV
+        escape_areas = areas[escaping] * response.escape_scale * escape_fraction(energies_kev[escaping])
+        widths = response.sigma_kev(escape_kev)
+        spectra += gaussian_spectra(edges_kev, escape_kev, escape_areas, widths, members=members[escaping], count=count)
+    if response.tail_fraction > 0 or response.shelf_fraction > 0:
+        # Tail and shelf are wide: one for all lines of a spectrum serves.
+        totals = np.bincount(members, weights=areas, minlength=count)
+        centres = np.bincount(members, weights=areas * energies_kev, minlength=count) / np.maximum(totals, 1e-300)
+        filled = centres > 0
+        spectra[filled] += totals[filled, None] * _tails_and_shelves(edges_kev, centres[filled], response)
+    return spectra
 
 
 def lines_spectrum(
@@ -112,60 +153,69 @@ def lines_spectrum(
     areas: NDArray[np.float64],
     response: DetectorResponse,
 ) -> Spectrum:
-    """Spectrum of lines with their tails, shelves and escape peaks; the Gaussians hold the stated areas."""
-    energies = np.asarray(energies_kev, dtype=float)
-    sigmas = response.sigma_kev(energies)
-    spectrum = gaussian_sum(edges_kev, energies, areas, sigmas)
-    escaping = energies > _SILICON_EDGE_KEV
-    if response.escape_scale > 0 and escaping.any():
-        escape_kev = energies[escaping] - SILICON_ALPHA_KEV
-        escape_areas = areas[escaping] * response.escape_scale * escape_fraction(energies[escaping])
-        spectrum += gaussian_sum(edges_kev, escape_kev, escape_areas, response.sigma_kev(escape_kev))
-    if response.tail_fraction > 0 or response.shelf_fraction > 0:
-        # Tail and shelf are wide: one for all lines together serves.
-        total = areas.sum()
-        centre = float(areas @ energies / total) if total > 0 else 0.0
-        if centre > 0:
-            spectrum += total * _tail_and_shelf(edges_kev, centre, response)
-    return spectrum
+    """Spectrum of lines, shape (channels,); see `line_spectra`."""
+    members = np.zeros(energies_kev.size, dtype=np.intp)
+    return np.asarray(line_spectra(edges_kev, energies_kev, areas, response, members=members, count=1)[0])
 
 
-def _tail_and_shelf(edges_kev: NDArray[np.float64], energy_kev: float, response: DetectorResponse) -> Spectrum:
-    centres = 0.5 * (edges_kev[1:] + edges_kev[:-1])
-    widths = np.diff(edges_kev)
-    sigma = float(response.sigma_kev(energy_kev))
-    reduced = (centres - energy_kev) / (sqrt(2.0) * sigma)
-    shelf = np.where(centres > 0, 0.5 * erfc(reduced) / energy_kev, 0.0)
-    # exp(x / b) erfc(u) written with the scaled erfcx, which does not overflow above the line.
+def _tails_and_shelves(
+    edges_kev: NDArray[np.float64], energies_kev: NDArray[np.float64], response: DetectorResponse
+) -> NDArray[np.float64]:
+    channels = 0.5 * (edges_kev[1:] + edges_kev[:-1])
+    energy = energies_kev[:, None]
+    sigma = response.sigma_kev(energy)
+    above = channels - energy
+    reduced = above / (sqrt(2.0) * sigma)
+    shelf = np.where(channels > 0, 0.5 * erfc(reduced) / energy, 0.0)
+    # exp(x / b) erfc(u) written with the scaled erfcx where u is positive: it does not overflow above the line.
     shifted = reduced + sigma / (sqrt(2.0) * response.tail_kev)
-    tail = np.exp(-np.square(reduced)) * erfcx(np.maximum(shifted, 0.0))
-    below = shifted < 0
-    exponent = (centres[below] - energy_kev) / response.tail_kev + sigma**2 / (2.0 * response.tail_kev**2)
-    tail[below] = np.exp(np.minimum(exponent, 50.0)) * erfc(shifted[below])
-    tail *= 1.0 / (2.0 * response.tail_kev)
-    return np.asarray((response.shelf_fraction * shelf + response.tail_fraction * tail) * widths)
+    decay = np.exp(np.minimum(above / response.tail_kev + np.square(sigma / response.tail_kev) / 2.0, 50.0))
+    tail = np.where(shifted > 0, np.exp(-np.square(reduced)) * erfcx(np.maximum(shifted, 0.0)), decay * erfc(shifted))
+    tail /= 2.0 * response.tail_kev
+    return np.asarray((response.shelf_fraction * shelf + response.tail_fraction * tail) * np.diff(edges_kev))
 
 
 def family_spectra(
-    edges_kev: NDArray[np.float64], group: LineGroup, response: DetectorResponse
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Spectra of a group's families of lines.
+    edges_kev: NDArray[np.float64], groups: Sequence[LineGroup], response: DetectorResponse
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Spectra of the groups' families of lines.
 
     Returns
     -------
-    spectra, shares
-        Spectra of unit Gaussian area each, shape (families, channels), and each family's tabulated share of the
-        group, shape (families,).
+    spectra, shares, owners
+        Spectra of unit Gaussian area each, shape (families, channels); each family's tabulated share of its group,
+        and the group's position, shape (families,).
     """
-    energies = np.array(group.energies_kev)
-    intensities = np.array(group.relative_intensities)
-    spectra, shares = [], []
-    for indices in group.families:
-        chosen = list(indices)
-        share = float(intensities[chosen].sum())
-        spectra.append(lines_spectrum(edges_kev, energies[chosen], intensities[chosen] / share, response))
-        shares.append(share)
-    return np.array(spectra), np.array(shares)
+    energies, strengths, members = [], [], []
+    shares: list[float] = []
+    owners: list[int] = []
+    for owner, group in enumerate(groups):
+        for indices in group.families:
+            share = sum(group.relative_intensities[i] for i in indices)
+            energies += [group.energies_kev[i] for i in indices]
+            strengths += [group.relative_intensities[i] / share for i in indices]
+            members += [len(shares)] * len(indices)
+            shares.append(share)
+            owners.append(owner)
+    spectra = line_spectra(
+        edges_kev,
+        np.array(energies),
+        np.array(strengths),
+        response,
+        members=np.array(members, dtype=np.intp),
+        count=len(shares),
+    )
+    return spectra, np.array(shares), np.array(owners, dtype=np.intp)
+
+
+def group_spectra(
+    edges_kev: NDArray[np.float64], groups: Sequence[LineGroup], response: DetectorResponse
+) -> NDArray[np.float64]:
+    """Spectra of whole groups by the table's intensities, unit Gaussian area, shape (groups, channels)."""
+    families, shares, owners = family_spectra(edges_kev, groups, response)
+    spectra = np.zeros((len(groups), families.shape[1]))
+    np.add.at(spectra, owners, shares[:, None] * families)
+    return spectra
 
 
 def compton_energies_kev(energies_kev: NDArray[np.float64], angle_rad: float) -> NDArray[np.float64]:

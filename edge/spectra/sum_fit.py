@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,23 +17,25 @@ from edge.spectra.templates import SpectrumShape, Template, sum_templates
 
 MODEL_ERROR = 0.01
 """How far the model of a channel may be off, as a share of its counts: keeps strong peaks from ruling weak ones."""
-_RATIO_SPREAD = {"K": 0.07, "L": 0.15, "M": 0.25}
+_RATIO_SPREAD = {"K": 0.07, "L": 0.12, "M": 0.25}
 """Relative spread (one standard deviation) of the ratio between a group's families over objects."""
 
-# Parameter, step of its numeric derivative, and standard deviation about its start.
-_SHAPE_PARAMETERS: dict[str, tuple[float, float]] = {
-    "offset_kev": (1e-4, 0.05),
-    "gain": (1e-5, 0.01),
-    "noise_kev": (1e-4, 0.03),
-    "fano": (1e-4, 0.01),
-    "tail_fraction": (1e-3, 0.02),
-    "shelf_fraction": (1e-3, 0.02),
-    "escape_scale": (1e-2, 0.3),
-    "compton_angle_rad": (1e-3, 0.25),
-    "compton_sigma_kev": (1e-3, 0.15),
+_SHAPE_SPREADS = {
+    "offset_kev": 0.05,
+    "gain_kev": 0.01,
+    "noise_kev": 0.03,
+    "fano": 0.01,
+    "tail_fraction": 0.02,
+    "shelf_fraction": 0.02,
+    "escape_scale": 0.5,
+    "compton_angle_rad": 0.25,
+    "compton_sigma_kev": 0.15,
 }
-SCALE_ONLY = ("offset_kev", "gain", "noise_kev", "fano")
-EVERYTHING = tuple(_SHAPE_PARAMETERS)
+"""Standard deviation of each parameter about its start; the gain's is relative."""
+SCALE = ("offset_kev", "gain_kev")
+WIDTH = ("noise_kev", "fano")
+TAILS = ("tail_fraction", "shelf_fraction", "escape_scale")
+SCATTERING = ("compton_angle_rad", "compton_sigma_kev")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,37 +137,33 @@ def fit_sum(
     tube_kv
         Tube voltage, kV.
     free
-        Shape parameters to refine: `SCALE_ONLY`, `EVERYTHING` or a choice of them.
+        Shape parameters to refine, any of `SCALE`, `WIDTH`, `TAILS` and `SCATTERING`.
     """
-    shape = start
-    moved = dict.fromkeys(free, 0.0)
     window = fitted_range(counts, start, tube_kv)
-    fit = solve_sum(counts, shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=None)
-    fit = solve_sum(counts, shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=fit)
+    fit = solve_sum(counts, start, groups, window, anode=anode, tube_kv=tube_kv, earlier=None)
+    fit = solve_sum(counts, start, groups, window, anode=anode, tube_kv=tube_kv, earlier=fit)
+    spreads = {name: _SHAPE_SPREADS[name] * (start.gain_kev if name == "gain_kev" else 1.0) for name in free}
     for _ in range(rounds if free else 0):
-        step = _shape_step(counts, fit, anode, tube_kv, moved)
-        accepted = False
+        step = _shape_step(counts, fit, start, spreads, anode=anode, tube_kv=tube_kv)
+        worth = fit.chi2 + _prior(fit.shape, start, spreads)
         for damping in (1.0, 0.4, 0.1):
-            trial_shape = shape
+            shape = fit.shape
             for name, by in step.items():
-                trial_shape = trial_shape.moved(name, damping * by)
-            trial = solve_sum(counts, trial_shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=fit)
-            trial_moved = {name: moved[name] + damping * by for name, by in step.items()}
-            if trial.chi2 + _prior(trial_moved) < fit.chi2 + _prior(moved):
-                accepted = True
+                shape = shape.with_parameter(name, shape.parameter(name) + damping * by)
+            trial = solve_sum(counts, shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=fit)
+            gained = worth - trial.chi2 - _prior(shape, start, spreads)
+            if gained > 0:
                 break
-        if not accepted:
+        else:
             break
-        gained = fit.chi2 + _prior(moved) - trial.chi2 - _prior(trial_moved)
-        shape, moved = trial_shape, trial_moved
         fit = solve_sum(counts, shape, groups, window, anode=anode, tube_kv=tube_kv, earlier=trial)
-        if gained < 1e-4 * fit.chi2:
+        if gained < max(1e-4 * worth, 0.01):
             break
     return fit
 
 
-def _prior(moved: dict[str, float]) -> float:
-    return sum((by / _SHAPE_PARAMETERS[name][1]) ** 2 for name, by in moved.items())
+def _prior(shape: SpectrumShape, start: SpectrumShape, spreads: Mapping[str, float]) -> float:
+    return sum(((shape.parameter(name) - start.parameter(name)) / spread) ** 2 for name, spread in spreads.items())
 
 
 def solve_sum(
@@ -226,35 +224,38 @@ def ratio_prior(templates: Sequence[Template], areas: NDArray[np.float64]) -> ND
 
 
 def _shape_step(
-    counts: NDArray[np.float64], fit: SumFit, anode: str, tube_kv: float, moved: dict[str, float]
+    counts: NDArray[np.float64],
+    fit: SumFit,
+    start: SpectrumShape,
+    spreads: Mapping[str, float],
+    *,
+    anode: str,
+    tube_kv: float,
 ) -> dict[str, float]:
     """Gauss-Newton step of the shape parameters with the amplitudes free beside them."""
     inside = fit.fitted
-    fixed = fit.areas > 0
     design = np.array([t.spectrum for t in fit.templates])[:, inside]
     here = fit.areas @ design
-    derivatives = []
-    for name in moved:
-        step = _SHAPE_PARAMETERS[name][0]
-        other = sum_templates(counts, fit.shape.moved(name, step), fit.groups, inside, anode=anode, tube_kv=tube_kv)
-        there = fit.areas @ np.array([t.spectrum for t in other])[:, inside]
-        derivatives.append((there - here) / step)
-    slopes = np.array(derivatives)
-    linear = design[fixed]
+    slopes = np.empty((len(spreads), here.size))
+    for i, (name, spread) in enumerate(spreads.items()):
+        step = 1e-3 * spread
+        shape = fit.shape.with_parameter(name, fit.shape.parameter(name) + step)
+        other = sum_templates(counts, shape, fit.groups, inside, anode=anode, tube_kv=tube_kv)
+        slopes[i] = (fit.areas @ np.array([t.spectrum for t in other])[:, inside] - here) / step
     weights = fit.weights[inside]
-    # The amplitudes are eliminated (Schur complement), their priors kept.
-    cross = (linear * weights) @ slopes.T
-    solved = np.linalg.solve(fit.gram[np.ix_(fixed, fixed)] + 1e-12 * np.diag(np.diag(fit.gram)[fixed]), cross)
-    residual = counts[inside] - here
-    spreads = np.array([_SHAPE_PARAMETERS[name][1] for name in moved])
-    matrix = (slopes * weights) @ slopes.T - cross.T @ solved + np.diag(1.0 / spreads**2)
-    right = (slopes * weights) @ residual - np.array(list(moved.values())) / spreads**2
-    right -= solved.T @ ((linear * weights) @ residual - (fit.gram - _data_gram(fit))[fixed] @ fit.areas)
-    step_values = np.linalg.solve(matrix, right)
-    limits = 2.0 * spreads
-    return {name: float(np.clip(by, -limit, limit)) for name, by, limit in zip(moved, step_values, limits, strict=True)}
+    residual = weights * (counts[inside] - here)
+    prior = 1.0 / np.square(np.array(list(spreads.values())))
+    away = np.array([fit.shape.parameter(name) - start.parameter(name) for name in spreads])
+    # The amplitudes in use are eliminated (Schur complement); at the solution their own gradient is zero.
+    used = fit.areas > 0
+    cross = (design[used] * weights) @ slopes.T
+    gram = fit.gram[np.ix_(used, used)]
+    solved = np.linalg.solve(gram + 1e-12 * np.diag(np.diag(gram)), cross)
+    matrix = (slopes * weights) @ slopes.T - cross.T @ solved + np.diag(prior)
+    step_values = np.linalg.solve(matrix, slopes @ residual - prior * away - solved.T @ _gradient(fit, used))
+    limits = 2.0 / np.sqrt(prior)
+    return {name: float(by) for name, by in zip(spreads, np.clip(step_values, -limits, limits), strict=True)}
 
 
-def _data_gram(fit: SumFit) -> NDArray[np.float64]:
-    design = np.array([t.spectrum for t in fit.templates])[:, fit.fitted]
-    return np.asarray((design * fit.weights[fit.fitted]) @ design.T)
+def _gradient(fit: SumFit, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.asarray((fit.right - fit.gram @ fit.areas)[used])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import radians
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,19 @@ from edge.spectra.response import (
     Spectrum,
     compton_energies_kev,
     family_spectra,
-    gaussian_sum,
+    gaussian_spectra,
     lines_spectrum,
 )
 
+_BOUNDS = {
+    "noise_kev": (0.02, 1.0),
+    "fano": (0.05, 0.5),
+    "tail_fraction": (0.0, 0.5),
+    "shelf_fraction": (0.0, 0.5),
+    "escape_scale": (0.0, 5.0),
+    "compton_angle_rad": (0.5, 3.14),
+    "compton_sigma_kev": (0.02, 1.5),
+}
 _COMPTON_LOWEST_KEV = 5.0
 """Below this the shift by inelastic scattering is within the peak's width."""
 
@@ -45,21 +55,18 @@ class SpectrumShape:
         """Borders of the channels, shape (channels + 1,)."""
         return np.asarray(self.offset_kev + self.gain_kev * (np.arange(self.channels + 1) - 0.5))
 
-    def moved(self, parameter: str, by: float) -> SpectrumShape:
-        """Return the shape with one parameter changed; ``gain`` is changed by a ratio."""
-        match parameter:
-            case "gain":
-                return replace(self, gain_kev=self.gain_kev * (1.0 + by))
-            case "offset_kev":
-                return replace(self, offset_kev=self.offset_kev + by)
-            case "compton_angle_rad":
-                return replace(self, compton_angle_rad=float(np.clip(self.compton_angle_rad + by, 0.5, 3.14)))
-            case "compton_sigma_kev":
-                return replace(self, compton_sigma_kev=float(np.clip(self.compton_sigma_kev + by, 0.02, 1.5)))
-            case _:
-                floor = {"noise_kev": 0.02, "fano": 0.05}.get(parameter, 0.0)
-                value = max(getattr(self.response, parameter) + by, floor)
-                return replace(self, response=replace(self.response, **{parameter: value}))
+    def parameter(self, name: str) -> float:
+        """Value of a parameter of the shape or its response."""
+        return float(getattr(self if name in SpectrumShape.__dataclass_fields__ else self.response, name))
+
+    def with_parameter(self, name: str, value: float) -> SpectrumShape:
+        """Return the shape with one parameter set, kept within what is physical."""
+        low, high = _BOUNDS.get(name, (-np.inf, np.inf))
+        bounded = float(np.clip(value, low, high))
+        changed: dict[str, Any] = {name: bounded}
+        if name not in SpectrumShape.__dataclass_fields__:
+            changed = {"response": replace(self.response, **changed)}
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,11 +92,11 @@ def sum_templates(
 ) -> tuple[Template, ...]:
     """Columns of the fit of the sum spectrum."""
     edges, energies = shape.edges_kev(), shape.energies_kev()
+    spectra, shares, owners = family_spectra(edges, groups, shape.response)
     templates: list[Template] = []
-    for group in groups:
-        spectra, shares = family_spectra(edges, group, shape.response)
-        for i, (spectrum, share) in enumerate(zip(spectra, shares, strict=True)):
-            templates.append(Template(group.name, i, float(share), spectrum))
+    for owner, group in enumerate(groups):
+        for i, position in enumerate(np.flatnonzero(owners == owner)):
+            templates.append(Template(group.name, i, float(shares[position]), spectra[position]))
     templates += scatter_templates(shape, anode, tube_kv, energies[window.stop - 1])
     templates.append(Template("pile-up", -1, 1.0, pile_up_spectrum(counts, shape)))
     knots = spline_knots(float(energies[window.start]), float(energies[window.stop - 1]))
@@ -113,7 +120,9 @@ def scatter_templates(shape: SpectrumShape, anode: str, tube_kv: float, max_kev:
         shifted = compton_energies_kev(energies, shape.compton_angle_rad)
         for factor in (1.0, 2.2):
             widths = np.hypot(shape.response.sigma_kev(shifted), factor * shape.compton_sigma_kev)
-            templates.append(Template("inelastic", -1, 1.0, gaussian_sum(edges, shifted, shares, widths)))
+            together = np.zeros(shifted.size, dtype=np.intp)
+            spectrum = gaussian_spectra(edges, shifted, shares, widths, members=together, count=1)[0]
+            templates.append(Template("inelastic", -1, 1.0, spectrum))
     return templates
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import sys
@@ -17,6 +18,7 @@ AT = "2026-01-02T03:04:05.000006+00:00"
 CHANNELS = 2048
 
 
+@functools.lru_cache(4096)
 def exposure_of(index: int) -> ExposureDone:
     """The exposure of an index, the same in every process."""
     rng = np.random.default_rng(index)
@@ -42,12 +44,12 @@ def measured(index: int) -> Measured:
     return Measured(AT, exposure_of(index))
 
 
-def main(path: Path, first: int, seed: int) -> None:
-    """Append batches of seeded sizes for ever, printing each index once it is durable."""
+def main(path: Path, first: int, seed: int, batches: int) -> None:
+    """Append batches of seeded sizes, printing each index once it is durable."""
     sizes = random.Random(seed)
     journal = Journal.open(path) if path.exists() else Journal.create(path)
     index = first
-    while True:
+    for _ in range(batches):
         batch = range(index, index + sizes.choice((1, 1, 1, 3, 20)))
         events: list[ScanEvent] = [measured(i) for i in batch]
         if sizes.random() < 0.1:
@@ -55,7 +57,8 @@ def main(path: Path, first: int, seed: int) -> None:
         journal.append(events)
         os.write(1, "".join(f"{i}\n" for i in batch).encode())
         index = batch.stop
+    journal.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

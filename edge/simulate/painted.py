@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from edge.simulate.brush import along_edges, bristles, craquelure, stroke_sources, wandering
 from edge.simulate.emission import GroupRates, PaintLayer, group_rates
+from edge.simulate.footprint import RateField, beam_way
 from edge.simulate.lady import panel_scene
 from edge.simulate.pigments import ELEMENTS, PIGMENTS, areal_density_per_um, mixture_vector, reflectance
 from edge.simulate.scene import Scene
-from edge.simulate.specimen import RateField, beam_way
 from edge.simulate.underpainting import REFERENCE_MM, Canvas, Underpainting
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.source import Emission
@@ -38,16 +38,16 @@ class PaintedPanel:
     ground: PaintLayer
     pitch_mm: float
     """Of the layers' raster."""
+    size_mm: tuple[float, float]
+    """Width and height."""
 
 
 class PanelSpecimen:
     """The panel on the stage."""
 
-    def __init__(
-        self, panel: PaintedPanel, origin: StagePose, size_mm: tuple[float, float], *, beam_fwhm_mm: float = 0.4
-    ) -> None:
+    def __init__(self, panel: PaintedPanel, origin: StagePose, *, beam_fwhm_mm: float = 0.4) -> None:
         self.panel = panel
-        self._origin, self._size_mm = origin, size_mm
+        self._origin = origin
         self.rates = group_rates(
             [panel.surface, panel.hidden, panel.ground], tube_rate_hz=_TUBE_RATE_HZ, matrix_rate_hz=_MATRIX_RATE_HZ
         )
@@ -65,7 +65,7 @@ class PanelSpecimen:
 
     @property
     def size_mm(self) -> tuple[float, float]:
-        return self._size_mm
+        return self.panel.size_mm
 
     def at(self, start: StagePose, end: StagePose) -> Emission:
         """Lines of every element under the beam; beyond the panel's edge, the bare easel."""
@@ -74,10 +74,11 @@ class PanelSpecimen:
         return Emission(self._energies_kev, mean[:-1][self._group_of_line] * self._shares, float(mean[-1]))
 
     def photograph(self, mm_per_px: float) -> NDArray[np.uint8]:
-        size = (max(1, round(self._size_mm[0] / mm_per_px)), max(1, round(self._size_mm[1] / mm_per_px)))
+        size = (max(1, round(self.panel.size_mm[0] / mm_per_px)), max(1, round(self.panel.size_mm[1] / mm_per_px)))
         shrinking = size[0] < self.panel.rgb.shape[1]
         return np.asarray(
-            cv2.resize(self.panel.rgb, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC), dtype=np.uint8
+            cv2.resize(self.panel.rgb, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC),
+            dtype=np.uint8,
         )
 
 
@@ -92,20 +93,20 @@ def paint_panel(seed: int, width_mm: float, height_mm: float) -> PaintedPanel:
     brush = along_edges(colour, laid.direction, 2.0)
     source, load = stroke_sources(rng, brush, _detail(colour, laid.fine), size, px_per_mm)
     source = _with_fine_brush(source, laid.fine, size)
-    direction = cv2.resize(brush, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    direction = np.asarray(cv2.resize(brush, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
     bristle = bristles(rng, direction, 2.2 * px_per_mm)
     cracks = craquelure(rng, size, px_per_mm)
     mixture = laid.mixture.reshape(-1, len(PIGMENTS))[source]
     thickness_um = laid.thickness_um.ravel()[source] * np.exp(0.16 * load + 0.13 * bristle)
-    lost = _lost(scene, rng, size, width_mm, height_mm, px_per_mm)
-    rgb = _colour(rng, mixture, load, bristle, cracks, lost, px_per_mm)
+    lost = _lost(scene, rng, size, (width_mm, height_mm), px_per_mm)
+    rgb = _colour(rng, mixture, px_per_mm, load=load, bristle=bristle, cracks=cracks, lost=lost)
     xray_size = (max(2, round(width_mm / _XRAY_PITCH_MM)), max(2, round(height_mm / _XRAY_PITCH_MM)))
     thickness_um *= (1 - 0.6 * cracks) * (1 - lost)
     film_um = _averaged(mixture * thickness_um[..., None], xray_size)
     retouched = _averaged(lost[..., None], xray_size)[..., 0]
     surface, ground = _surface_and_ground(rng, film_um, retouched)
-    hidden = _hidden(scene, rng, width_mm, height_mm, xray_size, retouched)
-    return PaintedPanel(rgb, surface, hidden, ground, width_mm / xray_size[0])
+    hidden = _hidden(scene, rng, (width_mm, height_mm), xray_size, retouched)
+    return PaintedPanel(rgb, surface, hidden, ground, width_mm / xray_size[0], (width_mm, height_mm))
 
 
 def _averaged(field: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -137,9 +138,7 @@ def _detail(colour: NDArray[np.float32], fine: NDArray[np.float32]) -> NDArray[n
     return np.asarray(np.clip(np.maximum(change * 14, cv2.GaussianBlur(fine, (0, 0), 3.0)), 0, 1), dtype=np.float32)
 
 
-def _with_fine_brush(
-    source: NDArray[np.intp], fine: NDArray[np.float32], size: tuple[int, int]
-) -> NDArray[np.intp]:
+def _with_fine_brush(source: NDArray[np.intp], fine: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.intp]:
     """Let pixels under the pointed brush take the paint laid in right there."""
     rows = np.minimum(np.arange(size[0]) * fine.shape[0] // size[0], fine.shape[0] - 1)
     columns = np.minimum(np.arange(size[1]) * fine.shape[1] // size[1], fine.shape[1] - 1)
@@ -148,13 +147,13 @@ def _with_fine_brush(
 
 
 def _lost(
-    scene: Scene, rng: np.random.Generator, size: tuple[int, int], width_mm: float, height_mm: float, px_per_mm: float
+    scene: Scene, rng: np.random.Generator, size: tuple[int, int], size_mm: tuple[float, float], px_per_mm: float
 ) -> NDArray[np.float32]:
     """Share of each pixel where the old paint is gone, filled and retouched."""
     ragged = 0.28 * wandering(rng, size, 0.9 * px_per_mm)
     lost = np.zeros(size, dtype=np.float32)
     for loss_x, loss_y, radius_mm in scene.losses:
-        x, y = loss_x * width_mm / REFERENCE_MM[0] * px_per_mm, loss_y * height_mm / REFERENCE_MM[1] * px_per_mm
+        x, y = loss_x * size_mm[0] / REFERENCE_MM[0] * px_per_mm, loss_y * size_mm[1] / REFERENCE_MM[1] * px_per_mm
         reach = int(2.5 * radius_mm * px_per_mm)
         rows = np.arange(max(int(y) - reach, 0), min(int(y) + reach, size[0]))
         columns = np.arange(max(int(x) - reach, 0), min(int(x) + reach, size[1]))
@@ -169,11 +168,12 @@ def _lost(
 def _colour(
     rng: np.random.Generator,
     mixture: NDArray[np.float32],
+    px_per_mm: float,
+    *,
     load: NDArray[np.float32],
     bristle: NDArray[np.float32],
     cracks: NDArray[np.float32],
     lost: NDArray[np.float32],
-    px_per_mm: float,
 ) -> NDArray[np.uint8]:
     """sRGB of the surface under raking light, cracked, retouched, varnished and a little dirty."""
     light = reflectance(mixture)
@@ -215,12 +215,11 @@ def _surface_and_ground(
 def _hidden(
     scene: Scene,
     rng: np.random.Generator,
-    width_mm: float,
-    height_mm: float,
+    size_mm: tuple[float, float],
     size: tuple[int, int],
     retouched: NDArray[np.float32],
 ) -> PaintLayer:
-    canvas = Canvas(width_mm, height_mm, size[0] / width_mm)
+    canvas = Canvas(*size_mm, size[0] / size_mm[0])
     shape = (size[1], size[0])
     for form in scene.hidden_shapes:
         canvas.lay(form, wandering(rng, shape, 12))
@@ -237,8 +236,6 @@ def _rate_field(rates: GroupRates, pitch_mm: float, beam_fwhm_mm: float) -> Rate
     stacked = np.concatenate([rates.rates_hz, rates.matrix_rate_hz[..., None]], axis=2)
     wood = np.zeros(len(ELEMENTS), dtype=np.float32)
     wood[ELEMENTS.index("Ca")], wood[ELEMENTS.index("Fe")] = 0.15, 0.01
-    bare = group_rates(
-        [PaintLayer(wood.reshape(1, 1, -1))], tube_rate_hz=_TUBE_RATE_HZ, matrix_rate_hz=_MATRIX_RATE_HZ
-    )
+    bare = group_rates([PaintLayer(wood.reshape(1, 1, -1))], tube_rate_hz=_TUBE_RATE_HZ, matrix_rate_hz=_MATRIX_RATE_HZ)
     outside = np.concatenate([bare.rates_hz.reshape(-1), bare.matrix_rate_hz.reshape(-1)])
     return RateField(stacked, outside, pitch_mm, beam_fwhm_mm)

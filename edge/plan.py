@@ -1,0 +1,113 @@
+"""From mask to scan plan: ordered, priced in seconds, sealed; checked before anything moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from edge.faults import IntegrityError, UsageError
+from edge.grid import ScanGrid
+from edge.kinematics import StageModel, predict_duration
+from edge.ordering import order_points
+from edge.plan_check import check_plan, live_s_per_cell
+from edge.plan_text import plan_from_json, plan_to_json, sealed
+from edge.scan_plan import Exposures, ScanPlan, frozen_table
+from firmware_bridge.messages import Exposure, StagePose
+from models.sampling import SamplingMask
+
+__all__ = [
+    "Exposures",
+    "ScanPlan",
+    "check_plan",
+    "live_s_per_cell",
+    "make_plan",
+    "plan_from_json",
+    "plan_to_json",
+    "remaining",
+]
+
+
+def make_plan(
+    *,
+    grid: ScanGrid,
+    mask: SamplingMask,
+    dwell_s: float,
+    stage: StageModel,
+    registration_digest: str,
+    start: StagePose | None = None,
+) -> ScanPlan:
+    """Plan one dwell at the centre of every cell of the mask, in an order of little travel time.
+
+    Parameters
+    ----------
+    grid
+        Places the mask's cells on the stage.
+    mask
+        Cells to visit; none gives an empty plan, which `check_plan` refuses.
+    dwell_s
+        Live time of every dwell.
+    stage
+        Prices the travel.
+    registration_digest
+        Of the registration that placed the grid.
+    start
+        Where the stage stands beforehand: the end of the path that is nearer comes first. None leaves that open and
+        predicts from the first exposure on.
+
+    Raises
+    ------
+    UsageError
+        Mask and grid differ in shape, or the dwell is not above 0.
+    """
+    if mask.cells.shape != grid.shape:
+        raise UsageError(
+            f"the mask has {mask.cells.shape} cells and the grid {grid.shape}: make the mask for this grid"
+        )
+    if not (math.isfinite(dwell_s) and dwell_s > 0):
+        raise UsageError(f"a dwell of {dwell_s} s measures nothing: give sampling.dwell_s above 0")
+    rows, columns = np.nonzero(mask.cells)
+    centres = grid.centres_mm(rows, columns)
+    path = centres[order_points(centres, stage)]
+    if start is not None and len(path) and _far_end_is_nearer(path, start):
+        path = path[::-1]
+    table = frozen_table(np.column_stack([path, path, np.full(len(path), dwell_s)]))
+    duration = predict_duration(table, stage, start=start)
+    return sealed(
+        ScanPlan(
+            grid=grid,
+            table=table,
+            mask=mask,
+            registration_digest=registration_digest,
+            predicted_s=duration.total_s,
+            travel_mm=duration.travel_mm,
+            beam_s=duration.beam_s,
+            longest_move_s=duration.longest_move_s,
+            digest="",
+        )
+    )
+
+
+def remaining(plan: ScanPlan, done_indices: Iterable[int]) -> tuple[Exposure, ...]:
+    """Exposures of the plan that are not done yet, in travel order.
+
+    Raises
+    ------
+    IntegrityError
+        An index that the plan does not hold: the recording belongs to another plan.
+    """
+    waiting = np.ones(len(plan.table), np.bool_)
+    for index in done_indices:
+        if not 0 <= index < len(waiting):
+            raise IntegrityError(
+                f"exposure {index} was measured and the plan holds {len(waiting)}: "
+                "the recording belongs to another plan; resume with its own"
+            )
+        waiting[index] = False
+    return tuple(plan.exposures.pick(np.flatnonzero(waiting).tolist()))
+
+
+def _far_end_is_nearer(path: np.ndarray[tuple[int, ...], np.dtype[np.float64]], start: StagePose) -> bool:
+    first, last = path[0], path[-1]
+    return math.hypot(*(last - [start.x_mm, start.y_mm])) < math.hypot(*(first - [start.x_mm, start.y_mm]))

@@ -1,0 +1,116 @@
+"""What a plan must satisfy before anything moves or the shutter opens."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.config import AreaConfig, DoseConfig, ScanConfig
+from edge.faults import SafetyStop
+from edge.grid import ScanGrid
+from edge.kinematics import ExposureTable, stroke_ramps, stroke_speeds, widened
+from edge.scan_plan import ScanPlan
+from firmware_bridge.messages import Capabilities
+
+_ROUNDING = 1e-6
+"""Positions (mm) and times (s) are written to this; also the relative slack of sums."""
+_STEPS_PER_CELL = 8
+"""Pieces that a stroke is cut into per cell when its dose is spread over the cells that it crosses."""
+
+
+def check_plan(plan: ScanPlan, config: ScanConfig, capabilities: Capabilities) -> None:
+    """Refuse a plan that leaves the planned area or the stage, is too fast, or gives too much dose.
+
+    Raises
+    ------
+    SafetyStop
+        Names the first violation and its remedy.
+    """
+    if len(plan.table) == 0:
+        raise SafetyStop("the plan holds no exposure: raise sampling.rate or widen the area")
+    _check_numbers(plan.table)
+    _check_area(plan.table, config.area)
+    _check_stage(plan.table, capabilities)
+    _check_dose(plan, config.dose)
+
+
+def live_s_per_cell(table: ExposureTable, grid: ScanGrid) -> NDArray[np.float64]:
+    """Live time that each cell of the grid receives, shape (rows, columns); strokes are spread along their path."""
+    pieces = np.maximum(1, np.ceil(stroke_lengths(table) / grid.pitch_mm * _STEPS_PER_CELL)).astype(np.intp)
+    exposure = np.repeat(np.arange(len(table)), pieces)
+    first = np.repeat(np.cumsum(pieces) - pieces, pieces)
+    along = ((np.arange(len(exposure)) - first + 0.5) / pieces[exposure])[:, None]
+    cells = grid.cells_of(table[exposure, 0:2] * (1 - along) + table[exposure, 2:4] * along)
+    inside = ((cells >= 0) & (cells < np.array(grid.shape))).all(axis=1)
+    share_s = (table[:, 4] / pieces)[exposure]
+    flat = cells[inside, 0] * grid.columns + cells[inside, 1]
+    dose = np.bincount(flat, weights=share_s[inside], minlength=grid.rows * grid.columns)
+    return dose.astype(np.float64).reshape(grid.shape)
+
+
+def stroke_lengths(table: ExposureTable) -> NDArray[np.float64]:
+    """Length of each exposure's path in mm, zero for dwells."""
+    return np.asarray(np.hypot(table[:, 2] - table[:, 0], table[:, 3] - table[:, 1]), np.float64)
+
+
+def _check_numbers(table: ExposureTable) -> None:
+    wrong = ~np.isfinite(table).all(axis=1) | ~(table[:, 4] > 0)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise SafetyStop(f"exposure {first} has no finite pose or no live time above 0: make the plan anew")
+
+
+def _check_area(table: ExposureTable, area: AreaConfig) -> None:
+    low = np.array([area.x_mm, area.y_mm]) - _ROUNDING
+    high = np.array([area.x_mm + area.width_mm, area.y_mm + area.height_mm]) + _ROUNDING
+    for poses in (table[:, 0:2], table[:, 2:4]):
+        if (first := _first_outside(poses, low, high)) is not None:
+            x, y = poses[first]
+            raise SafetyStop(
+                f"exposure {first} at ({x:.3f}, {y:.3f}) mm lies outside the planned area "
+                f"x {area.x_mm:g} to {area.x_mm + area.width_mm:g}, y {area.y_mm:g} to "
+                f"{area.y_mm + area.height_mm:g} mm: make the plan anew for this area"
+            )
+
+
+def _check_stage(table: ExposureTable, capabilities: Capabilities) -> None:
+    (x_low, x_high), (y_low, y_high) = capabilities.x_limits_mm, capabilities.y_limits_mm
+    low, high = np.array([x_low, y_low]) - _ROUNDING, np.array([x_high, y_high]) + _ROUNDING
+    speeds = stroke_speeds(table)
+    if (speeds > capabilities.max_speed_mm_s * (1 + _ROUNDING)).any():
+        first = int(np.argmax(speeds > capabilities.max_speed_mm_s * (1 + _ROUNDING)))
+        raise SafetyStop(
+            f"exposure {first} is a stroke at {speeds[first]:.3g} mm/s and the stage reaches "
+            f"{capabilities.max_speed_mm_s:g} mm/s: lengthen its dwell"
+        )
+    _, ramp_mm = stroke_ramps(table, capabilities.max_acceleration_mm_s2)
+    for poses in widened(table, ramp_mm):
+        if (first_out := _first_outside(poses, low, high)) is not None:
+            x, y = poses[first_out]
+            raise SafetyStop(
+                f"exposure {first_out} needs the stage at ({x:.3f}, {y:.3f}) mm, outside its travel x {x_low:g} to "
+                f"{x_high:g}, y {y_low:g} to {y_high:g} mm: move the area or the object"
+            )
+
+
+def _check_dose(plan: ScanPlan, dose: DoseConfig) -> None:
+    per_cell = live_s_per_cell(plan.table, plan.grid)
+    row, column = divmod(int(np.argmax(per_cell)), plan.grid.columns)
+    if per_cell[row, column] > dose.max_live_s_per_cell * (1 + _ROUNDING):
+        raise SafetyStop(
+            f"the cell in row {row}, column {column} would receive {per_cell[row, column]:.4g} s of beam, above "
+            f"dose.max_live_s_per_cell of {dose.max_live_s_per_cell:g} s: shorten the dwell or raise the limit"
+        )
+    beam_s = math.fsum(plan.table[:, 4])
+    if beam_s > dose.max_beam_s * (1 + _ROUNDING):
+        raise SafetyStop(
+            f"the plan counts for {beam_s:.4g} s in all, above dose.max_beam_s of {dose.max_beam_s:g} s: "
+            "lower the rate, shorten the dwell or raise the limit"
+        )
+
+
+def _first_outside(poses: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> int | None:
+    outside = ((poses < low) | (poses > high)).any(axis=1)
+    return int(np.argmax(outside)) if outside.any() else None

@@ -1,0 +1,171 @@
+"""A plan as text: canonical JSON, one exposure and one mask row a line, sealed by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edge.faults import IntegrityError
+from edge.grid import ScanGrid
+from edge.kinematics import ExposureTable
+from edge.scan_plan import ScanPlan, frozen_table
+from models.sampling import SamplingMask
+
+FORMAT = "pointillist-plan"
+VERSION = 1
+MAX_CELLS = 20_000_000
+"""Most cells, and most exposures, that a plan may declare."""
+_REMEDY = "take the plan from the scan's own folder, or make it anew"
+
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_AtLeastZero = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+_Text = Annotated[str, Field(max_length=500)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Grid(_Closed):
+    origin_x_mm: _Number
+    origin_y_mm: _Number
+    pitch_mm: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    rows: Annotated[int, Field(ge=1, le=MAX_CELLS)]
+    columns: Annotated[int, Field(ge=1, le=MAX_CELLS)]
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.rows * self.columns > MAX_CELLS:
+            raise ValueError(f"{self.rows} x {self.columns} is more than {MAX_CELLS} cells")
+        return self
+
+
+class _Mask(_Closed):
+    origin: _Text
+    binariser: _Text
+    seed: Annotated[int, Field(ge=0)]
+    rate: Annotated[float, Field(ge=0, le=1)]
+    rows: Annotated[list[str], Field(max_length=MAX_CELLS)]
+    """Hexadecimal, eight cells a byte, column 0 in the highest bit."""
+
+
+class _Plan(_Closed):
+    format: Literal["pointillist-plan"]
+    version: Literal[1]
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    registration_digest: _Text
+    predicted_s: _AtLeastZero
+    travel_mm: _AtLeastZero
+    beam_s: _AtLeastZero
+    longest_move_s: _AtLeastZero
+    grid: _Grid
+    mask: _Mask
+    exposures: Annotated[list[Annotated[list[_Number], Field(min_length=3, max_length=5)]], Field(max_length=MAX_CELLS)]
+    """A dwell is x, y, live time; a stroke is start x, start y, end x, end y, live time."""
+
+
+def sealed(plan: ScanPlan) -> ScanPlan:
+    """The plan with its digest."""
+    return replace(plan, digest=hashlib.sha256(_text(plan, "").encode()).hexdigest())
+
+
+def plan_to_json(plan: ScanPlan) -> str:
+    """Canonical text of a plan: equal plans give equal text."""
+    return _text(plan, plan.digest)
+
+
+def plan_from_json(text: str) -> ScanPlan:
+    """Read a plan back and verify its digest.
+
+    Raises
+    ------
+    IntegrityError
+        The text is no plan, is too new, declares a shape that is out of bounds or at odds with its mask, or was
+        changed since it was written.
+    """
+    try:
+        read = _Plan.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the text"
+        raise IntegrityError(f"the plan cannot be read ({place}: {first['msg'].lower()}): {_REMEDY}") from None
+    plan = sealed(
+        ScanPlan(
+            grid=ScanGrid(**dict(read.grid)),
+            table=_table_of(read.exposures),
+            mask=_mask_of(read.mask, (read.grid.rows, read.grid.columns)),
+            registration_digest=read.registration_digest,
+            predicted_s=read.predicted_s,
+            travel_mm=read.travel_mm,
+            beam_s=read.beam_s,
+            longest_move_s=read.longest_move_s,
+            digest="",
+        )
+    )
+    if plan.digest != read.digest:
+        raise IntegrityError(f"the plan was changed since it was written (its digest does not match): {_REMEDY}")
+    return plan
+
+
+def _text(plan: ScanPlan, digest: str) -> str:
+    head: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "digest": digest,
+        "registration_digest": plan.registration_digest,
+        "predicted_s": float(plan.predicted_s),
+        "travel_mm": float(plan.travel_mm),
+        "beam_s": float(plan.beam_s),
+        "longest_move_s": float(plan.longest_move_s),
+        "grid": {
+            "origin_x_mm": float(plan.grid.origin_x_mm),
+            "origin_y_mm": float(plan.grid.origin_y_mm),
+            "pitch_mm": float(plan.grid.pitch_mm),
+            "rows": plan.grid.rows,
+            "columns": plan.grid.columns,
+        },
+    }
+    mask = {name: getattr(plan.mask, name) for name in ("origin", "binariser", "seed", "rate")}
+    fields = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items())
+    packed = np.packbits(plan.mask.cells, axis=1)
+    rows = ",\n".join(f'"{row.tobytes().hex()}"' for row in packed)
+    exposures = ",\n".join(_exposure_lines(plan.table))
+    return (
+        f'{{\n{fields},\n"mask": {json.dumps(mask)[:-1]}, "rows": [\n{rows}\n]}},\n"exposures": [\n{exposures}\n]\n}}\n'
+    )
+
+
+def _exposure_lines(table: ExposureTable) -> list[str]:
+    is_dwell = (table[:, 0] == table[:, 2]) & (table[:, 1] == table[:, 3])
+    return [
+        f"[{x0!r}, {y0!r}, {live_s!r}]" if dwell else f"[{x0!r}, {y0!r}, {x1!r}, {y1!r}, {live_s!r}]"
+        for dwell, (x0, y0, x1, y1, live_s) in zip(is_dwell.tolist(), table.tolist(), strict=True)
+    ]
+
+
+def _table_of(exposures: list[list[float]]) -> ExposureTable:
+    rows = [line if len(line) == 5 else [*line[:2], *line] for line in exposures]
+    if any(len(row) != 5 for row in rows):
+        raise IntegrityError(f"the plan holds an exposure of four numbers, neither dwell nor stroke: {_REMEDY}")
+    return frozen_table(np.array(rows, np.float64))
+
+
+def _mask_of(mask: _Mask, shape: tuple[int, int]) -> SamplingMask:
+    width = -(-shape[1] // 8)
+    if len(mask.rows) != shape[0] or any(len(row) != 2 * width for row in mask.rows):
+        raise IntegrityError(f"the plan's mask does not have the grid's {shape[0]} x {shape[1]} cells: {_REMEDY}")
+    try:
+        packed = np.frombuffer(bytes.fromhex("".join(mask.rows)), np.uint8)
+    except ValueError:
+        raise IntegrityError(f"the plan's mask is not hexadecimal: {_REMEDY}") from None
+    if packed.size != shape[0] * width:
+        raise IntegrityError(f"the plan's mask is not hexadecimal: {_REMEDY}")
+    cells: NDArray[np.bool_] = np.unpackbits(packed.reshape(shape[0], width), axis=1, count=shape[1]).astype(np.bool_)
+    cells.flags.writeable = False
+    return SamplingMask(cells, mask.rate, mask.origin, mask.binariser, mask.seed)

@@ -1,0 +1,332 @@
+"""What the samples say about themselves: covariance and alignment by leave-one-out squared error.
+
+Nothing else is consulted, so a wrong photograph is found out: its colours do not help to predict samples left out.
+Likelihood is not used because on real maps, which are far from Gaussian, it preferred worse parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct import tiles
+from edge.reconstruct.neighbours import nearest_samples
+from edge.reconstruct.photograph import Alignment, Photograph
+
+NEIGHBOURS = 32
+_TRIAL_NEIGHBOURS = 24
+_NEIGHBOURHOODS = 300
+_LEFT_OUT_EACH = 6
+_ENOUGH = 8
+"""Fewer samples than this teach nothing: the defaults stand."""
+TRUST = 2.0
+"""Samples that the global sill counts for beside a neighbourhood's own."""
+_CLEARLY = 0.005
+"""Drop in the logarithm of the mean squared error that is not taken for chance."""
+_WORTH_A_GROUP = 0.02
+_MOST_GROUPS = 3
+_FARTHEST = 3.0
+"""Cells that the photograph may be moved; more than that is the registration's business."""
+_BLURS = (0.7, 1.2, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Covariance:
+    """Covariance of two places, in units of the sill, at distance d in cells and colour distance c in Lab / 100.
+
+    (1 - share) / sqrt(1 + d² / reach²) + share / (1 + d / colour_reach + c² / (2 colour_width²)), plus `noise` where
+    the places are one sample. The first term, an inverse multiquadric (Hardy 1971), is blind to colour; the second, a
+    mixture of exponentials in d and Gaussians in c (a generalised Cauchy covariance, Gneiting and Schlather 2004),
+    follows it. Both are positive definite, and neither needs an exponential function.
+    """
+
+    noise: float = 0.02
+    reach: float = 4.0
+    share: float = 0.0
+    colour_width: float = 0.12
+    colour_reach: float = 20.0
+
+    def as_array(self) -> NDArray[np.float32]:
+        return np.array([self.noise, self.reach, self.share, self.colour_width, self.colour_reach], np.float32)
+
+
+_BOUNDS = {
+    "noise": (0.001, 3.0),
+    "reach": (0.7, 40.0),
+    "share": (0.0, 0.95),
+    "colour_width": (0.02, 0.5),
+    "colour_reach": (3.0, 200.0),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Elements that share a covariance, and so one factorisation for each tile."""
+
+    elements: NDArray[np.intp]
+    covariance: Covariance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """Everything that kriging needs beyond the samples."""
+
+    groups: tuple[Group, ...]
+    alignment: Alignment
+    sill: NDArray[np.float32]
+    """Variance of each element's field at unit covariance, in units of the normalised values; shape (elements,)."""
+    calibration: NDArray[np.float32]
+    """Factor on each element's kriging deviation, so that one covers 68 % of the errors of samples left out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """Neighbourhoods on which parameters are tried."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    values: NDArray[np.float32]
+    noise: NDArray[np.float32]
+    neighbours: NDArray[np.int32]
+    weight: NDArray[np.float32]
+    """Weight of each sample left out, which undoes the uneven drawing; mean 1."""
+    left_out: int
+    photograph: Photograph | None
+
+    def features(self, alignment: Alignment) -> NDArray[np.float32]:
+        return features(self.rows, self.columns, self.photograph, alignment)
+
+    def errors(
+        self, places: NDArray[np.float32], covariance: Covariance
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Residual, its variance in units of the sill, and the local sill without the sample left out."""
+        count, elements = len(self.neighbours) * self.left_out, self.values.shape[1]
+        residual, rest = np.empty((count, elements), np.float32), np.empty((count, elements), np.float32)
+        variance = np.empty(count, np.float32)
+        tiles.leave_one_out(
+            self.neighbours, self.left_out, places, self.values, self.noise, covariance.as_array(),
+            residual, variance, rest,
+        )  # fmt: skip
+        return residual, variance, rest
+
+    def score(self, places: NDArray[np.float32], covariance: Covariance) -> float:
+        """Mean of `scores` over the elements: what parameters for all of them should minimise."""
+        return float(self.scores(places, covariance).mean())
+
+    def scores(self, places: NDArray[np.float32], covariance: Covariance) -> NDArray[np.float64]:
+        """Logarithm of each element's mean squared leave-one-out error."""
+        residual = self.errors(places, covariance)[0]
+        return np.log(self.weight @ np.square(residual) / len(self.weight) + 1e-12).astype(np.float64)
+
+
+def learn(
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    values: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    photograph: Photograph | None,
+) -> Learned:
+    """Covariance for each group of elements, alignment of the photograph, and scale of the errors.
+
+    Parameters
+    ----------
+    values
+        Normalised to mean 0 and variance 1 per element, shape (n, elements); all zero for a dead element.
+    noise
+        Each sample's noise variance relative to the mean sample's, shape (n,).
+    photograph
+        None: colour-blind.
+    """
+    elements = values.shape[1]
+    alive = np.flatnonzero(values.any(axis=0))
+    if len(rows) < _ENOUGH or len(alive) == 0:
+        ones = np.ones(elements, np.float32)
+        return Learned((Group(np.arange(elements), Covariance()),), Alignment(), ones, ones)
+    trial = _trial(rows, columns, values[:, alive], noise, photograph)
+    alignment, places = Alignment(), features(trial.rows, trial.columns, None, Alignment())
+    blind = _search(lambda c: trial.score(places, c), Covariance(), ("noise", "reach"))
+    candidates = list(_with_other_noise(blind))
+    if photograph is not None:
+        alignment, followed = _follow_colour(trial, blind)
+        places = trial.features(alignment)
+        candidates += [followed, *_with_other_noise(followed), *_with_other_share(followed)]
+    choice = _choose_groups([trial.scores(places, candidate) for candidate in candidates], candidates)
+    sill, calibration = np.zeros(elements, np.float32), np.ones(elements, np.float32)
+    groups = []
+    for index in np.unique(choice):
+        members = np.flatnonzero(choice == index)
+        error_scale = _error_scale(*trial.errors(places, candidates[index]), trial.weight)
+        sill[alive[members]], calibration[alive[members]] = (scale[members] for scale in error_scale)
+        groups.append(Group(alive[members], candidates[index]))
+    dead = np.setdiff1d(np.arange(elements), alive)
+    groups[0] = Group(np.concatenate([groups[0].elements, dead]), groups[0].covariance)
+    return Learned(tuple(groups), alignment, sill, calibration)
+
+
+def features(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], photograph: Photograph | None, alignment: Alignment
+) -> NDArray[np.float32]:
+    """Row, column and aligned colour of some cells, shape (n, 5); colours are zero without a photograph."""
+    places = np.zeros((len(rows), 5), np.float32)
+    places[:, 0], places[:, 1] = rows, columns
+    if photograph is not None:
+        places[:, 2:] = photograph.at(rows, columns, alignment)
+    return places
+
+
+def _trial(
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    values: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    photograph: Photograph | None,
+) -> _Trial:
+    """Neighbourhoods around samples drawn at random, more often where the maps vary; only their samples are kept."""
+    centres, weight = _draw(rows, columns, values)
+    places = np.column_stack([rows[centres], columns[centres]]).astype(np.float32)
+    neighbours = nearest_samples(rows, columns, places, min(_TRIAL_NEIGHBOURS, len(rows)))
+    used, compact = np.unique(neighbours, return_inverse=True)
+    left_out = min(_LEFT_OUT_EACH, neighbours.shape[1])
+    return _Trial(
+        rows[used],
+        columns[used],
+        np.ascontiguousarray(values[used]),
+        noise[used],
+        compact.reshape(neighbours.shape).astype(np.int32),
+        np.repeat(weight, left_out),
+        left_out,
+        photograph,
+    )
+
+
+def _draw(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], values: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Samples to centre neighbourhoods on, and the weights that undo the uneven drawing.
+
+    Few samples, at edges, make up most of the squared error, so half the chance goes with the squared difference from
+    a sample close by, the next one in a coarse raster.
+    """
+    count = len(rows)
+    if count <= _NEIGHBOURHOODS:
+        return np.arange(count), np.ones(count, np.float32)
+    block = 2 * math.sqrt((rows.max() + 1) * (columns.max() + 1) / count)
+    raster = (rows / block).astype(np.int64) * int(columns.max() / block + 1) + (columns / block).astype(np.int64)
+    order = np.argsort(raster, kind="stable")
+    steps = np.square(np.diff(values[order], axis=0, append=values[order[-2:-1]]))
+    contrast = np.empty(count)
+    contrast[order] = (steps / np.maximum(steps.mean(axis=0), np.float32(1e-12))).mean(axis=1)
+    chance = 0.5 / count + 0.5 * contrast / max(float(contrast.sum()), 1e-12)
+    chance /= chance.sum()
+    centres = np.random.default_rng(0).choice(count, _NEIGHBOURHOODS, replace=False, p=chance)
+    weight = 1 / chance[centres]
+    return centres, (weight / weight.mean()).astype(np.float32)
+
+
+def _search(
+    score: Callable[[Covariance], float], start: Covariance, names: Sequence[str], steps: Sequence[float] = (1, 0.5, 0.25)
+) -> Covariance:
+    """Coordinate search with shrinking steps: factors of three to the step, or a third of it for the share."""
+    best, lowest = start, score(start)
+    for step in steps:
+        for name in names:
+            low, high = _BOUNDS[name]
+            for direction in (step, -step):
+                while True:
+                    value = getattr(best, name)
+                    moved = value + direction / 3 if name == "share" else value * 3.0**direction
+                    trial = replace(best, **{name: min(max(moved, low), high)})
+                    reached = score(trial) if trial != best else lowest
+                    if reached >= lowest:
+                        break
+                    best, lowest = trial, reached
+    return best
+
+
+def _follow_colour(trial: _Trial, blind: Covariance) -> tuple[Alignment, Covariance]:
+    """Alignment and covariance with which the photograph predicts best."""
+    alignment = Alignment()
+    places = trial.features(alignment)
+    covariance = _search(lambda c: trial.score(places, c), replace(blind, share=0.5), tuple(_BOUNDS), (1, 0.5))
+    if trial.score(places, covariance) < trial.score(places, blind) - _CLEARLY:
+        alignment = _align(trial, covariance, alignment)
+        places = trial.features(alignment)
+        covariance = _search(lambda c: trial.score(places, c), covariance, tuple(_BOUNDS), (0.5, 0.25))
+    return alignment, covariance
+
+
+def _align(trial: _Trial, covariance: Covariance, start: Alignment) -> Alignment:
+    """Move and blur the photograph while that clearly lowers the leave-one-out error."""
+
+    def score(alignment: Alignment) -> float:
+        return trial.score(trial.features(alignment), covariance)
+
+    best, lowest = start, score(start)
+    for step in (1.0, 0.5, 0.25):
+        improved = True
+        while improved:
+            improved = False
+            for tried in _nearby(best, step):
+                reached = score(tried)
+                if reached < lowest - _CLEARLY:
+                    best, lowest, improved = tried, reached, True
+    return best
+
+
+def _nearby(alignment: Alignment, step: float) -> Iterator[Alignment]:
+    for down, right in ((step, 0.0), (-step, 0.0), (0.0, step), (0.0, -step)):
+        moved = replace(alignment, down=alignment.down + down, right=alignment.right + right)
+        if max(abs(moved.down), abs(moved.right)) <= _FARTHEST:
+            yield moved
+    for blur in _BLURS:
+        if blur != alignment.blur and step == 1.0:
+            yield replace(alignment, blur=blur)
+
+
+def _with_other_noise(covariance: Covariance) -> Iterator[Covariance]:
+    yield covariance
+    for noise in (0.003, 0.03, 0.15, 0.6, 2.0):
+        yield replace(covariance, noise=noise)
+
+
+def _with_other_share(covariance: Covariance) -> Iterator[Covariance]:
+    for share in (0.15, 0.4, 0.65, 0.9):
+        yield replace(covariance, share=share)
+
+
+def _choose_groups(scores: Sequence[NDArray[np.float64]], candidates: Sequence[Covariance]) -> NDArray[np.intp]:
+    """Candidate of each element, from as few candidates as serve all elements nearly as well as the best of each.
+
+    A colour-following candidate must beat a colour-blind one clearly.
+    """
+    table = np.array(scores) + np.array([_CLEARLY if c.share > 0 else 0.0 for c in candidates])[:, None]
+    chosen = [int(table.mean(axis=1).argmin())]
+    while len(chosen) < _MOST_GROUPS:
+        served = table[chosen].min(axis=0)
+        gains = (served - np.minimum(table, served)).mean(axis=1)
+        if gains.max() < _WORTH_A_GROUP:
+            break
+        chosen.append(int(gains.argmax()))
+    return np.array(chosen)[table[chosen].argmin(axis=0)]
+
+
+def _error_scale(
+    residual: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    rest: NDArray[np.float32],
+    weight: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sill and calibration of each element from leave-one-out errors."""
+    sill = weight @ (np.square(residual) / variance[:, None]) / len(weight)
+    others = NEIGHBOURS - 2
+    local = (others * rest + TRUST * sill) / (others + TRUST)
+    standard = np.abs(residual) / np.sqrt(np.maximum(local * variance[:, None], 1e-30))
+    order = np.argsort(standard, axis=0)
+    below = np.cumsum(weight[order], axis=0)
+    at = (below < 0.6827 * below[-1]).sum(axis=0)
+    calibration = np.take_along_axis(np.take_along_axis(standard, order, axis=0), at[None], axis=0)[0]
+    return sill.astype(np.float32), calibration.astype(np.float32)

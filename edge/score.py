@@ -1,0 +1,139 @@
+"""How far estimated maps are from the truth, in the measures that the field quotes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import UsageError
+
+_WINDOW_SIGMA = 1.5
+_WINDOW_REACH = 5
+"""The window of Wang et al.: Gaussian of 1.5 cells, 11 x 11."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Agreement per element and overall, each map scaled so that the truth's 99.9th percentile is 1."""
+
+    rmse: NDArray[np.float64]
+    """Root mean square error per element, shape (elements,)."""
+    psnr_db: NDArray[np.float64]
+    """20 log10(1 / RMSE) per element; infinite for a perfect map."""
+    ssim: NDArray[np.float64]
+    """Mean structural similarity per element; NaN where no window fits into the valid cells."""
+    sam_degrees: float
+    """Mean spectral angle between estimated and true element vectors, in degrees; cells without signal are left out."""
+    cells: int
+    """Valid cells that were compared."""
+
+    @property
+    def overall_rmse(self) -> float:
+        """Root of the mean squared error over all elements."""
+        return float(np.sqrt(np.mean(self.rmse**2)))
+
+    @property
+    def overall_psnr_db(self) -> float:
+        """Mean of the elements' PSNR."""
+        return float(np.mean(self.psnr_db))
+
+    @property
+    def overall_ssim(self) -> float:
+        """Mean of the elements' structural similarity."""
+        return float(np.mean(self.ssim))
+
+
+def score(estimate: NDArray[np.floating], truth: NDArray[np.floating], valid: NDArray[np.bool_] | None = None) -> Scores:
+    """Compare maps on valid cells.
+
+    Parameters
+    ----------
+    estimate, truth
+        Shape (rows, columns, elements), one linear unit. An element whose truth has a 99.9th percentile of zero or
+        less is scaled by its largest value, or by 1 if that is zero too.
+    valid
+        Cells to compare, shape (rows, columns); None: all. Cells where the truth is not finite count as not valid.
+
+    Raises
+    ------
+    UsageError
+        When shapes disagree, no cell is valid, or the estimate is not finite on a valid cell.
+    """
+    if estimate.ndim != 3 or estimate.shape != truth.shape:
+        raise UsageError(
+            f"maps of shape {estimate.shape} cannot be scored against truth of shape {truth.shape}: "
+            "give both as rows x columns x elements on one grid"
+        )
+    mask = np.isfinite(truth).all(axis=2)
+    if valid is not None:
+        if valid.shape != truth.shape[:2]:
+            raise UsageError(f"the valid cells have shape {valid.shape}, the maps {truth.shape[:2]}: use one grid")
+        mask &= valid
+    if not mask.any():
+        raise UsageError("no valid cell to score: check the valid mask and that the truth is finite")
+    if not np.isfinite(estimate[mask]).all():
+        raise UsageError("the estimated maps hold values that are not finite: reconstruct them again")
+    scale = _scale(truth[mask].astype(np.float64))
+    scaled_truth = np.where(mask[:, :, None], truth, 0) / scale
+    scaled = np.where(mask[:, :, None], estimate, 0) / scale
+    rmse = np.sqrt(np.mean((scaled[mask] - scaled_truth[mask]) ** 2, axis=0))
+    with np.errstate(divide="ignore"):
+        psnr_db = -20 * np.log10(rmse)
+    ssim = np.array(
+        [structural_similarity(scaled[:, :, e], scaled_truth[:, :, e], mask) for e in range(truth.shape[2])]
+    )
+    sam = spectral_angle_degrees(scaled[mask], scaled_truth[mask])
+    return Scores(rmse, psnr_db, ssim, sam, int(mask.sum()))
+
+
+def structural_similarity(
+    estimate: NDArray[np.float64], truth: NDArray[np.float64], valid: NDArray[np.bool_]
+) -> float:
+    """Mean structural similarity of two maps with a range of 1.
+
+    Z. Wang, A. C. Bovik, H. R. Sheikh and E. P. Simoncelli (2004), Eq. 13, with K1 = 0.01 and K2 = 0.03, averaged
+    over the cells whose 11 x 11 window lies inside the grid and holds valid cells only. NaN if there are none.
+    """
+    from scipy.ndimage import correlate1d, minimum_filter
+
+    kernel = np.exp(-0.5 * (np.arange(-_WINDOW_REACH, _WINDOW_REACH + 1) / _WINDOW_SIGMA) ** 2)
+    kernel /= kernel.sum()
+    inside = minimum_filter(valid, size=2 * _WINDOW_REACH + 1, mode="constant", cval=False)
+    if not inside.any():
+        return float("nan")
+
+    def smooth(image: NDArray[np.float64]) -> NDArray[np.float64]:
+        smoothed: NDArray[np.float64] = correlate1d(correlate1d(image, kernel, axis=0), kernel, axis=1)[inside]
+        return smoothed
+
+    mean, true_mean = smooth(estimate), smooth(truth)
+    variance = smooth(estimate * estimate) - mean**2
+    true_variance = smooth(truth * truth) - true_mean**2
+    covariance = smooth(estimate * truth) - mean * true_mean
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = ((2 * mean * true_mean + c1) * (2 * covariance + c2)) / (
+        (mean**2 + true_mean**2 + c1) * (variance + true_variance + c2)
+    )
+    return float(similarity.mean())
+
+
+def spectral_angle_degrees(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+    """Mean angle between rows (cells, elements), in degrees; rows that are zero in either are left out, NaN if all are.
+
+    F. A. Kruse et al. (1993).
+    """
+    lengths = np.linalg.norm(estimate, axis=1) * np.linalg.norm(truth, axis=1)
+    signal = lengths > 0
+    if not signal.any():
+        return float("nan")
+    cosine = (estimate[signal] * truth[signal]).sum(axis=1) / lengths[signal]
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
+
+
+def _scale(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """99.9th percentile of each element over the valid cells (cells, elements), with its fallbacks."""
+    scale: NDArray[np.float64] = np.percentile(values, 99.9, axis=0)
+    scale = np.where(scale > 0, scale, np.abs(values).max(axis=0))
+    return np.where(scale > 0, scale, 1.0)

@@ -1,0 +1,196 @@
+"""The closed description of a simulated instrument: specimen, easel, camera, controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from calibration.fiducials import Fiducial
+from edge.config import Closed, FiducialsConfig, Millimetres, Name, PositiveMillimetres, validate_yaml
+from edge.faults import UsageError
+from firmware_bridge.messages import StagePose
+
+if TYPE_CHECKING:
+    from firmware_bridge.twins.settings import TwinSettings
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Interval = Annotated[list[Millimetres], Field(min_length=2, max_length=2)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class PanelConfig(Closed):
+    """A panel painted by code."""
+
+    kind: Literal["panel"] = "panel"
+    seed: Seed = 7
+    width_mm: Annotated[float, Field(ge=20, le=400)] = 120.0
+    height_mm: Annotated[float, Field(ge=20, le=400)] = 90.0
+    beam_fwhm_mm: Annotated[float, Field(gt=0, le=10)] = 0.4
+
+
+class CubeConfig(Closed):
+    """Spectra that a real scanner recorded, one file per detector, summed."""
+
+    kind: Literal["cube"] = "cube"
+    files: Annotated[list[Name], Field(min_length=1, max_length=16)]
+    """``.npz`` with ``counts``, rows x columns x channels, and ``real_time_s`` unless live_s is given."""
+    pitch_mm: PositiveMillimetres
+    live_s: Annotated[float, Field(gt=0)] | None = None
+    """Live time of each spectrum; the mean of ``real_time_s`` where it is left out."""
+
+
+class MapsConfig(Closed):
+    """Element maps with the photograph that belongs to them."""
+
+    kind: Literal["maps"] = "maps"
+    file: Name
+    """``.npz`` with ``maps``, rows x columns x elements, ``elements``, and ``rgb`` of the same rows and columns."""
+    pitch_mm: PositiveMillimetres
+    rates_hz: Annotated[float, Field(gt=0, le=1e7)] = 5_000.0
+    """Photons per second of an element's lines where its map is 1."""
+    matrix_rate_hz: Annotated[float, Field(ge=0, le=1e7)] = 6_000.0
+    beam_fwhm_mm: Annotated[float, Field(gt=0, le=10)] = 0.4
+
+
+SpecimenConfig = Annotated[PanelConfig | CubeConfig | MapsConfig, Field(discriminator="kind")]
+
+
+class PlacementConfig(Closed):
+    """Where the specimen's upper left corner lies on the stage."""
+
+    x_mm: Millimetres
+    y_mm: Millimetres
+
+
+class SimulatedCameraConfig(Closed):
+    """A camera before the easel, as it truly is."""
+
+    width_px: Annotated[int, Field(ge=320, le=12_000)] = 3000
+    height_px: Annotated[int, Field(ge=240, le=12_000)] = 2200
+    focal_px: Annotated[float, Field(gt=0, le=100_000)] = 3600.0
+    centre_x_px: float = 6.0
+    """Principal point right of the picture's centre."""
+    centre_y_px: float = -4.0
+    distortion: list[float] = Field(default=[-0.085, 0.03, 0.0004, -0.0003, 0.0], min_length=5, max_length=5)
+    """OpenCV order: k1, k2, p1, p2, k3."""
+    distance_mm: PositiveMillimetres = 230.0
+    aim_x_mm: Millimetres = 0.0
+    """Where the axis meets the easel, right of the specimen's centre."""
+    aim_y_mm: Millimetres = 0.0
+    tilt_x_deg: Annotated[float, Field(ge=-45, le=45)] = 2.4
+    tilt_y_deg: Annotated[float, Field(ge=-45, le=45)] = -1.7
+    roll_deg: Annotated[float, Field(ge=-180, le=180)] = 0.9
+    exposure: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Light of a perfect white, of full scale."""
+    vignetting: Share = 0.28
+    """Loss of light in the corners."""
+    blur_px: Annotated[float, Field(ge=0, le=20)] = 0.8
+    well_electrons: Annotated[float, Field(gt=0, le=1e7)] = 25_000.0
+    noise_electrons: Annotated[float, Field(ge=0, le=1e5)] = 12.0
+    seed: Seed = 11
+
+
+class TwinConfig(Closed):
+    """What differs from the twin's own settings; see `firmware_bridge.twins.settings`."""
+
+    x_limits_mm: Interval | None = None
+    y_limits_mm: Interval | None = None
+    channels: Annotated[int, Field(ge=16, le=16_384)] | None = None
+    offset_kev: Annotated[float, Field(ge=-5, le=5)] | None = None
+    gain_kev: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: Seed | None = None
+    clock_factor: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    log: Name | None = None
+    queue_length: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    lease_s: Annotated[float, Field(gt=0, le=0.5)] | None = None
+    starts_homed: bool | None = None
+    max_speed_mm_s: Annotated[float, Field(gt=0, le=5_000)] | None = None
+    max_acceleration_mm_s2: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    speed_factor: Annotated[float, Field(gt=0, le=2)] | None = None
+    acceleration_factor: Annotated[float, Field(gt=0, le=2)] | None = None
+    settle_s: Annotated[float, Field(ge=0, le=60)] | None = None
+    encoder_noise_mm: Annotated[float, Field(ge=0, le=1)] | None = None
+    position_error_mm: Annotated[float, Field(ge=0, le=1)] | None = None
+    gain_error: Annotated[float, Field(ge=-0.2, le=0.2)] | None = None
+    offset_error_kev: Annotated[float, Field(ge=-1, le=1)] | None = None
+    gain_drift_per_hour: Annotated[float, Field(ge=-0.1, le=0.1)] | None = None
+    dead_time_s: Annotated[float, Field(ge=0, le=1e-3)] | None = None
+    pile_up_s: Annotated[float, Field(ge=0, le=1e-3)] | None = None
+    door_open_at_s: Annotated[float, Field(ge=0)] | None = None
+    door_opens_after: Annotated[int, Field(ge=0)] | None = None
+    door_stays_open_s: Annotated[float, Field(ge=0)] | None = None
+
+
+class SimulatedInstrumentConfig(Closed):
+    """One simulated instrument, whole."""
+
+    link: Name
+    """Where the twin leaves a link to its serial port."""
+    frames: Name
+    """Folder where the camera leaves its pictures."""
+    specimen: SpecimenConfig
+    placement: PlacementConfig
+    fiducials: FiducialsConfig
+    camera: SimulatedCameraConfig = SimulatedCameraConfig()
+    twin: TwinConfig = TwinConfig()
+
+
+def load_instrument(path: Path) -> SimulatedInstrumentConfig:
+    """Read and check an instrument file; relative paths in it are taken from its own folder.
+
+    Raises
+    ------
+    UsageError
+        The file is missing, not strict YAML, or breaks the schema; the text names file, line and key.
+    """
+    return validate_yaml(SimulatedInstrumentConfig, path, resolve=_resolve_paths)
+
+
+def twin_settings(config: SimulatedInstrumentConfig, *, log: Path | None = None) -> TwinSettings:
+    """The controller twin's settings: its own, except where the file, or for the log the caller, says otherwise.
+
+    Raises
+    ------
+    UsageError
+        The twin refuses them.
+    """
+    from firmware_bridge.twins.settings import TwinSettings
+
+    stated: dict[str, Any] = {key: value for key, value in config.twin.model_dump().items() if value is not None}
+    for key in ("x_limits_mm", "y_limits_mm"):
+        if key in stated:
+            stated[key] = tuple(stated[key])
+    if "log" in stated:
+        stated["log"] = Path(stated["log"])
+    if log is not None:
+        stated["log"] = log
+    try:
+        return TwinSettings(**stated)
+    except ValueError as error:
+        raise UsageError(f"twin: {error}") from None
+
+
+def fiducials_of(config: FiducialsConfig) -> tuple[Fiducial, ...]:
+    """The configured markers as fiducials."""
+    return tuple(Fiducial(marker.id, StagePose(marker.x_mm, marker.y_mm), config.side_mm) for marker in config.markers)
+
+
+def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+    def resolved(text: Any) -> Any:
+        return str((folder / text).absolute()) if isinstance(text, str) and text else text
+
+    result = {key: resolved(part) if key in ("link", "frames") else part for key, part in value.items()}
+    specimen = value.get("specimen")
+    if isinstance(specimen, dict):
+        specimen = dict(specimen)
+        if "file" in specimen:
+            specimen["file"] = resolved(specimen["file"])
+        if isinstance(specimen.get("files"), list):
+            specimen["files"] = [resolved(file) for file in specimen["files"]]
+        result["specimen"] = specimen
+    twin = value.get("twin")
+    if isinstance(twin, dict) and "log" in twin:
+        result["twin"] = {**twin, "log": resolved(twin["log"])}
+    return result

@@ -1,0 +1,194 @@
+"""Power loss, modelled: what was not synced may be on the medium, whole, in part, or not at all.
+
+A preloaded shim notes what the writer asks of the kernel. From these notes the folder is built as a power loss at any
+moment could leave it: synced bytes are there; of the rest, each 512-byte sector and each folder entry by chance.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from journal_writer import exposure_of
+
+from edge.faults import EdgeError
+from edge.record.codec import is_same_measurement
+from edge.record.journal import Journal, JournalReader
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[1]
+HEAD = struct.Struct("=qqqq")
+SECTOR = 512
+BATCHES = 400
+MOMENTS = 80
+
+
+@dataclass
+class Operation:
+    """One thing that the writer asked of the kernel."""
+
+    kind: str
+    path: str
+    offset: int
+    content: bytes
+
+
+@dataclass
+class Medium:
+    """What certainly lies on the medium, and what may."""
+
+    synced: dict[int, bytearray] = field(default_factory=dict)
+    """Content by file: a number that a file keeps when it is renamed."""
+    pending: dict[int, list[Operation]] = field(default_factory=dict)
+    entries: dict[str, int] = field(default_factory=dict)
+    """What the folder names for certain."""
+    named: dict[str, int] = field(default_factory=dict)
+    """What the folder names as the running system sees it."""
+    durable: list[int] = field(default_factory=list)
+    """Indices that the writer has reported."""
+
+    def apply(self, operation: Operation, root: str) -> None:
+        path = operation.path
+        match operation.kind:
+            case "A":
+                self.durable += [int(line) for line in operation.content.split()]
+            case "W" | "T":
+                file = self.named.setdefault(path, len(self.synced))
+                self.synced.setdefault(file, bytearray())
+                self.pending.setdefault(file, []).append(operation)
+            case "S" if path == root:
+                self.entries = dict(self.named)
+            case "S" if path in self.named:
+                file = self.named[path]
+                for earlier in self.pending.pop(file, []):
+                    _write(self.synced[file], earlier)
+            case "U":
+                self.named.pop(path, None)
+            case "R":
+                self.named[operation.content.decode()] = self.named.pop(path)
+
+    def after_power_loss(self, chance: random.Random) -> dict[str, bytes]:
+        """The folder as it may be found, by name."""
+        names = dict(self.entries)
+        for path in {*self.named, *self.entries}:
+            if self.named.get(path) != self.entries.get(path) and chance.random() < 0.5:
+                names.pop(path, None)
+                if path in self.named:
+                    names[path] = self.named[path]
+        found = {}
+        for path, file in names.items():
+            content = bytearray(self.synced[file])
+            for operation in self.pending.get(file, []):
+                for part in _sectors(operation):
+                    if chance.random() < 0.5:
+                        _write(content, part)
+            found[path] = bytes(content)
+        return found
+
+
+def _write(content: bytearray, operation: Operation) -> None:
+    if operation.kind == "T":
+        del content[operation.offset :]
+    end = operation.offset + len(operation.content)
+    content.extend(bytes(max(0, end - len(content))))
+    content[operation.offset : end] = operation.content
+
+
+def _sectors(operation: Operation) -> Iterator[Operation]:
+    if operation.kind == "T":
+        yield operation
+    end = operation.offset + len(operation.content)
+    offset = operation.offset
+    while offset < end:
+        behind = min(end, (offset // SECTOR + 1) * SECTOR)
+        content = operation.content[offset - operation.offset : behind - operation.offset]
+        yield Operation("W", operation.path, offset, content)
+        offset = behind
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Operation]]:
+    """Everything that a writer asked of the kernel, from an empty folder to the closed journal."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler: install gcc to model power loss")
+    folder = tmp_path_factory.mktemp("power")
+    root, log, shim = folder / "scan", folder / "log", folder / "power_loss.so"
+    root.mkdir()
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", shim, HERE / "power_loss.c", "-ldl"], check=True)
+    environment = os.environ | {
+        "LD_PRELOAD": str(shim),
+        "POWER_LOSS_ROOT": str(root),
+        "POWER_LOSS_LOG": str(log),
+        "PYTHONPATH": str(CHECKOUT),
+    }
+    writer = [sys.executable, HERE / "journal_writer.py", root / "journal.sqlite", "0", "5", str(BATCHES)]
+    subprocess.run(writer, check=True, env=environment, stdout=subprocess.DEVNULL)
+    return str(root), _operations(log.read_bytes())
+
+
+def _operations(log: bytes) -> list[Operation]:
+    operations = []
+    at = 0
+    while at < len(log):
+        kind, path_length, offset, count = HEAD.unpack_from(log, at)
+        at += HEAD.size
+        path, content = log[at : at + path_length], log[at + path_length : at + path_length + count]
+        at += path_length + count
+        operations.append(Operation(chr(kind), path.decode(), offset, content))
+    return [operation for operation in operations if not operation.path.endswith("-shm")]
+
+
+def _survivors(folder: Path, found: dict[str, bytes]) -> list[int]:
+    """Indices that the journal holds after the loss, once it has been opened to go on."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path, content in found.items():
+        (folder / Path(path).name).write_bytes(content)
+    journal = folder / "journal.sqlite"
+    if not journal.exists():
+        return []
+    Journal.open(journal).close()
+    with JournalReader(journal) as reader:
+        exposures = reader.measured()[1]
+    assert all(is_same_measurement(done, exposure_of(done.index)) for done in exposures)
+    return [done.index for done in exposures]
+
+
+def test_nothing_that_was_reported_durable_is_lost(noted: tuple[str, list[Operation]], tmp_path: Path) -> None:
+    root, operations = noted
+    chance = random.Random(7)
+    moments = {0, 1, 5, 20, len(operations), *chance.sample(range(len(operations)), MOMENTS)}
+    medium = Medium()
+    most = 0
+    for count, operation in enumerate([*operations, None]):
+        if count in moments:
+            survivors = _survivors(tmp_path / "after", medium.after_power_loss(chance))
+            assert survivors == list(range(len(survivors)))
+            assert set(medium.durable) <= set(survivors)
+            most = max(most, len(survivors))
+        if operation is not None:
+            medium.apply(operation, root)
+    assert most == len(medium.durable) > BATCHES
+
+
+def test_the_model_notices_a_writer_that_does_not_sync(noted: tuple[str, list[Operation]], tmp_path: Path) -> None:
+    root, operations = noted
+    chance = random.Random(8)
+    medium = Medium()
+    for count, operation in enumerate(operations[: len(operations) // 2]):
+        if count < 100 or operation.kind != "S":
+            medium.apply(operation, root)
+    try:
+        survivors = _survivors(tmp_path / "after", medium.after_power_loss(chance))
+    except EdgeError:
+        survivors = []
+    assert not set(medium.durable) <= set(survivors)

@@ -1,0 +1,102 @@
+"""A twin in a process of its own, over an object that emits the same everywhere.
+
+As a script: serves until told to end, printing the path of its pseudo-terminal. As a module: `running_twin` for tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_bridge.messages import StagePose
+from firmware_bridge.twins.settings import TwinSettings
+from firmware_bridge.twins.source import Emission
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class ConstantSource:
+    """Iron and lead, everywhere alike."""
+
+    def __init__(self, rate_hz: float = 3_000.0) -> None:
+        self._emission = Emission(
+            energies_kev=np.array([2.345, 6.404, 7.058, 10.551, 12.614]),
+            rates_hz=np.array([0.05, 0.35, 0.05, 0.2, 0.15]) * rate_hz,
+            matrix_rate_hz=0.2 * rate_hz,
+        )
+
+    def at(self, start: StagePose, end: StagePose) -> Emission:
+        return self._emission
+
+
+@dataclass(frozen=True)
+class TwinProcess:
+    """A twin that is running."""
+
+    port: str
+    pid: int
+    log: Path
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Lines of the twin's own log."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [line for line in map(json.loads, lines) if line["event"] == kind]
+
+    def kill(self) -> None:
+        """End it without warning."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+@contextmanager
+def running_twin(folder: Path, *, rate_hz: float = 3_000.0, **settings: Any) -> Iterator[TwinProcess]:
+    """Start a twin with these settings; end it with the context."""
+    log = folder / "twin.jsonl"
+    arguments = json.dumps({"log": str(log), **settings})
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(folder / "port"), str(rate_hz), arguments],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        assert port, "the twin ended before it was ready"
+        yield TwinProcess(port, process.pid, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def settings_from(arguments: dict[str, Any]) -> TwinSettings:
+    """Settings from what JSON can say."""
+    tuples = {field.name for field in fields(TwinSettings) if str(field.type).startswith("tuple")}
+    values = {name: tuple(value) if name in tuples else value for name, value in arguments.items()}
+    return TwinSettings(**{**values, "log": Path(arguments["log"])})
+
+
+if __name__ == "__main__":
+    from firmware_bridge.twins.native import serve
+
+    serve(
+        ConstantSource(float(sys.argv[2])),
+        settings_from(json.loads(sys.argv[3])),
+        link=Path(sys.argv[1]),
+        ready=lambda port: print(port, flush=True),
+    )

@@ -1,0 +1,175 @@
+"""A registration is as good as it says, and a refusal says why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calibration.fiducials import Fiducial
+from calibration.projection import pixels_from_stage, stage_from_pixels
+from calibration.register import register
+from calibration.registration import NotRegistered, Registration
+from calibration.registration_record import registration_from_dict, registration_to_dict
+from firmware_bridge.messages import StagePose
+
+ELSEWHERE = np.array([(x, y) for x in (20.0, 45.0, 75.0, 100.0) for y in (20.0, 45.0, 70.0)])
+
+
+def attempt(image, fiducials, lens=None, tolerance_mm=0.25):
+    """Register with the names that these tests share."""
+    return register(
+        image,
+        fiducials,
+        lens=lens,
+        dictionary="DICT_4X4_50",
+        camera_identity="bench",
+        registered_at="2026-01-02T03:04:05+00:00",
+        tolerance_mm=tolerance_mm,
+    )
+
+
+def moved(fiducial: Fiducial, dx: float, dy: float) -> Fiducial:
+    """The same marker, stated somewhere else."""
+    return replace(fiducial, centre=StagePose(fiducial.centre.x_mm + dx, fiducial.centre.y_mm + dy))
+
+
+def largest_error_mm(registration: Registration, view) -> float:
+    """Largest distance at points that were no fiducials."""
+    return float(np.linalg.norm(stage_from_pixels(registration, view.pixels(ELSEWHERE)) - ELSEWHERE, axis=1).max())
+
+
+@pytest.fixture(scope="module")
+def registered(draw, eight, lens) -> Registration:
+    outcome = attempt(draw(eight), eight, lens)
+    assert isinstance(outcome, Registration)
+    return outcome
+
+
+def test_points_between_the_fiducials_are_placed_within_a_hundredth_of_a_millimetre(registered, view):
+    assert largest_error_mm(registered, view) < 0.01
+
+
+def test_without_a_lens_eight_fiducials_find_its_main_distortion(draw, eight, view):
+    outcome = attempt(draw(eight), eight)
+    assert isinstance(outcome, Registration)
+    assert outcome.distortion[0] != 0
+    assert largest_error_mm(outcome, view) < 0.05
+
+
+def test_without_a_lens_four_fiducials_give_a_plain_homography(draw, eight):
+    outcome = attempt(draw(eight), [eight[i] for i in (0, 2, 4, 6)])
+    assert isinstance(outcome, Registration)
+    assert not outcome.distortion.any()
+    assert outcome.fiducials == (0, 2, 4, 6)
+
+
+def test_stage_and_pixels_are_inverses(registered):
+    there = pixels_from_stage(registered, ELSEWHERE)
+    np.testing.assert_allclose(stage_from_pixels(registered, there), ELSEWHERE, atol=1e-6)
+
+
+def test_residuals_are_those_of_fiducials_left_out(draw, eight, lens):
+    five = [eight[i] for i in (0, 2, 4, 6, 7)]
+    outcome = attempt(draw(eight), [moved(five[0], 0.05, 0.0), *five[1:]], lens)
+    assert isinstance(outcome, Registration)
+    assert outcome.fiducials == (0, 2, 4, 6, 7)
+    held_out_mm = outcome.residuals_mm.reshape(-1, 4)[0].mean()
+    assert held_out_mm > 0.045, "a fit that includes the marker would take most of its 0.05 mm up"
+
+
+def test_a_misplaced_marker_is_left_out_with_a_note(draw, eight, lens, view):
+    outcome = attempt(draw(eight), [*eight[:3], moved(eight[3], 7.0, 0.0), *eight[4:]], lens)
+    assert isinstance(outcome, Registration)
+    assert outcome.fiducials == (0, 1, 2, 4, 5, 6, 7)
+    assert len(outcome.notes) == 1
+    assert "fiducial 3 was left out" in outcome.notes[0]
+    assert largest_error_mm(outcome, view) < 0.02
+
+
+def test_three_markers_are_too_few_and_the_missing_ones_are_named(draw, eight, lens):
+    outcome = attempt(draw(eight[:3]), eight, lens)
+    assert isinstance(outcome, NotRegistered)
+    assert not outcome
+    assert "3 of 8 fiducials seen, at least 4 needed (missing: 3, 4, 5, 6, 7)" in outcome.reason
+
+
+def test_a_mirrored_picture_is_called_mirrored(draw, eight, lens):
+    outcome = attempt(np.ascontiguousarray(draw(eight)[:, ::-1]), eight, lens)
+    assert isinstance(outcome, NotRegistered)
+    assert "mirror" in outcome.reason
+
+
+def test_stated_places_with_a_wrong_sign_are_called_a_mirror_image(draw, eight, lens):
+    flipped = [replace(f, centre=StagePose(-f.centre.x_mm, f.centre.y_mm)) for f in eight]
+    outcome = attempt(draw(eight), flipped, lens)
+    assert isinstance(outcome, NotRegistered)
+    assert "mirror image" in outcome.reason
+
+
+def test_markers_on_a_line_are_refused(draw, lens):
+    row = tuple(Fiducial(i, StagePose(10.0 + 25 * i, 45.0), 10.0) for i in range(5))
+    outcome = attempt(draw(row), row, lens)
+    assert isinstance(outcome, NotRegistered)
+    assert "on a line" in outcome.reason
+
+
+def test_a_marker_seen_twice_is_refused(draw, eight, lens):
+    twin = Fiducial(3, StagePose(60.0, 45.0), 10.0)
+    outcome = attempt(draw((*eight, twin)), eight, lens)
+    assert isinstance(outcome, NotRegistered)
+    assert "marker 3 is seen twice" in outcome.reason
+
+
+def test_a_wrong_printed_size_is_above_the_tolerance(draw, eight, lens):
+    outcome = attempt(draw(eight), [replace(f, side_mm=12.0) for f in eight], lens)
+    assert isinstance(outcome, NotRegistered)
+    assert "above the 0.25 mm accepted" in outcome.reason
+
+
+def test_places_that_fit_no_plane_are_refused(draw, eight, lens):
+    rng = np.random.default_rng(5)
+    scattered = [moved(f, *rng.uniform(-15, 15, 2)) for f in eight]
+    assert isinstance(attempt(draw(eight), scattered, lens), NotRegistered)
+
+
+def test_a_lens_of_another_picture_size_is_refused(draw, eight, lens):
+    outcome = attempt(draw(eight)[:-10], eight, lens)
+    assert isinstance(outcome, NotRegistered)
+    assert "1200 x 890 pixels but the lens was calibrated at 1200 x 900" in outcome.reason
+
+
+def test_an_empty_picture_is_refused(eight):
+    outcome = attempt(np.full((900, 1200, 3), 128, np.uint8), eight)
+    assert isinstance(outcome, NotRegistered)
+    assert outcome.reason.startswith("0 of 8")
+
+
+def test_a_registration_survives_json_bit_for_bit(registered):
+    back = registration_from_dict(json.loads(json.dumps(registration_to_dict(registered))))
+    assert back.digest == registered.digest
+    assert (back.stage_from_camera == registered.stage_from_camera).all()
+    assert (back.residuals_mm == registered.residuals_mm).all()
+
+
+@pytest.mark.parametrize("key", ["stage_from_camera", "residuals_mm", "fiducials", "camera_identity", "notes"])
+def test_a_changed_record_is_told_by_its_digest(registered, key):
+    record = registration_to_dict(registered)
+    match record[key]:
+        case str() as text:
+            record[key] = text + "x"
+        case list() as values if key == "stage_from_camera":
+            values[0][0] += 1e-9
+        case list() as values:
+            values.append("1" if key == "notes" else 1)
+    with pytest.raises(ValueError, match="register again"):
+        registration_from_dict(record)
+
+
+def test_a_record_without_a_key_is_refused(registered):
+    record = registration_to_dict(registered)
+    del record["camera_matrix"]
+    with pytest.raises(ValueError, match="camera_matrix"):
+        registration_from_dict(record)

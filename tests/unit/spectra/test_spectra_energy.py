@@ -1,0 +1,77 @@
+"""Energy scale and width from the lines of a sum spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.config import DetectorConfig
+from edge.faults import UsageError
+from edge.spectra.energy import calibrate_energy, describe_calibration
+
+PAINT = {"Ca": 900, "Fe": 700, "Cu": 300, "Zn": 200, "Hg": 400, "Pb": 2500, "Pb-M": 600, "Ar": 100}
+
+PainterOf = Callable[..., "object"]
+
+
+@settings(max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    offset_kev=st.floats(-0.05, 0.05),
+    gain_ratio=st.floats(0.98, 1.02),
+    noise_kev=st.floats(0.06, 0.12),
+    seed=st.integers(0, 1000),
+)
+def test_a_scale_off_by_two_per_cent_and_50_ev_is_recovered_within_10_ev(
+    painter_of: PainterOf, offset_kev: float, gain_ratio: float, noise_kev: float, seed: int
+) -> None:
+    painter = painter_of(offset_kev=offset_kev, gain_kev=0.01 * gain_ratio, noise_kev=noise_kev)
+    counts = np.random.default_rng(seed).poisson(painter.rates(PAINT, 6000) * 10)
+    found = calibrate_energy(counts, DetectorConfig(), [])
+    assert found, found
+    # A twentieth of a peak's width: the shift at which a fitted area is wrong by less than 0.3 %.
+    channels = np.array([200.0, 700.0, 1400.0])
+    np.testing.assert_allclose(found.energy_kev(channels), offset_kev + 0.01 * gain_ratio * channels, atol=0.010)
+    np.testing.assert_allclose(found.fwhm_kev(6.4), np.sqrt(noise_kev**2 + 5.545 * 0.00365 * 0.118 * 6.4), rtol=0.04)
+
+
+def test_energies_rise_with_the_channel(painter_of: PainterOf) -> None:
+    counts = np.random.default_rng(0).poisson(painter_of().rates(PAINT, 6000))
+    found = calibrate_energy(counts, DetectorConfig(), ["Pb"])
+    assert found
+    assert np.all(np.diff(found.energy_kev(np.arange(2048.0))) > 0)
+
+
+def test_the_peaks_used_are_named_with_their_residuals(painter_of: PainterOf) -> None:
+    counts = np.random.default_rng(0).poisson(painter_of().rates(PAINT, 6000) * 100)
+    found = calibrate_energy(counts, DetectorConfig(), ["Pb"])
+    assert found
+    assert {"Pb L3-M5", "Fe K-L3", "Ca K-L3"} <= {peak.line for peak in found.peaks}
+    # A million counts place the centroids of strong peaks within some electronvolts.
+    assert np.median(np.abs(found.residuals_kev)) < 0.004
+    assert "peaks" in describe_calibration(found)
+
+
+def test_a_few_hundred_counts_fall_back_to_the_nominal_scale_with_a_reason(painter_of: PainterOf) -> None:
+    rates = painter_of().rates(PAINT, 6000)
+    counts = np.random.default_rng(1).poisson(rates * 100 / rates.sum())
+    found = calibrate_energy(counts, DetectorConfig(offset_kev=0.01), [])
+    assert not found
+    assert "counts in the sum spectrum" in found.reason
+    assert found.nominal.offset_kev == 0.01
+    assert "nominal energy scale" in describe_calibration(found)
+
+
+def test_a_spectrum_without_peaks_falls_back_to_the_nominal_scale() -> None:
+    counts = np.random.default_rng(1).poisson(np.full(2048, 30.0))
+    found = calibrate_energy(counts, DetectorConfig(), [])
+    assert not found
+    assert "peaks" in found.reason
+
+
+def test_a_spectrum_of_another_length_is_refused_with_the_key_to_correct() -> None:
+    with pytest.raises(UsageError, match=r"detector\.channels"):
+        calibrate_energy(np.ones(1024), DetectorConfig(), [])
