@@ -10,7 +10,7 @@ from calibration.registration import Registration
 
 
 def apply_homography(homography: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map points of shape (n, 2) through a homography of shape (3, 3); points on its horizon are not finite after it."""
+    """Map points of shape (n, 2) through a homography of shape (3, 3); not finite on its horizon."""
     points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     with np.errstate(all="ignore"):
         scaled = points @ homography[:, :2].T + homography[:, 2]

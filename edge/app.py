@@ -22,8 +22,9 @@ from edge.doctor import (
     examine_shutter,
     require,
 )
-from edge.faults import DeviceError, ScanStopped, UsageError
+from edge.faults import DeviceError, EdgeError, ScanStopped, UsageError
 from edge.finish import finish_recording
+from edge.prepare import require_known_names
 from edge.record.folder import RecordingPaths, create_recording, open_recording
 from edge.record.journal import Journal
 from edge.scan import RunOutcome
@@ -33,6 +34,7 @@ from edge.steps import Scan, opened_event
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.registry import CONNECT
+from models.faults import ModelsError
 
 
 def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) -> Path:
@@ -44,6 +46,7 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
         With one sentence and its exit code; the shutter is closed and everything measured is in the journal.
     """
     config = load_scan_config(path)
+    require_known_names(config)
     folder = out or _new_folder(config)
     require([*examine_installation(), *examine_disk(config, folder)])
     with _connected(config, console) as controller:
@@ -56,7 +59,8 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
             scan_id = uuid4().hex
             session.record(opened_event(text, controller.capabilities, scan_id=scan_id))
             scan = Scan(config, controller, session, paths, console, scan_id=scan_id)
-            outcome = scan.measure(scan.prepare(), done=frozenset(), beam_s=0.0, review=review)
+            with _explained(paths, console):
+                outcome = scan.measure(scan.prepare(), done=frozenset(), beam_s=0.0, review=review)
     return _conclude(outcome, paths, console)
 
 
@@ -82,8 +86,9 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
             session = Session(journal, history.state)
             session.record(opened_event(history.config_yaml, controller.capabilities, scan_id=history.scan_id))
             scan = Scan(config, controller, session, paths, console, scan_id=history.scan_id)
-            plan = scan.prepare_again(history)
-            outcome = scan.measure(plan, done=history.done, beam_s=history.real_s, review=review)
+            with _explained(paths, console):
+                plan = scan.prepare_again(history)
+                outcome = scan.measure(plan, done=history.done, beam_s=history.real_s, review=review)
     return _conclude(outcome, paths, console)
 
 
@@ -134,6 +139,21 @@ def _connected(config: ScanConfig, console: Console) -> Iterator[Controller]:
         yield controller
     finally:
         controller.close()
+
+
+@contextmanager
+def _explained(paths: RecordingPaths, console: Console) -> Iterator[None]:
+    """Whatever ends a scan early, say beside it that nothing is lost and how to go on."""
+    try:
+        yield
+    except ScanStopped:
+        raise
+    except (EdgeError, BridgeError, ModelsError):
+        console.warn(
+            "the shutter is closed and every exposure so far is safe; "
+            f"once this is mended, go on with: pointillist scan --resume {paths.folder}"
+        )
+        raise
 
 
 def _conclude(outcome: RunOutcome, paths: RecordingPaths, console: Console) -> Path:

@@ -22,7 +22,7 @@ _ENDING_WITHIN = 1024
 _SETTLE_S = 0.2
 _SMALLEST_SIDE_PX = 64
 BLANK_BELOW = 0.01
-"""Standard deviation of a picture's grey values, of full scale, below which it shows nothing."""
+"""Standard deviation of a picture's liveliest colour channel, of full scale, below which it shows nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,15 +248,17 @@ def _decode(path: Path) -> NDArray[Any] | None:
 
 
 def _frame(image: NDArray[Any], identity: str, taken_at_s: float, name: str) -> Frame:
+    import cv2
+
     if image.dtype not in (np.uint8, np.uint16):
         raise DeviceError(f"{name}: pixels of type {image.dtype} cannot be used: save 8- or 16-bit pictures")
     if min(image.shape[:2]) < _SMALLEST_SIDE_PX:
         raise DeviceError(
             f"{name}: {image.shape[1]} x {image.shape[0]} pixels is too small to find fiducials: raise the resolution"
         )
-    grey = image[::4, ::4].mean(axis=2) / np.iinfo(image.dtype).max
-    if float(grey.std()) < BLANK_BELOW:
-        look = "black" if float(grey.mean()) < 0.1 else "the same all over"
+    mean, deviation = (np.asarray(value) / np.iinfo(image.dtype).max for value in cv2.meanStdDev(image))
+    if float(deviation.max()) < BLANK_BELOW:
+        look = "black" if float(mean.max()) < 0.1 else "the same all over"
         raise DeviceError(f"{name}: the picture is {look}: take the lens cap off, switch the light on, focus")
     image.flags.writeable = False
     return Frame(image, identity, datetime.fromtimestamp(taken_at_s, UTC).isoformat(timespec="milliseconds"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -143,6 +144,8 @@ def demo(
 
 def main() -> None:
     """Entry point of the console script: one sentence and a stated exit code for whatever goes wrong."""
+    # The matrices here are small: a pool of threads for each costs more than it gives, and would starve the link.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(run(sys.argv[1:]))
 
 

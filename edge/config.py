@@ -171,7 +171,7 @@ class SamplingConfig(Closed):
     rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Fraction of the cells that are visited."""
     mask: Name = "gradient"
-    binariser: Name = "blue-noise"
+    binariser: Name = "error-diffusion"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dwell_s: Annotated[float, Field(ge=0.001, le=3_600)] = 0.1
 
@@ -246,7 +246,7 @@ def _validated(schema: type[Schema], text: str, path: Path, resolve: Resolve | N
     except StrictYamlError as error:
         raise UsageError(f"{path}:{error}") from None
     if not isinstance(document.value, dict):
-        raise UsageError(f"{path}:1:1: a configuration is a mapping of keys: start from examples/ or the reference")
+        raise UsageError(f"{path}:1:1: a configuration is a mapping of keys: start from the one that the demo leaves")
     value = resolve(document.value, path.parent) if resolve else document.value
     try:
         return schema.model_validate(value)

@@ -71,7 +71,7 @@ class Console:
 
     @contextmanager
     def progress(self, what: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
-        """A bar with rate and time left on a terminal, plain lines elsewhere; yields a function that takes the count."""
+        """A bar with rate and time left on a terminal, plain lines elsewhere; yields what takes the count."""
         if self.quiet:
             yield lambda _count: None
         elif sys.stdout.isatty():

@@ -1,4 +1,4 @@
-"""A newcomer's first scan: the simulated instrument in its own process, and the same scan command that hardware gets."""
+"""A newcomer's first scan: a simulated instrument in its own process, and the scan command that hardware gets."""
 
 from __future__ import annotations
 
@@ -45,5 +45,7 @@ def _await_port(port: Path, instrument: subprocess.Popen[bytes], log: Path) -> N
     while not port.exists():
         if instrument.poll() is not None or time.monotonic() > deadline:
             words = log.read_text("utf-8", errors="replace").strip().splitlines()
-            raise DeviceError(f"the simulated instrument did not start ({words[-1] if words else 'no word'}): see {log}")
+            raise DeviceError(
+                f"the simulated instrument did not start ({words[-1] if words else 'no word'}): see {log}"
+            )
         time.sleep(0.05)

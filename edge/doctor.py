@@ -57,7 +57,9 @@ def examine_installation() -> Iterator[Finding]:
     foreign = {room: sorted(set(owners.get(room, ())) - {"pointillist"}) for room in _ROOMS}
     clashes = [f"'{room}' is also installed by {', '.join(names)}" for room, names in foreign.items() if names]
     if clashes:
-        yield Finding("packages", False, f"{'; '.join(clashes)}: uninstall that distribution or use a clean environment")
+        yield Finding(
+            "packages", False, f"{'; '.join(clashes)}: uninstall that distribution or use a clean environment"
+        )
     else:
         yield Finding("packages", True, "no other distribution owns a name of ours")
 
@@ -80,9 +82,13 @@ def examine_controller(config: ScanConfig, capabilities: Capabilities, status: C
     yield Finding("firmware", True, f"{capabilities.firmware}, protocol {capabilities.protocol_version}")
     wanted = config.instrument.detector.channels
     has = capabilities.channels
-    text = f"{has} channels" if wanted == has else (
-        f"the controller's spectra have {has} channels, the configuration says {wanted}: "
-        f"set instrument.detector.channels to {has}"
+    text = (
+        f"{has} channels"
+        if wanted == has
+        else (
+            f"the controller's spectra have {has} channels, the configuration says {wanted}: "
+            f"set instrument.detector.channels to {has}"
+        )
     )
     yield Finding("detector", wanted == has, text, DeviceError)
     yield _travel(config.area, capabilities)

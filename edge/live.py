@@ -106,7 +106,7 @@ class Preview:
         live = self._recording.paths.live
         live.mkdir(exist_ok=True)
         _replace(live / "maps.png", montage_png(maps.maps, maps.elements, unit=MAPS_UNIT))
-        attributes = {"unit": MAPS_UNIT, "exposures": self.exposures}
+        attributes: dict[str, str | float] = {"unit": MAPS_UNIT, "exposures": self.exposures}
         write_maps(live / "maps.h5", maps, mask=self._planned.plan.mask.cells, attributes=attributes)
 
 

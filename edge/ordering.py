@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +11,8 @@ from edge.kinematics import StageModel
 
 _NEIGHBOURS = 8
 """Nearest points that a better successor is looked for among."""
-_POINTS_PER_BAND_STEP = 3.0
-"""Bands this many squared mean spacings high make the shortest boustrophedon over random points."""
+_SPACINGS_PER_BAND = 3.0
+"""Bands whose squared height is this many squared mean spacings make the shortest boustrophedon over random points."""
 _LONGEST_SHIFT = 50_000
 """Positions that one exchange may move at the most; bounds the time for very large plans."""
 _ROW_START_LIMIT = 200_000
@@ -40,7 +42,7 @@ def order_points(points_mm: NDArray[np.float64], stage: StageModel) -> NDArray[n
     if len(points) < 3:
         return np.arange(len(points), dtype=np.intp)
     rows = serpentine(points)
-    bands = _boustrophedon(points, _band_height_mm(points))
+    bands = _boustrophedon(points)
     starts = [rows, bands] if len(points) <= _ROW_START_LIMIT else [bands]
     near = _near_neighbours(points)
     tried = [_improved(points, start, near, stage) for start in starts]
@@ -104,20 +106,22 @@ def _near_neighbours(points: NDArray[np.float64]) -> NDArray[np.int64]:
     from scipy.spatial import cKDTree
 
     wanted = min(_NEIGHBOURS + 1, len(points))
-    _, near = cKDTree(points).query(points, k=wanted, workers=-1)
-    return np.ascontiguousarray(near[:, 1:], np.int64)
+    _, near = cKDTree(points).query(points, k=wanted)
+    # where points coincide a point need not be its own nearest: take it out wherever it is, or else the last one
+    itself = near == np.arange(len(points))[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    return np.ascontiguousarray(near[~itself].reshape(len(points), wanted - 1), np.int64)
 
 
-def _band_height_mm(points: NDArray[np.float64]) -> float:
-    width, height = np.ptp(points, axis=0)
-    return float(np.sqrt(_POINTS_PER_BAND_STEP * width * height / len(points)))
-
-
-def _boustrophedon(points: NDArray[np.float64], height_mm: float) -> NDArray[np.intp]:
-    if height_mm <= 0:
+def _boustrophedon(points: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Back and forth over bands as high as suits the points' mean spacing."""
+    width, height = (float(extent) for extent in np.ptp(points, axis=0))
+    if height == 0:
         return _back_and_forth(points, np.zeros(len(points), np.intp))
-    offset = points[:, 1] - points[:, 1].min()
-    return _back_and_forth(points, np.floor(offset / height_mm + 1e-9).astype(np.intp))
+    squared_bands = len(points) * height / (_SPACINGS_PER_BAND * width) if width > 0 else math.inf
+    bands = max(1, round(math.sqrt(min(squared_bands, len(points) ** 2))))
+    share = (points[:, 1] - points[:, 1].min()) / height
+    return _back_and_forth(points, np.minimum(share * bands, bands - 1).astype(np.intp))
 
 
 def _back_and_forth(points: NDArray[np.float64], band: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -32,4 +32,7 @@ def sentence_and_code(error: BaseException) -> tuple[str, int]:
             return f"{error.filename}: {error.strerror or error}: check the path, its permissions and the disk", USAGE
     logging.getLogger("edge").error("unexpected", exc_info=error)
     what = str(error).splitlines()[0] if str(error) else "no further word"
-    return f"unexpected fault in the program ({type(error).__name__}: {what}): please report it with the log", UNEXPECTED
+    return (
+        f"unexpected fault in the program ({type(error).__name__}: {what}): please report it with the log",
+        UNEXPECTED,
+    )

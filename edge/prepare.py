@@ -15,14 +15,14 @@ from calibration.register import register
 from calibration.registration import NotRegistered, Registration
 from edge.camera import Camera, Frame
 from edge.config import AreaConfig, LensConfig, ScanConfig
-from edge.faults import SafetyStop
+from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
 from edge.plan import ScanPlan, check_plan, make_plan
 from edge.resample import rgb_on_grid
 from firmware_bridge.messages import Capabilities, StagePose
-from models.masks import MaskRequest, MaskResult, make_mask
-
+from models.binarise import BINARISERS
+from models.masks import MASKS, MaskRequest, MaskResult, make_mask
 
 _LEAST_TEXTURE = 2.0
 """Standard deviation of the grey levels below which a picture shows nothing to compare."""
@@ -104,6 +104,28 @@ def lens_of(config: LensConfig | None) -> Lens | None:
     return Lens(np.array(config.matrix, float), np.array(config.distortion, float), config.width_px, config.height_px)
 
 
+def require_known_names(config: ScanConfig) -> None:
+    """Every method and element that a scan will need must exist before anything moves.
+
+    Raises
+    ------
+    UsageError
+        One does not; the text names those that do.
+    """
+    from edge.reconstruct import METHODS
+    from edge.spectra.lines import default_group
+
+    for key, name, known in (
+        ("sampling.mask", config.sampling.mask, MASKS),
+        ("sampling.binariser", config.sampling.binariser, BINARISERS),
+        ("reconstruct.method", config.reconstruct.method, METHODS),
+    ):
+        if name not in known:
+            raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
+    for element in config.elements:
+        default_group(element, config.instrument.tube.kv)
+
+
 def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
     """Decide where to measure: density and mask on the scan grid; the same answer for the same photograph."""
     grid, sampling = sighting.grid, config.sampling
@@ -130,7 +152,7 @@ def plan_scan(sighting: Sighting, config: ScanConfig, capabilities: Capabilities
 def stage_of(
     config: ScanConfig, max_speed_mm_s: float = math.inf, max_acceleration_mm_s2: float = math.inf
 ) -> StageModel:
-    """How the planner believes that the stage moves: the slower of what is configured and what the controller allows."""
+    """How the planner believes that the stage moves: the slower of the configuration and the controller."""
     stage = config.instrument.stage
     return StageModel(
         speed_mm_s=min(stage.speed_mm_s, max_speed_mm_s),

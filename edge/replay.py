@@ -38,8 +38,8 @@ class ReplayResult:
         """The result in a line."""
         return (
             f"{self.source}: {int(self.mask.cells.sum())} of {self.mask.cells.size} cells "
-            f"({self.mask.origin}, {self.maps.method}): PSNR {self.scores.psnr_db:.2f} dB, SSIM {self.scores.ssim:.3f}, "
-            f"SAM {self.scores.sam_rad:.4f} rad on {self.scored_on}"
+            f"({self.mask.origin}, {self.maps.method}): PSNR {self.scores.psnr_db:.2f} dB, "
+            f"SSIM {self.scores.ssim:.3f}, SAM {self.scores.sam_rad:.4f} rad on {self.scored_on}"
         )
 
 
@@ -54,9 +54,7 @@ class _Stopwatch:
         self.seconds[name] = time.perf_counter() - start
 
 
-def replay_source(
-    source: Path, *, rate: float, mask: str | None, method: str, seed: int, out: Path
-) -> ReplayResult:
+def replay_source(source: Path, *, rate: float, mask: str | None, method: str, seed: int, out: Path) -> ReplayResult:
     """Replay a recording's folder or an ``.npz`` stack and write ``report.json`` and ``maps.h5``.
 
     A full raster is its own truth: every valid cell is scored. A sparse recording is scored only on the exposures
@@ -106,7 +104,7 @@ def _request(stack: Stack, rate: float, seed: int) -> MaskRequest:
             f"give at most {known / stack.known.size:.4f}"
         )
     return MaskRequest(
-        shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, binariser="blue-noise", seed=seed
+        shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=seed
     )
 
 

@@ -159,7 +159,7 @@ def stack_of_recording(folder: Path) -> Stack:
     place_weight = 1 / np.maximum(samples.variance, 1e-12)
     np.add.at(weight, (samples.rows, samples.columns), place_weight)
     np.add.at(values, (samples.rows, samples.columns), place_weight * samples.values)
-    known = weight.any(axis=2)
+    known: NDArray[np.bool_] = np.any(weight > 0, axis=2)
     weight[~known] = 1
     return Stack(
         maps=(values / weight).astype(np.float32),
@@ -170,5 +170,3 @@ def stack_of_recording(folder: Path) -> Stack:
         is_full=bool(known.all()),
         unit=MAPS_UNIT,
     )
-
-

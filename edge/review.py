@@ -34,8 +34,8 @@ def ask_before_beam(plan: ScanPlan, paths: RecordingPaths, config: ScanConfig, c
         (folder / name).write_bytes(picture)
         console.say(f"  {folder / name}")
     console.say(
-        f"  {len(plan.exposures)} exposures of {config.sampling.dwell_s:g} s, {plan.travel_mm / 1_000:.2f} m of travel, "
-        f"{duration_text(plan.predicted_s)} in all"
+        f"  {len(plan.exposures)} exposures of {config.sampling.dwell_s:g} s, "
+        f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)} in all"
     )
     resume = f"go on with: pointillist scan --resume {paths.folder}"
     if not console.can_ask:

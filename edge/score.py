@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,38 +15,41 @@ _WINDOW_REACH = 5
 """The window of Wang et al.: Gaussian of 1.5 cells, 11 x 11."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
-    """Agreement per element and overall, each map scaled so that the truth's 99.9th percentile is 1."""
+_MOST_DB = 150.0
+"""PSNR of a perfect map, beyond what float32 can tell; finite, so that reports stay plain numbers."""
 
-    rmse: NDArray[np.float64]
-    """Root mean square error per element, shape (elements,)."""
-    psnr_db: NDArray[np.float64]
-    """20 log10(1 / RMSE) per element; infinite for a perfect map."""
-    ssim: NDArray[np.float64]
-    """Mean structural similarity per element; NaN where no window fits into the valid cells."""
-    sam_degrees: float
-    """Mean spectral angle between estimated and true element vectors, in degrees; cells without signal are left out."""
+
+@dataclass(frozen=True, slots=True)
+class ElementScores:
+    """Agreement of one element's map, scaled so that the truth's 99.9th percentile is 1."""
+
+    rmse: float
+    psnr_db: float
+    """20 log10(1 / RMSE), at most 150."""
+    ssim: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Agreement of all maps; an element whose truth is zero everywhere does not count in the overall figures."""
+
+    rmse: float
+    """Root of the mean squared error over elements."""
+    psnr_db: float
+    """Mean of the elements' PSNR."""
+    ssim: float
+    """Mean of the elements' structural similarity."""
+    sam_rad: float
+    """Mean angle between estimated and true element vectors; cells without signal are left out, NaN if all are."""
     cells: int
     """Valid cells that were compared."""
-
-    @property
-    def overall_rmse(self) -> float:
-        """Root of the mean squared error over all elements."""
-        return float(np.sqrt(np.mean(self.rmse**2)))
-
-    @property
-    def overall_psnr_db(self) -> float:
-        """Mean of the elements' PSNR."""
-        return float(np.mean(self.psnr_db))
-
-    @property
-    def overall_ssim(self) -> float:
-        """Mean of the elements' structural similarity."""
-        return float(np.mean(self.ssim))
+    elements: tuple[ElementScores, ...]
+    """In the maps' order."""
 
 
-def score(estimate: NDArray[np.floating], truth: NDArray[np.floating], valid: NDArray[np.bool_] | None = None) -> Scores:
+def score(
+    estimate: NDArray[np.floating], truth: NDArray[np.floating], valid: NDArray[np.bool_] | None = None
+) -> Scores:
     """Compare maps on valid cells.
 
     Parameters
@@ -78,40 +82,54 @@ def score(estimate: NDArray[np.floating], truth: NDArray[np.floating], valid: ND
     scale = _scale(truth[mask].astype(np.float64))
     scaled_truth = np.where(mask[:, :, None], truth, 0) / scale
     scaled = np.where(mask[:, :, None], estimate, 0) / scale
-    rmse = np.sqrt(np.mean((scaled[mask] - scaled_truth[mask]) ** 2, axis=0))
-    with np.errstate(divide="ignore"):
-        psnr_db = -20 * np.log10(rmse)
-    ssim = np.array(
-        [structural_similarity(scaled[:, :, e], scaled_truth[:, :, e], mask) for e in range(truth.shape[2])]
+    elements = []
+    for e in range(truth.shape[2]):
+        error = scaled[:, :, e][mask] - scaled_truth[:, :, e][mask]
+        rmse = float(np.sqrt(np.mean(error**2)))
+        psnr_db = min(-20 * math.log10(rmse), _MOST_DB) if rmse > 0 else _MOST_DB
+        elements.append(
+            ElementScores(rmse, psnr_db, structural_similarity(scaled[:, :, e], scaled_truth[:, :, e], mask))
+        )
+    alive = [one for e, one in enumerate(elements) if scaled_truth[:, :, e].any()] or elements
+    return Scores(
+        rmse=math.sqrt(sum(one.rmse**2 for one in alive) / len(alive)),
+        psnr_db=sum(one.psnr_db for one in alive) / len(alive),
+        ssim=sum(one.ssim for one in alive) / len(alive),
+        sam_rad=spectral_angle_rad(scaled[mask], scaled_truth[mask]),
+        cells=int(mask.sum()),
+        elements=tuple(elements),
     )
-    sam = spectral_angle_degrees(scaled[mask], scaled_truth[mask])
-    return Scores(rmse, psnr_db, ssim, sam, int(mask.sum()))
 
 
-def structural_similarity(
-    estimate: NDArray[np.float64], truth: NDArray[np.float64], valid: NDArray[np.bool_]
-) -> float:
-    """Mean structural similarity of two maps with a range of 1.
+def structural_similarity(estimate: NDArray[np.float64], truth: NDArray[np.float64], valid: NDArray[np.bool_]) -> float:
+    """Mean structural similarity of two maps with a range of 1; both are zero where not valid.
 
     Z. Wang, A. C. Bovik, H. R. Sheikh and E. P. Simoncelli (2004), Eq. 13, with K1 = 0.01 and K2 = 0.03, averaged
-    over the cells whose 11 x 11 window lies inside the grid and holds valid cells only. NaN if there are none.
+    over the cells whose 11 x 11 window lies inside the grid and holds valid cells only. Where no such cell exists,
+    all valid cells are taken, each window weighing its own valid cells.
     """
     from scipy.ndimage import correlate1d, minimum_filter
 
     kernel = np.exp(-0.5 * (np.arange(-_WINDOW_REACH, _WINDOW_REACH + 1) / _WINDOW_SIGMA) ** 2)
     kernel /= kernel.sum()
-    inside = minimum_filter(valid, size=2 * _WINDOW_REACH + 1, mode="constant", cval=False)
-    if not inside.any():
-        return float("nan")
 
-    def smooth(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        smoothed: NDArray[np.float64] = correlate1d(correlate1d(image, kernel, axis=0), kernel, axis=1)[inside]
+    def windows(image: NDArray[np.float64]) -> NDArray[np.float64]:
+        smoothed: NDArray[np.float64] = correlate1d(
+            correlate1d(image, kernel, axis=0, mode="constant"), kernel, axis=1, mode="constant"
+        )
         return smoothed
 
-    mean, true_mean = smooth(estimate), smooth(truth)
-    variance = smooth(estimate * estimate) - mean**2
-    true_variance = smooth(truth * truth) - true_mean**2
-    covariance = smooth(estimate * truth) - mean * true_mean
+    whole = minimum_filter(valid, size=2 * _WINDOW_REACH + 1, mode="constant", cval=False)
+    compared = whole if whole.any() else valid
+    weight = windows(valid.astype(np.float64))[compared]
+
+    def mean_of(image: NDArray[np.float64]) -> NDArray[np.float64]:
+        return windows(image)[compared] / weight
+
+    mean, true_mean = mean_of(estimate), mean_of(truth)
+    variance = mean_of(estimate * estimate) - mean**2
+    true_variance = mean_of(truth * truth) - true_mean**2
+    covariance = mean_of(estimate * truth) - mean * true_mean
     c1, c2 = 0.01**2, 0.03**2
     similarity = ((2 * mean * true_mean + c1) * (2 * covariance + c2)) / (
         (mean**2 + true_mean**2 + c1) * (variance + true_variance + c2)
@@ -119,8 +137,8 @@ def structural_similarity(
     return float(similarity.mean())
 
 
-def spectral_angle_degrees(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
-    """Mean angle between rows (cells, elements), in degrees; rows that are zero in either are left out, NaN if all are.
+def spectral_angle_rad(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+    """Mean angle between rows (cells, elements); rows that are zero in either are left out, NaN if all are.
 
     F. A. Kruse et al. (1993).
     """
@@ -129,7 +147,7 @@ def spectral_angle_degrees(estimate: NDArray[np.float64], truth: NDArray[np.floa
     if not signal.any():
         return float("nan")
     cosine = (estimate[signal] * truth[signal]).sum(axis=1) / lengths[signal]
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
+    return float(np.arccos(np.clip(cosine, -1, 1)).mean())
 
 
 def _scale(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from edge.camera import open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.events import Opened, Planned, Registered, Resumed
-from edge.faults import EdgeError
 from edge.live import LiveMaps
 from edge.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
 from edge.prepare import plan_scan, require_unmoved, sight
@@ -23,7 +22,6 @@ from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.state import Ready
 from firmware_bridge.controller import Controller
-from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import Capabilities
 
 _DECIDES = ("pointillist", "numpy", "scipy", "opencv-python", "numba", "h5py")
@@ -125,11 +123,4 @@ class Scan:
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
         with LiveMaps(self._paths.folder):
-            try:
-                return run.expose()
-            except (EdgeError, BridgeError):
-                self._console.warn(
-                    f"the shutter is closed and every exposure so far is safe; "
-                    f"go on with: pointillist scan --resume {self._paths.folder}"
-                )
-                raise
+            return run.expose()

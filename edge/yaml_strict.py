@@ -1,4 +1,4 @@
-"""YAML without YAML's surprises: no duplicates, no aliases, no octal, sexagesimal or yes/no, and ``1e-3`` is a number."""
+"""YAML without surprises: no duplicates, aliases, octal, sexagesimal or yes/no, and ``1e-3`` is a number."""
 
 from __future__ import annotations
 
@@ -120,4 +120,6 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     return text
 
 
-_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")}
+_PLAIN_TAGS = {
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+}

@@ -8,7 +8,7 @@ the controller was told to close it, or that its lease is running out.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
 
@@ -44,6 +44,28 @@ class Controller(Protocol):
         """Close and stop renewing; returns when the controller reports it closed."""
         ...
 
+    def begin_scan(self, scan_id: int, recorded: Container[int]) -> int:
+        """Name the scan that indices belong to from now on; the shutter must be closed.
+
+        A controller keeps spectra until they are acknowledged, beyond the life of the program that asked for them.
+        Those of this scan that are not among ``recorded`` come again through `next_done`, without a `submit`;
+        submitting them as well is harmless. Those of another scan are dropped. A client that never names a scan gets
+        one of its own, which nobody can resume.
+
+        Parameters
+        ----------
+        scan_id
+            0 to 2**64 - 1; the same after an interruption, different for every scan.
+        recorded
+            Indices that are durably recorded.
+
+        Returns
+        -------
+        int
+            How many spectra will come again.
+        """
+        ...
+
     def submit(self, exposures: Sequence[Exposure]) -> int:
         """Queue as many of the exposures, in order, as there is credit for; returns how many were taken.
 
@@ -73,34 +95,4 @@ class Controller(Protocol):
 
     def close(self) -> None:
         """Close the shutter if it is open, then the port. Safe to call twice."""
-        ...
-
-
-@runtime_checkable
-class ResumableController(Controller, Protocol):
-    """A controller that keeps spectra until they are acknowledged, beyond the life of the program that asked for them.
-
-    Its clients name the scan before the first exposure, so that an index of one scan is never taken for another's.
-    A client that doesn't gets a scan of its own, which nobody can resume.
-    """
-
-    def begin_scan(self, scan_id: int, recorded: Container[int]) -> int:
-        """Name the scan that indices belong to from now on.
-
-        Spectra of the same scan that the controller still keeps and that are not among ``recorded`` come again
-        through `next_done`, without a `submit`; submitting them as well is harmless. Those of another scan are
-        dropped.
-
-        Parameters
-        ----------
-        scan_id
-            0 to 2**64 - 1; the same after an interruption, different for every scan.
-        recorded
-            Indices that are durably recorded.
-
-        Returns
-        -------
-        int
-            How many spectra will come again.
-        """
         ...

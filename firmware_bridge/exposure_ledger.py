@@ -108,6 +108,16 @@ class ExposureLedger:
         self._delivered.add(index)
         self.acknowledge(index, -math.inf)
 
+    @property
+    def has_recorded(self) -> bool:
+        """Whether the controller has something to be told to forget."""
+        return bool(self._recorded)
+
+    def hurry(self) -> None:
+        """Tell the controller what to forget as soon as possible."""
+        if self._recorded:
+            self._forget_s = -math.inf
+
     def take_forgettable(self, now_s: float) -> m.Forget | None:
         """What the controller should be told to forget now, once there is enough or it has waited."""
         if not self._recorded or (now_s < self._forget_s and len(self._recorded) < _FORGET_AT):

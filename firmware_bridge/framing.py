@@ -110,6 +110,11 @@ class Deframer:
         self.rejected = 0
         """Stretches between delimiters that were no frame."""
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait for their delimiter."""
+        return len(self._partial)
+
     def feed(self, chunk: bytes) -> list[Frame]:
         """Frames completed by these bytes, in order."""
         frames: list[Frame] = []

@@ -10,6 +10,8 @@ from firmware_bridge.device_clock import DeviceClock
 SILENCE_S = 2.0
 """A link on which a question stays unanswered for this long is lost."""
 _PING_EVERY_S = 0.25
+_ASK_AGAIN_S = 0.1
+"""When a question has not been answered yet."""
 _RENEWALS_PER_LEASE = 4
 _LEASE_SHARE = 0.9
 """Of the longest lease: leaves the controller time to act before its own limit."""
@@ -29,6 +31,7 @@ class Heartbeat:
         self.clock = DeviceClock()
         self.lease_ms = max(1, int(max_lease_ms * _LEASE_SHARE))
         """Lease that openings and renewals ask for."""
+        self._renewal_s = self.lease_ms / 1e3 / _RENEWALS_PER_LEASE
         self._token = 0
         self._asked_s: dict[int, float] = {}
         self._ping_s = now_s
@@ -41,8 +44,9 @@ class Heartbeat:
         return self._renew_s < math.inf
 
     def hold_open(self, now_s: float) -> None:
-        """Renew from now on."""
-        self._renew_s = now_s
+        """Renew from now on; opening was the first lease."""
+        if not self.is_renewing:
+            self._renew_s = now_s + self._renewal_s
 
     def let_close(self) -> None:
         """Renew no more."""
@@ -56,11 +60,12 @@ class Heartbeat:
     def take_question(self, now_s: float) -> m.Ping | m.Renew | None:
         """What is to be asked now."""
         if now_s >= self._renew_s:
-            self._renew_s = now_s + self.lease_ms / 1e3 / _RENEWALS_PER_LEASE
+            self._renew_s = now_s + self._renewal_s
             self._ping_s = now_s + _PING_EVERY_S
             return m.Renew(self._ask(now_s), self.lease_ms)
         if now_s >= self._ping_s:
-            self._ping_s = now_s + _PING_EVERY_S
+            is_unanswered = self._unanswered_since_s < now_s
+            self._ping_s = now_s + (_ASK_AGAIN_S if is_unanswered else _PING_EVERY_S)
             return m.Ping(self._ask(now_s))
         return None
 

@@ -13,6 +13,7 @@ from firmware_bridge import native_messages as m
 from firmware_bridge.device_clock import ClockFit
 from firmware_bridge.faults import BridgeError, LimitExceeded, LinkLost, ProtocolViolation
 from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
+from firmware_bridge.native_faults import nobody
 from firmware_bridge.native_link import NativeLink
 from firmware_bridge.native_session import CONNECT_S, REFILL_AT, Answer, Command, HostSession, refusal
 from firmware_bridge.native_units import capabilities_of, exposure_of, micrometres, microseconds, status_of
@@ -22,6 +23,8 @@ from firmware_bridge.spectrum_coding import SpectrumCodingError
 _ANSWER_S = 5.0
 """Time for commands that nothing has to move for."""
 _ABORT_S = 1.0
+_FLUSH_S = 0.5
+"""For telling the controller, at the end, what it may forget; it isn't lost if this is too short."""
 _LONGEST_LIVE_S = 4_000.0
 _INDEX_LIMIT = 2**32
 
@@ -57,12 +60,12 @@ def connect_over(byte_port: BytePort, name: str) -> NativeController:
         failure = session.failure
     if failure is not None or not session.is_running:
         link.close()
-        raise failure or LinkLost(f"nothing answers at {name}: check the controller's power, cable and baud rate")
+        raise failure or nobody(name)
     return NativeController(link)
 
 
 class NativeController:
-    """`Controller` and `ResumableController` over the native protocol.
+    """`Controller` over the native protocol.
 
     Spectra that came before a fault are handed over before the fault is raised. A fault that ends the session
     (`LinkLost`, `Rebooted`, `ProtocolViolation`) is raised by every call from then on; one that doesn't
@@ -128,7 +131,7 @@ class NativeController:
         self._order(order, "configuring the stage", _ANSWER_S)
 
     def begin_scan(self, scan_id: int, recorded: Container[int]) -> int:
-        """Name the scan; see `ResumableController.begin_scan`."""
+        """Name the scan; see `Controller.begin_scan`."""
         answer = self._ask(m.Begin(self._request(), scan_id), "beginning the scan", _ANSWER_S)
         if isinstance(answer, m.Reply):
             raise refusal(answer, "beginning the scan") or self._misanswered("the beginning of a scan")
@@ -219,6 +222,10 @@ class NativeController:
         if self._session.heartbeat.is_renewing:
             with contextlib.suppress(BridgeError):
                 self._order(m.Close(self._request()), "closing the shutter", _ABORT_S)
+        with self._link.changed:
+            self._session.ledger.hurry()
+            self._link.kick()
+            self._link.wait_for(lambda: not self._session.has_news, _FLUSH_S)
         self._link.close()
 
     def __enter__(self) -> NativeController:

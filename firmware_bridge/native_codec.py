@@ -6,7 +6,19 @@ import struct
 from typing import Any, Final, TypeAlias
 
 from firmware_bridge import native_messages as m
-from firmware_bridge.native_messages import CodecError, CodedSpectrum, MessageType
+from firmware_bridge.framing import MAX_FRAME_BYTES
+from firmware_bridge.native_messages import CodedSpectrum
+from firmware_bridge.native_vocabulary import (
+    MAX_CHANNELS,
+    MAX_LEASE_MS,
+    MAX_TEXT_BYTES,
+    MAX_WINDOW,
+    SHORTEST_MAX_FRAME,
+    CodecError,
+    ConditionBits,
+    MessageType,
+    StateCode,
+)
 
 Message: TypeAlias = (
     m.Hello | m.Welcome | m.HostAck | m.ControllerAck | m.Ping | m.Renew | m.Pong | m.Abort | m.Aborted | m.Bye
@@ -100,7 +112,7 @@ def _pack_tail(message: Message) -> bytes:
 def _unpack_tail(kind: str, tail: bytes) -> Any:
     match kind:
         case "text":
-            if len(tail) > m.MAX_TEXT_BYTES:
+            if len(tail) > MAX_TEXT_BYTES:
                 raise CodecError("its text is too long")
             return tail.decode("utf-8", errors="replace")
         case "ranges":
@@ -131,24 +143,28 @@ def _unpack_spectra(tail: bytes) -> tuple[CodedSpectrum, ...]:
 def _refine(message_class: type[Message], values: dict[str, Any]) -> None:
     """Give enumerations their types, and check the ranges that memory and time depend on."""
     if "state" in values:
-        values["state"] = m.StateCode(values["state"])
+        values["state"] = StateCode(values["state"])
     if "conditions" in values:
-        values["conditions"] = m.ConditionBits(values["conditions"] & 0x0F)
-    if "window" in values and not 1 <= values["window"] <= m.MAX_WINDOW:
-        raise CodecError(f"a window of {values['window']} frames is outside 1 to {m.MAX_WINDOW}")
+        values["conditions"] = ConditionBits(values["conditions"] & 0x0F)
+    if "window" in values and not 1 <= values["window"] <= MAX_WINDOW:
+        raise CodecError(f"a window of {values['window']} frames is outside 1 to {MAX_WINDOW}")
+    if "max_frame" in values and not SHORTEST_MAX_FRAME <= values["max_frame"] <= MAX_FRAME_BYTES:
+        raise CodecError(f"a longest frame of {values['max_frame']} bytes is outside 64 to {MAX_FRAME_BYTES}")
     if message_class is m.Welcome:
-        if not 16 <= values["channels"] <= m.MAX_CHANNELS:
-            raise CodecError(f"{values['channels']} channels are outside 16 to {m.MAX_CHANNELS}")
-        if not 1 <= values["max_lease_ms"] <= m.MAX_LEASE_MS:
-            raise CodecError(f"a lease of {values['max_lease_ms']} ms is outside 1 to {m.MAX_LEASE_MS}")
+        if not 16 <= values["channels"] <= MAX_CHANNELS:
+            raise CodecError(f"{values['channels']} channels are outside 16 to {MAX_CHANNELS}")
+        if not 1 <= values["max_lease_ms"] <= MAX_LEASE_MS:
+            raise CodecError(f"a lease of {values['max_lease_ms']} ms is outside 1 to {MAX_LEASE_MS}")
         if values["queue_length"] == 0 or values["store_length"] == 0:
             raise CodecError("a controller without queue or store can't measure")
+        if values["max_speed_um_s"] == 0 or values["max_acceleration_um_s2"] == 0:
+            raise CodecError("a stage without speed or acceleration can't move")
         if values["x_min_um"] >= values["x_max_um"] or values["y_min_um"] >= values["y_max_um"]:
             raise CodecError("its limits enclose nothing")
 
 
 def _truncate_text(text: str) -> bytes:
-    return text.encode("utf-8")[: m.MAX_TEXT_BYTES].decode("utf-8", errors="ignore").encode("utf-8")
+    return text.encode("utf-8")[:MAX_TEXT_BYTES].decode("utf-8", errors="ignore").encode("utf-8")
 
 
 def _pack_varint(number: int) -> bytes:

@@ -9,9 +9,12 @@ from firmware_bridge.faults import (
     DoorOpen,
     LeaseExpired,
     LimitExceeded,
+    LinkLost,
     ProtocolViolation,
+    Rebooted,
+    WrongDevice,
 )
-from firmware_bridge.native_messages import Code
+from firmware_bridge.native_vocabulary import Code
 
 SENTENCES: Final[dict[Code, str]] = {
     Code.OK: "",
@@ -60,3 +63,47 @@ def fault_of(code: int, what: str) -> ControllerFault | ProtocolViolation:
     if known in (Code.MALFORMED, Code.NO_SCAN):
         return ProtocolViolation(f"{what}: {SENTENCES[known]}")
     return _CLASSES.get(known, ControllerFault)(f"{what}: {SENTENCES[known]}")
+
+
+def nobody(port: str) -> LinkLost:
+    """Not a byte came."""
+    return LinkLost(f"nothing answers at {port}: check the controller's power, cable and baud rate")
+
+
+def stranger(port: str) -> WrongDevice:
+    """Bytes came, but no frame."""
+    return WrongDevice(
+        f"what answers at {port} doesn't speak the native protocol: "
+        "check that the port is the controller's and that the baud rate is its own"
+    )
+
+
+def other_version(port: str, theirs: int, ours: int) -> WrongDevice:
+    """A frame of another version came."""
+    return WrongDevice(
+        f"the controller at {port} speaks version {theirs} of the native protocol and this program "
+        f"version {ours}: update the older of the two"
+    )
+
+
+def silent(port: str, silence_s: float) -> LinkLost:
+    """A question stayed unanswered."""
+    return LinkLost(
+        f"the controller at {port} has not answered for {silence_s:.0f} s: "
+        "check its power and cable, then connect again; its shutter closes by itself"
+    )
+
+
+def rebooted(port: str) -> Rebooted:
+    """A new boot identity answered."""
+    return Rebooted(
+        f"the controller at {port} has restarted and doesn't know where its stage is: "
+        "connect again, home it, and resume the scan"
+    )
+
+
+def taken_over(port: str) -> LinkLost:
+    """The controller knows another session."""
+    return LinkLost(
+        f"the controller at {port} has ended this session: make sure that no other program uses it, then connect again"
+    )

@@ -11,21 +11,13 @@ from dataclasses import dataclass
 
 from firmware_bridge import native_messages as m
 from firmware_bridge.exposure_ledger import ExposureLedger
-from firmware_bridge.faults import (
-    BridgeError,
-    DoorOpen,
-    LeaseExpired,
-    LinkLost,
-    ProtocolViolation,
-    Rebooted,
-    WrongDevice,
-)
+from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, ProtocolViolation
 from firmware_bridge.framing import DELIMITER, MAX_FRAME_BYTES, PROTOCOL_VERSION, Deframer, Frame, encode_frame
 from firmware_bridge.heartbeat import SILENCE_S, Heartbeat
 from firmware_bridge.messages import Exposure
 from firmware_bridge.native_codec import Message, decode, encode
-from firmware_bridge.native_faults import fault_of
-from firmware_bridge.native_messages import Code, CodecError, MessageType
+from firmware_bridge.native_faults import fault_of, nobody, other_version, rebooted, silent, stranger, taken_over
+from firmware_bridge.native_vocabulary import FROM_CONTROLLER, MAX_WINDOW, UNSEQUENCED, Code, CodecError, MessageType
 from firmware_bridge.reliable_channel import ReliableChannel
 
 CONNECT_S = 3.0
@@ -126,6 +118,11 @@ class HostSession:
         """An abort has not been answered yet."""
         return self._abort is not None and not self._abort.is_answered
 
+    @property
+    def has_news(self) -> bool:
+        """Something that the controller hasn't acknowledged yet."""
+        return self.ledger.has_recorded or bool(self._commands) or not self.channel.is_flushed
+
     # What the client asks.
 
     def next_request(self) -> int:
@@ -159,6 +156,8 @@ class HostSession:
         """Drop everything that waits, and tell the controller until it answers."""
         self.heartbeat.let_close()
         self.ledger.drop_exposures()
+        for unsent in self._commands:
+            self.answers[unsent.request] = m.Reply(unsent.request, Code.ABORTED)
         self._commands.clear()
         self._abort = _Abort(self.heartbeat.next_token(), self.channel.last_sequence, now_s)
 
@@ -224,7 +223,7 @@ class HostSession:
         if now_s < self._hello_s:
             return b""
         self._hello_s = now_s + _HELLO_EVERY_S
-        hello = m.Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, m.MAX_WINDOW, MAX_FRAME_BYTES)
+        hello = m.Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, MAX_WINDOW, MAX_FRAME_BYTES)
         return DELIMITER + encode_frame(Frame(hello.TYPE, self.nonce, 0, 0, INBOX_LENGTH, encode(hello)))
 
     def _send(self, message: Message, now_s: float, units: int = 0) -> bytes:
@@ -258,22 +257,17 @@ class HostSession:
         """Notice silence."""
         if self._running is None:
             if now_s - self._began_s > CONNECT_S:
-                self.fail(self._nobody_there())
+                self.fail(stranger(self._port) if self.bytes_heard else nobody(self._port))
         elif self.heartbeat.has_lost_link(now_s):
-            self.fail(
-                LinkLost(
-                    f"the controller at {self._port} has not answered for {SILENCE_S:.0f} s: "
-                    "check its power and cable, then connect again; its shutter closes by itself"
-                )
-            )
+            self.fail(silent(self._port, SILENCE_S))
 
     # Receiving.
 
     def _take_frame(self, frame: Frame, now_s: float) -> None:
         if frame.version != PROTOCOL_VERSION:
-            self.fail(self._other_version(frame.version))
+            self.fail(other_version(self._port, frame.version, PROTOCOL_VERSION))
             return
-        if frame.nonce != self.nonce or not frame.type & m.FROM_CONTROLLER:
+        if frame.nonce != self.nonce or not frame.type & FROM_CONTROLLER:
             return
         try:
             if frame.type == MessageType.WELCOME:
@@ -281,7 +275,7 @@ class HostSession:
             elif self._running is not None:
                 self.heartbeat.note_life()
                 ready = self.channel.receive(frame, now_s, lambda _: True)
-                for each in [frame] if frame.type & m.UNSEQUENCED else ready:
+                for each in [frame] if frame.type & UNSEQUENCED else ready:
                     self._take_message(decode(each.type, each.payload), now_s)
         except CodecError as error:
             self.fail(ProtocolViolation(f"the controller at {self._port} breaks the protocol: {error}: update it"))
@@ -297,7 +291,7 @@ class HostSession:
                 ExposureLedger(welcome.max_frame),
             )
         elif welcome.boot_id != self.welcome.boot_id:
-            self.fail(self._rebooted())
+            self.fail(rebooted(self._port))
             return
         self.heartbeat.note_life()
         self.channel.receive(frame, now_s, lambda _: True)
@@ -323,7 +317,8 @@ class HostSession:
                 if self._abort is not None and token == self._abort.token:
                     self._abort.is_answered = True
             case m.NoSession(boot_id=boot_id):
-                self.fail(self._rebooted() if boot_id != self.welcome.boot_id else self._taken_over())
+                is_new = boot_id != self.welcome.boot_id
+                self.fail(rebooted(self._port) if is_new else taken_over(self._port))
             case _:
                 pass
 
@@ -351,38 +346,10 @@ class HostSession:
             self.faults.remove(fault)
             self.remarks.append(str(fault))
 
-    # Sentences.
-
     @property
     def _run(self) -> _Running:
         assert self._running is not None, "the controller has not answered yet"
         return self._running
-
-    def _nobody_there(self) -> BridgeError:
-        if self.bytes_heard:
-            return WrongDevice(
-                f"what answers at {self._port} doesn't speak the native protocol: "
-                "check that the port is the controller's and that the baud rate is its own"
-            )
-        return LinkLost(f"nothing answers at {self._port}: check the controller's power, cable and baud rate")
-
-    def _other_version(self, version: int) -> WrongDevice:
-        return WrongDevice(
-            f"the controller at {self._port} speaks version {version} of the native protocol and this program "
-            f"version {PROTOCOL_VERSION}: update the older of the two"
-        )
-
-    def _rebooted(self) -> Rebooted:
-        return Rebooted(
-            f"the controller at {self._port} has restarted and doesn't know where its stage is: "
-            "connect again, home it, and resume the scan"
-        )
-
-    def _taken_over(self) -> LinkLost:
-        return LinkLost(
-            f"the controller at {self._port} has ended this session: "
-            "make sure that no other program uses it, then connect again"
-        )
 
 
 def refusal(answer: m.Reply, what: str) -> BridgeError | None:

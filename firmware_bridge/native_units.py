@@ -13,7 +13,7 @@ from firmware_bridge.messages import (
     StagePose,
 )
 from firmware_bridge.native_faults import SENTENCES
-from firmware_bridge.native_messages import Code, ConditionBits, StateCode
+from firmware_bridge.native_vocabulary import Code, ConditionBits, StateCode
 from firmware_bridge.spectrum_coding import decode_spectrum
 
 _STATES = {

@@ -219,7 +219,7 @@ def _remedy(error: OSError | ValueError) -> str:
         return "in use by another program: close that one"
     if number == errno.ENOTTY or "could not configure" in text:
         return "not a serial port: give the path of the controller's port"
-    if number == errno.ECONNREFUSED:
+    if number == errno.ECONNREFUSED or "connection refused" in text:
         return "connection refused: start the far end, or correct the address"
     if isinstance(error, ValueError) and "baud" in text:
         return "the port doesn't know this baud rate: choose another"

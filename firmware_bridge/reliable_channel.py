@@ -2,7 +2,7 @@
 
 Selective repeat: the receiver keeps what arrived beyond a gap and names it; the sender repeats what was overtaken at
 once, and the rest when its round-trip timer runs out (Jacobson and Karels, *Congestion Avoidance and Control*, 1988;
-Karn's rule: a repeated frame is no measurement). Pure: bytes and times go in, bytes come out.
+Karn's rule: what waited for a repeated frame is no measurement). Pure: bytes and times go in, bytes come out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_bridge.framing import Frame, encode_frame
-from firmware_bridge.native_messages import MAX_WINDOW, UNSEQUENCED, ControllerAck, HostAck
+from firmware_bridge.native_messages import ControllerAck, HostAck
+from firmware_bridge.native_vocabulary import MAX_WINDOW, UNSEQUENCED
 from firmware_bridge.wire_layout import Layout
 
 ACK_DELAY_S = 0.005
@@ -191,12 +192,12 @@ class ReliableChannel:
             return
         self._peer_acknowledgement = frame.acknowledgement
         self._peer_credits = frame.credits
-        for step in range(advance):
-            done = self._flight.pop((frame.acknowledgement - advance + 1 + step) % _MODULUS, None)
-            if done is not None:
-                self._backoff = 0
-                if done.repeats == 0 and step == advance - 1:
-                    self._measure(now_s - done.sent_at_s)
+        done = [self._flight.pop((frame.acknowledgement - step) % _MODULUS, None) for step in range(advance)]
+        known = [each for each in done if each is not None]
+        if known:
+            self._backoff = 0
+            if all(each.repeats == 0 for each in known):
+                self._measure(now_s - known[0].sent_at_s)
         if frame.type in _ACK_TYPES and len(frame.payload) == _ARRIVED.size:
             self._take_arrivals(_ARRIVED.unpack(frame.payload)["arrived"])
 
@@ -217,7 +218,7 @@ class ReliableChannel:
         self._timeout_s = max(_SHORTEST_TIMEOUT_S, mean_s + 4 * self._deviation_s + ACK_DELAY_S)
 
     def _current_timeout_s(self) -> float:
-        return min(self._timeout_s * (1 << self._backoff), max(_LONGEST_TIMEOUT_S, self._timeout_s))
+        return min(self._timeout_s * (1 << self._backoff), _LONGEST_TIMEOUT_S)
 
     def _repeat(self, frame: _InFlight, now_s: float) -> bytes:
         self._order += 1

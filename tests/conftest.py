@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 

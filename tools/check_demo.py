@@ -33,7 +33,9 @@ def check(folder: Path) -> list[str]:
         wrong.append("maps or standard errors hold values that are not finite")
     if not np.array_equal(kept.element_maps.measured, plan.mask.cells):
         wrong.append("measured cells are not those of the plan's mask")
-    missing = [path for path in (recording.paths.report, recording.paths.frame, recording.paths.log) if not path.is_file()]
+    missing = [
+        path for path in (recording.paths.report, recording.paths.frame, recording.paths.log) if not path.is_file()
+    ]
     wrong += [f"{path} is missing" for path in missing]
     page = recording.paths.report.read_text("utf-8") if not missing else ""
     wrong += [f"the report does not name {element}" for element in kept.element_maps.elements if element not in page]

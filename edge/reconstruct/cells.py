@@ -47,7 +47,7 @@ def merged(samples: Samples, shape: tuple[int, int], elements: tuple[str, ...]) 
     """
     rows, columns = np.asarray(samples.rows, np.intp), np.asarray(samples.columns, np.intp)
     values, variance = np.asarray(samples.values, np.float32), np.asarray(samples.variance, np.float32)
-    _check_shapes(rows, columns, values, variance, shape, elements)
+    _check_shapes(rows=rows, columns=columns, values=values, variance=variance, shape=shape, elements=elements)
     usable = np.isfinite(values).all(axis=1) & np.isfinite(variance).all(axis=1)
     if not usable.any():
         raise UsageError("no usable sample to reconstruct from: measure at least one cell with finite values")
@@ -88,6 +88,7 @@ def checked_photograph(rgb: NDArray[np.generic], shape: tuple[int, int]) -> NDAr
 
 
 def _check_shapes(
+    *,
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
     values: NDArray[np.float32],
@@ -95,7 +96,7 @@ def _check_shapes(
     shape: tuple[int, int],
     elements: tuple[str, ...],
 ) -> None:
-    if len(shape) != 2 or min(shape) < 1:
+    if min(shape) < 1:
         raise UsageError(f"a grid of {shape} has no cells: give at least one row and one column")
     if values.ndim != 2 or values.shape != variance.shape or rows.shape != columns.shape or rows.ndim != 1:
         raise UsageError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+
+_OPTIONS: dict[str, Any] = {"fastmath": True, "nogil": True, "error_model": "numpy"}
+"""numpy's error model: a check for division by zero in a loop would keep it from vector instructions."""
 
 
 def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -18,7 +21,7 @@ def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
     Where neither can be written, each program start compiles anew.
     """
     try:
-        loop: Callable[Arguments, Result] = numba.njit(function, cache=True, fastmath=True, nogil=True)
+        loop: Any = numba.njit(function, cache=True, **_OPTIONS)
     except RuntimeError:
-        loop = numba.njit(function, fastmath=True, nogil=True)
-    return loop
+        loop = numba.njit(function, **_OPTIONS)
+    return loop  # type: ignore[no-any-return]

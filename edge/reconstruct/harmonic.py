@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from edge.reconstruct import multigrid
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.distance import distance_standard_error
+from edge.reconstruct.distance import distance_standard_error, held_out
 
 _START_SWEEPS = 2
-_HELD_OUT = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +36,12 @@ def harmonic(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Maps and standard error by harmonic inpainting; the photograph is not used.
 
-    A tenth of the samples is held out of a first run; its errors scale the standard error of the second, which has
-    them all. Without cycles the largest defect (a cell's difference from the mean of its neighbours) is some hundredths
-    of the largest value; each cycle divides it by about five, and ten reach the rounding of float32.
+    Some samples are held out of a first run; their errors scale the standard error of the second, which has them all.
+    Without cycles the largest defect (a cell's difference from the mean of its neighbours) is some hundredths of the
+    largest value; each cycle divides it by about five, and ten reach the rounding of float32.
     """
     del rgb
-    held = np.random.default_rng(0).permutation(len(cells))[: len(cells) // _HELD_OUT]
+    held = held_out(len(cells))
     kept = np.ones(len(cells), np.bool_)
     kept[held] = False
     field, free = hold(cells, kept)
@@ -110,8 +109,8 @@ def _correct(levels: list[_Links], depth: int) -> None:
 
 
 def _levels(free: NDArray[np.bool_], elements: int) -> list[_Links]:
-    rows, columns = free.shape
-    across, down = np.zeros(free.shape, np.float32), np.zeros(free.shape, np.float32)
+    across: NDArray[np.float32] = np.zeros(free.shape, np.float32)
+    down: NDArray[np.float32] = np.zeros(free.shape, np.float32)
     across[:, :-1] = free[:, :-1] & free[:, 1:]
     down[:-1] = free[:-1] & free[1:]
     neighbours = np.full(free.shape, 4, np.float32)
@@ -119,14 +118,14 @@ def _levels(free: NDArray[np.bool_], elements: int) -> list[_Links]:
     neighbours[-1] -= 1
     neighbours[:, 0] -= 1
     neighbours[:, -1] -= 1
-    diagonal = np.where(free, neighbours, np.float32(0))
+    diagonal: NDArray[np.float32] = np.where(free, neighbours, np.float32(0))
     levels: list[_Links] = []
-    shape: tuple[int, ...] = (rows, columns)
+    shape: tuple[int, ...] = free.shape
     while max(shape) > 1 and diagonal.any():
         shape = _coarser(shape)
-        links = tuple(np.empty(shape, np.float32) for _ in range(3))
-        multigrid.coarse_links(across, down, diagonal, *links)
-        across, down, diagonal = links
+        finer = across, down, diagonal
+        across, down, diagonal = (np.empty(shape, np.float32) for _ in range(3))
+        multigrid.coarse_links(*finer, across, down, diagonal)
         room = np.zeros((*shape, elements), np.float32), np.empty((*shape, elements), np.float32)
         levels.append(_Links(across, down, diagonal, diagonal > 0, *room))
     return levels

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edge.reconstruct import tiles
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.learning import NEIGHBOURS, TRUST, Learned, features, learn
+from edge.reconstruct.covariance import Learned
+from edge.reconstruct.learning import NEIGHBOURS, TRUST, features, learn
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Photograph
 
@@ -31,7 +32,8 @@ def kriging(
     learned = learn_parameters(cells, photograph)
     maps = np.empty((*cells.shape, cells.elements), np.float32)
     standard_error = np.empty_like(maps)
-    krige(cells, learned, photograph, np.arange(tile_count(cells.shape)), maps, standard_error)
+    everywhere = np.arange(tile_count(cells.shape))
+    krige(cells, learned, photograph, which=everywhere, maps=maps, standard_error=standard_error)
     maps[cells.rows, cells.columns] = cells.values
     standard_error[cells.rows, cells.columns] = np.sqrt(cells.variance)
     return maps, standard_error
@@ -39,8 +41,7 @@ def kriging(
 
 def learn_parameters(cells: MeasuredCells, photograph: Photograph | None) -> Learned:
     """What `krige` needs, learned from the samples."""
-    offset, scale = _normalisation(cells)
-    return learn(cells.rows, cells.columns, (cells.values - offset) / scale, _relative_noise(cells), photograph)
+    return learn(cells.rows, cells.columns, _normalised(cells), _relative_noise(cells), photograph)
 
 
 def tile_count(shape: tuple[int, int]) -> int:
@@ -52,6 +53,7 @@ def krige(
     cells: MeasuredCells,
     learned: Learned,
     photograph: Photograph | None,
+    *,
     which: NDArray[np.intp],
     maps: NDArray[np.float32],
     standard_error: NDArray[np.float32],
@@ -66,8 +68,7 @@ def krige(
         colour = np.broadcast_to(np.zeros(3, np.float32), (*cells.shape, 3))
     else:
         colour = photograph.aligned(learned.alignment)
-    offset, scale = _normalisation(cells)
-    values, noise, scaling = (cells.values - offset) / scale, _relative_noise(cells), _scaling(cells, learned)
+    values, noise, scaling = _normalised(cells), _relative_noise(cells), _scaling(cells, learned)
     for group in learned.groups:
         tiles.krige_tiles(
             which.astype(np.int32),
@@ -79,7 +80,7 @@ def krige(
             colour,
             group.covariance.as_array(),
             np.ascontiguousarray(scaling[:, group.elements]),
-            np.float32(TRUST),
+            TRUST,
             group.elements.astype(np.int32),
             maps,
             standard_error,
@@ -92,11 +93,11 @@ def _scaling(cells: MeasuredCells, learned: Learned) -> NDArray[np.float32]:
     The nugget holds counting noise and true variation between cells. Only the latter is an error of the map, so the
     counting variance, where known, is taken off.
     """
-    offset, scale = _normalisation(cells)
+    offset, scale = cells.values.mean(axis=0), _spread(cells)
     nugget = np.empty(cells.elements, np.float32)
     for group in learned.groups:
         nugget[group.elements] = group.covariance.noise
-    counting = cells.variance.mean(axis=0) / scale**2
+    counting = cells.variance.mean(axis=0) / np.where(scale > 0, scale, 1) ** 2
     unit = np.maximum(learned.sill * learned.calibration**2, np.float32(1e-12))
     unresolved = np.maximum(nugget - counting / unit, 0)
     lowest = np.where(cells.values.min(axis=0) >= 0, 0, -np.finfo(np.float32).max)
@@ -104,17 +105,28 @@ def _scaling(cells: MeasuredCells, learned: Learned) -> NDArray[np.float32]:
     return np.array(rows, np.float32)
 
 
-def _normalisation(cells: MeasuredCells) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation of each element's samples; the latter is 1 where they do not vary."""
-    spread = cells.values.std(axis=0)
-    return cells.values.mean(axis=0), np.where(spread > 0, spread, np.float32(1))
+def _normalised(cells: MeasuredCells) -> NDArray[np.float32]:
+    """Values with mean 0 and standard deviation 1 for each element, or all 0 where they do not vary."""
+    spread = _spread(cells)
+    normalised: NDArray[np.float32] = (cells.values - cells.values.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return normalised
+
+
+def _spread(cells: MeasuredCells) -> NDArray[np.float32]:
+    """Standard deviation of each element's samples; a single sample is taken to be as uncertain as it is large."""
+    return cells.values.std(axis=0) if len(cells) > 1 else np.abs(cells.values[0])
 
 
 def _relative_noise(cells: MeasuredCells) -> NDArray[np.float32]:
-    """Noise variance of each sample relative to the mean sample's, averaged over the elements whose variance is known."""
+    """Noise variance of each sample relative to the mean sample's, from the elements whose variance is known.
+
+    The square root of the ratio of counting variances: the noise that kriging learns is partly counting, which goes
+    with the ratio, and partly variation between cells, which does not.
+    """
     mean = cells.variance.mean(axis=0)
     known = mean > 0
     if not known.any():
         return np.ones(len(cells), np.float32)
     relative = (cells.variance[:, known] / mean[known]).mean(axis=1)
-    return np.clip(relative, np.float32(0.1), np.float32(10))
+    bounded: NDArray[np.float32] = np.sqrt(np.clip(relative, np.float32(0.01), np.float32(100)))
+    return bounded

@@ -7,19 +7,19 @@ Likelihood is not used because on real maps, which are far from Gaussian, it pre
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct import tiles
+from edge.reconstruct.covariance import BOUNDS, Covariance, Group, Learned
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Alignment, Photograph
 
 NEIGHBOURS = 32
-_TRIAL_NEIGHBOURS = 24
-_NEIGHBOURHOODS = 300
+_NEIGHBOURHOODS = 500
 _LEFT_OUT_EACH = 6
 _ENOUGH = 8
 """Fewer samples than this teach nothing: the defaults stand."""
@@ -32,55 +32,6 @@ _MOST_GROUPS = 3
 _FARTHEST = 3.0
 """Cells that the photograph may be moved; more than that is the registration's business."""
 _BLURS = (0.7, 1.2, 2.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Covariance:
-    """Covariance of two places, in units of the sill, at distance d in cells and colour distance c in Lab / 100.
-
-    (1 - share) / sqrt(1 + d² / reach²) + share / (1 + d / colour_reach + c² / (2 colour_width²)), plus `noise` where
-    the places are one sample. The first term, an inverse multiquadric (Hardy 1971), is blind to colour; the second, a
-    mixture of exponentials in d and Gaussians in c (a generalised Cauchy covariance, Gneiting and Schlather 2004),
-    follows it. Both are positive definite, and neither needs an exponential function.
-    """
-
-    noise: float = 0.02
-    reach: float = 4.0
-    share: float = 0.0
-    colour_width: float = 0.12
-    colour_reach: float = 20.0
-
-    def as_array(self) -> NDArray[np.float32]:
-        return np.array([self.noise, self.reach, self.share, self.colour_width, self.colour_reach], np.float32)
-
-
-_BOUNDS = {
-    "noise": (0.001, 3.0),
-    "reach": (0.7, 40.0),
-    "share": (0.0, 0.95),
-    "colour_width": (0.02, 0.5),
-    "colour_reach": (3.0, 200.0),
-}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Elements that share a covariance, and so one factorisation for each tile."""
-
-    elements: NDArray[np.intp]
-    covariance: Covariance
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Learned:
-    """Everything that kriging needs beyond the samples."""
-
-    groups: tuple[Group, ...]
-    alignment: Alignment
-    sill: NDArray[np.float32]
-    """Variance of each element's field at unit covariance, in units of the normalised values; shape (elements,)."""
-    calibration: NDArray[np.float32]
-    """Factor on each element's kriging deviation, so that one covers 68 % of the errors of samples left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +110,7 @@ def learn(
     groups = []
     for index in np.unique(choice):
         members = np.flatnonzero(choice == index)
-        error_scale = _error_scale(*trial.errors(places, candidates[index]), trial.weight)
+        error_scale = _error_scale(trial, *trial.errors(places, candidates[index]))
         sill[alive[members]], calibration[alive[members]] = (scale[members] for scale in error_scale)
         groups.append(Group(alive[members], candidates[index]))
     dead = np.setdiff1d(np.arange(elements), alive)
@@ -188,7 +139,7 @@ def _trial(
     """Neighbourhoods around samples drawn at random, more often where the maps vary; only their samples are kept."""
     centres, weight = _draw(rows, columns, values)
     places = np.column_stack([rows[centres], columns[centres]]).astype(np.float32)
-    neighbours = nearest_samples(rows, columns, places, min(_TRIAL_NEIGHBOURS, len(rows)))
+    neighbours = nearest_samples(rows, columns, places, min(NEIGHBOURS, len(rows)))
     used, compact = np.unique(neighbours, return_inverse=True)
     left_out = min(_LEFT_OUT_EACH, neighbours.shape[1])
     return _Trial(
@@ -228,13 +179,16 @@ def _draw(
 
 
 def _search(
-    score: Callable[[Covariance], float], start: Covariance, names: Sequence[str], steps: Sequence[float] = (1, 0.5, 0.25)
+    score: Callable[[Covariance], float],
+    start: Covariance,
+    names: Sequence[str],
+    steps: Sequence[float] = (1, 0.5, 0.25),
 ) -> Covariance:
     """Coordinate search with shrinking steps: factors of three to the step, or a third of it for the share."""
     best, lowest = start, score(start)
     for step in steps:
         for name in names:
-            low, high = _BOUNDS[name]
+            low, high = BOUNDS[name]
             for direction in (step, -step):
                 while True:
                     value = getattr(best, name)
@@ -248,38 +202,42 @@ def _search(
 
 
 def _follow_colour(trial: _Trial, blind: Covariance) -> tuple[Alignment, Covariance]:
-    """Alignment and covariance with which the photograph predicts best."""
-    alignment = Alignment()
-    places = trial.features(alignment)
-    covariance = _search(lambda c: trial.score(places, c), replace(blind, share=0.5), tuple(_BOUNDS), (1, 0.5))
-    if trial.score(places, covariance) < trial.score(places, blind) - _CLEARLY:
-        alignment = _align(trial, covariance, alignment)
+    """Alignment and covariance with which the photograph predicts best, found by turns from a coarse look around."""
+    covariance = replace(blind, share=0.5)
+    alignment = _best(trial, covariance, Alignment(), _nearby(Alignment(), 2.0))
+    for steps in ((1, 0.5), (0.5,), (0.5, 0.25)):
         places = trial.features(alignment)
-        covariance = _search(lambda c: trial.score(places, c), covariance, tuple(_BOUNDS), (0.5, 0.25))
+        covariance = _search(lambda c, p=places: trial.score(p, c), covariance, tuple(BOUNDS), steps)  # type: ignore[misc]
+        moved = _align(trial, covariance, alignment)
+        if moved == alignment:
+            break
+        alignment = moved
     return alignment, covariance
 
 
 def _align(trial: _Trial, covariance: Covariance, start: Alignment) -> Alignment:
-    """Move and blur the photograph while that clearly lowers the leave-one-out error."""
-
-    def score(alignment: Alignment) -> float:
-        return trial.score(trial.features(alignment), covariance)
-
-    best, lowest = start, score(start)
+    """Move and blur the photograph, in shrinking steps, while that clearly lowers the leave-one-out error."""
+    best = start
     for step in (1.0, 0.5, 0.25):
-        improved = True
-        while improved:
-            improved = False
-            for tried in _nearby(best, step):
-                reached = score(tried)
-                if reached < lowest - _CLEARLY:
-                    best, lowest, improved = tried, reached, True
+        moved = _best(trial, covariance, best, _nearby(best, step))
+        while moved != best:
+            best, moved = moved, _best(trial, covariance, moved, _nearby(moved, step))
+    return best
+
+
+def _best(trial: _Trial, covariance: Covariance, now: Alignment, others: Iterable[Alignment]) -> Alignment:
+    """The alignment with the lowest leave-one-out error, the present one unless another is clearly better."""
+    best, lowest = now, trial.score(trial.features(now), covariance) - _CLEARLY
+    for other in others:
+        reached = trial.score(trial.features(other), covariance)
+        if reached < lowest:
+            best, lowest = other, reached
     return best
 
 
 def _nearby(alignment: Alignment, step: float) -> Iterator[Alignment]:
-    for down, right in ((step, 0.0), (-step, 0.0), (0.0, step), (0.0, -step)):
-        moved = replace(alignment, down=alignment.down + down, right=alignment.right + right)
+    for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+        moved = replace(alignment, down=alignment.down + step * down, right=alignment.right + step * right)
         if max(abs(moved.down), abs(moved.right)) <= _FARTHEST:
             yield moved
     for blur in _BLURS:
@@ -311,18 +269,17 @@ def _choose_groups(scores: Sequence[NDArray[np.float64]], candidates: Sequence[C
         if gains.max() < _WORTH_A_GROUP:
             break
         chosen.append(int(gains.argmax()))
-    return np.array(chosen)[table[chosen].argmin(axis=0)]
+    choice: NDArray[np.intp] = np.array(chosen, np.intp)[table[chosen].argmin(axis=0)]
+    return choice
 
 
 def _error_scale(
-    residual: NDArray[np.float32],
-    variance: NDArray[np.float32],
-    rest: NDArray[np.float32],
-    weight: NDArray[np.float32],
+    trial: _Trial, residual: NDArray[np.float32], variance: NDArray[np.float32], rest: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sill and calibration of each element from leave-one-out errors."""
+    weight = trial.weight
     sill = weight @ (np.square(residual) / variance[:, None]) / len(weight)
-    others = NEIGHBOURS - 2
+    others = trial.neighbours.shape[1] - 2
     local = (others * rest + TRUST * sill) / (others + TRUST)
     standard = np.abs(residual) / np.sqrt(np.maximum(local * variance[:, None], 1e-30))
     order = np.argsort(standard, axis=0)

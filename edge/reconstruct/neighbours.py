@@ -109,6 +109,7 @@ def _choose(
     quota: int,
     chosen: NDArray[np.int32],
 ) -> None:
+    """Search rings of buckets around each centre until no nearer sample can be left, in any quadrant."""
     count = chosen.shape[1]
     square, index = np.empty(count, np.float32), np.empty(count, np.int32)
     own_square, own_index = np.empty((4, quota), np.float32), np.empty((4, quota), np.int32)
@@ -123,28 +124,19 @@ def _choose(
             for i in range(max(a - ring, 0), min(a + ring, down - 1) + 1):
                 step = 1 if abs(i - a) == ring else max(2 * ring, 1)
                 for j in range(b - ring, b + ring + 1, step):
-                    if j < 0 or j >= across:
-                        continue
-                    for s in range(start[i * across + j], start[i * across + j + 1]):
-                        dy, dx = places[s, 0] - y, places[s, 1] - x
-                        distance = dy * dy + dx * dx
-                        found += 1
-                        _insert(square, index, distance, order[s])
-                        quadrant = 2 * (dy >= 0) + (dx >= 0)
-                        _insert(own_square[quadrant], own_index[quadrant], distance, order[s])
+                    if 0 <= j < across:
+                        found += start[i * across + j + 1] - start[i * across + j]
+                        for s in range(start[i * across + j], start[i * across + j + 1]):
+                            dy, dx = places[s, 0] - y, places[s, 1] - x
+                            quadrant = 2 * (dy >= 0) + (dx >= 0)
+                            _insert(square, index, dy * dy + dx * dx, order[s])
+                            _insert(own_square[quadrant], own_index[quadrant], dy * dy + dx * dx, order[s])
             ring += 1
-            if ring > max(down, across):
+            beside = max(abs(y - (a + 0.5) * bucket), abs(x - (b + 0.5) * bucket))
+            seen = max((ring - 0.5) * bucket - beside, 0) ** 2
+            farthest = min(max(own_square[:, quota - 1].max(), square[count - 1]), 9 * square[count - 1])
+            if ring > max(down, across) or (found >= count and seen >= farthest):
                 break
-            if found >= count:
-                seen = max(ring * bucket - bucket / 2 - max(abs(y - (a + 0.5) * bucket), abs(x - (b + 0.5) * bucket)), 0)
-                last = square[count - 1]
-                if seen * seen >= last:
-                    heard = True
-                    for quadrant in range(4):
-                        if own_square[quadrant, quota - 1] > seen * seen:
-                            heard = False
-                    if heard or seen * seen >= 9 * last:
-                        break
         _hear_quadrants(square, index, own_square, own_index)
         for s in range(count):
             chosen[t, s] = index[s]

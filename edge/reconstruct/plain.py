@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import QhullError, cKDTree
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.distance import distance_standard_error
+from edge.reconstruct.distance import distance_standard_error, held_out
 
-_HELD_OUT = 10
+_Interpolator: TypeAlias = Callable[[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]], NDArray[np.float32]]
+"""Values at wanted points (k, 2) from values at points (n, 2)."""
 
 
 def nearest(
@@ -29,15 +33,14 @@ def linear(
     return _with_standard_error(cells, _linear)
 
 
-def _nearest(
-    points: NDArray[np.intp], values: NDArray[np.float32], wanted: NDArray[np.intp]
-) -> NDArray[np.float32]:
-    return values[cKDTree(points).query(wanted)[1]]
+def _nearest(points: NDArray[np.intp], values: NDArray[np.float32], wanted: NDArray[np.intp]) -> NDArray[np.float32]:
+    estimate: NDArray[np.float32] = values[cKDTree(points).query(wanted)[1]]
+    return estimate
 
 
 def _linear(points: NDArray[np.intp], values: NDArray[np.float32], wanted: NDArray[np.intp]) -> NDArray[np.float32]:
     try:
-        estimate = LinearNDInterpolator(points, values)(wanted).astype(np.float32)
+        estimate: NDArray[np.float32] = LinearNDInterpolator(points, values)(wanted).astype(np.float32)
     except (QhullError, ValueError):
         return _nearest(points, values, wanted)
     outside = np.isnan(estimate[:, 0])
@@ -46,12 +49,15 @@ def _linear(points: NDArray[np.intp], values: NDArray[np.float32], wanted: NDArr
     return estimate
 
 
-def _with_standard_error(cells: MeasuredCells, interpolate) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # type: ignore[no-untyped-def]
+def _with_standard_error(
+    cells: MeasuredCells, interpolate: _Interpolator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Maps, and a standard error scaled by the errors at some samples when those are held out."""
     points = np.column_stack([cells.rows, cells.columns])
     everywhere = np.indices(cells.shape).reshape(2, -1).T
     maps = interpolate(points, cells.values, everywhere).reshape(*cells.shape, cells.elements)
     maps[cells.rows, cells.columns] = cells.values
-    held = np.random.default_rng(0).permutation(len(cells))[: len(cells) // _HELD_OUT]
+    held = held_out(len(cells))
     residual = np.zeros((0, cells.elements), np.float32)
     if len(held):
         kept = np.setdiff1d(np.arange(len(cells)), held)

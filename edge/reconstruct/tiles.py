@@ -1,7 +1,14 @@
 """Inner loops of local kriging; one file, so that a change anywhere in it renews all of its cached machine code.
 
-Each neighbourhood is a small system K = U' U (Cholesky), solved for all elements at once. `features` are float32,
-(places, 5): row, column and the photograph's L, a, b. `covariance` is the array of `Covariance.as_array`.
+A neighbourhood is one small system, written as rows of
+
+    [ K | y - offset | 1 | further right-hand sides ]
+
+one row per sample. Eliminating below the diagonal leaves U of the Cholesky factorisation K = U' U in the first block
+and U'^-1 times the others. Everything that kriging asks for is then a product of such columns, with no substitution
+back: a' K^-1 b = (U'^-1 a)' (U'^-1 b).
+
+`features` are (places, 5): row, column and the photograph's L, a, b. `covariance` is `Covariance.as_array`.
 """
 
 from __future__ import annotations
@@ -16,123 +23,131 @@ Indices = NDArray[np.int32]
 
 
 @compiled
-def correlate(places: Floats, first: int, last: int, feature: Floats, covariance: Floats, out: Floats) -> None:
-    """Correlation of one place with others, whose features run along the last axis: ``out[first:last]``."""
+def correlate(places: Floats, count: int, sample: int, samples: Floats, law: Floats, out: Floats) -> None:
+    """Correlation of one sample with the first `count` places; features run along the last axis of both arrays."""
     one = np.float32(1)
-    share = covariance[2]
+    share = law[2]
     blind = one - share
-    reach = one / (covariance[1] * covariance[1])
-    width = np.float32(0.5) / (covariance[3] * covariance[3])
-    colour_reach = one / covariance[4]
-    for s in range(first, last):
-        y, x = places[0, s] - feature[0], places[1, s] - feature[1]
-        square = y * y + x * x
-        light, red, blue = places[2, s] - feature[2], places[3, s] - feature[3], places[4, s] - feature[4]
-        colour = light * light + red * red + blue * blue
-        out[s] = blind / np.sqrt(one + square * reach) + share / (one + np.sqrt(square) * colour_reach + colour * width)
+    reach, colour_reach = one / (law[1] * law[1]), one / law[4]
+    width = np.float32(0.5) / (law[3] * law[3])
+    row, column = samples[0, sample], samples[1, sample]
+    light, red, blue = samples[2, sample], samples[3, sample], samples[4, sample]
+    for p in range(count):
+        dy, dx = places[0, p] - row, places[1, p] - column
+        dl, da, db = places[2, p] - light, places[3, p] - red, places[4, p] - blue
+        square = dy * dy + dx * dx
+        near = np.sqrt(one + square * reach)
+        alike = one + np.sqrt(square) * colour_reach + (dl * dl + da * da + db * db) * width
+        out[p] = (blind * alike + share * near) / (near * alike)
 
 
 @compiled
-def factorise(places: Floats, noise: Floats, covariance: Floats, upper: Floats) -> None:
-    """Upper Cholesky factor of the samples' covariance; its diagonal is stored inverted."""
-    count = upper.shape[0]
-    feature = np.empty(5, places.dtype)
-    for s in range(count):
-        for f in range(5):
-            feature[f] = places[f, s]
-        correlate(places, s, count, feature, covariance, upper[s])
-        upper[s, s] += covariance[0] * noise[s]
-    for k in range(count):
-        scale = np.float32(1) / np.sqrt(max(upper[k, k], np.float32(1e-9)))
-        upper[k, k] = scale
-        for j in range(k + 1, count):
-            upper[k, j] *= scale
-        for i in range(k + 1, count):
-            factor = upper[k, i]
-            for j in range(i, count):
-                upper[i, j] -= factor * upper[k, j]
+def set_up(
+    here: Indices, features: Floats, values: Floats, noise: Floats, law: Floats, samples: Floats, system: Floats
+) -> None:
+    """Write a neighbourhood's features to `samples` and [K | y - offset | 1] to the first columns of `system`.
 
-
-@compiled
-def solve_down(upper: Floats, right: Floats, width: int) -> None:
-    """Replace `right` by the solution of U' z = right, for its first `width` columns."""
-    count = upper.shape[0]
-    for k in range(count):
-        scale = upper[k, k]
-        for e in range(width):
-            right[k, e] *= scale
-        for i in range(k + 1, count):
-            factor = upper[k, i]
-            for e in range(width):
-                right[i, e] -= factor * right[k, e]
-
-
-@compiled
-def solve_up(upper: Floats, right: Floats, width: int) -> None:
-    """Replace `right` by the solution of U z = right, for its first `width` columns."""
-    count = upper.shape[0]
-    for k in range(count - 1, -1, -1):
-        for i in range(k + 1, count):
-            factor = upper[k, i]
-            for e in range(width):
-                right[k, e] -= factor * right[i, e]
-        scale = upper[k, k]
-        for e in range(width):
-            right[k, e] *= scale
-
-
-@compiled
-def ordinary_weights(
-    here: Indices,
-    features: Floats,
-    values: Floats,
-    noise: Floats,
-    covariance: Floats,
-    places: Floats,
-    upper: Floats,
-    duals: Floats,
-    mean: Floats,
-    energy: Floats,
-) -> float:
-    """Solve one neighbourhood of ordinary kriging, whose mean is unknown and constant.
-
-    Writes the samples' features to `places`, the factor to `upper`, K^-1 (y - mean) to `duals` with K^-1 1 in its
-    last column, the generalised least-squares mean, and the quadratic form of the residuals to `energy`.
-    Returns 1' K^-1 1.
+    The offset is the value of the first sample.
     """
     count, elements = here.shape[0], values.shape[1]
-    diagonal = np.empty(count, places.dtype)
     for s in range(count):
-        i = here[s]
-        diagonal[s] = noise[i]
         for f in range(5):
-            places[f, s] = features[i, f]
-    for e in range(elements):
-        mean[e] = values[here[0], e]
-        energy[e] = 0
+            samples[f, s] = features[here[s], f]
     for s in range(count):
-        duals[s, elements] = 1
+        correlate(samples, count, s, samples, law, system[s])
+        system[s, s] += law[0] * noise[here[s]]
         for e in range(elements):
-            duals[s, e] = values[here[s], e] - mean[e]
-    factorise(places, diagonal, covariance, upper)
-    solve_down(upper, duals, elements + 1)
-    for s in range(count):
-        for e in range(elements):
-            energy[e] += duals[s, e] * duals[s, e]
-    solve_up(upper, duals, elements + 1)
+            system[s, count + e] = values[here[s], e] - values[here[0], e]
+        system[s, count + elements] = 1
+
+
+@compiled
+def eliminate(system: Floats, width: int) -> None:
+    """Forward elimination of `system`, symmetric positive definite in its first block, over `width` columns.
+
+    Each row takes off the rows above it, four at a time. Loops run from column 0, although what is left of the
+    diagonal is never read: only then does the compiler know that no index is negative, and uses vector instructions.
+    """
+    for i in range(system.shape[0]):
+        row = system[i]
+        for block in range(i // 4):
+            first, second, third, fourth = (
+                system[4 * block], system[4 * block + 1], system[4 * block + 2], system[4 * block + 3],
+            )  # fmt: skip
+            a, b, c, d = first[i], second[i], third[i], fourth[i]
+            for j in range(width):
+                row[j] -= a * first[j] + b * second[j] + c * third[j] + d * fourth[j]
+        for k in range(i - i % 4, i):
+            above = system[k]
+            a = above[i]
+            for j in range(width):
+                row[j] -= a * above[j]
+        scale = np.float32(1) / np.sqrt(max(row[i], np.float32(1e-9)))
+        for j in range(width):
+            row[j] *= scale
+
+
+@compiled
+def take_mean_off(system: Floats, elements: int, mean: Floats, energy: Floats) -> float:
+    """Subtract the generalised least-squares mean from the eliminated values.
+
+    Writes that mean, above the offset, and the residuals' quadratic form. Returns 1' K^-1 1.
+    """
+    count = system.shape[0]
+    ones = count + elements
     total = np.float32(0)
+    mean[:] = 0
+    energy[:] = 0
     for s in range(count):
-        total += duals[s, elements]
+        total += system[s, ones] * system[s, ones]
+        for e in range(elements):
+            mean[e] += system[s, ones] * system[s, count + e]
     for e in range(elements):
-        moment = np.float32(0)
-        for s in range(count):
-            moment += duals[s, e]
-        shift = moment / total
-        mean[e] += shift
-        energy[e] = max(energy[e] - shift * moment, np.float32(0))
-        for s in range(count):
-            duals[s, e] -= shift * duals[s, elements]
-    return total
+        mean[e] /= total
+    for s in range(count):
+        for e in range(elements):
+            system[s, count + e] -= mean[e] * system[s, ones]
+            energy[e] += system[s, count + e] * system[s, count + e]
+    return float(total)
+
+
+@compiled
+def estimate_cells(system: Floats, elements: int, inside: int, mean: Floats, estimate: Floats) -> None:
+    """Kriging estimate of the first `inside` right-hand sides, (elements, cells), above the offset."""
+    count = system.shape[0]
+    for e in range(elements):
+        row = estimate[e]
+        row[:] = mean[e]
+        values = system[:, count + e]
+        for block in range(count // 4):
+            s = 4 * block
+            first, second = system[s, count + elements + 1 :], system[s + 1, count + elements + 1 :]
+            third, fourth = system[s + 2, count + elements + 1 :], system[s + 3, count + elements + 1 :]
+            a, b, c, d = values[s], values[s + 1], values[s + 2], values[s + 3]
+            for k in range(inside):
+                row[k] += a * first[k] + b * second[k] + c * third[k] + d * fourth[k]
+        for s in range(count - count % 4, count):
+            links = system[s, count + elements + 1 :]
+            a = values[s]
+            for k in range(inside):
+                row[k] += a * links[k]
+
+
+@compiled
+def spread_of_cells(system: Floats, elements: int, inside: int, total: float, drift: Floats, spread: Floats) -> None:
+    """Kriging variance of the first `inside` right-hand sides, in units of the sill and without nugget."""
+    count = system.shape[0]
+    ones = count + elements
+    drift[:] = 1
+    spread[:] = 1
+    for s in range(count):
+        weight = system[s, ones]
+        for k in range(inside):
+            link = system[s, ones + 1 + k]
+            drift[k] -= weight * link
+            spread[k] -= link * link
+    for k in range(inside):
+        spread[k] = max(spread[k], np.float32(0)) + drift[k] * drift[k] / np.float32(total)
 
 
 @compiled
@@ -144,82 +159,50 @@ def krige_tiles(
     values: Floats,
     noise: Floats,
     colour: Floats,
-    covariance: Floats,
+    law: Floats,
     scaling: Floats,
     trust: float,
-    columns_out: Indices,
+    channels: Indices,
     maps: Floats,
     standard_error: Floats,
 ) -> None:
     """Estimate every cell of the given square tiles, row-major over the grid, each from its row of `neighbours`.
 
-    Writes the estimates and their standard errors to the channels `columns_out` of two (rows, columns, channels)
-    arrays. The sill of a tile is that of its samples' residuals, drawn towards the global one, which counts as `trust`
-    samples. `scaling` has a column for each element: the global sill, the part of the noise that is true variation,
-    the factor on the standard error, and offset, scale and lower bound that turn normalised values into maps.
+    Writes the estimates and their standard errors to `channels` of two (rows, columns, elements) arrays. The sill of a
+    tile is that of its samples' residuals, drawn towards the global one, which counts as `trust` samples. `scaling`
+    has a column for each element: the global sill, the part of the nugget that is true variation, the factor on the
+    standard error, and offset, scale and lower bound that turn normalised values into maps.
     """
     count, elements = neighbours.shape[1], values.shape[1]
-    rows, columns = colour.shape[0], colour.shape[1]
-    across = (columns + tile_cells - 1) // tile_cells
-    area = tile_cells * tile_cells
-    places, upper = np.empty((5, count), np.float32), np.empty((count, count), np.float32)
-    duals = np.empty((count, elements + 1), np.float32)
-    mean, energy, estimate = (
-        np.empty(elements, np.float32),
-        np.empty(elements, np.float32),
-        np.empty(elements, np.float32),
-    )
-    cells, links = np.empty((area, 5), np.float32), np.empty((count, area), np.float32)
-    cells_last, feature = np.empty((5, area), np.float32), np.empty(5, np.float32)
-    drift, spread = np.empty(area, np.float32), np.empty(area, np.float32)
+    across, area = (colour.shape[1] + tile_cells - 1) // tile_cells, tile_cells * tile_cells
+    samples, cells = np.empty((5, count), np.float32), np.empty((5, area), np.float32)
+    system, links = np.empty((count, count + elements + 1 + area), np.float32), count + elements + 1
+    mean, energy = np.empty(elements, np.float32), np.empty(elements, np.float32)
+    estimate, drift = np.empty((elements, area), np.float32), np.empty(area, np.float32)
+    spread = np.empty(area, np.float32)
     for t in range(tiles.shape[0]):
-        total = ordinary_weights(
-            neighbours[t], features, values, noise, covariance, places, upper, duals, mean, energy
-        )
         top, left = (tiles[t] // across) * tile_cells, (tiles[t] % across) * tile_cells
-        height, width = min(tile_cells, rows - top), min(tile_cells, columns - left)
-        inside = height * width
-        for k in range(inside):
-            i, j = top + k // width, left + k % width
-            cells_last[0, k], cells_last[1, k] = i, j
+        height, width = min(tile_cells, colour.shape[0] - top), min(tile_cells, colour.shape[1] - left)
+        for k in range(height * width):
+            cells[0, k], cells[1, k] = top + k // width, left + k % width
             for f in range(3):
-                cells_last[2 + f, k] = colour[i, j, f]
-            drift[k], spread[k] = 1, 1
+                cells[2 + f, k] = colour[top + k // width, left + k % width, f]
+        set_up(neighbours[t], features, values, noise, law, samples, system)
         for s in range(count):
-            for f in range(5):
-                feature[f] = places[f, s]
-            correlate(cells_last, 0, inside, feature, covariance, links[s])
-            factor = duals[s, elements]
-            for k in range(inside):
-                drift[k] -= factor * links[s, k]
-        for k in range(inside):
-            for e in range(elements):
-                estimate[e] = mean[e]
-            for s in range(0, count - 3, 4):
-                a, b, c, d = links[s, k], links[s + 1, k], links[s + 2, k], links[s + 3, k]
-                for e in range(elements):
-                    estimate[e] += a * duals[s, e] + b * duals[s + 1, e] + c * duals[s + 2, e] + d * duals[s + 3, e]
-            for s in range(count - count % 4, count):
-                a = links[s, k]
-                for e in range(elements):
-                    estimate[e] += a * duals[s, e]
-            for e in range(elements):
-                maps[top + k // width, left + k % width, columns_out[e]] = max(
-                    scaling[3, e] + scaling[4, e] * estimate[e], scaling[5, e]
-                )
-        solve_down(upper, links, inside)
-        for s in range(count):
-            for k in range(inside):
-                spread[k] -= links[s, k] * links[s, k]
+            correlate(cells, height * width, s, samples, law, system[s, links:])
+        eliminate(system, links + height * width)
+        total = take_mean_off(system, elements, mean, energy)
+        estimate_cells(system, elements, height * width, mean, estimate)
+        spread_of_cells(system, elements, height * width, total, drift, spread)
         for e in range(elements):
             local = (energy[e] + trust * scaling[0, e]) / (count - 1 + trust)
             energy[e] = local * (scaling[2, e] * scaling[4, e]) ** 2
-        for k in range(inside):
-            variance = max(spread[k], np.float32(0)) + drift[k] * drift[k] / total
+            mean[e] = scaling[3, e] + scaling[4, e] * values[neighbours[t, 0], e]
+        for k in range(height * width):
+            i, j = top + k // width, left + k % width
             for e in range(elements):
-                standard_error[top + k // width, left + k % width, columns_out[e]] = np.sqrt(
-                    energy[e] * (variance + scaling[1, e])
-                )
+                maps[i, j, channels[e]] = max(mean[e] + scaling[4, e] * estimate[e, k], scaling[5, e])
+                standard_error[i, j, channels[e]] = np.sqrt(energy[e] * (spread[k] + scaling[1, e]))
 
 
 @compiled
@@ -229,37 +212,42 @@ def leave_one_out(
     features: Floats,
     values: Floats,
     noise: Floats,
-    covariance: Floats,
+    law: Floats,
     residual: Floats,
     variance: Floats,
     rest: Floats,
 ) -> None:
     """Errors of the first `centres` samples of each neighbourhood when each is predicted from the others.
 
-    Closed form of O. Dubrule, "Cross validation of kriging in a unique neighborhood" (1983). Writes, for each sample
-    left out, its error to `residual` (k, elements), the variance of that error in units of the sill to `variance`
-    (k,), and the residuals' mean quadratic form without that sample to `rest` (k, elements).
+    Closed form of O. Dubrule, "Cross validation of kriging in a unique neighborhood" (1983): with B the inverse of K
+    without its constant part, the error is (B y)_i / B_ii and its variance 1 / B_ii. Writes, for each sample left out,
+    the error to `residual` (k, elements), its variance in units of the sill to `variance` (k,), and the mean quadratic
+    form of the neighbourhood without that sample to `rest` (k, elements).
     """
     count, elements = neighbours.shape[1], values.shape[1]
-    dtype = features.dtype
-    places, upper = np.empty((5, count), dtype), np.empty((count, count), dtype)
-    duals, units = np.empty((count, elements + 1), dtype), np.empty((count, centres), dtype)
-    mean, energy = np.empty(elements, dtype), np.empty(elements, dtype)
+    units = count + elements + 1
+    samples, system = np.empty((5, count), features.dtype), np.empty((count, units + centres), features.dtype)
+    mean, energy = np.empty(elements, features.dtype), np.empty(elements, features.dtype)
     for t in range(neighbours.shape[0]):
-        total = ordinary_weights(
-            neighbours[t], features, values, noise, covariance, places, upper, duals, mean, energy
-        )
-        units[:] = 0
-        for s in range(centres):
-            units[s, s] = 1
-        solve_down(upper, units, centres)
-        for s in range(centres):
-            precision = -duals[s, elements] * duals[s, elements] / total
-            for k in range(s, count):
-                precision += units[k, s] * units[k, s]
-            at = t * centres + s
-            variance[at] = 1 / precision
+        set_up(neighbours[t], features, values, noise, law, samples, system)
+        system[:, units:] = 0
+        for c in range(centres):
+            system[c, units + c] = 1
+        eliminate(system, units + centres)
+        total = take_mean_off(system, elements, mean, energy)
+        for c in range(centres):
+            at = t * centres + c
+            precision, constant = np.float32(0), np.float32(0)
+            residual[at] = 0
+            for s in range(c, count):
+                unit = system[s, units + c]
+                precision += unit * unit
+                constant += unit * system[s, units - 1]
+                for e in range(elements):
+                    residual[at, e] += unit * system[s, count + e]
+            precision -= constant * constant / np.float32(total)
+            variance[at] = np.float32(1) / precision
             for e in range(elements):
-                error = duals[s, e] / precision
+                error = residual[at, e] / precision
                 residual[at, e] = error
-                rest[at, e] = max(energy[e] - error * error * precision, 0) / max(count - 2, 1)
+                rest[at, e] = max(energy[e] - error * error * precision, np.float32(0)) / max(count - 2, 1)

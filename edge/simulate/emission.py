@@ -40,8 +40,8 @@ _ATOMIC = {
     "Pb": (82, 207.2),
     "Bi": (83, 208.98),
 }
-_BRAGG_PIERCE_CM2_KEV3_G = 20.0
-"""Photoelectric absorption above the K edge: this times Z^4 / (A E^3), E in keV; within a fifth from C to Sn."""
+_BRAGG_PIERCE_CM2_KEV3_G = 21.4
+"""Photoelectric absorption above the K edge: this times (1 - Z/300) Z^4 / (A E^3), E in keV; fitted."""
 _SCATTER_CM2_G = 0.2
 _TUBE_KV = 40.0
 _FAINTEST_KEV = 1.4
@@ -122,7 +122,7 @@ def mass_absorption(energy_kev: float) -> NDArray[np.float64]:
 @cache
 def _absorption(element: str, energy_kev: float) -> float:
     number, mass = _ATOMIC[element]
-    photoelectric = _BRAGG_PIERCE_CM2_KEV3_G * number**4 / mass / energy_kev**3
+    photoelectric = _BRAGG_PIERCE_CM2_KEV3_G * (1 - number / 300) * number**4 / mass / energy_kev**3
     edges = _edges(element)
     if energy_kev < edges.get("K", np.inf if number > 40 else 0.0):
         photoelectric /= 125 / number + 3.5

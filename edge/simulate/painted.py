@@ -235,7 +235,7 @@ def _rate_field(rates: GroupRates, pitch_mm: float, beam_fwhm_mm: float) -> Rate
     """Groups and, last, the matrix; around the panel a wooden easel with a little calcium and iron."""
     stacked = np.concatenate([rates.rates_hz, rates.matrix_rate_hz[..., None]], axis=2)
     wood = np.zeros(len(ELEMENTS), dtype=np.float32)
-    wood[ELEMENTS.index("Ca")], wood[ELEMENTS.index("Fe")] = 0.15, 0.01
+    wood[ELEMENTS.index("Ca")], wood[ELEMENTS.index("Fe")] = 0.04, 0.004
     bare = group_rates([PaintLayer(wood.reshape(1, 1, -1))], tube_rate_hz=_TUBE_RATE_HZ, matrix_rate_hz=_MATRIX_RATE_HZ)
     outside = np.concatenate([bare.rates_hz.reshape(-1), bare.matrix_rate_hz.reshape(-1)])
     return RateField(stacked, outside, pitch_mm, beam_fwhm_mm)

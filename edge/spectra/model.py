@@ -190,7 +190,9 @@ class SpectrumModel:
         noise = np.maximum(live_s[:, None] * (self.spread @ self.mean_rates), 1e-12)
         usual = np.square(_USUAL_SPREAD * mean)
         away = np.maximum(np.square(amplitudes - mean), 1e-12)
-        trust = np.maximum(usual / (usual + noise), 1.0 - _OUTLIER**2 * noise / away)
+        # One lone count is far from a small mean and yet no evidence: its own variance counts as well.
+        doubt = noise + np.maximum(amplitudes, 0.0) @ self.spread.T
+        trust = np.maximum(usual / (usual + noise), 1.0 - _OUTLIER**2 * doubt / away)
         expectation = np.maximum(mean + trust * (amplitudes - mean), 0.0)
         return np.asarray(expectation @ self.spread.T)
 

@@ -19,6 +19,8 @@ _KEEP_ABOVE = 25.0
 """Rise of chi-square that an element must be worth (5 standard deviations, the model's own error included)."""
 _LEAST_SHARE = 2e-4
 """Peak area below this share of all counts is not worth a map."""
+_LEAST_CONTRAST = 0.03
+"""Nor is an element that makes less than this share of the counts under its own strongest line: tables err by more."""
 _NOT_IN_THE_OBJECT = ("Ar",)
 """Fitted always, proposed never: air."""
 _SECOND_GROUPS = {
@@ -89,13 +91,19 @@ def weigh_elements(
         fit = solve_sum(
             counts, fit.shape, _flat(by_element), fit.fitted, anode=tube.anode, tube_kv=tube.kv, earlier=fit
         )
-    least = _LEAST_SHARE * float(counts.sum())
-    found = []
-    for element, groups in by_element.items():
-        area = fit.area(groups[0].name)
-        if element not in (tube.anode, *_NOT_IN_THE_OBJECT) and area >= least:
-            found.append(Proposal(groups[0].name, area, float(np.sqrt(evidence[element]))))
+    found = [
+        Proposal(groups[0].name, fit.area(groups[0].name), float(np.sqrt(evidence[element])))
+        for element, groups in by_element.items()
+        if element not in (tube.anode, *_NOT_IN_THE_OBJECT) and _is_worth_a_map(fit, groups[0])
+    ]
     return tuple(sorted(found, key=lambda proposal: -proposal.significance))
+
+
+def _is_worth_a_map(fit: SumFit, group: LineGroup) -> bool:
+    if fit.area(group.name) < _LEAST_SHARE * float(fit.expected.sum()):
+        return False
+    strongest = int(np.abs(fit.shape.energies_kev() - group.energies_kev[0]).argmin())
+    return float(fit.spectrum(group.name)[strongest]) > _LEAST_CONTRAST * float(fit.expected[strongest])
 
 
 def _fit_with(

@@ -32,6 +32,7 @@ _SHAPE_SPREADS = {
     "compton_sigma_kev": 0.15,
 }
 """Standard deviation of each parameter about its start; the gain's is relative."""
+_THRESHOLD_SEEN_COUNTS = 10_000
 SCALE = ("offset_kev", "gain_kev")
 WIDTH = ("noise_kev", "fano")
 TAILS = ("tail_fraction", "shelf_fraction", "escape_scale")
@@ -98,12 +99,19 @@ def fitted_range(counts: Spectrum, shape: SpectrumShape, tube_kv: float, lowest_
     filled = np.flatnonzero(counts > 0)
     if filled.size == 0:
         raise UsageError("the sum spectrum is empty: check that the shutter opens and the detector counts")
-    low = max(int(np.searchsorted(energies, lowest_kev)), int(filled[0]) + 2)
+    # With few counts the first one says nothing of the threshold.
+    threshold = int(filled[0]) + 2 if counts.sum() > _THRESHOLD_SEEN_COUNTS else 0
+    low = max(int(np.searchsorted(energies, lowest_kev)), threshold)
     high = min(int(np.searchsorted(energies, 1.02 * tube_kv)), shape.channels - 1)
     if high - low < 32:
         raise UsageError(
             f"only {max(high - low, 0)} channels lie between {lowest_kev:g} and {tube_kv:g} keV: "
             "check detector.gain_kev, detector.offset_kev and tube.kv"
+        )
+    if not counts[low:high].any():
+        raise UsageError(
+            f"no count lies between {energies[low]:.2f} and {energies[high]:.2f} keV: "
+            "check that the shutter opens, and detector.gain_kev and detector.offset_kev"
         )
     return slice(low, high)
 

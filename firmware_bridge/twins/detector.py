@@ -74,7 +74,9 @@ class Detector:
         return np.minimum(counts, self._settings.max_count).astype(np.uint32)
 
     def input_events(self, illumination: Illumination, live_s: float, index: int) -> int:
-        """What the fast channel counts."""
+        """What the fast channel counts; of recorded counts, their own number."""
+        if illumination.mean_hz is None:
+            return round(illumination.input_hz * live_s)
         generator = np.random.default_rng((self._settings.seed, index, 1))
         return int(generator.poisson(illumination.input_hz * live_s))
 

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_messages import Code, ConditionBits, StateCode
+from firmware_bridge.native_vocabulary import Code, ConditionBits, StateCode
 from firmware_bridge.twins.exposure_engine import Approach, Counting, Errand, ExposureEngine
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.simulated_clock import SimulatedClock

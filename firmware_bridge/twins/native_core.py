@@ -13,8 +13,9 @@ from firmware_bridge import native_messages as m
 from firmware_bridge.framing import OVERHEAD_BYTES, PROTOCOL_VERSION, Deframer, Frame, encode_frame
 from firmware_bridge.index_ranges import IndexRanges
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_codec import DWELL_BYTES, STROKE_BYTES, Message, decode, encode, encode_entry
-from firmware_bridge.native_messages import Code, CodecError, CodedSpectrum, MessageType
+from firmware_bridge.native_codec import DWELL_BYTES, MESSAGES, STROKE_BYTES, Message, decode, encode, encode_entry
+from firmware_bridge.native_messages import CodedSpectrum
+from firmware_bridge.native_vocabulary import FROM_CONTROLLER, UNSEQUENCED, Code, CodecError, MessageType
 from firmware_bridge.reliable_channel import ReliableChannel, sequences_between
 from firmware_bridge.twins.instrument import ClosedItself, ErrandEnded, Instrument, Rested
 from firmware_bridge.twins.native_reports import status_of, welcome_of
@@ -28,6 +29,7 @@ _SILENCE_S = 2.0
 _Ordered = (
     m.Configure | m.Home | m.Move | m.Open | m.Close | m.Pause | m.Resume | m.Stop | m.AskStatus | m.Begin | m.Offer
 )
+_EXPOSURE_BYTES: dict[int, int] = {MessageType.DWELLS: DWELL_BYTES, MessageType.STROKES: STROKE_BYTES}
 
 
 class NativeCore:
@@ -116,7 +118,7 @@ class NativeCore:
             self._greet(frame, now_s)
             return
         channel = self._channel
-        if frame.version != PROTOCOL_VERSION or frame.type & m.FROM_CONTROLLER:
+        if frame.version != PROTOCOL_VERSION or frame.type & FROM_CONTROLLER:
             return
         if channel is None or frame.nonce != channel.nonce:
             self._say_unsequenced(m.NoSession(self.boot_id), frame.nonce)
@@ -126,7 +128,7 @@ class NativeCore:
         for ready in channel.receive(frame, now_s, self._admits):
             self._obey(ready, now_s)
             channel.credits = self.instrument.queue_free
-        if frame.type & m.UNSEQUENCED:
+        if frame.type & UNSEQUENCED:
             self._obey(frame, now_s)
 
     def _greet(self, frame: Frame, now_s: float) -> None:
@@ -166,12 +168,15 @@ class NativeCore:
 
     def _admits(self, frame: Frame) -> bool:
         """Exposures beyond the credit are left unacknowledged, as if the line had lost them."""
-        each = {MessageType.DWELLS: DWELL_BYTES, MessageType.STROKES: STROKE_BYTES}.get(MessageType(frame.type))
+        each = _EXPOSURE_BYTES.get(frame.type)
         return each is None or (len(frame.payload) - m.Dwells.LAYOUT.size) // each <= self.instrument.queue_free
 
     # Messages.
 
     def _obey(self, frame: Frame, now_s: float) -> None:
+        if frame.type not in MESSAGES:
+            self._decline(frame)
+            return
         try:
             message = decode(frame.type, frame.payload)
         except CodecError as error:
@@ -179,7 +184,7 @@ class NativeCore:
             self.instrument.close_shutter("malformed message", now_s)
             self._outbox.append(m.Fault(Code.MALFORMED, time_us, str(error)))
             return
-        if frame.type & m.UNSEQUENCED:
+        if frame.type & UNSEQUENCED:
             self._answer_at_once(message, now_s)
             return
         void = self._void_through
@@ -193,6 +198,11 @@ class NativeCore:
                 self._reply(message.request, Code.ABORTED)
             case _ if isinstance(message, _Ordered):
                 self._order(message, now_s)
+
+    def _decline(self, frame: Frame) -> None:
+        """Answer a command of an unknown type; its first two bytes are the request."""
+        if not frame.type & UNSEQUENCED and len(frame.payload) >= 2:
+            self._reply(int.from_bytes(frame.payload[:2], "little"), Code.UNSUPPORTED)
 
     def _answer_at_once(self, message: Message, now_s: float) -> None:
         match message:

@@ -30,7 +30,7 @@ class RecordedCounts:
     counts: NDArray[np.uint32]
     """Shape (channels,)."""
     live_s: float
-    """Live time that it took. Asked for as much, the twin hands these counts over unchanged; for less, it thins them."""
+    """Live time that it took. Asked for as much, the twin hands these counts over unchanged; for less, thins them."""
 
 
 class SpectrumSource(Protocol):

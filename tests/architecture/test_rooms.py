@@ -28,7 +28,9 @@ def test_imports_point_one_way():
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("heavy", ["torch", "numpy", "cv2", "scipy", "h5py", "numba", "pydantic", "onnxruntime", "serial"])
+@pytest.mark.parametrize(
+    "heavy", ["torch", "numpy", "cv2", "scipy", "h5py", "numba", "pydantic", "onnxruntime", "serial"]
+)
 def test_the_console_starts_without_loading(heavy):
     assert heavy not in modules_loaded_by("import edge.cli")
 

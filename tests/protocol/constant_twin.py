@@ -87,8 +87,9 @@ def running_twin(folder: Path, *, rate_hz: float = 3_000.0, **settings: Any) -> 
 def settings_from(arguments: dict[str, Any]) -> TwinSettings:
     """Settings from what JSON can say."""
     tuples = {field.name for field in fields(TwinSettings) if str(field.type).startswith("tuple")}
-    values = {name: tuple(value) if name in tuples else value for name, value in arguments.items()}
-    return TwinSettings(**{**values, "log": Path(arguments["log"])})
+    values: dict[str, Any] = {name: tuple(value) if name in tuples else value for name, value in arguments.items()}
+    values["log"] = Path(arguments["log"])
+    return TwinSettings(**values)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ class FakeVideo:
         self.frames, self.size, self.opens = frames, size, opens
         self.given, self.released = 0, False
 
-    def isOpened(self) -> bool:  # noqa: N802
+    def isOpened(self) -> bool:
         return self.opens
 
     def set(self, key: int, value: float) -> bool:

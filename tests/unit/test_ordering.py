@@ -47,14 +47,14 @@ def test_no_single_segment_move_or_reversal_shortens_a_small_order(points: NDArr
 
 
 def test_a_full_grid_is_visited_at_the_bound() -> None:
-    points = np.argwhere(np.ones((30, 40)))[:, ::-1] * 0.5
+    points = np.argwhere(np.ones((30, 40)))[:, ::-1].astype(np.float64) * 0.5
     assert travel_s(points, order_points(points, STAGE), STAGE) == pytest.approx(travel_bound_s(points, STAGE))
 
 
 @pytest.mark.parametrize("name", ["random", "blue-noise", "grid"])
 def test_large_masks_are_visited_within_a_tenth_of_the_bound(name: str) -> None:
     cells = make_mask(name, MaskRequest((340, 290), 10_000)).mask.cells
-    points = np.argwhere(cells)[:, ::-1] * 0.5
+    points = np.argwhere(cells)[:, ::-1].astype(np.float64) * 0.5
     travelled = travel_s(points, order_points(points, STAGE), STAGE)
     assert travelled <= 1.1 * travel_bound_s(points, STAGE)
     assert travelled < travel_s(points, serpentine(points), STAGE)

@@ -57,7 +57,9 @@ def test_a_ramp_of_light_stays_the_same_ramp_through_any_view(k1, tilt_x, tilt_y
     view = seen_from(homography, (k1, 0, 0, 0, 0))
     columns, rows = np.meshgrid(np.arange(800.0), np.arange(600.0))
     stage = stage_from_pixels(view, np.column_stack([columns.ravel(), rows.ravel()])).reshape(600, 800, 2)
-    light = np.stack([0.2 + 0.005 * stage[..., 0], 0.2 + 0.006 * stage[..., 1], 0.3 + 0.002 * stage.sum(axis=2)], axis=2)
+    light = np.stack(
+        [0.2 + 0.005 * stage[..., 0], 0.2 + 0.006 * stage[..., 1], 0.3 + 0.002 * stage.sum(axis=2)], axis=2
+    )
     picture = np.round(np.clip(levels(light) * 257, 0, 65535)).astype(np.uint16)
     grid = ScanGrid(12.0, 10.0, pitch_mm, rows=int(40 / pitch_mm), columns=int(50 / pitch_mm))
     rgb = rgb_on_grid(picture, view, grid)

@@ -81,7 +81,9 @@ def test_points_on_a_line_determine_no_homography():
 
 def test_a_single_radial_term_is_found_beside_the_pose():
     lens = without_distortion(1920, 1280)
-    bent = distort_points(apply_homography(plane_from(3, -2, 1, 250), LAYOUT), lens.matrix, np.array([-0.06, 0, 0, 0, 0]))
+    bent = distort_points(
+        apply_homography(plane_from(3, -2, 1, 250), LAYOUT), lens.matrix, np.array([-0.06, 0, 0, 0, 0])
+    )
     fit = fit_plane(LAYOUT, bent, lens, with_radial_term=True)
     assert fit.lens.distortion[0] == pytest.approx(-0.06, abs=1e-5)
     np.testing.assert_allclose(fit.pixels(LAYOUT), bent, atol=1e-3)

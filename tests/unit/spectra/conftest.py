@@ -44,12 +44,12 @@ class Painter:
         """One Gaussian of unit area, integrated over the channels."""
         fwhm = sqrt(self.noise_kev**2 + extra_fwhm_kev**2 + 5.545 * 0.00365 * self.fano * energy_kev)
         borders = (self.offset_kev + self.gain_kev * (np.arange(self.channels + 1) - 0.5) - energy_kev) / fwhm
-        return np.diff([0.5 * (1.0 + erf(1.6651092 * border)) for border in borders])
+        return np.diff(np.array([0.5 * (1.0 + erf(1.6651092 * border)) for border in borders]))
 
     def element(self, name: str) -> NDArray[np.float64]:
         """Lines of one element, unit area."""
         total = sum(strength for _, strength in LINES[name])
-        return sum(strength / total * self.peak(energy) for energy, strength in LINES[name])
+        return np.asarray(np.sum([strength / total * self.peak(energy) for energy, strength in LINES[name]], axis=0))
 
     def continuum(self) -> NDArray[np.float64]:
         """A scattered tube continuum with elastic and inelastic Rh K peaks, unit area."""
@@ -58,11 +58,12 @@ class Painter:
         hump[energies < 0.5] = 0.0
         hump /= hump.sum()
         elastic = 0.65 * self.peak(20.2161) + 0.35 * self.peak(20.0737)
-        return 0.8 * hump + 0.17 * self.peak(19.0, 0.6) + 0.03 * elastic
+        return np.asarray(0.8 * hump + 0.17 * self.peak(19.0, 0.6) + 0.03 * elastic)
 
     def rates(self, areas: Mapping[str, float], continuum: float) -> NDArray[np.float64]:
         """Expected counts of every channel."""
-        return sum(area * self.element(name) for name, area in areas.items()) + continuum * self.continuum()
+        peaks = [area * self.element(name) for name, area in areas.items()]
+        return np.asarray(np.sum([continuum * self.continuum(), *peaks], axis=0))
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edge.spectra.background import hat_functions, snip, spline_functions, spline_knots
 
 
+@settings(deadline=None)
 @given(arrays(np.uint32, st.integers(8, 200), elements=st.integers(0, 100_000)), st.integers(1, 40))
 def test_the_continuum_is_nowhere_above_the_spectrum_and_nowhere_negative(
     counts: np.ndarray[tuple[int], np.dtype[np.uint32]], width: int

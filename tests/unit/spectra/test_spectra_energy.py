@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from edge.config import DetectorConfig
@@ -15,10 +16,10 @@ from edge.spectra.energy import calibrate_energy, describe_calibration
 
 PAINT = {"Ca": 900, "Fe": 700, "Cu": 300, "Zn": 200, "Hg": 400, "Pb": 2500, "Pb-M": 600, "Ar": 100}
 
-PainterOf = Callable[..., "object"]
+PainterOf = Callable[..., Any]
 
 
-@settings(max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     offset_kev=st.floats(-0.05, 0.05),
     gain_ratio=st.floats(0.98, 1.02),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from edge.spectra.least_squares import nonnegative_solution
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 25))
 def test_it_finds_what_the_reference_solver_finds(seed: int, unknowns: int) -> None:
     rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from edge.spectra.propose import propose_elements, weigh_elements
 GROUND = {"Ca": 90.0, "Fe": 70.0, "Pb": 250.0, "Pb-M": 60.0, "Ar": 10.0}
 
 
-def proposed(painter_of: Callable[..., object], extra: dict[str, float], seed: int = 0) -> set[str]:
+def proposed(painter_of: Callable[..., Any], extra: dict[str, float], seed: int = 0) -> set[str]:
     rates = painter_of().rates({**GROUND, **extra}, 600)
     counts = np.random.default_rng(seed).poisson(rates * 1e6 / rates.sum())
     calibration = calibrate_energy(counts, DetectorConfig(), [])
@@ -23,7 +24,7 @@ def proposed(painter_of: Callable[..., object], extra: dict[str, float], seed: i
     return set(propose_elements(counts, calibration, TubeConfig()))
 
 
-def test_what_is_there_is_proposed_and_nothing_else(painter_of: Callable[..., object]) -> None:
+def test_what_is_there_is_proposed_and_nothing_else(painter_of: Callable[..., Any]) -> None:
     assert proposed(painter_of, {}) == {"Ca-K", "Fe-K", "Pb-L"}
 
 
@@ -39,16 +40,16 @@ def test_what_is_there_is_proposed_and_nothing_else(painter_of: Callable[..., ob
     ],
 )
 def test_an_element_beside_its_rival_is_proposed_and_its_rival_is_not(
-    painter_of: Callable[..., object], element: str, area: float, group: str
+    painter_of: Callable[..., Any], element: str, area: float, group: str
 ) -> None:
     assert proposed(painter_of, {element: area}) == {"Ca-K", "Fe-K", "Pb-L", group}
 
 
-def test_titanium_and_barium_are_told_apart_when_both_are_there(painter_of: Callable[..., object]) -> None:
+def test_titanium_and_barium_are_told_apart_when_both_are_there(painter_of: Callable[..., Any]) -> None:
     assert {"Ti-K", "Ba-L"} <= proposed(painter_of, {"Ti": 30.0, "Ba": 60.0})
 
 
-def test_the_strongest_evidence_comes_first(painter_of: Callable[..., object]) -> None:
+def test_the_strongest_evidence_comes_first(painter_of: Callable[..., Any]) -> None:
     counts = np.random.default_rng(0).poisson(painter_of().rates(GROUND, 600) * 1000)
     calibration = calibrate_energy(counts, DetectorConfig(), [])
     assert calibration
@@ -57,7 +58,7 @@ def test_the_strongest_evidence_comes_first(painter_of: Callable[..., object]) -
     assert min(significance) >= 5.0
 
 
-def test_an_empty_spectrum_is_refused_with_what_to_check(painter_of: Callable[..., object]) -> None:
+def test_an_empty_spectrum_is_refused_with_what_to_check(painter_of: Callable[..., Any]) -> None:
     counts = np.random.default_rng(0).poisson(painter_of().rates(GROUND, 600) * 1000)
     calibration = calibrate_energy(counts, DetectorConfig(), [])
     assert calibration

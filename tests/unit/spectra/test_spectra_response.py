@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.spectra.lines import line_group
@@ -21,6 +21,7 @@ from edge.spectra.response import (
 EDGES = np.arange(-0.05, 25.0, 0.01)
 
 
+@settings(deadline=None)
 @given(st.floats(0.08, 0.3))
 def test_the_nominal_width_is_the_one_asked_for_at_manganese(fwhm_kev: float) -> None:
     assert float(nominal_response(fwhm_kev).fwhm_kev(5.895)) == pytest.approx(max(fwhm_kev, 0.1212), abs=3e-3)

@@ -1,0 +1,59 @@
+"""How alike two places are: the law that kriging works with, and all that is learned about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct.photograph import Alignment
+
+
+@dataclass(frozen=True, slots=True)
+class Covariance:
+    """Covariance of two places, in units of the sill, at distance d in cells and colour distance c in Lab / 100.
+
+    (1 - share) / sqrt(1 + d² / reach²) + share / (1 + d / colour_reach + c² / (2 colour_width²)), plus `noise` where
+    the places are one sample. The first term, an inverse multiquadric (Hardy 1971), is blind to colour; the second, a
+    mixture of exponentials in d and Gaussians in c (a generalised Cauchy covariance, Gneiting and Schlather 2004),
+    follows it. Both are positive definite, and neither needs an exponential function.
+    """
+
+    noise: float = 0.02
+    reach: float = 4.0
+    share: float = 0.0
+    colour_width: float = 0.12
+    colour_reach: float = 20.0
+
+    def as_array(self) -> NDArray[np.float32]:
+        return np.array([self.noise, self.reach, self.share, self.colour_width, self.colour_reach], np.float32)
+
+
+BOUNDS = {
+    "noise": (0.001, 3.0),
+    "reach": (0.7, 40.0),
+    "share": (0.0, 0.95),
+    "colour_width": (0.02, 0.5),
+    "colour_reach": (3.0, 200.0),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Elements that share a covariance, and so one factorisation for each tile."""
+
+    elements: NDArray[np.intp]
+    covariance: Covariance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """Everything that kriging needs beyond the samples."""
+
+    groups: tuple[Group, ...]
+    alignment: Alignment
+    sill: NDArray[np.float32]
+    """Variance of each element's field at unit covariance, in units of the normalised values; shape (elements,)."""
+    calibration: NDArray[np.float32]
+    """Factor on each element's kriging deviation, so that one covers 68 % of the errors of samples left out."""

@@ -1,0 +1,166 @@
+"""Simulated instruments in processes of their own, and the command line run against them as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+START_TIMEOUT_S = 60.0
+
+
+@dataclass
+class Bench:
+    """One simulated instrument and the configuration of a scan on it, in a folder of their own."""
+
+    folder: Path
+    instrument: dict
+    scan: dict
+
+    @property
+    def twin_log(self) -> Path:
+        return self.folder / "twin.jsonl"
+
+    @property
+    def recording(self) -> Path:
+        return self.folder / "scan"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "scan.yaml"
+
+    def write(self) -> None:
+        """Put both configurations where the commands find them."""
+        (self.folder / "instrument.yaml").write_text(yaml.safe_dump(self.instrument, sort_keys=False))
+        self.config.write_text(yaml.safe_dump(self.scan, sort_keys=False))
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The instrument, from ready to ended."""
+        self.write()
+        command = [sys.executable, "-m", "edge.cli", "simulate", str(self.folder / "instrument.yaml")]
+        with (self.folder / "instrument.log").open("wb") as words:
+            process = subprocess.Popen([*command, "--log", str(self.twin_log)], stdout=words, stderr=words)
+        try:
+            await_that(lambda: (self.folder / "port").exists() or process.poll() is not None, "the instrument's port")
+            assert process.poll() is None, (self.folder / "instrument.log").read_text()
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "edge.cli", *arguments]
+
+    def run(self, *arguments: str, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+        """One command to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+        )
+
+    @contextmanager
+    def scanning(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A scan in the background, to be disturbed; what it says is in `said` once it has ended."""
+        with self._words.open("wb") as words:
+            process = subprocess.Popen(
+                self.command("scan", str(self.config), "--out", str(self.recording)),
+                stdout=words,
+                stderr=words,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(timeout=20)
+
+    @property
+    def _words(self) -> Path:
+        return self.folder / "scan.words"
+
+    @property
+    def said(self) -> str:
+        return self._words.read_text("utf-8")
+
+    def scan_until(self, exposures: int, process: subprocess.Popen[bytes]) -> None:
+        """Wait until the journal holds so many."""
+        await_that(lambda: self.measured() >= exposures or process.poll() is not None, f"{exposures} exposures")
+        assert process.poll() is None, self.said
+
+    def measured(self) -> int:
+        """Exposures that the journal holds at this moment."""
+        from edge.faults import EdgeError
+        from edge.record.reader import JournalReader
+
+        if not (self.recording / "journal.sqlite").exists():
+            return 0
+        try:
+            with JournalReader(self.recording / "journal.sqlite") as reader:
+                return len(reader.done_indices())
+        except EdgeError:
+            return 0
+
+    def twin_events(self) -> list[dict]:
+        """What the twin itself wrote down."""
+        return [json.loads(line) for line in self.twin_log.read_text().splitlines()]
+
+
+def await_that(condition, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
+    """Wait for a condition, however long a busy machine takes; fail by name."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come within {timeout_s:.0f} s"
+        time.sleep(0.02)
+
+
+MARKERS = [(0, 38, 38), (1, 70, 36), (2, 102, 38), (3, 104, 59), (4, 102, 82), (5, 70, 84), (6, 38, 82), (7, 36, 59)]
+
+
+def fiducials() -> dict:
+    return {
+        "side_mm": 8.0,
+        "markers": [{"id": i, "x_mm": float(x), "y_mm": float(y)} for i, x, y in MARKERS],
+    }
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A small painted panel, 48 x 32 mm, seen by a small camera; 384 exposures at high speed."""
+    instrument = {
+        "link": "port",
+        "frames": "frames",
+        "specimen": {"kind": "panel", "seed": 3, "width_mm": 48.0, "height_mm": 32.0},
+        "placement": {"x_mm": 46.0, "y_mm": 43.0},
+        "fiducials": fiducials(),
+        "camera": {"width_px": 1200, "height_px": 880, "focal_px": 2600.0, "distance_mm": 200.0, "seed": 5},
+        "twin": {"seed": 1, "clock_factor": 200.0, "x_limits_mm": [0.0, 150.0], "y_limits_mm": [0.0, 150.0]},
+    }
+    scan = {
+        "object": {"identifier": "bench", "title": "Bench panel"},
+        "instrument": {
+            "controller": {"kind": "native", "port": "port"},
+            "camera": {"kind": "folder", "path": "frames"},
+            "fiducials": fiducials(),
+            "detector": {"channels": 2048, "gain_kev": 0.01},
+        },
+        "area": {"x_mm": 46.0, "y_mm": 43.0, "width_mm": 48.0, "height_mm": 32.0, "pitch_mm": 0.5},
+        "sampling": {"rate": 0.0625, "dwell_s": 0.1, "seed": 1},
+        "elements": ["Ca", "Fe", "Cu", "Hg-L", "Pb-L"],
+    }
+    return Bench(tmp_path, instrument, scan)

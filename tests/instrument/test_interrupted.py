@@ -1,0 +1,147 @@
+"""Killed, stopped, asked: whatever ends a scan early, each exposure is recorded once and the shutter is closed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import random
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from edge.record.folder import open_recording
+from edge.state import Ended
+from tests.instrument.conftest import await_that
+
+PLANNED = 384
+
+
+def assert_whole(bench) -> None:
+    with open_recording(bench.recording) as recording:
+        history = recording.history
+        _, exposures = recording.reader.measured()
+    assert history.state == Ended("finished", is_planned=True)
+    assert sorted(done.index for done in exposures) == list(range(PLANNED))
+
+
+def shutter_is_open(bench) -> bool:
+    shutter = [event["event"] for event in bench.twin_events() if event["event"].startswith("shutter")]
+    return bool(shutter) and shutter[-1] == "shutter_opened"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_killed_scan_is_resumed_and_every_exposure_is_there_once(bench, seed):
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    kill_at = random.Random(seed).randrange(1, PLANNED - 60)
+    with bench.running():
+        with bench.scanning() as scan:
+            bench.scan_until(kill_at, scan)
+            scan.kill()
+        survived = bench.measured()
+        assert kill_at <= survived < PLANNED
+        await_that(lambda: not shutter_is_open(bench), "the shutter's closing by the end of its lease")
+        resumed = bench.run("scan", "--resume", str(bench.recording))
+        assert resumed.returncode == 0, resumed.stderr
+        assert f"{survived} of {PLANNED} exposures are measured" in resumed.stdout
+        exposed = [event["index"] for event in bench.twin_events() if event["event"] == "exposed"]
+    assert_whole(bench)
+    assert sorted(exposed) == list(range(PLANNED)), "no finished cell is exposed again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_safely_when_nobody_can_be_asked(bench, number):
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    with bench.running():
+        with bench.scanning() as scan:
+            bench.scan_until(20, scan)
+            scan.send_signal(number)
+            assert scan.wait(timeout=120) == 6, bench.said
+        assert "go on with: pointillist scan --resume" in bench.said
+        assert not shutter_is_open(bench)
+        assert (bench.recording / "report.html").is_file()
+        assert bench.run("scan", "--resume", str(bench.recording), "--quiet").returncode == 0
+    assert_whole(bench)
+
+
+class Terminal:
+    """A scan on a terminal of its own, with somebody typing."""
+
+    def __init__(self, bench) -> None:
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            bench.command("scan", str(bench.config), "--out", str(bench.recording)),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=bench.folder,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.text = ""
+
+    def await_text(self, wanted: str, timeout_s: float = 90.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while wanted not in self.text:
+            assert time.monotonic() < deadline, f"{wanted!r} did not appear in {self.text[-500:]!r}"
+            self.read(0.2)
+
+    def read(self, wait_s: float) -> None:
+        if select.select([self._master], [], [], wait_s)[0]:
+            try:
+                self.text += os.read(self._master, 65_536).decode("utf-8", "replace")
+            except OSError:
+                return
+
+    def type(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def await_end(self) -> int:
+        while self.process.poll() is None:
+            self.read(0.1)
+        self.read(0.1)
+        return self.process.returncode
+
+
+def test_ctrl_c_pauses_safely_asks_and_goes_on(bench):
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    with bench.running():
+        terminal = Terminal(bench)
+        await_that(lambda: (terminal.read(0.0), bench.measured() > 20)[1], "twenty exposures")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.await_text("What now?")
+        assert not shutter_is_open(bench)
+        terminal.type("resume\n")
+        assert terminal.await_end() == 0, terminal.text[-800:]
+    assert_whole(bench)
+
+
+def test_ctrl_c_at_the_question_aborts_with_the_shutter_closed(bench):
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    with bench.running():
+        terminal = Terminal(bench)
+        await_that(lambda: (terminal.read(0.0), bench.measured() > 20)[1], "twenty exposures")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.await_text("What now?")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.await_end() == 6
+        assert not shutter_is_open(bench)
+        assert bench.run("scan", "--resume", str(bench.recording), "--quiet").returncode == 0
+    assert_whole(bench)
+
+
+def test_finishing_early_keeps_what_was_measured(bench):
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    with bench.running():
+        terminal = Terminal(bench)
+        await_that(lambda: (terminal.read(0.0), bench.measured() > 60)[1], "sixty exposures")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.await_text("What now?")
+        terminal.type("finish\n")
+        assert terminal.await_end() == 0, terminal.text[-800:]
+    with open_recording(bench.recording) as recording:
+        assert recording.history.state == Ended("aborted", is_planned=True)
+        assert 60 < len(recording.history.done) < PLANNED
+    assert (bench.recording / "maps.h5").is_file()

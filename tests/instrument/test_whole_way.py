@@ -1,0 +1,97 @@
+"""The main job on the simulated instrument, run as a user runs it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from edge.record.folder import open_recording
+from edge.record.maps_file import read_maps
+from edge.results import read_planned
+from edge.state import Ended
+from tests.instrument.conftest import await_that
+
+PLANNED = 384
+
+
+def test_a_scan_goes_from_photograph_to_report_unattended(bench):
+    with bench.running():
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    assert scan.returncode == 0, scan.stderr
+    with open_recording(bench.recording) as recording:
+        planned = read_planned(recording)
+        history = recording.history
+    assert history.state == Ended("finished", is_planned=True)
+    assert history.done == frozenset(range(PLANNED))
+    assert history.exposures == PLANNED
+    assert not history.is_shutter_open
+    assert history.irregular == ()
+    kept = read_maps(recording.paths.maps)
+    assert kept.element_maps.elements == ("Ca-K", "Fe-K", "Cu-K", "Hg-L", "Pb-L")
+    assert np.array_equal(kept.element_maps.measured, planned.plan.mask.cells)
+    assert np.isfinite(kept.element_maps.maps).all()
+    assert (kept.element_maps.standard_error > 0).all()
+    page = recording.paths.report.read_text("utf-8")
+    assert "Bench panel" in page
+    assert not re.search(r'(src|href)="https?:', page)
+    assert "Measuring" in recording.paths.log.read_text("utf-8")
+
+
+def test_the_twins_own_log_agrees_with_the_recording(bench):
+    with bench.running():
+        assert bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet").returncode == 0
+        events = bench.twin_events()
+    measured = [event["index"] for event in events if event["event"] == "exposed"]
+    assert sorted(measured) == list(range(PLANNED))
+    shutter = [event["event"] for event in events if event["event"].startswith("shutter")]
+    assert shutter[-1] == "shutter_closed"
+
+
+def test_maps_grow_while_the_scan_runs(bench):
+    bench.instrument["twin"]["clock_factor"] = 4.0
+    with bench.running(), bench.scanning() as scan:
+        preview = bench.recording / "live" / "maps.h5"
+        await_that(lambda: scan.poll() is not None or preview.exists(), "the first preview")
+        assert scan.poll() is None, bench.said
+        assert (bench.recording / "live" / "maps.png").read_bytes().startswith(b"\x89PNG")
+        assert 0 < int(read_maps(preview).element_maps.measured.sum()) < PLANNED
+        scan.terminate()
+        assert scan.wait(timeout=120) == 6
+
+
+def test_quiet_prints_nothing(bench):
+    with bench.running():
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet")
+    assert (scan.returncode, scan.stdout, scan.stderr) == (0, "", "")
+
+
+def test_doctor_finds_a_sound_instrument(bench):
+    with bench.running():
+        found = bench.run("doctor", str(bench.config))
+    assert found.returncode == 0, found.stdout
+    for what in ("packages", "disk", "firmware", "detector", "limits", "door", "shutter", "camera", "fiducials"):
+        assert re.search(rf"^ok +{what} ", found.stdout, re.MULTILINE), what
+
+
+def test_review_without_anybody_to_ask_stops_before_the_beam(bench):
+    with bench.running():
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording), "--review")
+        events = bench.twin_events()
+    assert scan.returncode == 6
+    assert "needs somebody at a terminal" in scan.stderr
+    assert not [event for event in events if event["event"] == "shutter_opened"]
+    assert {path.name for path in (bench.recording / "review").iterdir()} == {"density.png", "mask.png", "path.png"}
+
+
+def test_a_recording_of_ours_replays_and_is_scored_on_what_was_left_out(bench):
+    with bench.running():
+        assert bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet").returncode == 0
+    replay = bench.run("replay", str(bench.recording), "--rate", "0.04", "--out", str(bench.folder / "again"))
+    assert replay.returncode == 0, replay.stderr
+    assert "exposures left out" in replay.stdout
+    kept = read_maps(bench.folder / "again" / "maps.h5")
+    assert int(kept.mask.sum()) == round(0.04 * kept.mask.size)
+    above = bench.run("replay", str(bench.recording), "--rate", "0.1", "--out", str(bench.folder / "above"))
+    assert above.returncode == 2
+    assert "the recording holds 384" in above.stderr

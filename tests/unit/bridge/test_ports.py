@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import tty
+
+import pytest
+
+from firmware_bridge.faults import LinkLost, PortUnavailable
+from firmware_bridge.ports import AddressPort, DescriptorPort, open_port
+
+
+def pair() -> tuple[DescriptorPort, socket.socket]:
+    near, far = socket.socketpair()
+    return DescriptorPort(near.detach(), "the port"), far
+
+
+def test_bytes_go_both_ways() -> None:
+    port, far = pair()
+    far.sendall(b"there")
+    assert port.read_available(1.0) == b"there"
+    port.write(b"back")
+    assert far.recv(10) == b"back"
+    port.close()
+    far.close()
+
+
+def test_reading_gives_up_after_its_time() -> None:
+    port, far = pair()
+    began_s = time.monotonic()
+    assert port.read_available(0.05) == b""
+    assert time.monotonic() - began_s >= 0.05
+    port.close()
+    far.close()
+
+
+def test_a_waiting_reader_can_be_woken() -> None:
+    port, far = pair()
+    threading.Timer(0.05, port.wake).start()
+    began_s = time.monotonic()
+    assert port.read_available(30.0) == b""
+    assert time.monotonic() - began_s < 10.0
+    port.close()
+    far.close()
+
+
+def test_what_the_line_does_not_take_at_once_is_sent_while_reading() -> None:
+    port, far = pair()
+    far.setblocking(False)
+    sent = bytes(range(256)) * 200
+    for _ in range(10):
+        port.write(sent[: len(sent) // 10])
+    received = bytearray()
+    while len(received) < len(sent) // 10 * 10:
+        port.read_available(0.0)
+        try:
+            received += far.recv(65_536)
+        except BlockingIOError:
+            continue
+    assert bytes(received) == sent[: len(sent) // 10] * 10
+    port.close()
+    far.close()
+
+
+def test_a_line_that_takes_nothing_more_is_lost() -> None:
+    port, far = pair()
+    with pytest.raises(LinkLost, match="takes no more bytes"):
+        port.write(b"x" * 10_000_000)
+    port.close()
+    far.close()
+
+
+def test_a_far_end_that_closes_is_lost() -> None:
+    port, far = pair()
+    far.close()
+    with pytest.raises(LinkLost, match="the port has gone"):
+        port.read_available(1.0)
+    port.close()
+
+
+def test_closing_twice_and_waking_afterwards_do_no_harm() -> None:
+    port, far = pair()
+    port.close()
+    port.close()
+    port.wake()
+    far.close()
+
+
+def test_a_pseudo_terminal_opens_though_it_has_no_dtr() -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    port = open_port(os.ttyname(slave), 2_000_000)
+    os.write(master, b"hello")
+    assert port.read_available(1.0) == b"hello"
+    port.close()
+    os.close(slave)
+    os.close(master)
+
+
+def test_a_port_is_opened_for_one_program_alone() -> None:
+    master, slave = os.openpty()
+    port = open_port(os.ttyname(slave), 115_200)
+    with pytest.raises(PortUnavailable, match="in use by another program: close that one"):
+        open_port(os.ttyname(slave), 115_200)
+    port.close()
+    open_port(os.ttyname(slave), 115_200).close()
+    os.close(slave)
+    os.close(master)
+
+
+def test_an_impossible_baud_rate_is_named() -> None:
+    master, slave = os.openpty()
+    with pytest.raises(PortUnavailable, match="baud rate: choose another"):
+        open_port(os.ttyname(slave), -5)
+    os.close(slave)
+    os.close(master)
+
+
+def test_a_socket_address_opens_as_a_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = open_port(f"socket://127.0.0.1:{server.getsockname()[1]}", 115_200)
+        far, _ = server.accept()
+        port.write(b"there")
+        assert far.recv(10) == b"there"
+        far.sendall(b"back")
+        assert port.read_available(1.0) == b"back"
+        far.close()
+        with pytest.raises(LinkLost):
+            port.read_available(1.0)
+        port.close()
+
+
+class Loop:
+    """A stream without a descriptor that returns what is written."""
+
+    def __init__(self) -> None:
+        self.held = b""
+        self.timeout = 0.0
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self.held)
+
+    def read(self, size: int) -> bytes:
+        taken, self.held = self.held[:size], self.held[size:]
+        if not taken:
+            time.sleep(self.timeout)
+        return taken
+
+    def write(self, octets: bytes) -> None:
+        self.held += octets
+
+    def close(self) -> None:
+        self.held = b""
+
+
+def test_a_stream_without_a_descriptor_is_read_and_woken_alike() -> None:
+    port = AddressPort(Loop(), "the address")
+    port.write(b"round")
+    assert port.read_available(1.0) == b"round"
+    assert port.read_available(0.01) == b""
+    threading.Timer(0.03, port.wake).start()
+    began_s = time.monotonic()
+    assert port.read_available(30.0) == b""
+    assert time.monotonic() - began_s < 10.0
+    port.close()

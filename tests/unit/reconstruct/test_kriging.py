@@ -1,0 +1,254 @@
+"""Local kriging: the estimate, its closed-form leave-one-out errors, and what it learns from samples alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from edge.maps import ElementMaps
+from edge.reconstruct import reconstruct, tiles
+from edge.reconstruct.covariance import Covariance, Group, Learned
+from edge.reconstruct.kriging import TILE_CELLS, krige, kriging, learn_parameters, tile_count
+from edge.reconstruct.neighbours import nearest_samples
+from edge.reconstruct.photograph import Alignment, Photograph
+from tests.unit.reconstruct.scenes import hands, measured, painted, portrait, psnr_db, random_mask, sampled
+
+LAW = Covariance(noise=0.05, reach=5.0, share=0.4, colour_width=0.2, colour_reach=15.0)
+
+
+def correlation(first: NDArray[np.float64], second: NDArray[np.float64], law: Covariance) -> NDArray[np.float64]:
+    """The covariance as its docstring states it: the plain reference."""
+    distance = np.linalg.norm(first[:, None, :2] - second[None, :, :2], axis=2)
+    colour = np.linalg.norm(first[:, None, 2:] - second[None, :, 2:], axis=2)
+    blind = 1 / np.sqrt(1 + (distance / law.reach) ** 2)
+    alike = 1 / (1 + distance / law.colour_reach + colour**2 / (2 * law.colour_width**2))
+    mixed: NDArray[np.float64] = (1 - law.share) * blind + law.share * alike
+    return mixed
+
+
+def ordinary_kriging(
+    places: NDArray[np.float64], values: NDArray[np.float64], wanted: NDArray[np.float64], law: Covariance
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Estimate and variance in units of the sill by the bordered system: the plain reference."""
+    count = len(places)
+    system = np.ones((count + 1, count + 1))
+    system[:count, :count] = correlation(places, places, law) + law.noise * np.eye(count)
+    system[count, count] = 0
+    right = np.ones((count + 1, len(wanted)))
+    right[:count] = correlation(places, wanted, law)
+    weights = np.linalg.solve(system, right)
+    return weights[:count].T @ values, 1 - (weights * right).sum(axis=0)
+
+
+def neighbourhood(count: int, elements: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    rng = np.random.default_rng(seed)
+    places = np.column_stack(
+        [rng.choice(400, count, replace=False) // 20, rng.permutation(count), rng.random((count, 3))]
+    )
+    return places.astype(np.float32), rng.standard_normal((count, elements)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("count", "elements", "centres"), [(32, 3, 6), (9, 1, 9), (2, 2, 2), (13, 20, 4)])
+def test_the_closed_form_equals_leaving_each_sample_out(count: int, elements: int, centres: int) -> None:
+    places, values = neighbourhood(count, elements, seed=1)
+    residual, rest = np.empty((centres, elements), np.float32), np.empty((centres, elements), np.float32)
+    variance = np.empty(centres, np.float32)
+    tiles.leave_one_out(
+        np.arange(count, dtype=np.int32)[None], centres, places, values, np.ones(count, np.float32), LAW.as_array(),
+        residual, variance, rest,
+    )  # fmt: skip
+    for left_out in range(centres):
+        others = np.arange(count) != left_out
+        exact = places.astype(np.float64)
+        estimate, spread = ordinary_kriging(
+            exact[others], values[others].astype(np.float64), exact[left_out : left_out + 1], LAW
+        )
+        # float32 with a condition number near 32 / 0.05: five to six digits less three
+        np.testing.assert_allclose(residual[left_out], values[left_out] - estimate[0], atol=2e-3)
+        np.testing.assert_allclose(variance[left_out], spread[0] + LAW.noise, rtol=2e-3)
+
+
+def test_a_tile_equals_the_bordered_system_of_its_neighbours() -> None:
+    maps, rgb = painted(24, 24)
+    cells = measured(maps, random_mask(np.ones((24, 24), np.bool_), 0.15))
+    photograph = Photograph(rgb)
+    ones = np.ones(3, np.float32)
+    learned = Learned((Group(np.arange(3), LAW),), Alignment(), ones, ones)
+    estimate, standard_error = np.zeros_like(maps), np.zeros_like(maps)
+    krige(cells, learned, photograph, which=np.array([4]), maps=estimate, standard_error=standard_error)
+    near = nearest_samples(cells.rows, cells.columns, np.array([[11.5, 11.5]], np.float32), 32)[0]
+    colours = photograph.aligned(Alignment()).astype(np.float64)
+    y, x = (grid.ravel() for grid in np.mgrid[8:16, 8:16])
+    places = np.column_stack([cells.rows[near], cells.columns[near], colours[cells.rows[near], cells.columns[near]]])
+    expected, _ = ordinary_kriging(
+        places, cells.values[near].astype(np.float64), np.column_stack([y, x, colours[y, x]]), LAW
+    )
+    np.testing.assert_allclose(estimate[8:16, 8:16].reshape(64, 3), np.maximum(expected, 0), atol=2e-3)
+    assert not estimate[:8].any()
+    assert not standard_error[16:].any()
+
+
+def test_without_noise_the_estimate_passes_through_the_samples() -> None:
+    maps, _ = painted(40, 40)
+    cells = measured(maps, random_mask(np.ones((40, 40), np.bool_), 0.05))
+    learned = Learned(
+        (Group(np.arange(3), replace(LAW, noise=0.0, share=0.0)),),
+        Alignment(),
+        np.ones(3, np.float32),
+        np.ones(3, np.float32),
+    )
+    estimate, standard_error = np.empty_like(maps), np.empty_like(maps)
+    everywhere = np.arange(tile_count((40, 40)))
+    krige(cells, learned, None, which=everywhere, maps=estimate, standard_error=standard_error)
+    own = (cells.rows // TILE_CELLS, cells.columns // TILE_CELLS)
+    near = nearest_samples(cells.rows, cells.columns, (np.column_stack(own) * TILE_CELLS + 3.5).astype(np.float32), 32)
+    heard = (near == np.arange(len(cells))[:, None]).any(axis=1)
+    assert heard.mean() > 0.95
+    np.testing.assert_allclose(estimate[cells.rows[heard], cells.columns[heard]], cells.values[heard], atol=5e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 60),
+    columns=st.integers(1, 60),
+    rate=st.floats(0.01, 1.0),
+    count=st.integers(1, 32),
+    seed=st.integers(0, 2**16),
+)
+def test_neighbours_are_distinct_and_nearest_unless_a_quadrant_speaks_up(
+    rows: int, columns: int, rate: float, count: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    mask = rng.random((rows, columns)) < rate
+    mask[0, 0] = True
+    y, x = np.nonzero(mask)
+    count = min(count, len(y))
+    centres = (rng.random((5, 2)) * [rows, columns]).astype(np.float32)
+    chosen = nearest_samples(y, x, centres, count)
+    for centre, own in zip(centres, chosen, strict=True):
+        assert len(set(own.tolist())) == count
+        square = (y - centre[0]) ** 2 + (x - centre[1]) ** 2
+        quadrant = 2 * (y >= centre[0]) + (x >= centre[1])
+        farthest_own = np.sort(square)[count - 1]
+        for outsider in own[square[own] > farthest_own * 1.0001]:
+            nearer = (quadrant == quadrant[outsider]) & (square < square[outsider])
+            assert nearer.sum() < max(1, count // 8)
+
+
+def test_between_two_scanned_rows_both_are_heard() -> None:
+    mask = np.zeros((60, 200), np.bool_)
+    mask[[20, 40]] = True
+    y, x = np.nonzero(mask)
+    chosen = nearest_samples(y, x, np.array([[22.0, 100.0]], np.float32), 32)[0]
+    assert set(y[chosen].tolist()) == {20, 40}
+
+
+def test_scanned_rows_are_bridged_better_than_by_straight_lines() -> None:
+    maps, rgb = painted(160, 160)
+    mask = np.zeros((160, 160), np.bool_)
+    mask[::6] = True
+    quality = {
+        method: psnr_db(
+            reconstruct(sampled(maps, mask), (160, 160), elements=("a", "b", "c"), rgb=rgb, method=method).maps,
+            maps,
+            ~mask,
+        )
+        for method in ("kriging", "linear")
+    }
+    assert quality["kriging"] > quality["linear"] + 3
+
+
+def test_a_photograph_that_shows_the_paint_is_used() -> None:
+    maps, rgb = painted()
+    mask = random_mask(np.ones(maps.shape[:2], np.bool_), 0.1)
+    with_colour, _ = kriging(measured(maps, mask), rgb)
+    without, _ = kriging(measured(maps, mask))
+    assert psnr_db(with_colour, maps, ~mask) > psnr_db(without, maps, ~mask) + 3
+
+
+def test_a_photograph_that_lies_askew_is_moved_to_where_the_samples_say() -> None:
+    texture = gaussian_filter(np.random.default_rng(0).random((120, 120, 3)), (3, 3, 0), mode="wrap")
+    rgb = ((texture - texture.min()) / np.ptp(texture)).astype(np.float32)
+    cells = measured(rgb**2, random_mask(np.ones((120, 120), np.bool_), 0.05))
+    learned = learn_parameters(cells, Photograph(np.roll(rgb, (2, -1), axis=(0, 1))))
+    assert abs(learned.alignment.down + 2) <= 0.5
+    assert abs(learned.alignment.right - 1) <= 0.5
+
+
+def test_an_element_that_the_photograph_does_not_show_gets_a_law_of_its_own() -> None:
+    maps, rgb = painted(120, 120)
+    hidden, _ = painted(120, 120, seed=5)
+    both = np.concatenate([maps, hidden], axis=2)
+    cells = measured(both, random_mask(np.ones((120, 120), np.bool_), 0.1))
+    share = np.empty(6)
+    for group in learn_parameters(cells, Photograph(rgb)).groups:
+        share[group.elements] = group.covariance.share
+    assert (share[:3] > 0.3).all()
+    assert (share[3:] < 0.2).all()
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("wrong", ["turned round", "another painting"])
+def test_a_wrong_photograph_costs_less_than_a_third_of_a_decibel(
+    measurement_data: Path, rate: float, wrong: str
+) -> None:
+    maps, rgb, valid = portrait(measurement_data)
+    other = rgb[::-1, ::-1] if wrong == "turned round" else np.repeat(np.repeat(painted(102, 36)[1], 8, 0), 8, 1)
+    mask = random_mask(valid, rate)
+    misled, _ = kriging(measured(maps, mask), np.ascontiguousarray(other[: maps.shape[0], : maps.shape[1]]))
+    blind, _ = kriging(measured(maps, mask))
+    assert psnr_db(misled, maps, valid) > psnr_db(blind, maps, valid) - 0.3
+
+
+@pytest.mark.parametrize(("rate", "least_db"), [(0.05, 30.9), (0.1, 33.2), (0.2, 36.1)])
+def test_the_portrait_is_recovered_as_well_as_ever(measurement_data: Path, rate: float, least_db: float) -> None:
+    maps, rgb, valid = portrait(measurement_data)
+    mask = random_mask(valid, rate)
+    estimate, _ = kriging(measured(maps, mask), rgb)
+    assert psnr_db(estimate, maps, valid) > least_db
+
+
+def covered_share(result: ElementMaps, maps: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
+    share: NDArray[np.float64] = (np.abs(result.maps - maps) <= result.standard_error)[hidden].mean(axis=0)
+    return share
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.2])
+def test_one_standard_error_covers_two_thirds_of_the_portrait(measurement_data: Path, rate: float) -> None:
+    maps, rgb, valid = portrait(measurement_data)
+    mask = random_mask(valid, rate)
+    elements = tuple("abcdef")
+    share = covered_share(reconstruct(sampled(maps, mask), mask.shape, elements=elements, rgb=rgb), maps, valid & ~mask)
+    # 500 neighbourhoods of 6 samples set the scale; if only the neighbourhoods were independent: 0.68 +- 0.02
+    assert (np.abs(share - 0.68) < 0.06).all(), share
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.2])
+def test_one_standard_error_covers_two_thirds_of_the_hands(measurement_data: Path, rate: float) -> None:
+    maps = hands(measurement_data)
+    mask = random_mask(np.ones(maps.shape[:2], np.bool_), rate)
+    elements = tuple(f"E{e}" for e in range(maps.shape[2]))
+    share = covered_share(reconstruct(sampled(maps, mask), mask.shape, elements=elements), maps, ~mask)
+    # 720 samples that overlap in their neighbourhoods
+    assert abs(share.mean() - 0.68) < 0.05, share
+    assert (np.abs(share - 0.68) < 0.1).all(), share
+
+
+def test_known_counting_noise_is_not_counted_as_an_error_of_the_map() -> None:
+    rng = np.random.default_rng(0)
+    smooth = 50 + 30 * np.sin(np.mgrid[:100, :100].sum(axis=0) / 15)[:, :, None]
+    mask = random_mask(np.ones((100, 100), np.bool_), 0.3)
+    counted = rng.poisson(smooth).astype(np.float32)
+    result = reconstruct(
+        sampled(counted, mask, variance=smooth.astype(np.float32)), (100, 100), elements=("Fe",), method="kriging"
+    )
+    error = result.maps[~mask] - smooth[~mask]
+    assert np.sqrt((error**2).mean()) < 0.5 * np.sqrt(smooth.mean())
+    assert 0.5 < (np.abs(error) <= result.standard_error[~mask]).mean() < 0.95

@@ -1,0 +1,160 @@
+"""The interface: what every method promises, and what bad input gets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.faults import UsageError
+from edge.maps import Samples
+from edge.reconstruct import METHODS, reconstruct
+from tests.unit.reconstruct.scenes import painted, random_mask, sampled
+
+EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
+
+
+def one_sample(value: float = 5.0) -> Samples:
+    return Samples(np.array([1]), np.array([2]), np.array([[value, 0]], np.float32), np.array([[value, 0]], np.float32))
+
+
+def test_an_unknown_method_is_refused_with_the_names_that_exist() -> None:
+    with pytest.raises(UsageError, match=r"'cubic'.*kriging.*harmonic.*linear.*nearest"):
+        reconstruct(one_sample(), (4, 5), elements=("Fe", "Pb"), method="cubic")
+
+
+def test_no_samples_are_refused() -> None:
+    nothing = Samples(
+        np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
+    )
+    with pytest.raises(UsageError, match="measure at least one cell"):
+        reconstruct(nothing, (4, 5), elements=("Fe", "Pb"))
+
+
+def test_samples_without_a_finite_one_are_refused() -> None:
+    with pytest.raises(UsageError, match="finite"):
+        reconstruct(one_sample(float("nan")), (4, 5), elements=("Fe", "Pb"))
+
+
+def test_a_sample_outside_the_grid_is_refused() -> None:
+    with pytest.raises(UsageError, match="outside the 2 x 2 grid"):
+        reconstruct(one_sample(), (2, 2), elements=("Fe", "Pb"))
+
+
+def test_names_that_do_not_match_the_samples_are_refused() -> None:
+    with pytest.raises(UsageError, match="2 elements but 1 names"):
+        reconstruct(one_sample(), (4, 5), elements=("Fe",))
+
+
+def test_a_photograph_of_another_grid_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"photograph has shape \(4, 6, 3\), the grid needs \(4, 5, 3\)"):
+        reconstruct(one_sample(), (4, 5), elements=("Fe", "Pb"), rgb=np.zeros((4, 6, 3), np.uint8))
+
+
+def test_a_photograph_in_floating_point_beyond_one_is_refused() -> None:
+    with pytest.raises(UsageError, match="outside 0 to 1"):
+        reconstruct(one_sample(), (4, 5), elements=("Fe", "Pb"), rgb=np.full((4, 5, 3), 200.0))
+
+
+@EVERY_METHOD
+def test_one_sample_fills_the_maps(method: str) -> None:
+    result = reconstruct(one_sample(), (4, 5), elements=("Fe", "Pb"), method=method)
+    np.testing.assert_array_equal(result.maps[:, :, 0], 5)
+    assert result.standard_error[0, 0, 0] > result.standard_error[1, 2, 0]
+    assert result.measured.sum() == 1
+
+
+@EVERY_METHOD
+def test_measured_cells_keep_their_values_and_counting_errors(method: str) -> None:
+    maps, rgb = painted()
+    mask = random_mask(np.ones(maps.shape[:2], np.bool_), 0.1)
+    result = reconstruct(
+        sampled(maps, mask, 0.01 * maps), maps.shape[:2], elements=("a", "b", "c"), rgb=rgb, method=method
+    )
+    np.testing.assert_array_equal(result.maps[mask], maps[mask])
+    np.testing.assert_allclose(result.standard_error[mask], np.sqrt(0.01 * maps[mask]), rtol=1e-6)
+    np.testing.assert_array_equal(result.measured, mask)
+
+
+@EVERY_METHOD
+def test_a_full_raster_comes_back_as_it_is(method: str) -> None:
+    maps, rgb = painted(17, 23)
+    result = reconstruct(
+        sampled(maps, np.ones((17, 23), np.bool_)), (17, 23), elements=("a", "b", "c"), rgb=rgb, method=method
+    )
+    np.testing.assert_array_equal(result.maps, maps)
+
+
+@EVERY_METHOD
+def test_a_dead_element_stays_zero_and_does_not_disturb_the_others(method: str) -> None:
+    maps, rgb = painted()
+    with_dead = np.concatenate([maps, np.zeros_like(maps[:, :, :1])], axis=2)
+    mask = random_mask(np.ones(maps.shape[:2], np.bool_), 0.1)
+    alone = reconstruct(sampled(maps, mask), maps.shape[:2], elements=("a", "b", "c"), rgb=rgb, method=method)
+    beside = reconstruct(
+        sampled(with_dead, mask), maps.shape[:2], elements=("a", "b", "c", "d"), rgb=rgb, method=method
+    )
+    assert not beside.maps[:, :, 3].any()
+    np.testing.assert_allclose(beside.maps[:, :, :3], alone.maps, atol=1e-4)
+
+
+@EVERY_METHOD
+def test_an_exposure_with_a_value_that_is_not_finite_counts_as_not_measured(method: str) -> None:
+    maps, _ = painted(20, 30)
+    mask = random_mask(np.ones((20, 30), np.bool_), 0.2)
+    clean = sampled(maps, mask)
+    broken = Samples(
+        np.append(clean.rows, 3),
+        np.append(clean.columns, 4),
+        np.vstack([clean.values, [[np.nan, 1, 1]]]).astype(np.float32),
+        np.vstack([clean.variance, [[0, 0, 0]]]).astype(np.float32),
+    )
+    expected = reconstruct(clean, (20, 30), elements=("a", "b", "c"), method=method)
+    result = reconstruct(broken, (20, 30), elements=("a", "b", "c"), method=method)
+    np.testing.assert_array_equal(result.maps, expected.maps)
+    np.testing.assert_array_equal(result.measured, expected.measured)
+
+
+@EVERY_METHOD
+def test_the_same_samples_give_the_same_maps_to_the_bit(method: str) -> None:
+    maps, rgb = painted()
+    samples = sampled(maps, random_mask(np.ones(maps.shape[:2], np.bool_), 0.1))
+    first, second = (
+        reconstruct(samples, maps.shape[:2], elements=("a", "b", "c"), rgb=rgb, method=method) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.maps, second.maps)
+    np.testing.assert_array_equal(first.standard_error, second.standard_error)
+
+
+def test_the_maps_are_read_only() -> None:
+    result = reconstruct(one_sample(), (4, 5), elements=("Fe", "Pb"), method="nearest")
+    with pytest.raises(ValueError, match="read-only"):
+        result.maps[0, 0, 0] = 1
+
+
+@EVERY_METHOD
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.sampled_from([(1, 1), (1, 2), (1, 17), (17, 1), (3, 5), (2, 2), (9, 8), (8, 16), (13, 31)]),
+    rate=st.floats(0.02, 1.0),
+    elements=st.integers(1, 5),
+    coloured=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_any_shape_and_rate_gives_finite_maps_and_errors(
+    method: str, shape: tuple[int, int], rate: float, elements: int, coloured: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    maps = rng.gamma(2.0, 10.0, (*shape, elements)).astype(np.float32)
+    mask = rng.random(shape) < rate
+    mask[rng.integers(shape[0]), rng.integers(shape[1])] = True
+    rgb = rng.random((*shape, 3)) if coloured else None
+    result = reconstruct(
+        sampled(maps, mask), shape, elements=tuple(f"E{e}" for e in range(elements)), rgb=rgb, method=method
+    )
+    assert result.maps.shape == result.standard_error.shape == maps.shape
+    assert result.maps.dtype == result.standard_error.dtype == np.float32
+    assert np.isfinite(result.maps).all()
+    assert np.isfinite(result.standard_error).all()
+    assert (result.standard_error >= 0).all()
