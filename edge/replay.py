@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct import reconstruct
+from edge.record.durable import write_durably
 from edge.record.maps_file import write_maps
 from edge.score import Scores, score
 from edge.sources import Stack, load_stack
@@ -103,9 +105,7 @@ def _request(stack: Stack, rate: float, seed: int) -> MaskRequest:
             f"--rate {rate:g} asks for {count} cells and the recording holds {known}: "
             f"give at most {known / stack.known.size:.4f}"
         )
-    return MaskRequest(
-        shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=seed
-    )
+    return MaskRequest(shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=seed)
 
 
 def _samples(stack: Stack, cells: NDArray[np.bool_]) -> Samples:
@@ -114,20 +114,39 @@ def _samples(stack: Stack, cells: NDArray[np.bool_]) -> Samples:
 
 
 def _write(result: ReplayResult, stack: Stack, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{out}: a file is in the way: give another --out") from None
     write_maps(out / "maps.h5", result.maps, mask=result.mask.cells, rgb=stack.rgb, attributes={"unit": stack.unit})
-    report = {
+    text = json.dumps(report_of(result, stack), indent=2, allow_nan=False)
+    write_durably(out / "report.json", (text + "\n").encode())
+
+
+def report_of(result: ReplayResult, stack: Stack) -> dict[str, object]:
+    """What ``report.json`` holds; see docs/reference/replay-report.md."""
+    scores = result.scores
+    return {
         "source": result.source,
         "mask": result.mask.origin,
         "binariser": result.mask.binariser,
         "seed": result.mask.seed,
         "reconstruct": result.maps.method,
+        "rows": stack.shape[0],
+        "columns": stack.shape[1],
         "samples": int(result.mask.cells.sum()),
         "rate": result.mask.rate,
         "scored_on": result.scored_on,
         "scored_cells": result.scored_cells,
-        "scores": asdict(result.scores),
-        "elements": list(stack.elements),
+        "overall": {
+            "rmse": scores.rmse,
+            "psnr_db": scores.psnr_db,
+            "ssim": scores.ssim,
+            "sam_rad": None if math.isnan(scores.sam_rad) else scores.sam_rad,
+        },
+        "elements": {
+            name: {"rmse": one.rmse, "psnr_db": one.psnr_db, "ssim": one.ssim}
+            for name, one in zip(stack.elements, scores.elements, strict=True)
+        },
         "seconds": {name: round(value, 6) for name, value in result.seconds.items()},
     }
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

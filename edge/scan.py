@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum
 from itertools import islice
 
 from edge.console import Console
 from edge.events import Closed, Faulted, Measured, Paused, Resumed, ShutterClosed, ShutterOpened
-from edge.faults import SafetyStop
+from edge.faults import IntegrityError, SafetyStop
 from edge.interrupts import Interrupts, Request
 from edge.session import Session, utc_now
 from edge.state import Scanning
@@ -165,7 +165,16 @@ class Run:
     def _keep(self, arrived: list[ExposureDone]) -> None:
         if not arrived:
             return
-        self._session.record(*(Measured(utc_now(), measured) for measured in arrived))
+        try:
+            self._session.record(*(Measured(utc_now(), measured) for measured in arrived))
+        except IntegrityError:
+            if len(arrived) == 1:
+                raise
+            # One of them contradicts the journal: the others are kept, one by one, up to and beside it.
+            with ExitStack() as each:
+                for measured in reversed(arrived):
+                    each.callback(self._keep, [measured])
+            return
         for measured in arrived:
             self._controller.acknowledge(measured.index)
             self._beam_s += measured.real_s

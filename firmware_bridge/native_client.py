@@ -207,6 +207,7 @@ class NativeController:
         """Close the shutter and stop at once, dropping the queue; bypasses all flow control."""
         with self._link.changed:
             self._session.abort(time.monotonic())
+            self._link.changed.notify_all()
             self._link.kick()
             if not self._link.wait_for(lambda: not self._session.is_aborting, _ABORT_S):
                 raise self._session.failure or LinkLost(

@@ -114,7 +114,8 @@ def _normalised(cells: MeasuredCells) -> NDArray[np.float32]:
 
 def _spread(cells: MeasuredCells) -> NDArray[np.float32]:
     """Standard deviation of each element's samples; a single sample is taken to be as uncertain as it is large."""
-    return cells.values.std(axis=0) if len(cells) > 1 else np.abs(cells.values[0])
+    spread: NDArray[np.float32] = cells.values.std(axis=0) if len(cells) > 1 else np.abs(cells.values[0])
+    return spread
 
 
 def _relative_noise(cells: MeasuredCells) -> NDArray[np.float32]:

@@ -19,7 +19,8 @@ from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Alignment, Photograph
 
 NEIGHBOURS = 32
-_NEIGHBOURHOODS = 500
+_TRIAL_NEIGHBOURS = 24
+_NEIGHBOURHOODS = 400
 _LEFT_OUT_EACH = 6
 _ENOUGH = 8
 """Fewer samples than this teach nothing: the defaults stand."""
@@ -32,6 +33,7 @@ _MOST_GROUPS = 3
 _FARTHEST = 3.0
 """Cells that the photograph may be moved; more than that is the registration's business."""
 _BLURS = (0.7, 1.2, 2.0)
+_AROUND = tuple(Alignment(down, right) for down in (-2.0, 0.0, 2.0) for right in (-2.0, 0.0, 2.0) if down or right)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +141,7 @@ def _trial(
     """Neighbourhoods around samples drawn at random, more often where the maps vary; only their samples are kept."""
     centres, weight = _draw(rows, columns, values)
     places = np.column_stack([rows[centres], columns[centres]]).astype(np.float32)
-    neighbours = nearest_samples(rows, columns, places, min(NEIGHBOURS, len(rows)))
+    neighbours = nearest_samples(rows, columns, places, min(_TRIAL_NEIGHBOURS, len(rows)))
     used, compact = np.unique(neighbours, return_inverse=True)
     left_out = min(_LEFT_OUT_EACH, neighbours.shape[1])
     return _Trial(
@@ -204,21 +206,26 @@ def _search(
 def _follow_colour(trial: _Trial, blind: Covariance) -> tuple[Alignment, Covariance]:
     """Alignment and covariance with which the photograph predicts best, found by turns from a coarse look around."""
     covariance = replace(blind, share=0.5)
-    alignment = _best(trial, covariance, Alignment(), _nearby(Alignment(), 2.0))
-    for steps in ((1, 0.5), (0.5,), (0.5, 0.25)):
+    alignment = _best(trial, covariance, Alignment(), _AROUND)
+    for covariance_steps, alignment_steps in (((1, 0.5), (1.0, 0.5)), ((0.5, 0.25), (0.5, 0.25))):
         places = trial.features(alignment)
-        covariance = _search(lambda c, p=places: trial.score(p, c), covariance, tuple(BOUNDS), steps)  # type: ignore[misc]
-        moved = _align(trial, covariance, alignment)
+        covariance = _search(
+            lambda c, p=places: trial.score(p, c),  # type: ignore[misc]
+            covariance,
+            tuple(BOUNDS),
+            covariance_steps,
+        )
+        moved = _align(trial, covariance, alignment, alignment_steps)
         if moved == alignment:
             break
         alignment = moved
     return alignment, covariance
 
 
-def _align(trial: _Trial, covariance: Covariance, start: Alignment) -> Alignment:
+def _align(trial: _Trial, covariance: Covariance, start: Alignment, steps: Sequence[float]) -> Alignment:
     """Move and blur the photograph, in shrinking steps, while that clearly lowers the leave-one-out error."""
     best = start
-    for step in (1.0, 0.5, 0.25):
+    for step in steps:
         moved = _best(trial, covariance, best, _nearby(best, step))
         while moved != best:
             best, moved = moved, _best(trial, covariance, moved, _nearby(moved, step))
@@ -236,7 +243,7 @@ def _best(trial: _Trial, covariance: Covariance, now: Alignment, others: Iterabl
 
 
 def _nearby(alignment: Alignment, step: float) -> Iterator[Alignment]:
-    for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+    for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
         moved = replace(alignment, down=alignment.down + step * down, right=alignment.right + step * right)
         if max(abs(moved.down), abs(moved.right)) <= _FARTHEST:
             yield moved

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+_FOLD = 1024
+"""Points are looked up in rows of this many: OpenCV takes no image longer than 32,767."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
@@ -38,17 +41,15 @@ class Photograph:
         return self._blurred[blur]
 
     def at(self, rows: NDArray[np.intp], columns: NDArray[np.intp], alignment: Alignment) -> NDArray[np.float32]:
-        """Aligned colour at some cells, shape (n, 3)."""
+        """Aligned colour at some cells, shape (n, 3); edges are repeated."""
+        import cv2
+
+        folded = (-(-len(rows) // _FOLD), _FOLD)
+        y = np.resize(rows - alignment.down, folded).astype(np.float32)
+        x = np.resize(columns - alignment.right, folded).astype(np.float32)
         image = self.blurred(alignment.blur)
-        y = np.clip(rows - np.float32(alignment.down), 0, image.shape[0] - 1)
-        x = np.clip(columns - np.float32(alignment.right), 0, image.shape[1] - 1)
-        top, left = y.astype(np.intp), x.astype(np.intp)
-        bottom, right = np.minimum(top + 1, image.shape[0] - 1), np.minimum(left + 1, image.shape[1] - 1)
-        dy, dx = (y - top).astype(np.float32)[:, None], (x - left).astype(np.float32)[:, None]
-        upper = image[top, left] * (1 - dx) + image[top, right] * dx
-        lower = image[bottom, left] * (1 - dx) + image[bottom, right] * dx
-        aligned: NDArray[np.float32] = upper * (1 - dy) + lower * dy
-        return aligned
+        colour = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(colour, np.float32).reshape(-1, 3)[: len(rows)]
 
     def aligned(self, alignment: Alignment) -> NDArray[np.float32]:
         """Aligned colour of every cell, shape (rows, columns, 3); edges are repeated."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.messages import Exposure, StagePose
 from firmware_bridge.native_vocabulary import Code, ConditionBits, StateCode
+from firmware_bridge.twins.door import Door
 from firmware_bridge.twins.exposure_engine import Approach, Counting, Errand, ExposureEngine
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.simulated_clock import SimulatedClock
@@ -58,7 +59,6 @@ class Instrument:
         self.engine = ExposureEngine(source, settings)
         self.events: deque[InstrumentEvent] = deque()
         self.is_homed = settings.starts_homed
-        self.is_door_closed = True
         self.is_shutter_open = False
         self.is_paused = False
         self.fault = Code.OK
@@ -69,11 +69,15 @@ class Instrument:
         self._lease_ends_s = math.inf
         self._is_resting = False
         self._drops_when_resting = False
-        self._door_opens_s = math.inf if settings.door_open_at_s is None else settings.door_open_at_s
-        self._door_closes_s = math.inf
+        self._door = Door(settings)
         log.write("boot", 0.0, clock_factor=settings.clock_factor, seed=settings.seed)
 
     # What it says of itself.
+
+    @property
+    def is_door_closed(self) -> bool:
+        """The interlock's contact."""
+        return self._door.is_closed
 
     @property
     def state(self) -> StateCode:
@@ -125,12 +129,12 @@ class Instrument:
         """Let everything happen that was due by a wall time, in order."""
         for _ in range(_MOST_AT_ONCE):
             until_s = self._clock.device_s(min(now_s, self._lease_ends_s))
-            door_s = min(self._door_opens_s, self._door_closes_s)
-            finished = self.engine.step(min(until_s, door_s))
+            finished = self.engine.step(min(until_s, self._door.turns_s))
             if finished is not None:
                 self._note_finished(finished)
-            elif door_s <= until_s:
-                self._turn_door()
+            elif self._door.turns_s <= until_s:
+                self._door.turn()
+                self._note_door()
             elif self._lease_ends_s <= now_s:
                 self._close_by_itself(Code.LEASE_EXPIRED)
             else:
@@ -139,7 +143,7 @@ class Instrument:
 
     def deadline_s(self) -> float:
         """Wall time at which `advance` has something to do."""
-        device_s = min(self.engine.deadline_s(), self._door_opens_s, self._door_closes_s)
+        device_s = min(self.engine.deadline_s(), self._door.turns_s)
         return min(self._clock.wall_s(device_s), self._lease_ends_s)
 
     # Commands.
@@ -249,7 +253,9 @@ class Instrument:
     def set_door(self, *, is_closed: bool, now_s: float) -> None:
         """Open or close the door."""
         self.advance(now_s)
-        self._set_door(is_closed=is_closed)
+        if is_closed != self._door.is_closed:
+            self._door.is_closed = is_closed
+            self._note_door()
 
     def trip(self, fault: Code, now_s: float) -> None:
         """Let a fault happen that holds until the stage is homed."""
@@ -289,7 +295,7 @@ class Instrument:
         if self._is_resting:
             self._rest()
         if self.engine.finished == self._settings.door_opens_after:
-            self._door_opens_s = self.engine.now_s
+            self._door.open_at(self.engine.now_s)
 
     def _rest(self) -> None:
         self._close("stop" if self._drops_when_resting else "pause")
@@ -318,20 +324,7 @@ class Instrument:
         if was_open or code is not Code.DOOR_OPEN:
             self.events.append(ClosedItself(code, self.engine.now_s))
 
-    def _turn_door(self) -> None:
-        if self._door_opens_s <= self._door_closes_s:
-            stays_s = self._settings.door_stays_open_s
-            self._door_closes_s = math.inf if stays_s is None else self._door_opens_s + stays_s
-            self._door_opens_s = math.inf
-            self._set_door(is_closed=False)
-        else:
-            self._door_closes_s = math.inf
-            self._set_door(is_closed=True)
-
-    def _set_door(self, *, is_closed: bool) -> None:
-        if is_closed == self.is_door_closed:
-            return
-        self.is_door_closed = is_closed
-        self._log.write("door_closed" if is_closed else "door_opened", self.engine.now_s)
-        if not is_closed:
+    def _note_door(self) -> None:
+        self._log.write("door_closed" if self._door.is_closed else "door_opened", self.engine.now_s)
+        if not self._door.is_closed:
             self._close_by_itself(Code.DOOR_OPEN)

@@ -10,14 +10,14 @@ import secrets
 from collections import deque
 
 from firmware_bridge import native_messages as m
-from firmware_bridge.framing import OVERHEAD_BYTES, PROTOCOL_VERSION, Deframer, Frame, encode_frame
+from firmware_bridge.framing import PROTOCOL_VERSION, Deframer, Frame
 from firmware_bridge.index_ranges import IndexRanges
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_codec import DWELL_BYTES, MESSAGES, STROKE_BYTES, Message, decode, encode, encode_entry
-from firmware_bridge.native_messages import CodedSpectrum
+from firmware_bridge.native_codec import DWELL_BYTES, MESSAGES, STROKE_BYTES, Message, decode
 from firmware_bridge.native_vocabulary import FROM_CONTROLLER, UNSEQUENCED, Code, CodecError, MessageType
 from firmware_bridge.reliable_channel import ReliableChannel, sequences_between
 from firmware_bridge.twins.instrument import ClosedItself, ErrandEnded, Instrument, Rested
+from firmware_bridge.twins.native_outbox import NativeOutbox
 from firmware_bridge.twins.native_reports import status_of, welcome_of
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.source import SpectrumSource
@@ -58,12 +58,9 @@ class NativeCore:
         self._log = log
         self._deframer = Deframer(settings.max_frame)
         self._channel: ReliableChannel | None = None
-        self._host_max_frame = 0
         self._heard_s = -math.inf
-        self._urgent: deque[bytes] = deque()
-        self._outbox: deque[Message] = deque()
+        self._outbox = NativeOutbox(self.instrument.engine, settings.batch_bytes)
         self._scan_id: int | None = None
-        self._is_offering = False
         self._renewal = 0
         self._abort_token = 0
         self._void_through: int | None = None
@@ -86,23 +83,11 @@ class NativeCore:
 
     def outgoing(self, now_s: float, room: int = 1 << 30) -> bytes:
         """Bytes to write now, about as many as there is room for."""
-        out = bytearray()
-        while self._urgent:
-            out += self._urgent.popleft()
-        channel = self._channel
-        if channel is None or now_s - self._heard_s > _SILENCE_S:
-            return bytes(out)
-        channel.credits = self.instrument.queue_free
-        while len(out) < room and (repeated := channel.repeat_one(now_s)) is not None:
-            out += repeated
-        while self._outbox and len(out) < room and channel.has_window():
-            message = self._outbox.popleft()
-            out += channel.send(message.TYPE, encode(message), now_s)
-        while len(out) < room and (batch := self._take_batch(channel.room())):
-            payload = b"".join(encode_entry(entry) for entry in batch)
-            out += channel.send(MessageType.SPECTRA, payload, now_s, units=len(batch))
-        out += channel.acknowledge_if_due(now_s) or b""
-        return bytes(out)
+        urgent = self._outbox.take_urgent()
+        if self._channel is None or now_s - self._heard_s > _SILENCE_S:
+            return urgent
+        self._channel.credits = self.instrument.queue_free
+        return urgent + self._outbox.take(self._channel, now_s, room - len(urgent))
 
     def deadline_s(self, now_s: float) -> float:
         """Wall time at which it has something to do though nothing has arrived."""
@@ -121,7 +106,7 @@ class NativeCore:
         if frame.version != PROTOCOL_VERSION or frame.type & FROM_CONTROLLER:
             return
         if channel is None or frame.nonce != channel.nonce:
-            self._say_unsequenced(m.NoSession(self.boot_id), frame.nonce)
+            self._outbox.say_to_stranger(frame.nonce, m.NoSession(self.boot_id))
             return
         self._heard_s = now_s
         channel.credits = self.instrument.queue_free
@@ -142,10 +127,10 @@ class NativeCore:
             self._leave("new session", now_s)
             self._channel = ReliableChannel(nonce=frame.nonce, window=hello.window, ack_type=MessageType.CONTROLLER_ACK)
             self._channel.receive(frame, now_s, lambda _: True)
-            self._host_max_frame = hello.max_frame
+            self._outbox.begin(hello.max_frame)
             self._log.write("session", self.instrument.device_s(now_s), nonce=frame.nonce)
         self._heard_s = now_s
-        self._say_unsequenced(welcome_of(self._settings, self.boot_id))
+        self._say_at_once(welcome_of(self._settings, self.boot_id))
 
     def _leave(self, reason: str, now_s: float) -> None:
         """End the session: nothing moves, the shutter is closed, the spectra stay."""
@@ -153,18 +138,15 @@ class NativeCore:
         self.instrument.close_shutter(reason, now_s)
         self.instrument.events.clear()
         self._channel = None
-        self._outbox.clear()
-        self._is_offering = False
+        self._outbox.begin(0)
         self._renewal = self._abort_token = self._errand_request = 0
         self._void_through = None
         self._rest_requests.clear()
 
-    def _say_unsequenced(self, message: Message, nonce: int | None = None) -> None:
-        if self._channel is not None and nonce is None:
+    def _say_at_once(self, message: Message) -> None:
+        if self._channel is not None:
             self._channel.credits = self.instrument.queue_free
-            self._urgent.append(self._channel.send_unsequenced(message.TYPE, encode(message)))
-        elif nonce is not None and len(self._urgent) < 8:
-            self._urgent.append(encode_frame(Frame(message.TYPE, nonce, 0, 0, 0, encode(message))))
+            self._outbox.say_at_once(self._channel, message)
 
     def _admits(self, frame: Frame) -> bool:
         """Exposures beyond the credit are left unacknowledged, as if the line had lost them."""
@@ -182,7 +164,7 @@ class NativeCore:
         except CodecError as error:
             time_us = round(self.instrument.device_s(now_s) * 1e6)
             self.instrument.close_shutter("malformed message", now_s)
-            self._outbox.append(m.Fault(Code.MALFORMED, time_us, str(error)))
+            self._outbox.say(m.Fault(Code.MALFORMED, time_us, str(error)))
             return
         if frame.type & UNSEQUENCED:
             self._answer_at_once(message, now_s)
@@ -239,12 +221,12 @@ class NativeCore:
                 instrument.resume(now_s)
                 self._reply(order.request, Code.OK)
             case m.AskStatus():
-                self._outbox.append(status_of(instrument, order.request, now_s))
+                self._outbox.say(status_of(instrument, order.request, now_s))
             case m.Begin(scan_id=scan_id):
                 self._begin_scan(order.request, scan_id)
             case m.Offer():
                 instrument.engine.fresh = deque(instrument.engine.kept)
-                self._is_offering = True
+                self._outbox.is_offering = True
                 self._reply(order.request, Code.OK)
             case m.Configure():
                 self._reply(order.request, self._configure(order))
@@ -262,12 +244,12 @@ class NativeCore:
             return
         engine.queue.clear()
         engine.fresh.clear()
-        self._is_offering = False
+        self._outbox.is_offering = False
         if scan_id != self._scan_id:
             engine.kept.clear()
             self._scan_id = scan_id
         kept = IndexRanges(engine.kept).take(2**16, 0xFFFF)
-        self._outbox.append(m.Retained(request, kept))
+        self._outbox.say(m.Retained(request, kept))
 
     def _configure(self, order: m.Configure) -> Code:
         settings, engine = self._settings, self.instrument.engine
@@ -296,9 +278,9 @@ class NativeCore:
                 StagePose(x1_um / 1e3, y1_um / 1e3),
                 duration_s,
             )
-            code = self.instrument.take(exposure) if self._is_offering else Code.NO_SCAN
+            code = self.instrument.take(exposure) if self._outbox.is_offering else Code.NO_SCAN
             if code is not Code.OK:
-                self._outbox.append(m.Refused(exposure.index, code))
+                self._outbox.say(m.Refused(exposure.index, code))
 
     def _forget(self, ranges: tuple[range, ...]) -> None:
         kept = self.instrument.engine.kept
@@ -311,14 +293,14 @@ class NativeCore:
             self._abort_token = abort.token
             self._void_through = abort.void_through
             self.instrument.abort(now_s)
-        self._say_unsequenced(m.Aborted(abort.token))
+        self._say_at_once(m.Aborted(abort.token))
 
     def _pong(self, token: int, now_s: float) -> None:
         time_us = round(self.instrument.device_s(now_s) * 1e6)
-        self._say_unsequenced(m.Pong(token, time_us, self.instrument.conditions))
+        self._say_at_once(m.Pong(token, time_us, self.instrument.conditions))
 
     def _reply(self, request: int, code: Code) -> None:
-        self._outbox.append(m.Reply(request, code))
+        self._outbox.say(m.Reply(request, code))
 
     def _note_events(self) -> None:
         """Tell the host what the instrument did by itself."""
@@ -334,20 +316,4 @@ class NativeCore:
                     self._rest_requests.clear()
                 case ClosedItself(code=code, device_s=device_s):
                     if self._channel is not None:
-                        self._outbox.append(m.Fault(code, round(device_s * 1e6), ""))
-
-    def _take_batch(self, room: int) -> list[CodedSpectrum]:
-        """Finished spectra that travel together."""
-        engine = self.instrument.engine
-        batch: list[CodedSpectrum] = []
-        size = 0
-        limit = min(self._settings.batch_bytes, self._host_max_frame - OVERHEAD_BYTES)
-        while self._is_offering and engine.fresh and len(batch) < room:
-            spectrum = engine.kept.get(engine.fresh[0])
-            if spectrum is not None:
-                size += len(spectrum.coded) + CodedSpectrum.LAYOUT.size + 3
-                if batch and size > limit:
-                    break
-                batch.append(spectrum)
-            engine.fresh.popleft()
-        return batch
+                        self._outbox.say(m.Fault(code, round(device_s * 1e6), ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge.faults import DoorOpen, LimitExceeded, LinkLost, PortUnavailable
+from firmware_bridge.faults import ControllerFault, DoorOpen, LimitExceeded, LinkLost, PortUnavailable
 from firmware_bridge.messages import ControllerState, Exposure, ExposureDone, StagePose
 from firmware_bridge.native_client import NativeController, connect
 from firmware_bridge.registry import CONNECT
@@ -267,3 +268,11 @@ def test_the_twin_removes_its_link_when_it_ends(tmp_path: Path) -> None:
     with running_twin(tmp_path, **FAST) as twin:
         assert Path(twin.port).is_symlink()
     assert not Path(twin.port).is_symlink()
+
+
+def test_an_abort_from_another_thread_ends_a_command_that_waits(tmp_path: Path) -> None:
+    with running_twin(tmp_path, homing_s=600.0) as twin, connect(twin.port, 2_000_000) as controller:
+        threading.Timer(0.2, controller.abort).start()
+        with pytest.raises(ControllerFault, match="homing the stage: the command was aborted"):
+            controller.home()
+        assert not controller.status().is_homed

@@ -1,0 +1,237 @@
+"""The scan loop against a controller that follows a script: nothing is lost, and the shutter is closed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.console import Console
+from edge.events import Faulted, Opened, Planned, Registered, ShutterClosed, ShutterOpened
+from edge.faults import IntegrityError, SafetyStop
+from edge.record.journal import Journal
+from edge.record.reader import JournalReader
+from edge.scan import Run, RunOutcome
+from edge.session import Session, utc_now
+from edge.state import Broken, Ended, New
+from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, LinkLost
+from firmware_bridge.messages import (
+    ControllerState,
+    ControllerStatus,
+    Exposure,
+    ExposureDone,
+    ExposureFlag,
+    StagePose,
+)
+
+COUNT = 40
+
+
+def exposure(index: int) -> Exposure:
+    pose = StagePose(float(index), 5.0)
+    return Exposure(index, pose, pose, 0.1)
+
+
+def measured(planned: Exposure, *, flags: ExposureFlag = ExposureFlag.NONE) -> ExposureDone:
+    counts = np.full(16, planned.index, np.uint32)
+    at_s = planned.index * 0.1
+    return ExposureDone(planned.index, planned.start, planned.end, 0.11, 0.1, at_s, at_s + 0.1, 1e3, 1e3, flags, counts)
+
+
+class ScriptedController:
+    """Measures at once; a script may step in before any exposure is handed over."""
+
+    def __init__(self, script: Callable[[ScriptedController, ExposureDone], ExposureDone] | None = None) -> None:
+        self.calls: list[str] = []
+        self.acknowledged: list[int] = []
+        self.is_open = False
+        self.homed = True
+        self.door_closed = True
+        self._script = script
+        self._queue: deque[Exposure] = deque()
+
+    def status(self) -> ControllerStatus:
+        pose = StagePose(0.0, 0.0)
+        return ControllerStatus(ControllerState.IDLE, pose, self.homed, self.is_open, self.door_closed, 0.0, 8, "")
+
+    def open_shutter(self) -> None:
+        self.calls.append("open")
+        self.is_open = True
+
+    def close_shutter(self) -> None:
+        self.calls.append("close")
+        self.is_open = False
+
+    def submit(self, exposures: Sequence[Exposure]) -> int:
+        taken = exposures[: max(0, 8 - len(self._queue))]
+        self._queue.extend(taken)
+        return len(taken)
+
+    def next_done(self, timeout_s: float) -> ExposureDone | None:
+        if not self._queue or not self.is_open:
+            return None
+        done = measured(self._queue[0])
+        if self._script is not None:
+            done = self._script(self, done)
+        self._queue.popleft()
+        return done
+
+    def acknowledge(self, index: int) -> None:
+        self.acknowledged.append(index)
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+        self.is_open = False
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.create(tmp_path / "journal.sqlite") as journal:
+        yield journal
+
+
+@pytest.fixture
+def run(journal):
+    """Runs forty exposures on a controller; gives its outcome, or lets the fault through."""
+    session = Session(journal, New())
+    now = utc_now()
+    session.record(Opened(now, "scan", "", (), 1), Registered(now, "{}", "0"), Planned(now, "{}", "0"))
+
+    def expose(controller: ScriptedController) -> RunOutcome:
+        console = Console(quiet=True, log_level="error")
+        exposures = [exposure(index) for index in range(COUNT)]
+        return Run(
+            controller, session, exposures, planned=COUNT, tolerance_mm=0.25, beam_s=0.0, console=console
+        ).expose()
+
+    expose.session = session
+    return expose
+
+
+def recorded(journal: Journal) -> list[int]:
+    with JournalReader(journal.path) as reader:
+        return [done.index for done in reader.measured()[1]]
+
+
+def events(journal: Journal, kind: type) -> list:
+    with JournalReader(journal.path) as reader:
+        return [event for _, event in reader.events() if isinstance(event, kind)]
+
+
+def failing_at(index: int, fault: BridgeError):
+    """A script that raises once, when an exposure is about to be handed over."""
+    pending = [fault]
+
+    def script(controller: ScriptedController, done: ExposureDone) -> ExposureDone:
+        if done.index == index and pending:
+            controller.is_open = False
+            raise pending.pop()
+        return done
+
+    return script
+
+
+def test_every_exposure_is_recorded_then_acknowledged(run, journal):
+    controller = ScriptedController()
+    assert run(controller) is RunOutcome.FINISHED
+    assert recorded(journal) == controller.acknowledged == list(range(COUNT))
+    assert controller.calls == ["open", "close"]
+    assert run.session.state == Ended("finished", is_planned=True)
+
+
+def test_an_exposure_is_durable_before_it_is_acknowledged(run, journal):
+    class Watching(ScriptedController):
+        def acknowledge(self, index: int) -> None:
+            assert index in recorded(journal)
+            super().acknowledge(index)
+
+    assert run(Watching()) is RunOutcome.FINISHED
+
+
+def test_the_opening_is_written_down_before_the_shutter_opens(run, journal):
+    class Watching(ScriptedController):
+        def open_shutter(self) -> None:
+            assert len(events(journal, ShutterOpened)) == 1
+            super().open_shutter()
+
+    run(Watching())
+
+
+def test_spectra_in_hand_are_recorded_when_the_link_breaks(run, journal):
+    controller = ScriptedController(failing_at(5, LinkLost("the controller stopped answering: check the cable")))
+    with pytest.raises(LinkLost):
+        run(controller)
+    assert recorded(journal) == controller.acknowledged == [0, 1, 2, 3, 4]
+    assert controller.calls[-1] == "abort"
+    assert run.session.state == Broken("LinkLost", "the controller stopped answering: check the cable", True)
+
+
+def test_an_expired_lease_is_opened_again_and_nothing_is_lost(run, journal):
+    controller = ScriptedController(failing_at(7, LeaseExpired("the lease expired: see what kept this computer busy")))
+    assert run(controller) is RunOutcome.FINISHED
+    assert recorded(journal) == list(range(COUNT))
+    assert [event.reason for event in events(journal, ShutterOpened)] == ["start", "lease expired"]
+    assert [event.reason for event in events(journal, ShutterClosed)] == ["lease expired", "finished"]
+
+
+def test_a_lease_that_keeps_expiring_ends_the_run(run, journal):
+    def script(controller: ScriptedController, done: ExposureDone) -> ExposureDone:
+        raise LeaseExpired("the lease expired: see what kept this computer busy")
+
+    with pytest.raises(LeaseExpired):
+        run(ScriptedController(script))
+    assert len(events(journal, ShutterOpened)) == 21
+
+
+def test_an_open_door_is_a_fault_that_is_written_down(run, journal):
+    with pytest.raises(DoorOpen):
+        run(ScriptedController(failing_at(3, DoorOpen("the door is open: close it"))))
+    assert [fault.fault for fault in events(journal, Faulted)] == ["DoorOpen"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "fault", "words"),
+    [({"door_closed": False}, DoorOpen, "close the door"), ({"homed": False}, SafetyStop, "has not been homed")],
+)
+def test_the_shutter_stays_closed_when_the_instrument_is_not_ready(run, condition, fault, words):
+    controller = ScriptedController()
+    vars(controller).update(condition)
+    with pytest.raises(fault, match=words):
+        run(controller)
+    assert "open" not in controller.calls
+
+
+def test_a_stage_that_is_not_where_it_was_sent_stops_the_scan_and_the_spectrum_is_kept(run, journal):
+    def script(controller: ScriptedController, done: ExposureDone) -> ExposureDone:
+        lost = StagePose(done.start.x_mm + 0.4, done.start.y_mm)
+        return replace(done, start=lost, end=lost) if done.index == 4 else done
+
+    with pytest.raises(SafetyStop, match=r"exposure 4 was measured 0\.40 mm away from where it was planned"):
+        run(ScriptedController(script))
+    assert 4 in recorded(journal)
+
+
+def test_a_truncated_exposure_is_kept_and_measured_again(run, journal):
+    seen = []
+
+    def script(controller: ScriptedController, done: ExposureDone) -> ExposureDone:
+        if done.index == 9 and not seen:
+            seen.append(done)
+            controller._queue.appendleft(controller._queue[0])
+            return replace(done, flags=ExposureFlag.TRUNCATED, live_s=0.04)
+        return done
+
+    assert run(ScriptedController(script)) is RunOutcome.FINISHED
+    assert sorted(recorded(journal)) == sorted([*range(COUNT), 9])
+
+
+def test_an_exposure_that_comes_twice_with_other_counts_is_not_taken_for_the_same(run, journal):
+    def script(controller: ScriptedController, done: ExposureDone) -> ExposureDone:
+        return replace(done, index=done.index - 1) if done.index == 20 else done
+
+    with pytest.raises((IntegrityError, SafetyStop)):
+        run(ScriptedController(script))
+    assert recorded(journal).count(19) == 1
