@@ -181,6 +181,7 @@ class DoseConfig(Closed):
 
     max_live_s_per_cell: Annotated[float, Field(gt=0)] = 60.0
     max_beam_s: Annotated[float, Field(gt=0)] = 24 * 3_600.0
+    """Longest time with the shutter open in one scan, travel between exposures included."""
 
 
 class ReconstructConfig(Closed):

@@ -133,7 +133,7 @@ class _Ledger:
             predicted_s=plan.predicted_s,
             actual_s=self._running_s(),
             travel_mm=plan.travel_mm,
-            beam_s=float(self._all["real_s"].sum()),
+            beam_s=self._running_s(),
             full_raster_s=predict_raster_s(plan.grid, config.sampling.dwell_s, stage),
         )
 

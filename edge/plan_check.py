@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,10 +102,10 @@ def _check_dose(plan: ScanPlan, dose: DoseConfig) -> None:
             f"the cell in row {row}, column {column} would receive {per_cell[row, column]:.4g} s of beam, above "
             f"dose.max_live_s_per_cell of {dose.max_live_s_per_cell:g} s: shorten the dwell or raise the limit"
         )
-    beam_s = math.fsum(plan.table[:, 4])
-    if beam_s > dose.max_beam_s * (1 + _ROUNDING):
+    # The shutter stays open between exposures, so travel counts as beam too.
+    if plan.predicted_s > dose.max_beam_s * (1 + _ROUNDING):
         raise SafetyStop(
-            f"the plan counts for {beam_s:.4g} s in all, above dose.max_beam_s of {dose.max_beam_s:g} s: "
+            f"the plan keeps the beam on for {plan.predicted_s:.4g} s in all, above dose.max_beam_s of {dose.max_beam_s:g} s: "
             "lower the rate, shorten the dwell or raise the limit"
         )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from enum import Enum
 from itertools import islice
 
 from edge.console import Console
 from edge.events import Closed, Faulted, Measured, Paused, Resumed, ShutterClosed, ShutterOpened
-from edge.faults import IntegrityError, SafetyStop
+from edge.faults import EdgeError, IntegrityError, SafetyStop
 from edge.interrupts import Interrupts, Request
 from edge.session import Session, utc_now
 from edge.state import Scanning
@@ -170,10 +170,7 @@ class Run:
         except IntegrityError:
             if len(arrived) == 1:
                 raise
-            # One of them contradicts the journal: the others are kept, one by one, up to and beside it.
-            with ExitStack() as each:
-                for measured in reversed(arrived):
-                    each.callback(self._keep, [measured])
+            self._keep_each(arrived)
             return
         for measured in arrived:
             self._controller.acknowledge(measured.index)
@@ -182,6 +179,17 @@ class Run:
             self._check_pose(measured)
             if not measured.flags & ExposureFlag.TRUNCATED:
                 self._lacking.pop(measured.index, None)
+
+    def _keep_each(self, arrived: list[ExposureDone]) -> None:
+        """One of them contradicts the journal: keep the others, then say so."""
+        faults: list[EdgeError] = []
+        for measured in arrived:
+            try:
+                self._keep([measured])
+            except EdgeError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
 
     def _check_pose(self, done: ExposureDone) -> None:
         planned = self._lacking.get(done.index)

@@ -16,6 +16,25 @@ _HIGHEST_K_EDGE_KEV = 31.0
 _LOWEST_USEFUL_KEV = 1.0
 """Below this, air and window leave nothing of a line."""
 
+_SIEGBAHN = {
+    "K-L3": "Kα",
+    "K-L2": "Kα₂",
+    "K-M3": "Kβ",
+    "L3-M5": "Lα",
+    "L2-M4": "Lβ",
+    "L3-N5": "Lβ₂",
+    "L1-M3": "Lβ₃",
+    "L2-N4": "Lγ",
+    "L3-M1": "Lℓ",
+    "M5-N7": "Mα",
+    "M4-N6": "Mβ",
+}
+
+
+def siegbahn(line: str) -> str:
+    """The name by which the field knows a line: ``L3-M5`` is Lα; lines without a common one keep IUPAC's."""
+    return _SIEGBAHN.get(line, line)
+
 
 @dataclass(frozen=True, slots=True)
 class LineGroup:

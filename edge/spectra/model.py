@@ -12,7 +12,7 @@ from edge.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
 from edge.spectra.background import hat_functions
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy, calibration_of
-from edge.spectra.lines import LineGroup, default_group, load_lines
+from edge.spectra.lines import LineGroup, default_group, load_lines, siegbahn
 from edge.spectra.propose import propose_elements
 from edge.spectra.rates import ElementRates, checked_spectra
 from edge.spectra.response import group_spectra
@@ -225,7 +225,7 @@ class SpectrumModel:
             group = by_name.get(template.name)
             if group is not None and area > least:
                 strongest = group.families[template.family][0]
-                labels.append((f"{group.element} {group.line_names[strongest]}", group.energies_kev[strongest]))
+                labels.append((f"{group.element} {siegbahn(group.line_names[strongest])}", group.energies_kev[strongest]))
         return tuple(sorted(labels, key=lambda label: label[1]))
 
 
