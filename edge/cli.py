@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -166,7 +167,8 @@ def run(arguments: list[str]) -> int:
         from edge.outcome import sentence_and_code
 
         sentence, code = sentence_and_code(error)
-        typer.echo(f"pointillist: {sentence}", err=True)
+        with suppress(OSError):
+            typer.echo(f"pointillist: {sentence}", err=True)
         return code
     return outcome if isinstance(outcome, int) else 0
 

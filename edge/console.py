@@ -7,12 +7,41 @@ import logging.handlers
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO, cast
 
 _FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
 _PLAIN_INTERVAL_S = 5.0
 _HELD_RECORDS = 10_000
+
+
+class _Patient:
+    """A stream that outlives its terminal: what nobody can read any more is dropped, never an error of the scan."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        with suppress(OSError, ValueError):
+            return self._stream.isatty()
+        return False
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:
+        return self._stream.encoding
 
 
 class Console:
@@ -20,6 +49,8 @@ class Console:
 
     def __init__(self, *, quiet: bool, log_level: str) -> None:
         self.quiet = quiet
+        self._out = _Patient(sys.stdout)
+        self._err = _Patient(sys.stderr)
         self._log = logging.getLogger("edge")
         self._log.setLevel(log_level.upper())
         self._log.propagate = False
@@ -41,14 +72,14 @@ class Console:
         """A line for the operator."""
         self._log.info(text)
         if not self.quiet:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            self._out.write(text + "\n")
+            self._out.flush()
 
     def warn(self, text: str) -> None:
         """A line that the operator sees even when quiet."""
         self._log.warning(text)
-        sys.stderr.write(f"pointillist: {text}\n")
-        sys.stderr.flush()
+        self._err.write(f"pointillist: {text}\n")
+        self._err.flush()
 
     @property
     def can_ask(self) -> bool:
@@ -58,9 +89,12 @@ class Console:
     def ask(self, question: str, answers: tuple[str, ...]) -> str:
         """Ask until one of the answers (or its first letter) comes; the last one when input ends."""
         while True:
-            sys.stderr.write(f"{question} [{'/'.join(answers)}] ")
-            sys.stderr.flush()
-            line = sys.stdin.readline()
+            self._err.write(f"{question} [{'/'.join(answers)}] ")
+            self._err.flush()
+            try:
+                line = sys.stdin.readline()
+            except OSError:
+                line = ""
             if not line:
                 return answers[-1]
             word = line.strip().lower()
@@ -74,15 +108,16 @@ class Console:
         """A bar with rate and time left on a terminal, plain lines elsewhere; yields what takes the count."""
         if self.quiet:
             yield lambda _count: None
-        elif sys.stdout.isatty():
-            with _bar(what, total, done) as advance:
+        elif self._out.isatty():
+            with _bar(self._out, what, total, done) as advance:
                 yield advance
         else:
             yield _plain_lines(self.say, what, total, done)
 
 
 @contextmanager
-def _bar(what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+def _bar(out: _Patient, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console as RichConsole
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -110,7 +145,7 @@ def _bar(what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as bars:
+    with Progress(*columns, console=RichConsole(file=cast(TextIO, out))) as bars:
         task = bars.add_task(what, total=total, completed=done)
         yield lambda count: bars.update(task, completed=count)
 

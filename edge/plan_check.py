@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,7 +104,8 @@ def _check_dose(plan: ScanPlan, dose: DoseConfig) -> None:
     # The shutter stays open between exposures, so travel counts as beam too.
     if plan.predicted_s > dose.max_beam_s * (1 + _ROUNDING):
         raise SafetyStop(
-            f"the plan keeps the beam on for {plan.predicted_s:.4g} s in all, above dose.max_beam_s of {dose.max_beam_s:g} s: "
+            f"the plan keeps the beam on for {plan.predicted_s:.4g} s in all, "
+            f"above dose.max_beam_s of {dose.max_beam_s:g} s: "
             "lower the rate, shorten the dwell or raise the limit"
         )
 

@@ -36,7 +36,8 @@ def harmonic(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Maps and standard error by harmonic inpainting; the photograph is not used.
 
-    Some samples are held out of a first run; their errors scale the standard error of the second, which has them all.
+    Some samples are held out of a first, coarser run; their errors scale the standard error of the second, which has
+    them all.
     Without cycles the largest defect (a cell's difference from the mean of its neighbours) is some hundredths of the
     largest value; each cycle divides it by about five, and ten reach the rounding of float32.
     """
@@ -45,7 +46,7 @@ def harmonic(
     kept = np.ones(len(cells), np.bool_)
     kept[held] = False
     field, free = hold(cells, kept)
-    fill(field, free)
+    fill(field, free, sweeps=1)
     residual = cells.values[held] - field[cells.rows[held], cells.columns[held]]
     field, free = hold(cells, np.ones(len(cells), np.bool_))
     fill(field, free)

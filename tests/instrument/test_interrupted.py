@@ -98,6 +98,10 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
+    def hang_up(self) -> None:
+        """The terminal goes away, as when a connection breaks."""
+        os.close(self._master)
+
     def await_end(self) -> int:
         while self.process.poll() is None:
             self.read(0.1)
@@ -127,6 +131,19 @@ def test_ctrl_c_at_the_question_aborts_with_the_shutter_closed(bench):
         terminal.await_text("What now?")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.await_end() == 6
+        assert not shutter_is_open(bench)
+        assert bench.run("scan", "--resume", str(bench.recording), "--quiet").returncode == 0
+    assert_whole(bench)
+
+
+def test_a_lost_terminal_stops_safely(bench):
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    with bench.running():
+        terminal = Terminal(bench)
+        await_that(lambda: (terminal.read(0.0), bench.measured() > 20)[1], "twenty exposures")
+        terminal.hang_up()
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.process.wait(timeout=120) == 6
         assert not shutter_is_open(bench)
         assert bench.run("scan", "--resume", str(bench.recording), "--quiet").returncode == 0
     assert_whole(bench)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,7 +125,8 @@ def test_exposures_wait_for_the_shutter(twin: TwinProcess) -> None:
 
 
 def test_an_exposure_that_was_interrupted_is_repeated_whole(tmp_path: Path) -> None:
-    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+    small: dict[str, Any] = {"x_limits_mm": [0, 30], "y_limits_mm": [0, 30], "starts_homed": True}
+    with running_twin(tmp_path, **small) as twin, connect(twin.port, 2_000_000) as controller:
         controller.move_to(dwell(0).start)
         controller.open_shutter()
         controller.submit([dwell(0, live_s=0.4)])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge import native_messages as m
+from firmware_bridge import native_session
 from firmware_bridge.faults import (
     BridgeError,
     ControllerFault,
@@ -80,6 +81,12 @@ def say(frame: Frame, message: m.Welcome | m.Spectra | m.Pong | m.NoSession, seq
     return encode_frame(Frame(message.TYPE, frame.nonce, sequence, 0, 16, encode(message)))
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up on a stranger after half a second instead of three."""
+    monkeypatch.setattr(native_session, "CONNECT_S", 0.5)
+
+
 def test_a_missing_port_is_named_with_its_remedy() -> None:
     with pytest.raises(PortUnavailable, match=r"^/dev/nowhere: no such port: plug the controller in"):
         connect("/dev/nowhere", 115_200)
@@ -102,11 +109,13 @@ def test_a_silent_port_is_a_lost_link() -> None:
 
 
 @pytest.mark.parametrize("reply", [b"Grbl 1.1h ['$' for help]\r\n", b"\x00\xff\x00garbage\x00"])
+@pytest.mark.usefixtures("impatient")
 def test_another_device_is_told_apart(reply: bytes) -> None:
     with device(lambda _: reply) as port, pytest.raises(WrongDevice, match="doesn't speak the native protocol"):
         connect(port, 115_200)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_echo_is_no_controller() -> None:
     with device(lambda octets: octets) as port, pytest.raises(WrongDevice):
         connect(port, 115_200)
