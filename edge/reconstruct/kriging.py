@@ -25,7 +25,8 @@ def kriging(
     """Maps and standard error by local kriging.
 
     A measured cell shows its measured value, with the standard error of its counting; what is between follows the
-    samples and, as far as it helps to predict samples left out, the photograph. The standard error is the kriging
+    samples and, as far as it helps to predict samples left out, the photograph, which may be moved by up to three cells
+    and blurred for that. The standard error is the kriging
     deviation, scaled by the residuals of the samples around and calibrated to cover 68 % of leave-one-out errors.
     """
     photograph = None if rgb is None else Photograph(rgb)
