@@ -114,4 +114,6 @@ def adjust_mean(importance: NDArray[np.float64], total: float) -> NDArray[np.flo
         reached |= saturated
         if np.count_nonzero(reached) == np.count_nonzero(saturated):
             return np.where(saturated, 1.0, weight * scale)
+        if reached.all():
+            return np.ones_like(weight)
         saturated = reached

@@ -22,13 +22,14 @@ from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.detector import Detector
 from firmware_bridge.twins.native_core import NativeCore
 from firmware_bridge.twins.settings import TwinSettings
+from firmware_bridge.twins.simulated_clock import AwakeClock
 from firmware_bridge.twins.source import SpectrumSource
 from firmware_bridge.twins.twin_log import TwinLog
 
 _CHUNK = 65_536
 _WIRE_BUFFER = 4_096
 """Bytes that wait for the line at most, so that urgent frames never queue behind many others."""
-_LONGEST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 0.05
 
 
 class Wire(Protocol):
@@ -84,20 +85,21 @@ def serve(
 
 def _run(core: NativeCore, wire: Wire, master: int, stop: int) -> None:
     unwritten = bytearray()
+    clock = AwakeClock(time.monotonic())
     while True:
-        now_s = time.monotonic()
+        now_s = clock.now_s(time.monotonic())
         core.advance(now_s)
         if len(unwritten) < _WIRE_BUFFER:
             unwritten += wire.to_host(core.outgoing(now_s, _WIRE_BUFFER - len(unwritten)), now_s)
         _write(master, unwritten)
-        wait_s = min(_LONGEST_WAIT_S, max(0.0, core.deadline_s(now_s) - time.monotonic()))
+        wait_s = min(_LONGEST_WAIT_S, max(0.0, core.deadline_s(now_s) - clock.now_s(time.monotonic())))
         readable, _, _ = select.select([master, stop], [master] if unwritten else [], [], wait_s)
         if stop in readable:
             return
         if master in readable:
             with contextlib.suppress(BlockingIOError):
                 octets = os.read(master, _CHUNK)
-                now_s = time.monotonic()
+                now_s = clock.now_s(time.monotonic())
                 core.receive(wire.to_controller(octets, now_s), now_s)
 
 

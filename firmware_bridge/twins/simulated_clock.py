@@ -1,6 +1,32 @@
-"""The twin's clock: the computer's, faster by a factor, and held back when the computer can't keep up."""
+"""The twin's clocks: the computer's, without its absences, and a faster one that is held back when work piles up."""
 
 from __future__ import annotations
+
+_LONGEST_GAP_S = 0.15
+"""Between two looks at the clock; a longer one means that the computer had given the processor to others."""
+
+
+class AwakeClock:
+    """Wall time without the stretches in which the twin's process did not run.
+
+    A controller is never put to sleep by other programs. A twin is, on a busy computer, and would then find its
+    lease expired although every renewal lies in its buffer.
+
+    Parameters
+    ----------
+    now_s
+        Wall time (monotonic) at which it begins.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._seen_s = now_s
+        self._asleep_s = 0.0
+
+    def now_s(self, wall_s: float) -> float:
+        """The time that the twin believes it is, never earlier than before."""
+        self._asleep_s += max(0.0, wall_s - self._seen_s - _LONGEST_GAP_S)
+        self._seen_s = wall_s
+        return wall_s - self._asleep_s
 
 
 class SimulatedClock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ importances = arrays(np.float64, st.integers(1, 200), elements=st.floats(0, 1e6,
 
 
 @given(importances, st.floats(0, 1))
+@example(np.array([170581.0, *[159.0] * 18]), 1 - 2**-53)
 def test_the_adjusted_sum_is_the_total_and_no_value_exceeds_one(importance: NDArray[np.float64], share: float) -> None:
     total = share * importance.size
     values = adjust_mean(importance, total)

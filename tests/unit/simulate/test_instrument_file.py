@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_scan_config
 from edge.faults import UsageError
 from edge.simulate.config import load_instrument, twin_settings
 from edge.simulate.specimen import load_specimen
