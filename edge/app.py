@@ -60,7 +60,7 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
             session.record(opened_event(text, controller.capabilities, scan_id=scan_id))
             scan = Scan(config, controller, session, paths, console, scan_id=scan_id)
             with _explained(paths, console):
-                outcome = scan.measure(scan.prepare(), done=frozenset(), beam_s=0.0, review=review)
+                outcome = scan.measure(scan.prepare(), done=frozenset(), live_s=0.0, review=review)
     return _conclude(outcome, paths, console)
 
 
@@ -88,8 +88,15 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
             scan = Scan(config, controller, session, paths, console, scan_id=history.scan_id)
             with _explained(paths, console):
                 plan = scan.prepare_again(history)
-                outcome = scan.measure(plan, done=history.done, beam_s=history.real_s, review=review)
+                outcome = scan.measure(plan, done=history.done, live_s=history.live_s, review=review)
     return _conclude(outcome, paths, console)
+
+
+def report_scan(folder: Path, *, console: Console) -> None:
+    """Make maps and report of a recording, finished or not, from its journal."""
+    console.say("Computing the maps and the report")
+    for line in finish_recording(folder):
+        console.say(line)
 
 
 def examine(path: Path) -> list[Finding]:
@@ -157,9 +164,13 @@ def _explained(paths: RecordingPaths, console: Console) -> Iterator[None]:
 
 
 def _conclude(outcome: RunOutcome, paths: RecordingPaths, console: Console) -> Path:
-    console.say("Computing the final maps and the report")
-    for line in finish_recording(paths):
-        console.say(line)
+    try:
+        report_scan(paths.folder, console=console)
+    except KeyboardInterrupt:
+        raise ScanStopped(
+            "stopped while maps and report were being made, the recording is whole; "
+            f"make them with: pointillist report {paths.folder}"
+        ) from None
     if outcome is RunOutcome.STOPPED:
         raise ScanStopped(f"stopped with the shutter closed; go on with: pointillist scan --resume {paths.folder}")
     return paths.folder

@@ -30,6 +30,9 @@ class LogLevel(enum.StrEnum):
     ERROR = "error"
 
 
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
+
 LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much goes to the log file.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but faults.")]
 
@@ -88,6 +91,18 @@ def scan(
         raise UsageError("scan needs a configuration: pointillist scan CONFIG.yaml, or --resume DIR")
     else:
         run_scan(config, out=out, console=console, review=review)
+
+
+@app.command()
+def report(
+    recording: Annotated[Path, typer.Argument(help="A recording's folder.")],
+    quiet: QuietOption = False,
+) -> None:
+    """Make maps and report of a recording again, from its journal alone."""
+    from edge.app import report_scan
+    from edge.console import Console
+
+    report_scan(recording, console=Console(quiet=quiet, log_level="info"))
 
 
 @app.command()
@@ -155,8 +170,7 @@ def run(arguments: list[str]) -> int:
     try:
         outcome = app(args=arguments, prog_name="pointillist", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo("pointillist: stopped by the operator; the shutter is closed", err=True)
-        return 6
+        outcome = _INTERRUPTED
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
@@ -170,6 +184,9 @@ def run(arguments: list[str]) -> int:
         with suppress(OSError):
             typer.echo(f"pointillist: {sentence}", err=True)
         return code
+    if outcome == _INTERRUPTED:
+        typer.echo("pointillist: stopped by the operator; the shutter is closed", err=True)
+        return 6
     return outcome if isinstance(outcome, int) else 0
 
 

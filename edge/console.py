@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
 _PLAIN_INTERVAL_S = 5.0
@@ -51,6 +54,7 @@ class Console:
         self.quiet = quiet
         self._out = _Patient(sys.stdout)
         self._err = _Patient(sys.stderr)
+        self._bars: Progress | None = None
         self._log = logging.getLogger("edge")
         self._log.setLevel(log_level.upper())
         self._log.propagate = False
@@ -88,8 +92,24 @@ class Console:
 
     def ask(self, question: str, answers: tuple[str, ...]) -> str:
         """Ask until one of the answers (or its first letter) comes; the last one when input ends."""
+        with self._without_bars():
+            return self._answer(question, answers)
+
+    @contextmanager
+    def _without_bars(self) -> Iterator[None]:
+        """A bar that is drawn again and again would be drawn over the question."""
+        if self._bars is None:
+            yield
+            return
+        self._bars.stop()
+        try:
+            yield
+        finally:
+            self._bars.start()
+
+    def _answer(self, question: str, answers: tuple[str, ...]) -> str:
         while True:
-            self._err.write(f"{question} [{'/'.join(answers)}] ")
+            self._err.write(f"\n{question} [{'/'.join(answers)}] ")
             self._err.flush()
             try:
                 line = sys.stdin.readline()
@@ -109,20 +129,25 @@ class Console:
         if self.quiet:
             yield lambda _count: None
         elif self._out.isatty():
-            with _bar(self._out, what, total, done) as advance:
-                yield advance
+            with _bars(self._out) as bars:
+                self._bars = bars
+                task = bars.add_task(what, total=total, completed=done)
+                try:
+                    yield lambda count: bars.update(task, completed=count)
+                finally:
+                    self._bars = None
         else:
             yield _plain_lines(self.say, what, total, done)
 
 
-@contextmanager
-def _bar(out: _Patient, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+def _bars(out: _Patient) -> Progress:
     from rich.console import Console as RichConsole
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -132,11 +157,10 @@ def _bar(out: _Patient, what: str, total: int, done: int) -> Iterator[Callable[[
     class RateColumn(ProgressColumn):
         """Exposures per second."""
 
-        def render(self, task: object) -> Text:
-            speed = getattr(task, "speed", None)
-            return Text(f"{speed:.0f}/s" if speed else "  -/s", style="progress.data.speed")
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.0f}/s" if task.speed else "  -/s", style="progress.data.speed")
 
-    columns = (
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -144,10 +168,10 @@ def _bar(out: _Patient, what: str, total: int, done: int) -> Iterator[Callable[[
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        console=RichConsole(file=cast(TextIO, out)),
+        redirect_stdout=False,
+        redirect_stderr=False,
     )
-    with Progress(*columns, console=RichConsole(file=cast(TextIO, out))) as bars:
-        task = bars.add_task(what, total=total, completed=done)
-        yield lambda count: bars.update(task, completed=count)
 
 
 def _plain_lines(say: Callable[[str], None], what: str, total: int, done: int) -> Callable[[int], None]:

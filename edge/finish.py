@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from edge.events import ShutterClosed, ShutterOpened
 from edge.kinematics import predict_raster_s
 from edge.prepare import choose_cells, stage_of
 from edge.record.fold import ScanHistory
-from edge.record.folder import Recording, RecordingPaths, open_recording
+from edge.record.folder import Recording, open_recording
 from edge.record.maps_file import write_maps
 from edge.report.contents import (
     Conditions,
@@ -32,7 +33,7 @@ from edge.results import MAPS_UNIT, Planned, Results, portions, read_planned, re
 from edge.state import Ended
 
 
-def finish_recording(paths: RecordingPaths) -> list[str]:
+def finish_recording(folder: Path) -> list[str]:
     """Write ``maps.h5`` and ``report.html`` from what the journal holds; gives lines for the operator.
 
     Raises
@@ -42,7 +43,8 @@ def finish_recording(paths: RecordingPaths) -> list[str]:
     IntegrityError
         The recording is damaged.
     """
-    with open_recording(paths.folder) as recording:
+    with open_recording(folder) as recording:
+        paths = recording.paths
         if recording.history.exposures == 0:
             return ["Nothing was measured, so there are no maps"]
         planned = read_planned(recording)

@@ -49,7 +49,7 @@ class Run:
         *,
         planned: int,
         tolerance_mm: float,
-        beam_s: float,
+        live_s: float,
         console: Console,
     ) -> None:
         """Prepare the run.
@@ -62,15 +62,15 @@ class Run:
             Exposures in the whole plan.
         tolerance_mm
             Largest distance between a planned and a measured pose.
-        beam_s
-            Beam time that the object has received already, in s.
+        live_s
+            Live time that the object has received already, in s.
         """
         self._controller = controller
         self._session = session
         self._console = console
         self._tolerance_mm = tolerance_mm
         self._planned = planned
-        self._beam_s = beam_s
+        self._live_s = live_s
         self._waiting = deque(exposures)
         self._lacking = {exposure.index: exposure for exposure in exposures}
         self._interrupts = Interrupts()
@@ -92,9 +92,7 @@ class Run:
                 measured = self._planned - len(self._lacking)
                 with self._console.progress("Measuring", self._planned, measured) as show:
                     outcome = self._stream(show)
-                self._shut("finished" if outcome is RunOutcome.FINISHED else outcome.value)
-                if outcome is not RunOutcome.STOPPED:
-                    self._session.record(Closed(utc_now(), "finished" if outcome is RunOutcome.FINISHED else "aborted"))
+                self._end(outcome)
                 return outcome
             except BaseException as fault:
                 self._fail(fault)
@@ -108,13 +106,24 @@ class Run:
             raise SafetyStop("the stage has not been homed, so its position is unknown: home it first")
         if status.fault:
             raise SafetyStop(f"the controller reports a fault ({status.fault}): clear it, then go on with --resume")
-        opened = ShutterOpened(utc_now(), reason, len(self._lacking), self._beam_s)
+        opened = ShutterOpened(utc_now(), reason, len(self._lacking), self._live_s)
         self._session.record(opened)
         self._controller.open_shutter()
 
     def _shut(self, reason: str) -> None:
         self._controller.close_shutter()
-        self._session.record(ShutterClosed(utc_now(), reason))
+        if isinstance(self._session.state, Scanning):
+            self._session.record(ShutterClosed(utc_now(), reason))
+
+    def _end(self, outcome: RunOutcome) -> None:
+        self._shut(outcome.value)
+        match outcome:
+            case RunOutcome.FINISHED:
+                self._session.record(Closed(utc_now(), "finished"))
+            case RunOutcome.ENDED_EARLY:
+                self._session.record(Closed(utc_now(), "aborted"))
+            case RunOutcome.STOPPED:
+                pass
 
     def _stream(self, show: Callable[[int], None]) -> RunOutcome:
         while self._lacking:
@@ -174,7 +183,7 @@ class Run:
             return
         for measured in arrived:
             self._controller.acknowledge(measured.index)
-            self._beam_s += measured.real_s
+            self._live_s += measured.live_s
         for measured in arrived:
             self._check_pose(measured)
             if not measured.flags & ExposureFlag.TRUNCATED:
@@ -205,9 +214,12 @@ class Run:
 
     def _pause(self, request: Request) -> RunOutcome | None:
         """Close the shutter safely, then ask; None means go on."""
-        self._controller.pause()
-        while self._collect(0.0):
-            pass
+        try:
+            with self._interrupts.asking(), suppress(LeaseExpired):
+                self._controller.pause()
+        except KeyboardInterrupt:
+            return self._abort()
+        self._drain()
         reason = "operator" if request is Request.PAUSE else "asked to stop by the system"
         self._shut(reason)
         self._session.record(Paused(utc_now(), reason))
@@ -217,7 +229,7 @@ class Run:
         try:
             with self._interrupts.asking():
                 answer = self._console.ask(
-                    f"\nPaused, shutter closed, {left} of {self._planned} exposures left. What now?",
+                    f"Paused, shutter closed, {left} of {self._planned} exposures left. What now?",
                     ("resume", "finish", "stop"),
                 )
         except KeyboardInterrupt:
@@ -235,8 +247,18 @@ class Run:
 
     def _abort(self) -> RunOutcome:
         self._controller.abort()
-        self._session.record(ShutterClosed(utc_now(), "aborted by the operator"), Paused(utc_now(), "aborted"))
+        self._drain()
+        if isinstance(self._session.state, Scanning):
+            self._session.record(ShutterClosed(utc_now(), "aborted by the operator"))
+        self._session.record(Paused(utc_now(), "aborted by the operator"))
         return RunOutcome.STOPPED
+
+    def _drain(self) -> None:
+        """Take over everything that has arrived; an expired lease says nothing new once the shutter is closed."""
+        arrived = True
+        while arrived:
+            with suppress(LeaseExpired):
+                arrived = self._collect(0.0) > 0
 
     def _fail(self, fault: BaseException) -> None:
         """Shutter first, then the journal; neither may hide the fault itself."""
@@ -244,8 +266,7 @@ class Run:
             self._controller.abort()
         text = str(fault) or type(fault).__name__
         with suppress(Exception):
-            while self._collect(0.0):
-                pass
+            self._drain()
         with suppress(Exception):
             if isinstance(self._session.state, Scanning):
                 self._session.record(ShutterClosed(utc_now(), "fault"))

@@ -97,15 +97,15 @@ class Scan:
         )
         return plan
 
-    def measure(self, plan: ScanPlan, *, done: frozenset[int], beam_s: float, review: bool) -> RunOutcome:
+    def measure(self, plan: ScanPlan, *, done: frozenset[int], live_s: float, review: bool) -> RunOutcome:
         """Expose what the plan still lacks, with maps growing beside.
 
         Parameters
         ----------
         done
             Indices that are recorded already.
-        beam_s
-            Time that the object has been under the beam already.
+        live_s
+            Live time that the object has received already.
         """
         if review:
             ask_before_beam(plan, self._paths, self._config, self._console)
@@ -118,7 +118,7 @@ class Scan:
             remaining(plan, done),
             planned=len(plan.exposures),
             tolerance_mm=self._config.area.pitch_mm / 2,
-            beam_s=beam_s,
+            live_s=live_s,
             console=self._console,
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")

@@ -225,7 +225,9 @@ class SpectrumModel:
             group = by_name.get(template.name)
             if group is not None and area > least:
                 strongest = group.families[template.family][0]
-                labels.append((f"{group.element} {siegbahn(group.line_names[strongest])}", group.energies_kev[strongest]))
+                labels.append(
+                    (f"{group.element} {siegbahn(group.line_names[strongest])}", group.energies_kev[strongest])
+                )
         return tuple(sorted(labels, key=lambda label: label[1]))
 
 

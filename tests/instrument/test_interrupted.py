@@ -115,7 +115,7 @@ def test_ctrl_c_pauses_safely_asks_and_goes_on(bench):
         terminal = Terminal(bench)
         await_that(lambda: (terminal.read(0.0), bench.measured() > 20)[1], "twenty exposures")
         terminal.process.send_signal(signal.SIGINT)
-        terminal.await_text("What now?")
+        terminal.await_text("What now? [resume/finish/stop]")
         assert not shutter_is_open(bench)
         terminal.type("resume\n")
         assert terminal.await_end() == 0, terminal.text[-800:]
@@ -133,6 +133,18 @@ def test_ctrl_c_at_the_question_aborts_with_the_shutter_closed(bench):
         assert terminal.await_end() == 6
         assert not shutter_is_open(bench)
         assert bench.run("scan", "--resume", str(bench.recording), "--quiet").returncode == 0
+    assert_whole(bench)
+
+
+def test_ctrl_c_while_the_report_is_made_says_how_to_make_it(bench):
+    with bench.running(), bench.scanning() as scan:
+        await_that(lambda: "Computing the maps" in bench.said or scan.poll() is not None, "the end of the beam")
+        scan.send_signal(signal.SIGINT)
+        assert scan.wait(timeout=120) == 6, bench.said
+    assert "make them with: pointillist report" in bench.said
+    assert not (bench.recording / "report.html").exists()
+    assert bench.run("report", str(bench.recording)).returncode == 0
+    assert (bench.recording / "report.html").is_file()
     assert_whole(bench)
 
 

@@ -104,7 +104,7 @@ def run(journal):
         console = Console(quiet=True, log_level="error")
         exposures = [exposure(index) for index in range(COUNT)]
         return Run(
-            controller, session, exposures, planned=COUNT, tolerance_mm=0.25, beam_s=0.0, console=console
+            controller, session, exposures, planned=COUNT, tolerance_mm=0.25, live_s=0.0, console=console
         ).expose()
 
     expose.session = session
