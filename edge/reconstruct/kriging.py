@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.reconstruct import tiles
+from edge.reconstruct import seams, tiles
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.learning import NEIGHBOURS, TRUST, features, learn
@@ -34,7 +34,8 @@ def kriging(
     maps = np.empty((*cells.shape, cells.elements), np.float32)
     standard_error = np.empty_like(maps)
     everywhere = np.arange(tile_count(cells.shape))
-    krige(cells, learned, photograph, which=everywhere, maps=maps, standard_error=standard_error)
+    deviation = krige(cells, learned, photograph, which=everywhere, maps=maps, standard_error=standard_error)
+    seams.even_out(standard_error, deviation.reshape(*tiles_of(cells.shape), cells.elements), TILE_CELLS)
     maps[cells.rows, cells.columns] = cells.values
     standard_error[cells.rows, cells.columns] = np.sqrt(cells.variance)
     return maps, standard_error
@@ -45,9 +46,15 @@ def learn_parameters(cells: MeasuredCells, photograph: Photograph | None) -> Lea
     return learn(cells.rows, cells.columns, _normalised(cells), _relative_noise(cells), photograph)
 
 
+def tiles_of(shape: tuple[int, int]) -> tuple[int, int]:
+    """Tiles that cover the grid, down and across."""
+    return -(-shape[0] // TILE_CELLS), -(-shape[1] // TILE_CELLS)
+
+
 def tile_count(shape: tuple[int, int]) -> int:
     """Tiles that cover the grid, numbered row by row."""
-    return -(-shape[0] // TILE_CELLS) * -(-shape[1] // TILE_CELLS)
+    down, across = tiles_of(shape)
+    return down * across
 
 
 def krige(
@@ -58,9 +65,14 @@ def krige(
     which: NDArray[np.intp],
     maps: NDArray[np.float32],
     standard_error: NDArray[np.float32],
-) -> None:
-    """Estimate the tiles `which` in place; measured cells are treated like the others."""
-    across = -(-cells.shape[1] // TILE_CELLS)
+) -> NDArray[np.float32]:
+    """Estimate the tiles `which` in place; measured cells are treated like the others.
+
+    Returns the deviation to which each tile's standard error is proportional, shape (tiles, elements); zero for tiles
+    that were not asked for.
+    """
+    across = tiles_of(cells.shape)[1]
+    deviation = np.zeros((tile_count(cells.shape), cells.elements), np.float32)
     corners = np.column_stack([which // across, which % across]) * TILE_CELLS
     centres = (corners + (TILE_CELLS - 1) / 2).astype(np.float32)
     neighbours = nearest_samples(cells.rows, cells.columns, centres, min(NEIGHBOURS, len(cells)))
@@ -85,7 +97,9 @@ def krige(
             group.elements.astype(np.int32),
             maps,
             standard_error,
+            deviation,
         )
+    return deviation
 
 
 def _scaling(cells: MeasuredCells, learned: Learned) -> NDArray[np.float32]:

@@ -165,10 +165,12 @@ def krige_tiles(
     channels: Indices,
     maps: Floats,
     standard_error: Floats,
+    deviation: Floats,
 ) -> None:
     """Estimate every cell of the given square tiles, row-major over the grid, each from its row of `neighbours`.
 
-    Writes the estimates and their standard errors to `channels` of two (rows, columns, elements) arrays. The sill of a
+    Writes the estimates and their standard errors to `channels` of two (rows, columns, elements) arrays, and the root
+    of each tile's sill, in the maps' unit, to `deviation` (tiles of the grid, elements). The sill of a
     tile is that of its samples' residuals, drawn towards the global one, which counts as `trust` samples. `scaling`
     has a column for each element: the global sill, the part of the nugget that is true variation, the factor on the
     standard error, and offset, scale and lower bound that turn normalised values into maps.
@@ -197,6 +199,7 @@ def krige_tiles(
         for e in range(elements):
             local = (energy[e] + trust * scaling[0, e]) / (count - 1 + trust)
             energy[e] = local * (scaling[2, e] * scaling[4, e]) ** 2
+            deviation[tiles[t], channels[e]] = np.sqrt(energy[e])
             mean[e] = scaling[3, e] + scaling[4, e] * values[neighbours[t, 0], e]
         for k in range(height * width):
             i, j = top + k // width, left + k % width
