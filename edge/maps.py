@@ -33,6 +33,20 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """How well a method predicts exposures from the others: its standard error held against what was measured."""
+
+    exposures: int
+    """Exposures that were predicted without themselves."""
+    rms: NDArray[np.float32]
+    """Root mean square of predicted less measured, per element, in the samples' unit; holds the measurement's noise."""
+    within_one: NDArray[np.float32]
+    """Share of exposures within one standard error (the measurement's noise included), per element."""
+    within_two: NDArray[np.float32]
+    """Share within two."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ElementMaps:
     """Full maps on the scan grid."""
 
@@ -44,3 +58,7 @@ class ElementMaps:
     measured: NDArray[np.bool_]
     """Cells that hold at least one exposure, shape (rows, columns); the rest is inferred."""
     method: str
+    left_out: LeftOut | None = None
+    """The method's own check by leaving exposures out, where it has one."""
+    remarks: tuple[str, ...] = ()
+    """What the method decided by itself and a reader must know, one sentence each."""
