@@ -153,7 +153,7 @@ def _too_few(
 
 
 def _corners(fiducials: Sequence[Fiducial], seen: dict[int, NDArray[np.float64]]) -> _Corners:
-    known = [fiducial for fiducial in fiducials if fiducial.id in seen]
+    known = sorted((one for one in fiducials if one.id in seen), key=lambda one: one.id)
     return _Corners(
         np.concatenate([fiducial.corners_mm for fiducial in known]),
         np.concatenate([seen[fiducial.id] for fiducial in known]),

@@ -18,14 +18,15 @@ from edge.doctor import (
     examine_camera,
     examine_controller,
     examine_disk,
+    examine_fault,
     examine_installation,
-    examine_shutter,
+    examine_readiness,
     require,
 )
 from edge.faults import DeviceError, EdgeError, ScanStopped, UsageError
 from edge.finish import finish_recording
 from edge.prepare import require_known_names
-from edge.record.folder import RecordingPaths, create_recording, open_recording
+from edge.record.folder import RecordingPaths, create_recording, open_recording, refuse_taken
 from edge.record.journal import Journal
 from edge.scan import RunOutcome
 from edge.session import Session
@@ -48,6 +49,7 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
     config = load_scan_config(path)
     require_known_names(config)
     folder = out or _new_folder(config)
+    refuse_taken(folder)
     require([*examine_installation(), *examine_disk(config, folder)])
     with _connected(config, console) as controller:
         paths = create_recording(folder)
@@ -77,7 +79,7 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
         with open_recording(folder) as recording:
             history = recording.history
         if isinstance(history.state, Ended) and history.state.outcome == "finished":
-            raise UsageError(f"{folder}: this scan is finished: there is nothing left to measure")
+            raise UsageError(f"{folder}: this scan is finished: for its maps and report, pointillist report {folder}")
         if not history.opened:
             raise UsageError(f"{folder}: this scan never began: delete the folder and start it again")
         config = parse_scan_config(history.config_yaml, paths.config)
@@ -109,8 +111,11 @@ def examine(path: Path) -> list[Finding]:
         findings.append(Finding("controller", False, str(error), DeviceError))
     else:
         try:
-            findings += examine_controller(config, controller.capabilities, controller.status())
-            findings += examine_shutter(controller)
+            status = controller.status()
+            findings += examine_controller(config, controller.capabilities)
+            findings += [*examine_readiness(status), *examine_fault(status)]
+        except BridgeError as error:
+            findings.append(Finding("controller", False, str(error), DeviceError))
         finally:
             controller.close()
     return [*findings, *examine_camera(config)]
@@ -123,8 +128,12 @@ def yaml_of(config: ScanConfig) -> str:
 
 def _reopened(folder: Path) -> Journal:
     """The journal of an existing recording, locked for writing, every record looked at."""
-    with open_recording(folder) as recording:
-        return Journal.open(recording.paths.journal)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder: give the folder of a recording")
+    journal = RecordingPaths(folder).journal
+    if not journal.is_file():
+        raise UsageError(f"{folder}: not a recording, it holds no {journal.name}: give a folder that a scan made")
+    return Journal.open(journal)
 
 
 def _connect(config: ScanConfig) -> Controller:
@@ -139,10 +148,14 @@ def _connected(config: ScanConfig, console: Console) -> Iterator[Controller]:
     try:
         capabilities = controller.capabilities
         console.say(f"Connected to {capabilities.firmware}")
-        require([*examine_controller(config, capabilities, controller.status()), *examine_shutter(controller)])
-        if not controller.status().is_homed:
+        status = controller.status()
+        require([*examine_controller(config, capabilities), *examine_readiness(status)])
+        if status.fault:
+            console.warn(f"the controller reports a fault ({status.fault}): homing the stage to clear it")
+        if status.fault or not status.is_homed:
             console.say("Homing the stage")
             controller.home()
+            require(examine_fault(controller.status()))
         yield controller
     finally:
         controller.close()
@@ -157,8 +170,7 @@ def _explained(paths: RecordingPaths, console: Console) -> Iterator[None]:
         raise
     except (EdgeError, BridgeError, ModelsError):
         console.warn(
-            "the shutter is closed and every exposure so far is safe; "
-            f"once this is mended, go on with: pointillist scan --resume {paths.folder}"
+            f"every exposure so far is safe; once this is mended, go on with: pointillist scan --resume {paths.folder}"
         )
         raise
 

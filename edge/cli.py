@@ -115,19 +115,22 @@ def doctor(
     findings = examine(config)
     for finding in findings:
         typer.echo(finding.line())
-    if worst := next((finding for finding in findings if not finding.passed), None):
-        raise typer.Exit(worst.exit_code)
+    if failed := next((finding for finding in findings if not finding.passed), None):
+        raise typer.Exit(failed.exit_code)
 
 
 @app.command()
 def simulate(
     instrument: Annotated[Path, typer.Argument(help="Simulated instrument (YAML).")],
     log: Annotated[Path | None, typer.Option(help="Where the twin writes its own log (JSON lines).")] = None,
+    follow_input: Annotated[
+        bool, typer.Option("--follow-input", help="End when standard input ends: with the program that started it.")
+    ] = False,
 ) -> None:
     """Run a simulated instrument until interrupted: stage, shutter and detector behind a pseudo-terminal."""
     from edge.simulate.run import run_instrument
 
-    run_instrument(instrument, log=log, announce=typer.echo)
+    run_instrument(instrument, log=log, announce=typer.echo, follow_input=follow_input)
 
 
 @app.command()
@@ -165,6 +168,12 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
+def _tell(sentence: str) -> None:
+    """The last word of a command, where there is still somebody to read it."""
+    with suppress(OSError):
+        typer.echo(f"pointillist: {sentence}", err=True)
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     try:
@@ -174,18 +183,16 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
-        text = error.format_message() if isinstance(error, typer.BadParameter.__base__ or ()) else str(error)
-        typer.echo(f"pointillist: {text.rstrip('.')}: see pointillist --help", err=True)
+        _tell(f"{error.format_message().rstrip('.')}: see pointillist --help")
         return 2
     except Exception as error:
         from edge.outcome import sentence_and_code
 
         sentence, code = sentence_and_code(error)
-        with suppress(OSError):
-            typer.echo(f"pointillist: {sentence}", err=True)
+        _tell(sentence)
         return code
     if outcome == _INTERRUPTED:
-        typer.echo("pointillist: stopped by the operator; the shutter is closed", err=True)
+        _tell("stopped by the operator")
         return 6
     return outcome if isinstance(outcome, int) else 0
 

@@ -20,10 +20,14 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 ElementName = Annotated[str, Field(pattern=r"^[A-Z][a-z]?(-[KLM])?$")]
 
 
+_MOST_CELLS = 20e6
+_MOST_CELLS_A_SIDE = 30_000
+
+
 class Closed(BaseModel):
     """A mapping without unknown keys, read once and never changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ObjectConfig(Closed):
@@ -82,6 +86,14 @@ class LensConfig(Closed):
     """OpenCV order: k1, k2, p1, p2, k3."""
     width_px: Annotated[int, Field(gt=0)]
     height_px: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _is_a_pinhole(self) -> Self:
+        if any(len(row) != 3 for row in self.matrix):
+            raise ValueError("matrix is not 3 x 3: copy it from the camera's calibration")
+        if min(self.matrix[0][0], self.matrix[1][1]) <= 0:
+            raise ValueError("a focal length is not positive: copy matrix from the camera's calibration")
+        return self
 
 
 class MarkerConfig(Closed):
@@ -160,8 +172,10 @@ class AreaConfig(Closed):
     def _not_too_many_cells(self) -> Self:
         if self.width_mm < self.pitch_mm or self.height_mm < self.pitch_mm:
             raise ValueError("the area is smaller than one cell: enlarge it or reduce pitch_mm")
-        if self.width_mm * self.height_mm / self.pitch_mm**2 > 20e6:
+        if self.width_mm * self.height_mm / self.pitch_mm**2 > _MOST_CELLS:
             raise ValueError("more than 20 million cells: enlarge pitch_mm or reduce the area")
+        if max(self.width_mm, self.height_mm) / self.pitch_mm > _MOST_CELLS_A_SIDE:
+            raise ValueError("more than 30,000 cells on a side: enlarge pitch_mm or split the area")
         return self
 
 

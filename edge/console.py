@@ -63,6 +63,7 @@ class Console:
 
     def log_to(self, path: Path) -> None:
         """From now on, and with what was said before, log to this file."""
+        logging.raiseExceptions = False  # A log that cannot be written must not write into the terminal instead.
         handler = logging.FileHandler(path, encoding="utf-8")
         formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
         formatter.converter = time.gmtime

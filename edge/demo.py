@@ -30,8 +30,11 @@ def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
     console = Console(quiet=quiet, log_level="info")
     console.say("Starting the simulated instrument (its own process, on a pseudo-terminal)")
     with (out / "instrument.log").open("w") as log:
-        command = [sys.executable, "-m", "edge.cli", "simulate", str(out / "instrument.yaml")]
-        instrument = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "edge.cli", "simulate", str(out / "instrument.yaml"), "--follow-input"]
+        # Its own session, so that a Ctrl-C in the terminal is the scan's to answer; it ends with this end of its input.
+        instrument = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.PIPE, start_new_session=True
+        )
         try:
             _await_port(out / "port", instrument, out / "instrument.log")
             run_scan(out / "scan.yaml", out=out / "scan", console=console, review=False)

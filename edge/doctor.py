@@ -10,7 +10,6 @@ from pathlib import Path
 from edge.camera import open_camera
 from edge.config import AreaConfig, ScanConfig
 from edge.faults import DeviceError, EdgeError, SafetyStop, UsageError
-from firmware_bridge.controller import Controller
 from firmware_bridge.messages import Capabilities, ControllerStatus
 
 _ROOMS = ("firmware_bridge", "calibration", "models", "edge")
@@ -77,8 +76,8 @@ def examine_disk(config: ScanConfig, folder: Path) -> Iterator[Finding]:
     yield Finding("disk", free >= needed, text)
 
 
-def examine_controller(config: ScanConfig, capabilities: Capabilities, status: ControllerStatus) -> Iterator[Finding]:
-    """Firmware, detector, travel, door and fault of a connected controller."""
+def examine_controller(config: ScanConfig, capabilities: Capabilities) -> Iterator[Finding]:
+    """Firmware, detector and travel of a connected controller."""
     yield Finding("firmware", True, f"{capabilities.firmware}, protocol {capabilities.protocol_version}")
     wanted = config.instrument.detector.channels
     has = capabilities.channels
@@ -92,14 +91,22 @@ def examine_controller(config: ScanConfig, capabilities: Capabilities, status: C
     )
     yield Finding("detector", wanted == has, text, DeviceError)
     yield _travel(config.area, capabilities)
-    if status.fault:
-        yield Finding("controller", False, f"{status.fault}: clear the fault at the controller", DeviceError)
+
+
+def examine_readiness(status: ControllerStatus) -> Iterator[Finding]:
+    """Door and shutter as they stand, and whether a fault holds that homing the stage may clear."""
+    is_closed, is_open = status.is_door_closed, status.is_shutter_open
     yield Finding(
-        "door",
-        status.is_door_closed,
-        "closed" if status.is_door_closed else "the door interlock is open: close the door",
-        SafetyStop,
+        "door", is_closed, "closed" if is_closed else "the door interlock is open: close the door", SafetyStop
     )
+    words = "open although nobody asked: switch the tube off and check the shutter" if is_open else "closed"
+    yield Finding("shutter", not is_open, words, SafetyStop)
+
+
+def examine_fault(status: ControllerStatus) -> Iterator[Finding]:
+    """A fault that the controller reports by itself."""
+    words = f"{status.fault}: clear the fault at the controller" if status.fault else "no fault"
+    yield Finding("controller", not status.fault, words, DeviceError)
 
 
 def _travel(area: AreaConfig, capabilities: Capabilities) -> Finding:
@@ -137,14 +144,3 @@ def examine_camera(config: ScanConfig) -> Iterator[Finding]:
         return
     seen = len(registration.fiducials)
     yield Finding("fiducials", True, f"{seen} seen, residual {registration.rms_mm * 1_000:.0f} um rms")
-
-
-def examine_shutter(controller: Controller) -> Iterator[Finding]:
-    """The shutter must be closed before anything starts."""
-    is_open = controller.status().is_shutter_open
-    yield Finding(
-        "shutter",
-        not is_open,
-        "closed" if not is_open else "open although nobody asked: switch the tube off and check the shutter",
-        SafetyStop,
-    )

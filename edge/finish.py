@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from edge.config import ScanConfig
-from edge.events import ShutterClosed, ShutterOpened
+from edge.events import Opened, ShutterClosed, ShutterOpened
 from edge.kinematics import predict_raster_s
+from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm
 from edge.prepare import choose_cells, stage_of
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, open_recording
@@ -29,7 +31,8 @@ from edge.report.contents import (
     SumSpectrum,
 )
 from edge.report.page import write_report
-from edge.results import MAPS_UNIT, Planned, Results, portions, read_planned, results_of
+from edge.results import MAPS_UNIT, Planned, Results, read_planned, results_of
+from edge.spectra.energy import EnergyCalibration, NotCalibrated, describe_calibration
 from edge.state import Ended
 
 
@@ -64,6 +67,7 @@ def finish_recording(folder: Path) -> list[str]:
     return [
         f"{report.effort.exposures_measured} of {report.effort.exposures_planned} exposures, "
         f"{len(results.maps.elements)} element maps: {', '.join(results.maps.elements)}",
+        calibration_line(results.model.calibration),
         f"Report: {paths.report}",
         f"Maps:   {paths.maps}",
     ]
@@ -72,7 +76,7 @@ def finish_recording(folder: Path) -> list[str]:
 def report_of(recording: Recording, planned: Planned, results: Results) -> ScanReport:
     """Everything that the report says of a recording."""
     history, plan, sighting = recording.history, planned.plan, planned.sighting
-    ledger = _Ledger(recording, planned)
+    ledger = read_ledger(recording.reader, plan.grid)
     subject = planned.config.object
     finished_at = history.last_at
     return ScanReport(
@@ -86,15 +90,15 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
         maps_unit=MAPS_UNIT,
         rgb=sighting.rgb,
         density=choose_cells(sighting, planned.config).density.values,
-        effort=ledger.effort(),
-        dose=Dose(ledger.live_s_per_cell(), _openings(history), planned.config.dose.max_live_s_per_cell),
-        counts=ledger.count_totals(),
+        effort=_effort(history, planned, ledger),
+        dose=_dose(history, planned, ledger),
+        counts=_count_totals(ledger),
         registration=sighting.registration,
-        energy_scale=_energy_scale(results),
-        spectrum=_spectrum(results, ledger.live_s),
+        energy_scale=energy_scale_of(results.model.calibration),
+        spectrum=_spectrum(results, float(ledger.live_s.sum())),
         conditions=_conditions(planned.config),
         events=_noted(history),
-        versions=dict(history.opened[-1].versions),
+        versions=versions_of(history.opened),
         digests={
             "plan": plan.digest,
             "registration": sighting.registration.digest,
@@ -103,69 +107,38 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
     )
 
 
-class _Ledger:
-    """What the exposures add up to: time, dose and counts, read once."""
+def _effort(history: ScanHistory, planned: Planned, ledger: Ledger) -> Effort:
+    plan, config = planned.plan, planned.config
+    stage = plan.stage or stage_of(config)
+    # Three times the longest move predicted: a slow stage is no pause.
+    longest_move_s = 3 * (plan.longest_move_s + stage.settle_s + stage.overhead_s) + 1
+    return Effort(
+        exposures_planned=len(plan.exposures),
+        exposures_measured=len(history.done),
+        predicted_s=plan.predicted_s,
+        running_s=running_s(ledger.opened_at_s, ledger.closed_at_s, longest_move_s),
+        counting_s=float(ledger.real_s.sum()),
+        planned_travel_mm=plan.travel_mm,
+        travel_mm=travel_mm(ledger.starts_mm, ledger.ends_mm),
+        full_raster_s=predict_raster_s(plan.grid, config.sampling.dwell_s, stage),
+        stage=stage,
+        is_stage_of_plan=plan.stage is not None,
+    )
 
-    def __init__(self, recording: Recording, planned: Planned) -> None:
-        self._planned = planned
-        self._exposures = recording.history.done
-        columns: dict[str, list[np.ndarray]] = {}
-        for portion in portions(recording.reader):
-            middle = planned.plan.grid.cells_of((portion.starts_mm + portion.ends_mm) / 2)
-            parts = {
-                "rows": middle[:, 0],
-                "columns": middle[:, 1],
-                "real_s": portion.real_s,
-                "live_s": portion.live_s,
-                "opened_at_s": portion.opened_at_s,
-                "closed_at_s": portion.closed_at_s,
-                "counts": portion.counts.sum(axis=1, dtype=np.int64),
-            }
-            for name, part in parts.items():
-                columns.setdefault(name, []).append(part)
-        self._all = {name: np.concatenate(parts) for name, parts in columns.items()}
-        self.live_s = float(self._all["live_s"].sum())
 
-    def effort(self) -> Effort:
-        plan, config = self._planned.plan, self._planned.config
-        stage = stage_of(config)
-        return Effort(
-            exposures_planned=len(plan.exposures),
-            exposures_measured=len(self._exposures),
-            predicted_s=plan.predicted_s,
-            actual_s=self._running_s(),
-            travel_mm=plan.travel_mm,
-            beam_s=self._running_s(),
-            full_raster_s=predict_raster_s(plan.grid, config.sampling.dwell_s, stage),
-        )
+def _dose(history: ScanHistory, planned: Planned, ledger: Ledger) -> Dose:
+    shape = planned.plan.grid.shape
+    return Dose(
+        live_s_per_cell=seconds_per_cell(ledger.cells, ledger.live_s, shape),
+        real_s_per_cell=seconds_per_cell(ledger.cells, ledger.real_s, shape),
+        openings=_openings(history),
+        limit_s_per_cell=planned.config.dose.max_live_s_per_cell,
+    )
 
-    def _running_s(self) -> float:
-        """Time from first to last exposure on the controller's clock, without the stretches in which it stood still.
 
-        A pause, or the clock's new start after a reboot, shows as a step that no move within the area can take.
-        """
-        order = np.argsort(self._all["opened_at_s"], kind="stable")
-        opened, closed = self._all["opened_at_s"][order], self._all["closed_at_s"][order]
-        gaps = np.maximum(opened[1:] - closed[:-1], 0)
-        longest_move_s = self._planned.plan.longest_move_s * 3 + 1
-        return float((closed - opened).sum() + gaps[gaps <= longest_move_s].sum())
-
-    def live_s_per_cell(self) -> np.ndarray:
-        rows, columns = self._planned.plan.grid.shape
-        inside = (
-            (self._all["rows"] >= 0)
-            & (self._all["rows"] < rows)
-            & (self._all["columns"] >= 0)
-            & (self._all["columns"] < columns)
-        )
-        cell = self._all["rows"][inside] * columns + self._all["columns"][inside]
-        total = np.bincount(cell, weights=self._all["live_s"][inside], minlength=rows * columns)
-        return total[total > 0]
-
-    def count_totals(self) -> CountTotals:
-        counts = self._all["counts"]
-        dead = 1 - self.live_s / max(float(self._all["real_s"].sum()), 1e-9)
-        return CountTotals(int(counts.sum()), float(np.median(counts)), float(np.clip(dead, 0, 1)))
+def _count_totals(ledger: Ledger) -> CountTotals:
+    dead = 1 - float(ledger.live_s.sum()) / max(float(ledger.real_s.sum()), 1e-9)
+    return CountTotals(int(ledger.counts.sum()), float(np.median(ledger.counts)), float(np.clip(dead, 0, 1)))
 
 
 def _outcome(history: ScanHistory) -> Outcome:
@@ -185,13 +158,23 @@ def _openings(history: ScanHistory) -> tuple[ShutterOpening, ...]:
     return tuple(openings)
 
 
-def _energy_scale(results: Results) -> EnergyScale | None:
-    calibration = results.model.calibration
+def calibration_line(calibration: EnergyCalibration | NotCalibrated) -> str:
+    """What the operator reads of the energy scale."""
     if not calibration:
-        return None
+        return f"Energy scale: as configured, the spectra could not correct it ({calibration.reason})"
+    if not calibration.peaks:
+        return "Energy scale: fitted, but no peak of the sum spectrum bears it out; look at the fit in the report"
+    return f"Energy scale: {describe_calibration(calibration)}"
+
+
+def energy_scale_of(calibration: EnergyCalibration | NotCalibrated) -> EnergyScale:
+    """The scale that the maps were made with, and why it is only the configured one where it is."""
+    if not calibration:
+        nominal = calibration.nominal
+        return EnergyScale(nominal.offset_kev, nominal.gain_kev, nominal_because=calibration.reason)
     residuals = np.array(calibration.residuals_kev)
-    rms_ev = 1_000 * float(np.sqrt(np.mean(residuals**2))) if residuals.size else 0.0
-    return EnergyScale(calibration.offset_kev, calibration.gain_kev, rms_ev)
+    rms_ev = 1_000 * float(np.sqrt(np.mean(residuals**2))) if residuals.size else None
+    return EnergyScale(calibration.offset_kev, calibration.gain_kev, rms_ev, len(calibration.peaks))
 
 
 def _spectrum(results: Results, live_s: float) -> SumSpectrum:
@@ -228,3 +211,14 @@ def _noted(history: ScanHistory) -> tuple[NotedEvent, ...]:
         for event in history.faults
     ]
     return tuple(sorted(noted, key=lambda event: event.at))
+
+
+def versions_of(opened: Sequence[Opened]) -> dict[str, str]:
+    """What ran, by name; where later openings of the recording ran with others, all of them in order."""
+    ran: dict[str, list[str]] = {}
+    for i, opening in enumerate(opened, start=1):
+        for name, version in opening.versions:
+            known = ran.setdefault(name, [])
+            if not known or known[-1].partition(",")[0] != version:
+                known.append(version if i == 1 else f"{version}, from opening {i}")
+    return {name: "; ".join(versions) for name, versions in ran.items()}

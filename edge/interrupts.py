@@ -39,9 +39,11 @@ class Interrupts:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """While a question stands in the terminal, Ctrl-C raises KeyboardInterrupt out of it."""
+        """While something is waited for, a signal raises KeyboardInterrupt out of it; one that came before does too."""
         self._is_asking = True
         try:
+            if self._request is Request.ABORT:
+                raise KeyboardInterrupt
             yield
         finally:
             self._is_asking = False
@@ -61,12 +63,10 @@ class Interrupts:
                 signal.signal(number, previous)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
-        if number != signal.SIGINT:
+        if number == signal.SIGINT:
+            again = self._is_asking or self._request is not None
+            self._request = Request.ABORT if again else Request.PAUSE
+        elif self._request is not Request.ABORT:
             self._request = Request.STOP
-        elif self._request is None:
-            self._request = Request.PAUSE
-        else:
-            self._request = Request.ABORT
         if self._is_asking:
-            self._request = Request.ABORT if number == signal.SIGINT else Request.STOP
             raise KeyboardInterrupt

@@ -13,9 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from edge.maps import Samples
-    from edge.record.reader import MeasuredArrays
     from edge.spectra.model import SpectrumModel
 
 _PERIOD_S = 0.5
@@ -33,7 +35,7 @@ class LiveMaps:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "edge.live", str(self._folder)]
+        command = [sys.executable, "-m", "edge.live", str(self._folder), str(os.getpid())]
         # Its own session: a Ctrl-C in the terminal is the scan's to answer, not the preview's.
         self._process = subprocess.Popen(
             command,
@@ -61,40 +63,47 @@ class Preview:
 
         self._recording = open_recording(folder)
         self._planned = read_planned(self._recording)
-        self._spectra: list[MeasuredArrays] = []
-        self._parts: list[Samples] = []
-        self._last_seq = 0
         self._model: SpectrumModel | None = None
         self._modelled = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._last_seq = 0
         self.exposures = 0
+        self._live_s = 0.0
+        self._counts: NDArray[np.float64] | float = 0.0
+        self._parts: list[Samples] = []
 
     def update(self) -> bool:
         """Take over what has arrived and draw it; False when nothing new is there, or not yet enough."""
-        from edge.results import portions
+        from edge.results import spectrum_model
 
-        arrived = list(portions(self._recording.reader, self._last_seq))
-        if not arrived:
+        fresh = self._take_in()
+        if self.exposures < _FIRST_EXPOSURES or not fresh:
             return False
-        self._last_seq = arrived[-1].last_seq
-        self._spectra += arrived
-        self.exposures += sum(len(batch) for batch in arrived)
-        if self.exposures < _FIRST_EXPOSURES:
-            return False
-        self._fit(arrived)
+        if self._model is None or self.exposures >= 2 * self._modelled:
+            # Twice the spectra say enough more about energy scale and background to fit them all again. They are read
+            # again for that: held in memory, those of a long scan would crowd out the scan itself.
+            self._model = spectrum_model(np.asarray(self._counts), self._live_s, self._planned.config)
+            self._modelled = self.exposures
+            self._forget()
+            self._take_in()
         self._draw()
         return True
 
-    def _fit(self, arrived: list[MeasuredArrays]) -> None:
-        from edge.results import samples_of, spectrum_model
+    def _take_in(self) -> int:
+        """Add up what the journal holds beyond the last look, and fit it; gives how many exposures that were."""
+        from edge.results import portions, samples_of
 
-        if self._model is None or self.exposures >= 2 * self._modelled:
-            # Twice the spectra say enough more about energy scale and background to fit them all again.
-            counts = sum(batch.counts.sum(axis=0, dtype=float) for batch in self._spectra)
-            live_s = sum(float(batch.live_s.sum()) for batch in self._spectra)
-            self._model = spectrum_model(counts, live_s, self._planned.config)
-            self._modelled = self.exposures
-            self._parts, arrived = [], self._spectra
-        self._parts += [samples_of(batch, self._model, self._planned.plan) for batch in arrived]
+        before = self.exposures
+        for batch in portions(self._recording.reader, self._last_seq):
+            self._last_seq = batch.last_seq
+            self._counts = self._counts + batch.counts.sum(axis=0, dtype=float)
+            self._live_s += float(batch.live_s.sum())
+            self.exposures += len(batch)
+            if self._model is not None:
+                self._parts.append(samples_of(batch, self._model, self._planned.plan))
+        return self.exposures - before
 
     def _draw(self) -> None:
         from edge.record.maps_file import write_maps
@@ -117,16 +126,15 @@ def _replace(path: Path, content: bytes) -> None:
     unfinished.replace(path)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, scan_pid: int) -> None:
     """Follow a recording until the scan's process is gone."""
     os.nice(_NICE)
-    parent = os.getppid()
     preview = Preview(folder)
-    while os.getppid() == parent:
+    while os.getppid() == scan_pid:
         started = time.monotonic()
         preview.update()
         time.sleep(max(0.0, _PERIOD_S - (time.monotonic() - started)))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

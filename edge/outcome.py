@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import tempfile
+import traceback
 
 from edge.faults import EdgeError
 from firmware_bridge.faults import BridgeError, ControllerFault
@@ -17,7 +19,7 @@ SAFETY = 4
 def sentence_and_code(error: BaseException) -> tuple[str, int]:
     """One sentence for the operator, and the code of the README's table.
 
-    A traceback goes to the log only, and only for what nobody foresaw.
+    A traceback goes to a file only, and only for what nobody foresaw.
     """
     match error:
         case EdgeError():
@@ -30,9 +32,20 @@ def sentence_and_code(error: BaseException) -> tuple[str, int]:
             return str(error), USAGE
         case OSError() if error.filename is not None:
             return f"{error.filename}: {error.strerror or error}: check the path, its permissions and the disk", USAGE
-    logging.getLogger("edge").error("unexpected", exc_info=error)
     what = str(error).splitlines()[0] if str(error) else "no further word"
-    return (
-        f"unexpected fault in the program ({type(error).__name__}: {what}): please report it with the log",
-        UNEXPECTED,
-    )
+    kept = _keep_traceback(error)
+    return f"unexpected fault in the program ({type(error).__name__}: {what}): report it with {kept}", UNEXPECTED
+
+
+def _keep_traceback(error: BaseException) -> str:
+    """Put the traceback where a report can quote it, never in the terminal; says where."""
+    log = logging.getLogger("edge")
+    if any(isinstance(handler, logging.FileHandler) for handler in log.handlers):
+        log.error("unexpected", exc_info=error)
+        return "the recording's log.txt"
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="pointillist-", suffix=".txt", delete=False) as file:
+            file.writelines(traceback.format_exception(error))
+    except OSError:
+        return "the command that you gave"
+    return file.name

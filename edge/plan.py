@@ -85,6 +85,7 @@ def make_plan(
             beam_s=duration.beam_s,
             longest_move_s=duration.longest_move_s,
             digest="",
+            stage=stage,
         )
     )
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edge.faults import IntegrityError
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable
+from edge.kinematics import ExposureTable, StageModel
 from edge.scan_plan import ScanPlan, frozen_table
 from models.sampling import SamplingMask
 
@@ -25,6 +25,7 @@ _REMEDY = "take the plan from the scan's own folder, or make it anew"
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _AtLeastZero = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+_AboveZero = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 _Text = Annotated[str, Field(max_length=500)]
 
 
@@ -46,6 +47,13 @@ class _Grid(_Closed):
         return self
 
 
+class _Stage(_Closed):
+    speed_mm_s: _AboveZero
+    acceleration_mm_s2: _AboveZero
+    settle_s: _AtLeastZero
+    overhead_s: _AtLeastZero
+
+
 class _Mask(_Closed):
     origin: _Text
     binariser: _Text
@@ -64,6 +72,7 @@ class _Plan(_Closed):
     travel_mm: _AtLeastZero
     beam_s: _AtLeastZero
     longest_move_s: _AtLeastZero
+    stage: _Stage | None = None
     grid: _Grid
     mask: _Mask
     exposures: Annotated[list[Annotated[list[_Number], Field(min_length=3, max_length=5)]], Field(max_length=MAX_CELLS)]
@@ -106,6 +115,7 @@ def plan_from_json(text: str) -> ScanPlan:
             beam_s=read.beam_s,
             longest_move_s=read.longest_move_s,
             digest="",
+            stage=None if read.stage is None else StageModel(**dict(read.stage)),
         )
     )
     if plan.digest != read.digest:
@@ -131,6 +141,9 @@ def _text(plan: ScanPlan, digest: str) -> str:
             "columns": plan.grid.columns,
         },
     }
+    if plan.stage is not None:
+        names = ("speed_mm_s", "acceleration_mm_s2", "settle_s", "overhead_s")
+        head["stage"] = {name: float(getattr(plan.stage, name)) for name in names}
     mask = {name: getattr(plan.mask, name) for name in ("origin", "binariser", "seed", "rate")}
     fields = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items())
     packed = np.packbits(plan.mask.cells, axis=1)

@@ -22,12 +22,15 @@ from edge.plan import ScanPlan, check_plan, make_plan
 from edge.resample import rgb_on_grid
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
+from models.density import cells_for_rate
 from models.masks import MASKS, MaskRequest, MaskResult, make_mask
 
 _LEAST_TEXTURE = 2.0
 """Standard deviation of the grey levels below which a picture shows nothing to compare."""
 _LEAST_RESPONSE = 0.1
 """Height of the correlation's peak (1 for identical pictures) below which its place means nothing."""
+_LEAST_LIKENESS = 0.8
+"""Correlation of two photographs of one object below which it is another one, turned, or covered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +75,12 @@ def grid_of(area: AreaConfig) -> ScanGrid:
         rows=math.floor(area.height_mm / area.pitch_mm + slack),
         columns=math.floor(area.width_mm / area.pitch_mm + slack),
     )
+
+
+def uncovered_mm(area: AreaConfig, grid: ScanGrid) -> tuple[float, float]:
+    """Width and height of what the grid's whole cells leave over at the area's far ends, each below one pitch."""
+    rest = area.width_mm - grid.width_mm, area.height_mm - grid.height_mm
+    return max(0.0, rest[0]), max(0.0, rest[1])
 
 
 def register_frame(frame: Frame, config: ScanConfig) -> Registration:
@@ -129,7 +138,7 @@ def require_known_names(config: ScanConfig) -> None:
 def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
     """Decide where to measure: density and mask on the scan grid; the same answer for the same photograph."""
     grid, sampling = sighting.grid, config.sampling
-    count = max(1, round(sampling.rate * grid.rows * grid.columns))
+    count = cells_for_rate(sampling.rate, grid.rows * grid.columns)
     request = MaskRequest(
         shape=grid.shape, count=count, rgb=sighting.rgb, binariser=sampling.binariser, seed=sampling.seed
     )
@@ -162,25 +171,38 @@ def stage_of(
     )
 
 
-def require_unmoved(before: NDArray[np.uint8], now: NDArray[np.uint8], pitch_mm: float) -> float:
-    """How far the object moved on the stage between two photographs, both resampled to the scan grid; in mm.
+def require_unmoved(before: NDArray[np.uint8], now: NDArray[np.uint8], pitch_mm: float) -> float | None:
+    """How far the object moved on the stage between two photographs, both resampled to the scan grid, in mm.
 
-    Phase correlation of the two pictures (Kuglin and Hines 1975); a picture without texture cannot tell and gives 0.
+    Phase correlation of the two pictures (Kuglin and Hines 1975), then their likeness once the shift is undone. None
+    when neither shows anything to compare.
 
     Raises
     ------
     SafetyStop
-        More than half a pitch: the plan was made for where the object was.
+        More than half a pitch, or pictures that are not of the same object in the same place.
     """
     import cv2
 
     grey = [cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) for rgb in (before, now)]
-    if min(picture.std() for picture in grey) < _LEAST_TEXTURE:
-        return 0.0
-    window = cv2.createHanningWindow(grey[0].shape[::-1], cv2.CV_32F) if min(grey[0].shape) > 2 else None
+    blank = [picture.std() < _LEAST_TEXTURE for picture in grey]
+    if all(blank):
+        return None
+    rows, columns = grey[0].shape
+    window = cv2.createHanningWindow((columns, rows), cv2.CV_32F) if min(rows, columns) > 2 else None
     (dx, dy), response = cv2.phaseCorrelate(grey[0], grey[1], window)
+    undone = cv2.warpAffine(
+        grey[1], np.array([[1, 0, -dx], [0, 1, -dy]]), (columns, rows), borderMode=cv2.BORDER_REPLICATE
+    )
+    likeness = 0.0 if any(blank) else float(np.corrcoef(grey[0].ravel(), undone.ravel())[0, 1])
+    if response < _LEAST_RESPONSE or likeness < _LEAST_LIKENESS:
+        raise SafetyStop(
+            "the photograph does not show the object as it was when the scan was planned "
+            f"(likeness {likeness:.2f}, at least {_LEAST_LIKENESS} wanted): put the same object back, uncovered, lit "
+            "as before, or start a new scan"
+        )
     moved_mm = math.hypot(dx, dy) * pitch_mm
-    if response > _LEAST_RESPONSE and moved_mm > pitch_mm / 2:
+    if moved_mm > pitch_mm / 2:
         raise SafetyStop(
             f"the object moved by {moved_mm:.2f} mm since the scan was planned, more than half a pitch: "
             "put it back, or start a new scan"

@@ -20,6 +20,7 @@ from edge.record.durable import write_durably
 from edge.record.maps_file import write_maps
 from edge.score import Scores, score
 from edge.sources import Stack, load_stack
+from models.density import cells_for_rate
 from models.masks import MaskRequest, make_mask
 from models.sampling import SamplingMask
 
@@ -29,6 +30,8 @@ class ReplayResult:
     """One mask, one reconstruction, one score."""
 
     source: str
+    asked_rate: float
+    """Of the valid cells of a full raster, of all cells of a sparse recording."""
     mask: SamplingMask
     maps: ElementMaps
     scores: Scores
@@ -86,6 +89,7 @@ def replay_source(source: Path, *, rate: float, mask: str | None, method: str, s
         scores = score(maps.maps, stack.maps, scored)
     result = ReplayResult(
         source=str(source),
+        asked_rate=rate,
         mask=chosen,
         maps=maps,
         scores=scores,
@@ -99,7 +103,7 @@ def replay_source(source: Path, *, rate: float, mask: str | None, method: str, s
 
 def _request(stack: Stack, rate: float, seed: int) -> MaskRequest:
     known = int(stack.known.sum())
-    count = max(1, round(rate * (known if stack.is_full else stack.known.size)))
+    count = cells_for_rate(rate, known if stack.is_full else stack.known.size)
     if count > known:
         raise UsageError(
             f"--rate {rate:g} asks for {count} cells and the recording holds {known}: "
@@ -135,7 +139,9 @@ def report_of(result: ReplayResult, stack: Stack) -> dict[str, object]:
         "rows": stack.shape[0],
         "columns": stack.shape[1],
         "samples": int(result.mask.cells.sum()),
-        "rate": result.mask.rate,
+        "asked_rate": result.asked_rate,
+        "rate_of_known": result.mask.rate,
+        "rate_of_grid": int(result.mask.cells.sum()) / result.mask.cells.size,
         "scored_on": result.scored_on,
         "scored_cells": result.scored_cells,
         "overall": {

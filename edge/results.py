@@ -19,6 +19,7 @@ from edge.maps import ElementMaps, Samples
 from edge.plan import ScanPlan, plan_from_json
 from edge.prepare import Sighting, frame_digest, place
 from edge.reconstruct import reconstruct
+from edge.reconstruct.cells import merged
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, RecordingPaths, open_recording
 from edge.record.reader import JournalReader, MeasuredArrays
@@ -151,20 +152,20 @@ def results_of(recording: Recording, planned: Planned) -> Results:
 
 def stack_of_recording(folder: Path) -> Stack:
     """A recording as replay sees it: values where there were exposures, nothing elsewhere."""
-    recording = open_recording(folder)
-    planned = read_planned(recording)
-    model, samples, _ = fit_recording(recording, planned)
-    shape = (*planned.plan.grid.shape, samples.elements)
-    weight, values = np.zeros(shape), np.zeros(shape)
-    place_weight = 1 / np.maximum(samples.variance, 1e-12)
-    np.add.at(weight, (samples.rows, samples.columns), place_weight)
-    np.add.at(values, (samples.rows, samples.columns), place_weight * samples.values)
-    known: NDArray[np.bool_] = np.any(weight > 0, axis=2)
-    weight[~known] = 1
+    with open_recording(folder) as recording:
+        planned = read_planned(recording)
+        model, samples, _ = fit_recording(recording, planned)
+    cells = merged(samples, planned.plan.grid.shape, model.elements)
+    maps = np.zeros((*cells.shape, cells.elements), np.float32)
+    variance = np.zeros_like(maps)
+    known = np.zeros(cells.shape, np.bool_)
+    maps[cells.rows, cells.columns] = cells.values
+    variance[cells.rows, cells.columns] = cells.variance
+    known[cells.rows, cells.columns] = True
     return Stack(
-        maps=(values / weight).astype(np.float32),
-        variance=np.where(known[..., None], 1 / weight, 0).astype(np.float32),
-        elements=tuple(model.elements),
+        maps=maps,
+        variance=variance,
+        elements=model.elements,
         rgb=planned.sighting.rgb,
         known=known,
         is_full=bool(known.all()),

@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable
+from edge.kinematics import ExposureTable, StageModel
 from firmware_bridge.messages import Exposure, StagePose
 from models.sampling import SamplingMask
 
@@ -63,6 +63,8 @@ class ScanPlan:
     """Longest predicted move between two exposures."""
     digest: str
     """SHA-256 over the canonical text with an empty digest, hexadecimal."""
+    stage: StageModel | None = None
+    """What the travel was priced with: the slower of configuration and controller. None in plans that do not say."""
 
     @property
     def exposures(self) -> Exposures:

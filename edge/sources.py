@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-
-_MAX_VALUES = 2_000_000_000
-"""Largest number of map values that is loaded; a larger stack is refused before memory is touched."""
+from edge.npz import load_arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +54,7 @@ def load_stack(source: Path) -> Stack:
 
 
 def _load_npz(path: Path) -> Stack:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            _refuse_oversize(path, archive)
-            arrays = {name: archive[name] for name in ("maps", "elements", "rgb", "valid") if name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise UsageError(f"{path}: not an .npz of plain arrays ({error}): save it with numpy.savez") from None
+    arrays = load_arrays(path)
     for name in ("maps", "elements"):
         if name not in arrays:
             raise UsageError(f"{path}: has no array '{name}': save maps (rows x columns x elements) and elements")
@@ -98,10 +90,3 @@ def _optional(path: Path, arrays: dict[str, np.ndarray], name: str, shape: tuple
     if array is not None and array.shape != shape:
         raise UsageError(f"{path}: {name} has shape {array.shape}, the maps ask for {shape}: save both on one grid")
     return array
-
-
-def _refuse_oversize(path: Path, archive: np.lib.npyio.NpzFile) -> None:
-    with zipfile.ZipFile(path) as entries:
-        declared = sum(entry.file_size for entry in entries.infolist())
-    if declared > 4 * _MAX_VALUES:
-        raise UsageError(f"{path}: unpacks to {declared / 1e9:.1f} GB: crop it, or bin it, before replaying")

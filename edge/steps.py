@@ -11,19 +11,24 @@ from edge.camera import open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.events import Opened, Planned, Registered, Resumed
+from edge.faults import EdgeError
 from edge.live import LiveMaps
 from edge.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
-from edge.prepare import plan_scan, require_unmoved, sight
+from edge.prepare import plan_scan, require_unmoved, sight, uncovered_mm
 from edge.record.fold import ScanHistory
-from edge.record.folder import RecordingPaths
+from edge.record.folder import RecordingPaths, open_recording
 from edge.results import sighting_of
 from edge.review import ask_before_beam
-from edge.scan import Run, RunOutcome
+from edge.scan import Bounds, Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.state import Ready
 from firmware_bridge.controller import Controller
+from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import Capabilities
 
+_PATIENCE = 3.0
+_GRACE_S = 10.0
+"""A run waits so many times the longest exposure and move, and so much more, before it takes silence for a fault."""
 _DECIDES = ("pointillist", "numpy", "scipy", "opencv-python", "numba", "h5py")
 
 
@@ -74,12 +79,20 @@ class Scan:
             f"Photograph registered: {len(registration.fiducials)} fiducials, "
             f"residual {registration.rms_mm * 1_000:.0f} um rms"
         )
+        for note in registration.notes:
+            self._console.warn(note)
         plan = plan_scan(sighting, self._config, self._controller.capabilities)
         self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
         self._console.say(
             f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
             f"({100 * plan.mask.rate:.1f} %, {plan.mask.origin}): {duration_text(plan.predicted_s)} predicted"
         )
+        right_mm, far_mm = uncovered_mm(self._config.area, plan.grid)
+        if max(right_mm, far_mm) > 0.01 * plan.grid.pitch_mm:
+            self._console.say(
+                f"Whole cells leave {right_mm:.3g} mm of the area's width and {far_mm:.3g} mm of its height unscanned, "
+                "at the ends of larger x and y"
+            )
         return plan
 
     def prepare_again(self, history: ScanHistory) -> ScanPlan:
@@ -88,13 +101,8 @@ class Scan:
             return self.prepare()
         plan = plan_from_json(history.plan_json)
         check_plan(plan, self._config, self._controller.capabilities)
-        now = sight(open_camera(self._config.instrument.camera), self._config)
-        before = sighting_of(self._paths, history, self._config)
-        moved_mm = require_unmoved(before.rgb, now.rgb, plan.grid.pitch_mm)
-        self._console.say(
-            f"The object is where it was (within {moved_mm * 1_000:.0f} um); "
-            f"{len(history.done)} of {len(plan.exposures)} exposures are measured"
-        )
+        self._confirm_place(plan)
+        self._console.say(f"{len(history.done)} of {len(plan.exposures)} exposures are measured")
         return plan
 
     def measure(self, plan: ScanPlan, *, done: frozenset[int], live_s: float, review: bool) -> RunOutcome:
@@ -109,18 +117,50 @@ class Scan:
         """
         if review:
             ask_before_beam(plan, self._paths, self._config, self._console)
+            self._confirm_place(plan)
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
-        self._controller.begin_scan(scan_number(self._scan_id), done)
+        retained = self._controller.begin_scan(scan_number(self._scan_id), done)
         run = Run(
             self._controller,
             self._session,
             remaining(plan, done),
+            bounds=bounds_of(plan),
             planned=len(plan.exposures),
-            tolerance_mm=self._config.area.pitch_mm / 2,
             live_s=live_s,
+            confirm_place=lambda: self._confirm_place(plan),
             console=self._console,
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
         with LiveMaps(self._paths.folder):
-            return run.expose()
+            try:
+                return run.expose(retained=retained)
+            except (EdgeError, BridgeError):
+                if not run.is_closed:
+                    self._console.warn(
+                        "the shutter could not be confirmed closed: switch the tube off by its own control, "
+                        "then look at the shutter"
+                    )
+                raise
+
+    def _confirm_place(self, plan: ScanPlan) -> None:
+        """A new photograph must show the object where the plan's photograph showed it."""
+        with open_recording(self._paths.folder) as recording:
+            before = sighting_of(self._paths, recording.history, self._config)
+        now = sight(open_camera(self._config.instrument.camera), self._config)
+        moved_mm = require_unmoved(before.rgb, now.rgb, plan.grid.pitch_mm)
+        if moved_mm is None:
+            self._console.warn("the photograph shows nothing, so it could not be checked that the object has not moved")
+        else:
+            self._console.say(f"The object is where it was (within {moved_mm * 1_000:.0f} um)")
+
+
+def bounds_of(plan: ScanPlan) -> Bounds:
+    """What a plan asks of the instrument while it is carried out."""
+    grid = plan.grid
+    return Bounds(
+        x_mm=(grid.origin_x_mm, grid.origin_x_mm + grid.width_mm),
+        y_mm=(grid.origin_y_mm, grid.origin_y_mm + grid.height_mm),
+        tolerance_mm=grid.pitch_mm / 2,
+        patience_s=_PATIENCE * (float(plan.table[:, 4].max()) + plan.longest_move_s) + _GRACE_S,
+    )

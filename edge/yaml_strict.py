@@ -15,6 +15,7 @@ _BOOL = re.compile(r"^(?:true|false)$")
 _INT = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
 _FLOAT = re.compile(r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
 _MAX_DEPTH = 32
+_MOST_DIGITS = 30
 MAX_TEXT = 4 * 1024 * 1024
 """Longest text that is parsed, in characters."""
 
@@ -85,6 +86,7 @@ def _value(node: yaml.Node, path: Path, positions: dict[Path, tuple[int, int]]) 
     positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
     match node:
         case yaml.MappingNode():
+            _refuse_tag(node)
             mapping: dict[str, Any] = {}
             for key_node, value_node in node.value:
                 if not isinstance(key_node, yaml.ScalarNode):
@@ -97,23 +99,30 @@ def _value(node: yaml.Node, path: Path, positions: dict[Path, tuple[int, int]]) 
                 mapping[key] = _value(value_node, child, positions)
             return mapping
         case yaml.SequenceNode():
+            _refuse_tag(node)
             return [_value(item, (*path, i), positions) for i, item in enumerate(node.value)]
         case yaml.ScalarNode():
             return _scalar(node)
     raise _fail(node, "not a mapping, list or plain value")
 
 
-def _scalar(node: yaml.ScalarNode) -> Any:
-    text: str = node.value
-    if node.style is not None:
-        return text
+def _refuse_tag(node: yaml.Node) -> None:
     if node.tag not in _PLAIN_TAGS:
         raise _fail(node, f"the tag '{node.tag}' is not allowed")
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text: str = node.value
+    _refuse_tag(node)
+    if node.style is not None:
+        return text
     if _NULL.match(text):
         return None
     if _BOOL.match(text):
         return text == "true"
     if _INT.match(text):
+        if len(text) > _MOST_DIGITS:
+            raise _fail(node, f"a whole number of more than {_MOST_DIGITS} digits")
         return int(text)
     if _FLOAT.match(text):
         return float(text)
@@ -121,5 +130,6 @@ def _scalar(node: yaml.ScalarNode) -> Any:
 
 
 _PLAIN_TAGS = {
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
 }

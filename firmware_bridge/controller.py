@@ -8,15 +8,23 @@ the controller was told to close it, or that its lease is running out.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
+
+ATTENTION_S: Final = 5.0
+"""Longest time without a call from the program that uses a controller before the shutter is left to close."""
 
 
 class Controller(Protocol):
     """Stage, shutter and spectrometer as one instrument.
 
     Every method raises a `BridgeError` when the instrument cannot do what is asked.
+
+    An open shutter has to be attended to: the link renews its lease only while this program calls `status`, `submit`,
+    `next_done`, `acknowledge`, `open_shutter` or `resume`, or waits inside any method. When it has not done so for
+    `ATTENTION_S`, because the disk hangs, say, the lease runs out, the shutter closes, and `submit` or `next_done`
+    raises `LeaseExpired` when the program comes back; opening it again goes on.
     """
 
     @property
@@ -37,7 +45,7 @@ class Controller(Protocol):
         ...
 
     def open_shutter(self) -> None:
-        """Open under lease; the link renews the lease until `close_shutter`, a fault, or the end of this process."""
+        """Open under lease; the link renews it until `close_shutter`, a fault, or until nobody attends to it."""
         ...
 
     def close_shutter(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 from firmware_bridge import native_messages as m
@@ -36,7 +36,7 @@ class ExposureLedger:
         self.inbox: deque[CodedSpectrum] = deque()
         """Spectra that nobody has fetched yet, in the order of their arrival."""
         self._max_payload = max_frame - OVERHEAD_BYTES
-        self._backlog: deque[Exposure] = deque()
+        self._backlog: OrderedDict[int, Exposure] = OrderedDict()
         self._pending: set[int] = set()
         self._delivered = IndexRanges()
         self._recorded = IndexRanges()
@@ -55,23 +55,23 @@ class ExposureLedger:
                 if len(self._backlog) >= BACKLOG_LENGTH:
                     break
                 self._pending.add(exposure.index)
-                self._backlog.append(exposure)
+                self._backlog[exposure.index] = exposure
             taken += 1
         return taken
 
     def take_batch(self, room: int) -> tuple[m.Dwells | m.Strokes, int]:
         """Remove the longest run at the head of the backlog that one message carries; the message and its length."""
-        first = self._backlog[0]
+        first = next(iter(self._backlog.values()))
         is_dwell = is_wire_dwell(first)
         live_us = microseconds(first.live_s)
         fitting = (self._max_payload - m.Dwells.LAYOUT.size) // (DWELL_BYTES if is_dwell else STROKE_BYTES)
         run: list[Exposure] = []
         while self._backlog and len(run) < min(room, fitting, _LARGEST_BATCH):
-            following = self._backlog[0]
+            following = next(iter(self._backlog.values()))
             is_next = following.index == first.index + len(run)
             if not is_next or is_wire_dwell(following) is not is_dwell or microseconds(following.live_s) != live_us:
                 break
-            run.append(self._backlog.popleft())
+            run.append(self._backlog.popitem(last=False)[1])
         starts = tuple((micrometres(each.start.x_mm), micrometres(each.start.y_mm)) for each in run)
         if is_dwell:
             return m.Dwells(first.index, live_us, starts), len(run)
@@ -80,11 +80,16 @@ class ExposureLedger:
         return m.Strokes(first.index, live_us, lines), len(run)
 
     def deliver(self, spectrum: CodedSpectrum) -> None:
-        """Put a spectrum into the inbox, unless it has been there before."""
+        """Put a spectrum into the inbox, unless it has been there before; its exposure waits for credit no more.
+
+        A spectrum that the controller kept may be recorded, and forgotten there, before its exposure is sent: sent
+        after that, it would be a new exposure to the controller, and the object would get its dose twice.
+        """
         if spectrum.index in self._delivered:
             return
         self._delivered.add(spectrum.index)
         self._pending.discard(spectrum.index)
+        self._backlog.pop(spectrum.index, None)
         self.inbox.append(spectrum)
 
     def refuse(self, index: int) -> None:

@@ -11,7 +11,9 @@
         ├── Rebooted         a new boot identity: the position is unknown
         ├── DoorOpen         the door interlock is open
         ├── LeaseExpired     the shutter closed because nobody renewed its lease
-        └── LimitExceeded    a pose outside the controller's own limits
+        ├── LimitExceeded    a pose outside the controller's own limits
+        ├── SettingRefused   a setting was not taken as it was asked for
+        └── WrongPosition    the stage stands elsewhere than it was sent
 
 Every message is one sentence that names the thing and the remedy.
 """
@@ -53,6 +55,14 @@ class DoorOpen(ControllerFault):
 
 class LimitExceeded(ControllerFault):
     """A pose outside the controller's own limits."""
+
+
+class SettingRefused(ControllerFault):
+    """A device did not take a setting as it was asked for."""
+
+
+class WrongPosition(ControllerFault):
+    """The stage stands elsewhere than it was sent."""
 
 
 class LeaseExpired(ControllerFault):

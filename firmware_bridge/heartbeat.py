@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from firmware_bridge import native_messages as m
+from firmware_bridge.controller import ATTENTION_S
 from firmware_bridge.device_clock import DeviceClock
 
 SILENCE_S = 2.0
@@ -19,7 +20,7 @@ _REMEMBERED = 64
 
 
 class Heartbeat:
-    """PING while the shutter is closed, RENEW while it is held open.
+    """PING while the shutter is closed, RENEW while it is held open and somebody attends to it.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class Heartbeat:
         self._asked_s: dict[int, float] = {}
         self._ping_s = now_s
         self._renew_s = math.inf
+        self._attended_s = now_s
         self._unanswered_since_s = math.inf
 
     @property
@@ -52,6 +54,10 @@ class Heartbeat:
         """Renew no more."""
         self._renew_s = math.inf
 
+    def attend(self, now_s: float) -> None:
+        """Note that the program above the link is alive; a shutter that it doesn't attend to is left to close."""
+        self._attended_s = now_s
+
     def next_token(self) -> int:
         """A number greater than any before in this session."""
         self._token += 1
@@ -61,8 +67,9 @@ class Heartbeat:
         """What is to be asked now."""
         if now_s >= self._renew_s:
             self._renew_s = now_s + self._renewal_s
-            self._ping_s = now_s + _PING_EVERY_S
-            return m.Renew(self._ask(now_s), self.lease_ms)
+            if now_s - self._attended_s <= ATTENTION_S:
+                self._ping_s = now_s + _PING_EVERY_S
+                return m.Renew(self._ask(now_s), self.lease_ms)
         if now_s >= self._ping_s:
             is_unanswered = self._unanswered_since_s < now_s
             self._ping_s = now_s + (_ASK_AGAIN_S if is_unanswered else _PING_EVERY_S)

@@ -9,24 +9,22 @@ import secrets
 import time
 from collections.abc import Container, Sequence
 
+from firmware_bridge import native_limits as limits
 from firmware_bridge import native_messages as m
 from firmware_bridge.device_clock import ClockFit
-from firmware_bridge.faults import BridgeError, LimitExceeded, LinkLost, ProtocolViolation
+from firmware_bridge.faults import BridgeError, ControllerFault, LinkLost, ProtocolViolation
 from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
 from firmware_bridge.native_faults import nobody
+from firmware_bridge.native_limits import check_exposure, check_pose
 from firmware_bridge.native_link import NativeLink
 from firmware_bridge.native_session import CONNECT_S, REFILL_AT, Answer, Command, HostSession, refusal
 from firmware_bridge.native_units import capabilities_of, exposure_of, micrometres, microseconds, status_of
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.spectrum_coding import SpectrumCodingError
 
-_ANSWER_S = 5.0
-"""Time for commands that nothing has to move for."""
 _ABORT_S = 1.0
 _FLUSH_S = 0.5
 """For telling the controller, at the end, what it may forget; it isn't lost if this is too short."""
-_LONGEST_LIVE_S = 4_000.0
-_INDEX_LIMIT = 2**32
 
 
 def connect(port: str, baud: int) -> NativeController:
@@ -69,13 +67,17 @@ class NativeController:
 
     Spectra that came before a fault are handed over before the fault is raised. A fault that ends the session
     (`LinkLost`, `Rebooted`, `ProtocolViolation`) is raised by every call from then on; one that doesn't
-    (`DoorOpen`, `LeaseExpired`, `LimitExceeded`) is raised once, by `submit` or `next_done`.
+    (`DoorOpen`, `LeaseExpired`, `LimitExceeded`) is raised once, by `submit` or `next_done`. When a command takes
+    longer than its work can take, everything is aborted and `ControllerFault` raised.
     """
 
     def __init__(self, link: NativeLink) -> None:
         self._link = link
         self._session = link.session
         self._capabilities = capabilities_of(link.session.welcome)
+        self._speed_mm_s = self._capabilities.max_speed_mm_s
+        self._acceleration_mm_s2 = self._capabilities.max_acceleration_mm_s2
+        self._longest_live_s = 0.0
         self._has_begun = False
         self._is_open = True
         atexit.register(self.close)
@@ -99,49 +101,54 @@ class NativeController:
 
     def status(self) -> ControllerStatus:
         """Ask for a fresh snapshot."""
-        answer = self._ask(m.AskStatus(self._request()), "asking for the status", _ANSWER_S)
+        answer = self._ask(m.AskStatus(self._request()), "asking for the status")
         if not isinstance(answer, m.Status):
             raise ProtocolViolation("the controller answered a question for its status with something else: update it")
         return status_of(answer)
 
     def home(self) -> None:
         """Find the stage's origin; returns when it is found, shutter closed."""
-        self._order(m.Home(self._request()), "homing the stage", math.inf)
+        self._carry_out(m.Home(self._request()), "homing the stage", limits.HOMING_S)
 
     def move_to(self, pose: StagePose) -> None:
         """Travel with the shutter closed; returns when the pose is reached."""
-        self._check_pose(pose, "moving the stage")
+        check_pose(pose, self._capabilities, "moving the stage")
+        way_mm = limits.way_mm(self.status().pose, pose)
+        limit_s = limits.longest_move_s(way_mm, self._speed_mm_s, self._acceleration_mm_s2)
         order = m.Move(self._request(), micrometres(pose.x_mm), micrometres(pose.y_mm))
-        self._order(order, f"moving the stage to {pose.x_mm:.3f}, {pose.y_mm:.3f} mm", math.inf)
+        self._carry_out(order, f"moving the stage to {pose.x_mm:.3f}, {pose.y_mm:.3f} mm", limit_s)
 
     def open_shutter(self) -> None:
-        """Open under lease; the link renews it until `close_shutter`, a fault, or the end of this process."""
+        """Open under lease; the link renews it until `close_shutter`, a fault, or until nobody attends to it."""
         self._ensure_scan()
-        self._order(m.Open(self._request(), self._session.heartbeat.lease_ms), "opening the shutter", _ANSWER_S)
+        self._order(m.Open(self._request(), self._session.heartbeat.lease_ms), "opening the shutter")
 
     def close_shutter(self) -> None:
         """Close and stop renewing; returns when the controller reports it closed."""
-        self._order(m.Close(self._request()), "closing the shutter", _ANSWER_S)
+        self._order(m.Close(self._request()), "closing the shutter")
 
     def configure(self, *, speed_mm_s: float = 0.0, acceleration_mm_s2: float = 0.0, settle_s: float = 0.0) -> None:
         """Set how the stage moves; zero keeps the firmware's own value."""
         order = m.Configure(
             self._request(), micrometres(speed_mm_s), micrometres(acceleration_mm_s2), microseconds(settle_s)
         )
-        self._order(order, "configuring the stage", _ANSWER_S)
+        self._order(order, "configuring the stage")
+        self._speed_mm_s = speed_mm_s or self._capabilities.max_speed_mm_s
+        self._acceleration_mm_s2 = acceleration_mm_s2 or self._capabilities.max_acceleration_mm_s2
 
     def begin_scan(self, scan_id: int, recorded: Container[int]) -> int:
         """Name the scan; see `Controller.begin_scan`."""
-        answer = self._ask(m.Begin(self._request(), scan_id), "beginning the scan", _ANSWER_S)
+        answer = self._ask(m.Begin(self._request(), scan_id), "beginning the scan")
         if isinstance(answer, m.Reply):
-            raise refusal(answer, "beginning the scan") or self._misanswered("the beginning of a scan")
+            self._require_consent(answer, "beginning the scan")
         if not isinstance(answer, m.Retained):
             raise self._misanswered("the beginning of a scan")
         kept = [index for span in answer.ranges for index in span]
         known = [index for index in kept if index in recorded]
         with self._link.changed:
             self._session.begin_scan(known)
-        self._order(m.Offer(self._request()), "beginning the scan", _ANSWER_S)
+        self._longest_live_s = 0.0
+        self._order(m.Offer(self._request()), "beginning the scan")
         self._has_begun = True
         return len(kept) - len(known)
 
@@ -156,9 +163,11 @@ class NativeController:
             An index or a live time doesn't fit the protocol; none is taken.
         """
         for exposure in exposures:
-            self._check_exposure(exposure)
+            check_exposure(exposure, self._capabilities)
         self._ensure_scan()
+        self._longest_live_s = max([self._longest_live_s, *(exposure.live_s for exposure in exposures)])
         with self._link.changed:
+            self._session.heartbeat.attend(time.monotonic())
             self._raise_fault()
             taken = self._session.submit(exposures)
         self._link.kick()
@@ -185,21 +194,23 @@ class NativeController:
     def acknowledge(self, index: int) -> None:
         """Let the controller forget this exposure's spectrum: it is durably recorded."""
         with self._link.changed:
-            is_first = self._session.ledger.acknowledge(index, time.monotonic())
+            now_s = time.monotonic()
+            self._session.heartbeat.attend(now_s)
+            is_first = self._session.ledger.acknowledge(index, now_s)
         if is_first:
             self._link.kick()
 
     def pause(self) -> None:
         """Finish the exposure in progress, close the shutter, keep the queue; returns when paused."""
-        self._order(m.Pause(self._request()), "pausing", math.inf)
+        self._carry_out(m.Pause(self._request()), "pausing", limits.longest_rest_s(self._longest_live_s))
 
     def resume(self) -> None:
         """Go on with the queue; the shutter must be opened again first."""
-        self._order(m.Resume(self._request()), "resuming", _ANSWER_S)
+        self._order(m.Resume(self._request()), "resuming")
 
     def stop(self) -> None:
         """Finish the exposure in progress, close the shutter, drop the queue; returns when stopped."""
-        self._order(m.Stop(self._request()), "stopping", math.inf)
+        self._carry_out(m.Stop(self._request()), "stopping", limits.longest_rest_s(self._longest_live_s))
         with self._link.changed:
             self._session.ledger.drop_exposures()
 
@@ -222,7 +233,7 @@ class NativeController:
         atexit.unregister(self.close)
         if self._session.heartbeat.is_renewing:
             with contextlib.suppress(BridgeError):
-                self._order(m.Close(self._request()), "closing the shutter", _ABORT_S)
+                self._answer_to(m.Close(self._request()), _ABORT_S)
         with self._link.changed:
             self._session.ledger.hurry()
             self._link.kick()
@@ -243,25 +254,50 @@ class NativeController:
         with self._link.changed:
             return self._session.next_request()
 
-    def _order(self, command: Command, what: str, timeout_s: float) -> None:
-        answer = self._ask(command, what, timeout_s)
-        if not isinstance(answer, m.Reply):
-            raise self._misanswered(what)
-        refused = refusal(answer, what)
-        if refused is not None:
-            raise refused
+    def _order(self, command: Command, what: str) -> None:
+        self._require_consent(self._ask(command, what), what)
 
-    def _ask(self, command: Command, what: str, timeout_s: float) -> Answer:
+    def _carry_out(self, command: Command, what: str, limit_s: float) -> None:
+        """Order what takes its time; when it takes longer than this, stop everything."""
+        answer = self._answer_to(command, limit_s)
+        if answer is None:
+            self.abort()
+            raise ControllerFault(
+                f"{what} took longer than {limit_s:.0f} s, so the controller was told to stop and close its shutter: "
+                "look for what holds up the stage or the detector, then begin again"
+            )
+        self._require_consent(answer, what)
+
+    def _ask(self, command: Command, what: str) -> Answer:
+        """Ask what is answered as soon as everything that is on its way has come."""
+        answer = self._answer_to(command, limits.LONGEST_ANSWER_S, limits.ANSWER_S)
+        if answer is None:
+            raise self._broken(f"no answer to {what} in time")
+        return answer
+
+    def _answer_to(self, command: Command, limit_s: float, silence_s: float = math.inf) -> Answer | None:
         session = self._session
         with self._link.changed:
             session.command(command, time.monotonic())
             self._link.kick()
-            self._link.wait_for(lambda: command.request in session.answers, timeout_s)
-            answer = session.answers.pop(command.request, None)
-            failure = session.failure
-        if answer is None:
-            raise failure or self._broken(f"no answer to {what} in {timeout_s:.0f} s")
+            try:
+                self._link.wait_for(lambda: command.request in session.answers, limit_s, silence_s)
+                answer = session.answers.get(command.request)
+            finally:
+                session.give_up(command)
+            if answer is None and session.failure is not None:
+                raise session.failure
         return answer
+
+    def _require_consent(self, answer: Answer, what: str) -> None:
+        if not isinstance(answer, m.Reply):
+            raise self._misanswered(what)
+        refused = refusal(answer, what)
+        if isinstance(refused, ProtocolViolation):
+            with self._link.changed:
+                self._session.fail(refused)
+        if refused is not None:
+            raise refused
 
     def _raise_fault(self) -> None:
         if self._session.faults:
@@ -277,21 +313,3 @@ class NativeController:
         with self._link.changed:
             self._session.fail(failure)
         return failure
-
-    def _check_exposure(self, exposure: Exposure) -> None:
-        if not 0 <= exposure.index < _INDEX_LIMIT:
-            raise ValueError(f"exposure index {exposure.index}: the protocol counts from 0 to {_INDEX_LIMIT - 1}")
-        if not 1e-6 <= exposure.live_s <= _LONGEST_LIVE_S:
-            raise ValueError(
-                f"exposure {exposure.index}: a live time of {exposure.live_s} s is outside 0.000001 to 4000 s"
-            )
-        self._check_pose(exposure.start, f"exposure {exposure.index}")
-        self._check_pose(exposure.end, f"exposure {exposure.index}")
-
-    def _check_pose(self, pose: StagePose, what: str) -> None:
-        (x_low, x_high), (y_low, y_high) = self._capabilities.x_limits_mm, self._capabilities.y_limits_mm
-        if not (x_low <= pose.x_mm <= x_high and y_low <= pose.y_mm <= y_high):
-            raise LimitExceeded(
-                f"{what}: {pose.x_mm:.3f}, {pose.y_mm:.3f} mm lies outside the controller's limits "
-                f"({x_low:g} to {x_high:g}, {y_low:g} to {y_high:g} mm): move the scan area or the object"
-            )

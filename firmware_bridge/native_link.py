@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -11,6 +12,7 @@ from firmware_bridge.faults import BridgeError, LinkLost
 from firmware_bridge.native_session import HostSession
 from firmware_bridge.ports import BytePort
 
+_LOG = logging.getLogger("firmware_bridge")
 _LONGEST_WAIT_S = 0.25
 _FAREWELL_S = 0.05
 
@@ -33,17 +35,33 @@ class NativeLink:
         """Let the link send at once what the session has been given."""
         self._port.wake()
 
-    def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait, with `changed` held, until the condition holds or the session has failed; False on time-out."""
-        deadline_s = time.monotonic() + timeout_s
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float, silence_s: float = math.inf) -> bool:
+        """Wait, with `changed` held, until the condition holds or the session has failed; False on time-out.
+
+        Whoever waits here attends to the shutter.
+
+        Parameters
+        ----------
+        silence_s
+            Give up, too, when no sequenced frame has come for this long.
+        """
+        began_s = time.monotonic()
+        self._attend(began_s)
         while not condition():
             if self.session.failure is not None:
                 return condition()
-            remaining_s = deadline_s - time.monotonic()
+            patient_until_s = max(began_s, self.session.progressed_s) + silence_s
+            now_s = time.monotonic()
+            self._attend(now_s)
+            remaining_s = min(began_s + timeout_s, patient_until_s) - now_s
             if remaining_s <= 0:
                 return False
             self.changed.wait(min(remaining_s, 1.0))
         return True
+
+    def _attend(self, now_s: float) -> None:
+        if self.session.is_running:
+            self.session.heartbeat.attend(now_s)
 
     def close(self) -> None:
         """Say goodbye, stop the thread and release the port. Safe to call twice."""
@@ -61,8 +79,10 @@ class NativeLink:
         except BridgeError as error:
             self._fail(error)
         except Exception as error:
-            self._fail(LinkLost(f"the link's thread failed ({error!r}): connect again, and report this"))
-            raise
+            _LOG.error("the link's thread failed", exc_info=error)
+            failure = LinkLost(f"the link's thread failed ({error!r}): connect again, and report this")
+            failure.__cause__ = error
+            self._fail(failure)
         finally:
             self._port.close()
 

@@ -75,6 +75,8 @@ class HostSession:
         """The firmware's own words on its faults."""
         self.deframer = Deframer()
         self.bytes_heard = 0
+        self.progressed_s = now_s
+        """When a sequenced frame last came in its turn."""
         self._port = port
         self._began_s = now_s
         self._hello_s = now_s
@@ -131,7 +133,7 @@ class HostSession:
         return self._requests
 
     def command(self, command: Command, now_s: float) -> None:
-        """Send a command; its answer will appear in `answers`."""
+        """Send a command; its answer will appear in `answers`, unless it is given up."""
         self._commands.append(command)
         self._awaited[command.request] = command
         match command:
@@ -141,6 +143,11 @@ class HostSession:
                 self.heartbeat.let_close()
             case _:
                 pass
+
+    def give_up(self, command: Command) -> None:
+        """Wait for a command's answer no more; should it come, it is dropped."""
+        self._awaited.pop(command.request, None)
+        self.answers.pop(command.request, None)
 
     def submit(self, exposures: Iterable[Exposure]) -> int:
         """Queue exposures; returns how many were taken."""
@@ -157,7 +164,8 @@ class HostSession:
         self.heartbeat.let_close()
         self.ledger.drop_exposures()
         for unsent in self._commands:
-            self.answers[unsent.request] = m.Reply(unsent.request, Code.ABORTED)
+            if self._awaited.pop(unsent.request, None) is not None:
+                self.answers[unsent.request] = m.Reply(unsent.request, Code.ABORTED)
         self._commands.clear()
         self._abort = _Abort(self.heartbeat.next_token(), self.channel.last_sequence, now_s)
 
@@ -275,6 +283,8 @@ class HostSession:
             elif self._running is not None:
                 self.heartbeat.note_life()
                 ready = self.channel.receive(frame, now_s, lambda _: True)
+                if ready:
+                    self.progressed_s = now_s
                 for each in [frame] if frame.type & UNSEQUENCED else ready:
                     self._take_message(decode(each.type, each.payload), now_s)
         except CodecError as error:
@@ -307,12 +317,12 @@ class HostSession:
                 self._take_answer(message, now_s)
             case m.Fault(code=code, remark=remark):
                 self.heartbeat.let_close()
-                self.faults.append(fault_of(code, "the shutter closed"))
+                self._report(fault_of(code, "the shutter closed"))
                 if remark:
                     self.remarks.append(remark)
             case m.Refused(index=index, code=code):
                 self.ledger.refuse(index)
-                self.faults.append(fault_of(code, f"exposure {index} was refused"))
+                self._report(fault_of(code, f"exposure {index} was refused"))
             case m.Aborted(token=token):
                 if self._abort is not None and token == self._abort.token:
                     self._abort.is_answered = True
@@ -321,6 +331,13 @@ class HostSession:
                 self.fail(rebooted(self._port) if is_new else taken_over(self._port))
             case _:
                 pass
+
+    def _report(self, fault: BridgeError) -> None:
+        """Keep a fault until somebody is told; a breach of the protocol ends the session."""
+        if isinstance(fault, ProtocolViolation):
+            self.fail(fault)
+        else:
+            self.faults.append(fault)
 
     def _take_answer(self, answer: Answer, now_s: float) -> None:
         command = self._awaited.pop(answer.request, None)

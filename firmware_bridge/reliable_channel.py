@@ -21,6 +21,8 @@ ACK_DELAY_S = 0.005
 _FIRST_TIMEOUT_S = 0.25
 _SHORTEST_TIMEOUT_S = 0.04
 _LONGEST_TIMEOUT_S = 1.0
+_SLOW_BYTES_PER_S = 11_520
+"""115200 baud: a long frame may need this much longer than the short ones that the round trip was measured with."""
 _MODULUS = 0x1_0000
 _ARRIVED: Layout = HostAck.LAYOUT
 _ACK_TYPES = (HostAck.TYPE, ControllerAck.TYPE)
@@ -130,7 +132,7 @@ class ReliableChannel:
                 continue
             if frame.order < newest_arrival:
                 return self._repeat(frame, now_s)
-            if timed_out is None and now_s >= frame.sent_at_s + self._current_timeout_s():
+            if timed_out is None and now_s >= self._due_s(frame):
                 timed_out = frame
         if timed_out is None:
             return None
@@ -173,8 +175,8 @@ class ReliableChannel:
 
     def deadline_s(self) -> float:
         """When this end has something to send by itself, for want of anything happening."""
-        waiting = [frame.sent_at_s for frame in self._flight.values() if not frame.has_arrived]
-        return min(self._ack_due_s, min(waiting, default=math.inf) + self._current_timeout_s())
+        waiting = (self._due_s(frame) for frame in self._flight.values() if not frame.has_arrived)
+        return min(self._ack_due_s, min(waiting, default=math.inf))
 
     def _in_order(self, admits: Callable[[Frame], bool]) -> list[Frame]:
         ready: list[Frame] = []
@@ -194,10 +196,9 @@ class ReliableChannel:
         self._peer_credits = frame.credits
         done = [self._flight.pop((frame.acknowledgement - step) % _MODULUS, None) for step in range(advance)]
         known = [each for each in done if each is not None]
-        if known:
+        if known and all(each.repeats == 0 for each in known):
             self._backoff = 0
-            if all(each.repeats == 0 for each in known):
-                self._measure(now_s - known[0].sent_at_s)
+            self._measure(now_s - known[0].sent_at_s)
         if frame.type in _ACK_TYPES and len(frame.payload) == _ARRIVED.size:
             self._take_arrivals(_ARRIVED.unpack(frame.payload)["arrived"])
 
@@ -217,8 +218,10 @@ class ReliableChannel:
         self.statistics.round_trip_s = mean_s
         self._timeout_s = max(_SHORTEST_TIMEOUT_S, mean_s + 4 * self._deviation_s + ACK_DELAY_S)
 
-    def _current_timeout_s(self) -> float:
-        return min(self._timeout_s * (1 << self._backoff), _LONGEST_TIMEOUT_S)
+    def _due_s(self, frame: _InFlight) -> float:
+        """When a frame has waited too long for its acknowledgement."""
+        timeout_s = min(self._timeout_s * (1 << self._backoff), _LONGEST_TIMEOUT_S)
+        return frame.sent_at_s + timeout_s + len(frame.payload) / _SLOW_BYTES_PER_S
 
     def _repeat(self, frame: _InFlight, now_s: float) -> bytes:
         self._order += 1

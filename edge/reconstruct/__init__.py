@@ -1,14 +1,11 @@
 """Element maps from measured cells: one interface, several methods.
 
-A method sees each measured cell once (`MeasuredCells`) and returns the maps and their standard error. To add one,
+A method sees each measured cell once (`MeasuredCells`) and returns a `Reconstruction`. To add one,
 write a function of type `Method` in a file of its own and name it in `METHODS`; the configuration accepts that name.
 Heavy imports happen in the method that needs them.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,32 +13,28 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
-
-Method: TypeAlias = Callable[
-    [MeasuredCells, NDArray[np.float32] | None], tuple[NDArray[np.float32], NDArray[np.float32]]
-]
-"""Maps and standard error, each (rows, columns, elements), from measured cells and a photograph in [0, 1] or None."""
+from edge.reconstruct.reconstruction import Method, Reconstruction
 
 
-def _harmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _harmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     from edge.reconstruct.harmonic import harmonic
 
     return harmonic(cells, rgb)
 
 
-def _kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     from edge.reconstruct.kriging import kriging
 
     return kriging(cells, rgb)
 
 
-def _linear(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _linear(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     from edge.reconstruct.plain import linear
 
     return linear(cells, rgb)
 
 
-def _nearest(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _nearest(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     from edge.reconstruct.plain import nearest
 
     return nearest(cells, rgb)
@@ -89,9 +82,11 @@ def reconstruct(
         raise UsageError(f"unknown reconstruction {method!r}: choose one of {', '.join(METHODS)}")
     cells = merged(samples, shape, elements)
     photograph = None if rgb is None else checked_photograph(rgb, shape)
-    maps, standard_error = METHODS[method](cells, photograph)
+    found = METHODS[method](cells, photograph)
     measured = np.zeros(shape, dtype=np.bool_)
     measured[cells.rows, cells.columns] = True
-    for array in (maps, standard_error, measured):
+    for array in (found.maps, found.standard_error, measured):
         array.setflags(write=False)
-    return ElementMaps(tuple(elements), maps, standard_error, measured, method)
+    return ElementMaps(
+        tuple(elements), found.maps, found.standard_error, measured, method, found.left_out, found.remarks
+    )

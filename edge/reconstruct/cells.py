@@ -24,6 +24,8 @@ class MeasuredCells:
     """Shape (n, elements); all finite."""
     variance: NDArray[np.float32]
     """Counting variance of each value, shape (n, elements); zero where unknown."""
+    names: tuple[str, ...]
+    """The elements' names."""
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])
@@ -56,14 +58,15 @@ def merged(samples: Samples, shape: tuple[int, int], elements: tuple[str, ...]) 
         raise UsageError(
             f"a sample lies outside the {shape[0]} x {shape[1]} grid: check that samples and grid are of one scan"
         )
-    cell, first, inverse, count = np.unique(
-        rows * shape[1] + columns, return_index=True, return_inverse=True, return_counts=True
+    order = np.argsort(rows * shape[1] + columns, kind="stable")
+    cell, first, count = np.unique((rows * shape[1] + columns)[order], return_index=True, return_counts=True)
+    merged_values, merged_variance = values[order[first]], variance[order[first]]
+    if (repeated := count > 1).any():
+        again = order[np.repeat(repeated, count)]
+        merged_values[repeated], merged_variance[repeated] = _merge(values[again], variance[again], count[repeated])
+    return MeasuredCells(
+        shape, cell // shape[1], cell % shape[1], merged_values, merged_variance, tuple(map(str, elements))
     )
-    merged_values, merged_variance = values[first], variance[first]
-    for index in np.flatnonzero(count > 1):
-        here = np.flatnonzero(inverse == index)
-        merged_values[index], merged_variance[index] = _merge(values[here], variance[here])
-    return MeasuredCells(shape, cell // shape[1], cell % shape[1], merged_values, merged_variance)
 
 
 def checked_photograph(rgb: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -112,12 +115,13 @@ def _check_shapes(
 
 
 def _merge(
-    values: NDArray[np.float32], variance: NDArray[np.float32]
+    values: NDArray[np.float32], variance: NDArray[np.float32], count: NDArray[np.intp]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One value and variance per element from several exposures of a cell, each (exposures, elements)."""
-    known = (variance > 0).all(axis=0)
-    weight = np.where(known, 1 / np.where(variance > 0, variance, 1), 1.0)
-    total = weight.sum(axis=0)
-    mean = (weight * values).sum(axis=0) / total
-    spread = np.where(known, 1 / total, variance.mean(axis=0) / len(values))
-    return mean.astype(np.float32), spread.astype(np.float32)
+    """One value and variance per cell and element from exposures, (n, elements), of which `count` belong to each."""
+    first = np.cumsum(count) - count
+    known = np.minimum.reduceat(variance, first, axis=0) > 0
+    weight = np.where(np.repeat(known, count, axis=0), 1 / np.where(variance > 0, variance, 1), 1)
+    total = np.add.reduceat(weight, first, axis=0, dtype=np.float64)
+    mean = np.add.reduceat(weight * values, first, axis=0, dtype=np.float64) / total
+    plain = np.add.reduceat(variance, first, axis=0, dtype=np.float64) / np.square(count)[:, None]
+    return mean.astype(np.float32), np.where(known, 1 / total, plain).astype(np.float32)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.maps import LeftOut
 from edge.reconstruct.photograph import Alignment
 
 
@@ -45,6 +46,8 @@ class Group:
 
     elements: NDArray[np.intp]
     covariance: Covariance
+    follows_colour: bool = False
+    """Whether the photograph helped; else every place counts as of one colour."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,5 +58,10 @@ class Learned:
     alignment: Alignment
     sill: NDArray[np.float32]
     """Variance of each element's field at unit covariance, in units of the normalised values; shape (elements,)."""
+    unresolved: NDArray[np.float32]
+    """Part of each element's nugget that is true variation from cell to cell, in units of the sill."""
     calibration: NDArray[np.float32]
-    """Factor on each element's kriging deviation, so that one covers 68 % of the errors of samples left out."""
+    """Factor on each element's kriging deviation, so that one, with counting, covers 68 % of the errors of samples
+    left out."""
+    left_out: LeftOut | None = None
+    """How the calibrated deviation compares with these errors, normalised; None where there were too few samples."""

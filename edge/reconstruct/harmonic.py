@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from edge.reconstruct import multigrid
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.distance import distance_standard_error, held_out
+from edge.reconstruct.reconstruction import Reconstruction
 
 _START_SWEEPS = 2
+_NOISE_SHARE = 0.3
+"""Of a sample's counting variance in a cell between samples: several are averaged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,9 +34,7 @@ class _Links:
     load: NDArray[np.float32]
 
 
-def harmonic(
-    cells: MeasuredCells, rgb: NDArray[np.float32] | None = None, *, cycles: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def harmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None, *, cycles: int = 0) -> Reconstruction:
     """Maps and standard error by harmonic inpainting; the photograph is not used.
 
     Some samples are held out of a first, coarser run; their errors scale the standard error of the second, which has
@@ -51,7 +52,7 @@ def harmonic(
     field, free = hold(cells, np.ones(len(cells), np.bool_))
     fill(field, free)
     cycle(field, free, cycles=cycles)
-    return field, distance_standard_error(cells, held, residual)
+    return Reconstruction(field, *distance_standard_error(cells, held, residual, noise_share=_NOISE_SHARE))
 
 
 def hold(cells: MeasuredCells, kept: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -6,6 +6,8 @@ the covariance. What the covariance is, and whether the photograph may be truste
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,21 +17,27 @@ from edge.reconstruct.covariance import Learned
 from edge.reconstruct.learning import NEIGHBOURS, TRUST, features, learn
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Photograph
+from edge.reconstruct.reconstruction import Reconstruction
+from edge.reconstruct.wording import PLAIN, photograph_remarks
 
 TILE_CELLS = 8
+_LEAST_CONTRAST = 0.01
+"""Lab / 100: a photograph of one colour would pass for a law of distance and be said to be followed."""
 
 
-def kriging(
-    cells: MeasuredCells, rgb: NDArray[np.float32] | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Reconstruction:
     """Maps and standard error by local kriging.
 
     A measured cell shows its measured value, with the standard error of its counting; what is between follows the
     samples and, as far as it helps to predict samples left out, the photograph, which may be moved by up to three cells
-    and blurred for that. The standard error is the kriging
-    deviation, scaled by the residuals of the samples around and calibrated to cover 68 % of leave-one-out errors.
+    and blurred for that. No estimate lies below zero, or below the lowest sample around where that is negative. The
+    standard error is the kriging deviation, scaled by the residuals of the samples around and calibrated to cover 68 %
+    of leave-one-out errors.
     """
     photograph = None if rgb is None else Photograph(rgb)
+    is_plain = photograph is not None and photograph.contrast() < _LEAST_CONTRAST
+    if is_plain:
+        photograph = None
     learned = learn_parameters(cells, photograph)
     maps = np.empty((*cells.shape, cells.elements), np.float32)
     standard_error = np.empty_like(maps)
@@ -38,12 +46,20 @@ def kriging(
     seams.even_out(standard_error, deviation.reshape(*tiles_of(cells.shape), cells.elements), TILE_CELLS)
     maps[cells.rows, cells.columns] = cells.values
     standard_error[cells.rows, cells.columns] = np.sqrt(cells.variance)
-    return maps, standard_error
+    left_out = learned.left_out
+    if left_out is not None:
+        left_out = replace(left_out, rms=left_out.rms * _spread(cells))
+    remarks = PLAIN if is_plain else () if photograph is None else photograph_remarks(learned, cells.names)
+    return Reconstruction(maps, standard_error, left_out, remarks)
 
 
 def learn_parameters(cells: MeasuredCells, photograph: Photograph | None) -> Learned:
     """What `krige` needs, learned from the samples."""
-    return learn(cells.rows, cells.columns, _normalised(cells), _relative_noise(cells), photograph)
+    spread = _spread(cells)
+    counting: NDArray[np.float32] = cells.variance / np.square(
+        np.where(spread > 0, spread, np.float32(1)), dtype=np.float32
+    )
+    return learn(cells.rows, cells.columns, _normalised(cells), _relative_noise(cells), counting, photograph)
 
 
 def tiles_of(shape: tuple[int, int]) -> tuple[int, int]:
@@ -76,13 +92,12 @@ def krige(
     corners = np.column_stack([which // across, which % across]) * TILE_CELLS
     centres = (corners + (TILE_CELLS - 1) / 2).astype(np.float32)
     neighbours = nearest_samples(cells.rows, cells.columns, centres, min(NEIGHBOURS, len(cells)))
-    places = features(cells.rows, cells.columns, photograph, learned.alignment)
-    if photograph is None:
-        colour = np.broadcast_to(np.zeros(3, np.float32), (*cells.shape, 3))
-    else:
-        colour = photograph.aligned(learned.alignment)
+    colourless = np.broadcast_to(np.zeros(3, np.float32), (*cells.shape, 3))
     values, noise, scaling = _normalised(cells), _relative_noise(cells), _scaling(cells, learned)
     for group in learned.groups:
+        seen = photograph if group.follows_colour else None
+        places = features(cells.rows, cells.columns, seen, learned.alignment)
+        colour = colourless if seen is None else seen.aligned(learned.alignment)
         tiles.krige_tiles(
             which.astype(np.int32),
             TILE_CELLS,
@@ -103,20 +118,9 @@ def krige(
 
 
 def _scaling(cells: MeasuredCells, learned: Learned) -> NDArray[np.float32]:
-    """Per element: sill, unresolved variation, factor on the error, offset, scale and lower bound; shape (6, elements).
-
-    The nugget holds counting noise and true variation between cells. Only the latter is an error of the map, so the
-    counting variance, where known, is taken off.
-    """
-    offset, scale = cells.values.mean(axis=0), _spread(cells)
-    nugget = np.empty(cells.elements, np.float32)
-    for group in learned.groups:
-        nugget[group.elements] = group.covariance.noise
-    counting = cells.variance.mean(axis=0) / np.where(scale > 0, scale, 1) ** 2
-    unit = np.maximum(learned.sill * learned.calibration**2, np.float32(1e-12))
-    unresolved = np.maximum(nugget - counting / unit, 0)
-    lowest = np.where(cells.values.min(axis=0) >= 0, 0, -np.finfo(np.float32).max)
-    rows = [learned.sill, unresolved, learned.calibration, offset, scale, lowest]
+    """Per element: sill, unresolved variation, factor on the error, offset, scale and bound; shape (6, elements)."""
+    lowest = np.minimum(cells.values.min(axis=0), 0)
+    rows = [learned.sill, learned.unresolved, learned.calibration, cells.values.mean(axis=0), _spread(cells), lowest]
     return np.array(rows, np.float32)
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.maps import LeftOut
 from edge.reconstruct import tiles
 from edge.reconstruct.covariance import BOUNDS, Covariance, Group, Learned
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.reconstruction import held_against, quantile_of_columns
 
 NEIGHBOURS = 32
 _TRIAL_NEIGHBOURS = 24
@@ -30,6 +32,9 @@ _CLEARLY = 0.005
 """Drop in the logarithm of the mean squared error that is not taken for chance."""
 _WORTH_A_GROUP = 0.02
 _MOST_GROUPS = 3
+_ONE_STANDARD_ERROR = 0.6827
+_LEAST = 0.25
+"""The calibration is never less than this part of the standardised errors' root mean square."""
 _FARTHEST = 3.0
 """Cells that the photograph may be moved; more than that is the registration's business."""
 _BLURS = (0.7, 1.2, 2.0)
@@ -44,6 +49,7 @@ class _Trial:
     columns: NDArray[np.intp]
     values: NDArray[np.float32]
     noise: NDArray[np.float32]
+    counting: NDArray[np.float32]
     neighbours: NDArray[np.int32]
     weight: NDArray[np.float32]
     """Weight of each sample left out, which undoes the uneven drawing; mean 1."""
@@ -81,6 +87,7 @@ def learn(
     columns: NDArray[np.intp],
     values: NDArray[np.float32],
     noise: NDArray[np.float32],
+    counting: NDArray[np.float32],
     photograph: Photograph | None,
 ) -> Learned:
     """Covariance for each group of elements, alignment of the photograph, and scale of the errors.
@@ -91,6 +98,8 @@ def learn(
         Normalised to mean 0 and variance 1 per element, shape (n, elements); all zero for a dead element.
     noise
         Each sample's noise variance relative to the mean sample's, shape (n,).
+    counting
+        Counting variance of the normalised values, shape (n, elements); zero where unknown.
     photograph
         None: colour-blind.
     """
@@ -98,26 +107,36 @@ def learn(
     alive = np.flatnonzero(values.any(axis=0))
     if len(rows) < _ENOUGH or len(alive) == 0:
         ones = np.ones(elements, np.float32)
-        return Learned((Group(np.arange(elements), Covariance()),), Alignment(), ones, ones)
-    trial = _trial(rows, columns, values[:, alive], noise, photograph)
-    alignment, places = Alignment(), features(trial.rows, trial.columns, None, Alignment())
-    blind = _search(lambda c: trial.score(places, c), Covariance(), ("noise", "reach"))
+        unresolved = np.maximum(Covariance().noise - counting.mean(axis=0), np.float32(0))
+        return Learned((Group(np.arange(elements), Covariance()),), Alignment(), ones, unresolved, ones)
+    trial = _trial(rows, columns, values[:, alive], noise, counting[:, alive], photograph)
+    colourless = features(trial.rows, trial.columns, None, Alignment())
+    alignment, places = Alignment(), colourless
+    blind = _search(lambda c: trial.score(colourless, c), Covariance(), ("noise", "reach"))
     candidates = list(_with_other_noise(blind))
     if photograph is not None:
         alignment, followed = _follow_colour(trial, blind)
         places = trial.features(alignment)
         candidates += [followed, *_with_other_noise(followed), *_with_other_share(followed)]
     choice = _choose_groups([trial.scores(places, candidate) for candidate in candidates], candidates)
-    sill, calibration = np.zeros(elements, np.float32), np.ones(elements, np.float32)
+    sill, unresolved, calibration = (np.full(elements, start, np.float32) for start in (0, 0, 1))
+    rms, within_one, within_two = (np.full(elements, start, np.float32) for start in (0, 1, 1))
     groups = []
     for index in np.unique(choice):
         members = np.flatnonzero(choice == index)
-        error_scale = _error_scale(trial, *trial.errors(places, candidates[index]))
-        sill[alive[members]], calibration[alive[members]] = (scale[members] for scale in error_scale)
-        groups.append(Group(alive[members], candidates[index]))
+        covariance = candidates[index]
+        follows = _helps(trial, covariance, members, places, colourless)
+        errors = trial.errors(places if follows else colourless, covariance)
+        at, scale = alive[members], _error_scale(trial, covariance, *errors)
+        sill[at], unresolved[at] = scale.sill[members], scale.unresolved[members]
+        calibration[at] = scale.calibration[members]
+        rms[at], within_one[at] = scale.left_out.rms[members], scale.left_out.within_one[members]
+        within_two[at] = scale.left_out.within_two[members]
+        groups.append(Group(at, covariance, follows))
     dead = np.setdiff1d(np.arange(elements), alive)
-    groups[0] = Group(np.concatenate([groups[0].elements, dead]), groups[0].covariance)
-    return Learned(tuple(groups), alignment, sill, calibration)
+    groups[0] = replace(groups[0], elements=np.concatenate([groups[0].elements, dead]))
+    left_out = LeftOut(len(trial.weight), rms, within_one, within_two)
+    return Learned(tuple(groups), alignment, sill, unresolved, calibration, left_out)
 
 
 def features(
@@ -136,6 +155,7 @@ def _trial(
     columns: NDArray[np.intp],
     values: NDArray[np.float32],
     noise: NDArray[np.float32],
+    counting: NDArray[np.float32],
     photograph: Photograph | None,
 ) -> _Trial:
     """Neighbourhoods around samples drawn at random, more often where the maps vary; only their samples are kept."""
@@ -149,6 +169,7 @@ def _trial(
         columns[used],
         np.ascontiguousarray(values[used]),
         noise[used],
+        counting[used],
         compact.reshape(neighbours.shape).astype(np.int32),
         np.repeat(weight, left_out),
         left_out,
@@ -263,6 +284,20 @@ def _with_other_share(covariance: Covariance) -> Iterator[Covariance]:
         yield replace(covariance, share=share)
 
 
+def _helps(
+    trial: _Trial,
+    covariance: Covariance,
+    members: NDArray[np.intp],
+    places: NDArray[np.float32],
+    colourless: NDArray[np.float32],
+) -> bool:
+    """Whether colour itself clearly lowers the error, and not only the second law of distance that comes with it."""
+    if covariance.share == 0 or places is colourless:
+        return False
+    gain = trial.scores(colourless, covariance) - trial.scores(places, covariance)
+    return float(gain[members].mean()) > _CLEARLY
+
+
 def _choose_groups(scores: Sequence[NDArray[np.float64]], candidates: Sequence[Covariance]) -> NDArray[np.intp]:
     """Candidate of each element, from as few candidates as serve all elements nearly as well as the best of each.
 
@@ -280,17 +315,44 @@ def _choose_groups(scores: Sequence[NDArray[np.float64]], candidates: Sequence[C
     return choice
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _ErrorScale:
+    """What turns a kriging deviation into a standard error, per element."""
+
+    sill: NDArray[np.float32]
+    unresolved: NDArray[np.float32]
+    calibration: NDArray[np.float32]
+    left_out: LeftOut
+
+
 def _error_scale(
-    trial: _Trial, residual: NDArray[np.float32], variance: NDArray[np.float32], rest: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sill and calibration of each element from leave-one-out errors."""
-    weight = trial.weight
+    trial: _Trial,
+    covariance: Covariance,
+    residual: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    rest: NDArray[np.float32],
+) -> _ErrorScale:
+    """Scale of the errors from leave-one-out errors, and how these compare with the standard error that comes of it.
+
+    The calibration is of the kriging deviation whole, nugget included: it covers 68 % of the errors. The nugget holds
+    counting noise and true variation between cells; only the latter is an error of the map. Of a left-out sample its
+    own counting error is expected beside that.
+    """
+    weight, left_out = trial.weight, trial.neighbours[:, : trial.left_out].ravel()
+    counting = trial.counting[left_out]
     sill = weight @ (np.square(residual) / variance[:, None]) / len(weight)
     others = trial.neighbours.shape[1] - 2
-    local = (others * rest + TRUST * sill) / (others + TRUST)
-    standard = np.abs(residual) / np.sqrt(np.maximum(local * variance[:, None], 1e-30))
-    order = np.argsort(standard, axis=0)
-    below = np.cumsum(weight[order], axis=0)
-    at = (below < 0.6827 * below[-1]).sum(axis=0)
-    calibration = np.take_along_axis(np.take_along_axis(standard, order, axis=0), at[None], axis=0)[0]
-    return sill.astype(np.float32), calibration.astype(np.float32)
+    local = np.maximum((others * rest + TRUST * sill) / (others + TRUST), 1e-30)
+    standard = np.abs(residual) / np.sqrt(local * variance[:, None])
+    least = _LEAST * np.sqrt(weight @ np.square(standard) / len(weight))
+    calibration = np.maximum(quantile_of_columns(standard, _ONE_STANDARD_ERROR, weight), least)
+    unit = np.maximum(sill * np.square(calibration), 1e-12)
+    unresolved = np.maximum(covariance.noise - weight @ counting / len(weight) / unit, 0)
+    spread = np.maximum(variance - covariance.noise * trial.noise[left_out], 0)[:, None] + unresolved
+    expected = np.sqrt(np.square(calibration) * local * spread + counting)
+    return _ErrorScale(
+        sill.astype(np.float32),
+        unresolved.astype(np.float32),
+        calibration,
+        held_against(residual, expected.astype(np.float32), weight),
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
-_FOLD = 1024
-"""Points are looked up in rows of this many: OpenCV takes no image longer than 32,767."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +39,20 @@ class Photograph:
             self._blurred[blur] = np.asarray(image, np.float32).reshape(self.rgb.shape)
         return self._blurred[blur]
 
+    def contrast(self) -> float:
+        """Largest standard deviation of lightness or colour over every fourth cell each way, in Lab / 100."""
+        return float(self.blurred(Alignment().blur)[::4, ::4].std(axis=(0, 1)).max())
+
     def at(self, rows: NDArray[np.intp], columns: NDArray[np.intp], alignment: Alignment) -> NDArray[np.float32]:
         """Aligned colour at some cells, shape (n, 3); edges are repeated."""
-        import cv2
-
-        folded = (-(-len(rows) // _FOLD), _FOLD)
-        y = np.resize(rows - alignment.down, folded).astype(np.float32)
-        x = np.resize(columns - alignment.right, folded).astype(np.float32)
         image = self.blurred(alignment.blur)
-        colour = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(colour, np.float32).reshape(-1, 3)[: len(rows)]
+        colour = np.zeros((len(rows), 3), np.float32)
+        for down, down_weight in _taps(alignment.down):
+            y = np.clip(rows - down, 0, image.shape[0] - 1)
+            for right, right_weight in _taps(alignment.right):
+                x = np.clip(columns - right, 0, image.shape[1] - 1)
+                colour += np.float32(down_weight * right_weight) * image[y, x]
+        return colour
 
     def aligned(self, alignment: Alignment) -> NDArray[np.float32]:
         """Aligned colour of every cell, shape (rows, columns, 3); edges are repeated."""
@@ -58,7 +61,25 @@ class Photograph:
         image = self.blurred(alignment.blur)
         if alignment.down == 0 and alignment.right == 0:
             return image
-        move = np.array([[1, 0, alignment.right], [0, 1, alignment.down]], np.float32)
-        size = (image.shape[1], image.shape[0])
-        moved = cv2.warpAffine(image, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        # A filter moves images of any size; OpenCV's warps take none longer than 32,767.
+        across, down = _kernel(alignment.right), _kernel(alignment.down)
+        moved = cv2.sepFilter2D(image, cv2.CV_32F, across, down, borderType=cv2.BORDER_REPLICATE)
         return np.asarray(moved, np.float32).reshape(image.shape)
+
+
+def _taps(by: float) -> Iterator[tuple[int, float]]:
+    """Whole cells to move by, and their weights, that together move by a part of a cell."""
+    whole = math.floor(by)
+    part = by - whole
+    yield whole, 1 - part
+    if part > 0:
+        yield whole + 1, part
+
+
+def _kernel(by: float) -> NDArray[np.float32]:
+    """The filter that moves a line of cells."""
+    reach = math.ceil(abs(by))
+    kernel = np.zeros(2 * reach + 1, np.float32)
+    for whole, weight in _taps(by):
+        kernel[reach - whole] += weight
+    return kernel

@@ -173,7 +173,8 @@ def krige_tiles(
     of each tile's sill, in the maps' unit, to `deviation` (tiles of the grid, elements). The sill of a
     tile is that of its samples' residuals, drawn towards the global one, which counts as `trust` samples. `scaling`
     has a column for each element: the global sill, the part of the nugget that is true variation, the factor on the
-    standard error, and offset, scale and lower bound that turn normalised values into maps.
+    standard error, offset and scale that turn normalised values into maps, and the lowest of all samples or zero. No
+    estimate lies below zero, or below the lowest of the tile's samples where that is negative, as counting makes it.
     """
     count, elements = neighbours.shape[1], values.shape[1]
     across, area = (colour.shape[1] + tile_cells - 1) // tile_cells, tile_cells * tile_cells
@@ -181,7 +182,7 @@ def krige_tiles(
     system, links = np.empty((count, count + elements + 1 + area), np.float32), count + elements + 1
     mean, energy = np.empty(elements, np.float32), np.empty(elements, np.float32)
     estimate, drift = np.empty((elements, area), np.float32), np.empty(area, np.float32)
-    spread = np.empty(area, np.float32)
+    spread, lowest = np.empty(area, np.float32), np.empty(elements, np.float32)
     for t in range(tiles.shape[0]):
         top, left = (tiles[t] // across) * tile_cells, (tiles[t] % across) * tile_cells
         height, width = min(tile_cells, colour.shape[0] - top), min(tile_cells, colour.shape[1] - left)
@@ -201,10 +202,14 @@ def krige_tiles(
             energy[e] = local * (scaling[2, e] * scaling[4, e]) ** 2
             deviation[tiles[t], channels[e]] = np.sqrt(energy[e])
             mean[e] = scaling[3, e] + scaling[4, e] * values[neighbours[t, 0], e]
+            lowest[e] = 0
+        for s in range(count):
+            for e in range(elements):
+                lowest[e] = min(lowest[e], scaling[3, e] + scaling[4, e] * values[neighbours[t, s], e])
         for k in range(height * width):
             i, j = top + k // width, left + k % width
             for e in range(elements):
-                maps[i, j, channels[e]] = max(mean[e] + scaling[4, e] * estimate[e, k], scaling[5, e])
+                maps[i, j, channels[e]] = max(mean[e] + scaling[4, e] * estimate[e, k], lowest[e], scaling[5, e])
                 standard_error[i, j, channels[e]] = np.sqrt(energy[e] * (spread[k] + scaling[1, e]))
 
 

@@ -71,6 +71,20 @@ class Recording:
         self.close()
 
 
+def refuse_taken(folder: Path) -> None:
+    """Refuse a folder that a new recording cannot have, before anything is connected or moved for it.
+
+    Raises
+    ------
+    UsageError
+        Something is there already.
+    """
+    if folder.is_dir() and next(folder.iterdir(), None) is not None:
+        raise UsageError(f"{folder}: the folder holds something already: give a new one, or resume the scan in it")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: a file is in the way: give a new folder for the recording")
+
+
 def create_recording(folder: Path) -> RecordingPaths:
     """Make the folder of a new recording, durably; its parents too.
 
@@ -82,7 +96,7 @@ def create_recording(folder: Path) -> RecordingPaths:
     try:
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        is_empty = next(folder.iterdir(), None) is None
+        refuse_taken(folder)
         for path in made:
             sync_folder(path.parent)
         sync_folder(folder)
@@ -92,8 +106,6 @@ def create_recording(folder: Path) -> RecordingPaths:
         raise UsageError(
             f"{folder}: cannot be made ({error.strerror}): give a folder that this user may write"
         ) from None
-    if not is_empty:
-        raise UsageError(f"{folder}: the folder holds something already: give a new one, or resume the scan in it")
     return RecordingPaths(folder)
 
 
@@ -114,15 +126,9 @@ def open_recording(folder: Path) -> Recording:
         raise UsageError(f"{folder}: not a recording, it holds no {paths.journal.name}: give a folder that a scan made")
     reader = JournalReader(paths.journal)
     try:
-        history, last_seq = ScanHistory(), 0
-        batch = []
-        for seq, event in reader.events():
-            batch.append(event)
-            last_seq = seq
-            if len(batch) >= 4096:
-                history = fold(batch, history)
-                batch.clear()
-        return Recording(paths, reader, fold(batch, history), last_seq)
+        last_seq = reader.last_seq()
+        history = fold(event for seq, event in reader.events() if seq <= last_seq)
+        return Recording(paths, reader, history, last_seq)
     except BaseException:
         reader.close()
         raise

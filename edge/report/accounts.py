@@ -1,4 +1,4 @@
-"""Sections that are read: spectrum, time, counts and dose, registration, course, and where everything came from."""
+"""Sections that are read: spectrum, registration, course, and where everything came from."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from datetime import datetime
 import numpy as np
 
 from calibration.registration import Registration
-from edge.report.charts import duration_bars, histogram, residual_strip, spectrum_chart, timeline
-from edge.report.contents import Conditions, Dose, ScanReport, ShutterOpening
-from edge.report.markup import absent, facts, figure, paragraph, section, table
-from edge.report.wording import clock, duration, moment, percent, significant, whole
-
-_FIRST_ROWS, _LAST_ROWS = 40, 10
+from edge.report.charts import residual_strip, spectrum_chart, timeline
+from edge.report.contents import Conditions, EnergyScale, ScanReport
+from edge.report.markup import absent, facts, figure, long_table, paragraph, section, table
+from edge.report.wording import clock, duration, moment, significant, whole
 
 
 def spectrum_section(report: ScanReport) -> str:
@@ -25,119 +23,28 @@ def spectrum_section(report: ScanReport) -> str:
         fit = "; the thin orange line is the fit’s total" if report.spectrum.fitted is not None else ""
         caption = f"Sum of all spectra, counts per channel on a logarithmic scale{fit}."
         parts.append(figure(spectrum_chart(report.spectrum), caption, "full"))
-    scale = report.energy_scale
-    if scale is None:
+    if report.energy_scale is None:
         parts.append(absent("No energy calibration was recorded."))
     else:
-        rows = [
-            ("Energy of channel 0", f"{significant(1000 * scale.offset_kev)} eV"),
-            ("Energy per channel", f"{significant(1000 * scale.gain_kev, 5)} eV"),
-            ("Lines miss the scale by", f"{significant(scale.residual_ev, 2)} eV rms"),
-        ]
-        parts.append(facts(rows))
+        parts += _energy_scale(report.energy_scale)
     return section("spectrum", "Spectrum", *parts)
 
 
-def time_section(report: ScanReport) -> str:
-    """What the plan predicted, what the scan took, and what a full raster would have taken."""
-    effort = report.effort
-    known = [
-        ("Predicted", effort.predicted_s),
-        ("Actual", effort.actual_s),
-        ("Full raster, predicted", effort.full_raster_s),
-    ]
-    bars = [(name, seconds) for name, seconds in known if seconds is not None]
-    rows = [(name, duration(seconds), _against(seconds, effort.predicted_s)) for name, seconds in bars]
-    if effort.beam_s is not None:
-        rows.append(("Shutter open", duration(effort.beam_s), ""))
-    if effort.travel_mm is not None:
-        rows.append(("Stage travel", f"{significant(effort.travel_mm / 1000)} m", ""))
-    planned, made = effort.exposures_planned, effort.exposures_measured
-    share = f"{percent(made / planned)} of the plan" if planned else ""
-    rows.append(("Exposures", f"{whole(made)} of {whole(planned)}", share))
-    parts = [table("Plan and course; times by the controller’s clock", ["", "Value", "Against the plan"], rows)]
-    if not bars:
-        return section("time", "Time", absent("No times were recorded."), *parts)
-    parts.insert(0, figure(duration_bars(bars), "Durations on one scale."))
-    return section("time", "Time", f'<div class="figures">{"".join(parts)}</div>')
-
-
-def _against(seconds: float, predicted_s: float | None) -> str:
-    if not predicted_s or seconds == predicted_s:
-        return ""
-    change = seconds / predicted_s - 1
-    if abs(change) < 2:
-        return f"{change:+.1%}".replace("-", "−").replace("%", " %")
-    return f"{significant(seconds / predicted_s)} ×"
-
-
-def dose_section(report: ScanReport) -> str:
-    """How much was counted, and how long the beam rested on the object."""
-    parts = []
-    if report.counts is None:
-        parts.append(absent("No counts were recorded."))
-    else:
-        counts = report.counts
-        rows = [
-            ("Counts in all", whole(counts.total)),
-            ("Median per exposure", significant(counts.median_per_exposure)),
-            ("Dead time", percent(counts.dead_time_fraction)),
-        ]
-        parts.append(facts(rows))
-    if report.dose is None:
-        parts.append(absent("No dose was recorded: no beam was used, or its journal is not part of this report."))
-        return section("dose", "Counts and dose", *parts)
-    parts.append(_dose_numbers(report.dose))
-    parts.append(_openings_table(report.dose.openings))
-    return section("dose", "Counts and dose", *parts)
-
-
-def _dose_numbers(dose: Dose) -> str:
-    live_s = dose.live_s_per_cell
-    if live_s.size == 0:
-        return absent("No cell received any beam.")
+def _energy_scale(scale: EnergyScale) -> list[str]:
     rows = [
-        ("Live time in all", duration(float(live_s.sum()))),
-        ("Least per visited cell", duration(float(live_s.min()))),
-        ("Median", duration(float(np.median(live_s)))),
-        ("Most", duration(float(live_s.max()))),
+        ("Energy of channel 0", f"{significant(1000 * scale.offset_kev)} eV"),
+        ("Energy per channel", f"{significant(1000 * scale.gain_kev, 5)} eV"),
     ]
-    if dose.limit_s_per_cell is not None:
-        within = "kept" if float(live_s.max()) <= dose.limit_s_per_cell * (1 + 1e-6) else "exceeded"
-        rows.append(("Limit per cell", f"{duration(dose.limit_s_per_cell)}, {within}"))
-    chart = histogram(live_s, "s", "Live time per visited cell")
-    caption = f"How long the beam rested on each of {whole(live_s.size)} visited cells."
-    return f'<div class="figures">{figure(chart, caption)}{facts(rows)}</div>'
-
-
-def _openings_table(openings: Sequence[ShutterOpening]) -> str:
-    if not openings:
-        return absent("No opening of the shutter was recorded.")
-    rows = [
-        (
-            whole(i),
-            clock(opening.opened_at),
-            opening.reason,
-            clock(opening.closed_at) if opening.closed_at is not None else "not recorded",
-            opening.closing_reason,
-            duration((opening.closed_at - opening.opened_at).total_seconds()) if opening.closed_at is not None else "—",
+    if scale.nominal_because:
+        warning = (
+            f"The spectra could not correct the energy scale ({scale.nominal_because}): the maps were made with the "
+            "configured one. Look whether the fit follows every peak."
         )
-        for i, opening in enumerate(openings, start=1)
-    ]
-    headers = ["No.", "Opened, UTC", "Reason", "Closed, UTC", "Reason", "Open for"]
-    return table(f"Shutter openings{_left_out(rows)}", headers, _ends(rows))
-
-
-def _ends(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    if len(rows) <= _FIRST_ROWS + _LAST_ROWS:
-        return rows
-    return [*rows[:_FIRST_ROWS], ["…"] * len(rows[0]), *rows[-_LAST_ROWS:]]
-
-
-def _left_out(rows: Sequence[Sequence[str]]) -> str:
-    if len(rows) <= _FIRST_ROWS + _LAST_ROWS:
-        return ""
-    return f": the first {_FIRST_ROWS} and the last {_LAST_ROWS} of {whole(len(rows))}; the journal holds all"
+        return [paragraph(warning, "verdict over"), facts(rows)]
+    compared = "no peak was compared"
+    if scale.residual_ev is not None:
+        compared = f"{significant(scale.residual_ev, 2)} eV rms, {whole(scale.peaks)} peaks"
+    return [facts([*rows, ("Peaks less fitted peaks", compared)])]
 
 
 def registration_section(report: ScanReport) -> str:
@@ -168,9 +75,9 @@ def registration_section(report: ScanReport) -> str:
         "Residuals by fiducial, mm", ["Fiducial", "Corners", "RMS", "Largest"], rows, style="numbers"
     )
     about = facts([("Registered", _moment_of(registration.registered_at)), ("Camera", registration.camera_identity)])
-    return section(
-        "registration", "Registration", paragraph(verdict, style), f'<div class="figures">{pieces}</div>', about
-    )
+    notes = [paragraph(f"{note[:1].upper()}{note[1:]}", "note") for note in registration.notes]
+    figures = f'<div class="figures">{pieces}</div>'
+    return section("registration", "Registration", paragraph(verdict, style), *notes, figures, about)
 
 
 def _by_fiducial(registration: Registration) -> list[tuple[str, list[float]]]:
@@ -202,11 +109,16 @@ def course_section(report: ScanReport) -> str:
     openings = report.dose.openings if report.dose is not None else ()
     if openings or report.events:
         drawing = timeline(report.started_at, report.finished_at, openings, [event.at for event in report.events])
-        caption = "Course of the scan: filled while the shutter was open; numbers refer to the events below."
+        caption = (
+            "Course of the scan by the computer’s clock: filled while the shutter was open; numbers refer to the "
+            "events below."
+        )
+        if any(opening.closed_at is None for opening in openings[:-1]):
+            caption += " An opening whose closing was not recorded is a thin line."
         parts.append(figure(drawing, caption, "full"))
     if report.events:
         rows = [(whole(i), clock(event.at), event.text) for i, event in enumerate(report.events, start=1)]
-        parts.append(table(f"Events{_left_out(rows)}", ["No.", "Time, UTC", "Event"], _ends(rows)))
+        parts.append(long_table("Events, by the computer’s clock", ["No.", "Time, UTC", "Event"], rows))
     else:
         parts.append(absent("No pause, fault or other event was noted."))
     return section("course", "Conditions and course", *parts)

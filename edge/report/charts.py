@@ -190,7 +190,9 @@ def timeline(
 
     parts = [rectangle(left, y, right - left, 12, "track")]
     for opening in openings:
-        x0, x1 = x_of(opening.opened_at), x_of(opening.closed_at or finished_at)
+        # Only the last can have been open until the recording's end; when another one closed is not known.
+        until = finished_at if opening is openings[-1] else opening.opened_at
+        x0, x1 = x_of(opening.opened_at), x_of(opening.closed_at or until)
         parts.append(rectangle(x0, y, max(x1 - x0, 0.8), 12, "open"))
     last = -math.inf
     for i, at in enumerate(events, start=1):

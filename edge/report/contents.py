@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.registration import Registration
 from edge.grid import ScanGrid
+from edge.kinematics import StageModel
 from edge.maps import ElementMaps
 
 Outcome = Literal["finished", "aborted", "interrupted", "replay"]
@@ -31,17 +32,27 @@ class ScannedObject:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the scan took, against what its plan promised; times on the controller's clock."""
+    """What the scan took so far, against what its plan promised for the whole; times on the controller's clock."""
 
     exposures_planned: int
     exposures_measured: int
+    """Exposures of the plan that were measured in full."""
     predicted_s: float | None = None
-    actual_s: float | None = None
+    """Duration of the whole plan, without dead time."""
+    running_s: float | None = None
+    """Exposures and the moves between them; pauses and other standstills left out."""
+    counting_s: float | None = None
+    """Real time of all exposures, dead time included."""
+    planned_travel_mm: float | None = None
+    """Between the exposures of the whole plan."""
     travel_mm: float | None = None
-    beam_s: float | None = None
-    """Time with the shutter open, in seconds."""
+    """Between the exposures made, from their measured positions."""
     full_raster_s: float | None = None
     """Predicted duration of visiting every cell of the same grid."""
+    stage: StageModel | None = None
+    """What both predictions were made with."""
+    is_stage_of_plan: bool = True
+    """False when the plan does not say what it was priced with, and ``stage`` is the configuration's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +68,15 @@ class ShutterOpening:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dose:
-    """How long the beam rested on the object."""
+    """How long the beam rested on the object while the detector counted; what moves pass over is not in it."""
 
     live_s_per_cell: NDArray[np.float64]
-    """Live seconds received by each visited cell, repeats added up, shape (visited cells,)."""
+    """Live seconds of each visited cell, repeats added up, shape (visited cells,)."""
+    real_s_per_cell: NDArray[np.float64]
+    """Real seconds, dead time included, same shape: what the object received."""
     openings: tuple[ShutterOpening, ...] = ()
     limit_s_per_cell: float | None = None
-    """The most that the configuration allows."""
+    """The most live time that the configuration allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +91,16 @@ class CountTotals:
 
 @dataclass(frozen=True, slots=True)
 class EnergyScale:
-    """Energy of channel n: ``offset_kev + gain_kev * n``, as found from the spectra themselves."""
+    """Energy of channel n: ``offset_kev + gain_kev * n``, that the maps were made with."""
 
     offset_kev: float
     gain_kev: float
-    residual_ev: float
-    """RMS distance of the lines from the scale, in eV."""
+    residual_ev: float | None = None
+    """RMS distance between peaks of the sum spectrum and of its fit, in eV; None when no peak was compared."""
+    peaks: int = 0
+    """Peaks compared."""
+    nominal_because: str = ""
+    """Why the spectra could not correct the configured scale; empty when they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +122,6 @@ class SumSpectrum:
     fitted: NDArray[np.float64] | None = None
     """The fit's total, shape (channels,)."""
     lines: tuple[LineLabel, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldOutError:
-    """Error of the inferred values against measurements that the inference had not seen."""
-
-    kind: Literal["held-out", "leave-one-out"]
-    exposures: int
-    rms: NDArray[np.float64]
-    """Root mean square error per element, in the maps' unit, shape (elements,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,7 @@ class ScanReport:
 
     subject: ScannedObject
     started_at: datetime
-    """With time zone."""
+    """By the computer's clock, as all moments; with time zone."""
     finished_at: datetime
     outcome: Outcome
     grid: ScanGrid
@@ -168,11 +175,10 @@ class ScanReport:
     registration: Registration | None = None
     energy_scale: EnergyScale | None = None
     spectrum: SumSpectrum | None = None
-    held_out: HeldOutError | None = None
     conditions: Conditions | None = None
     events: tuple[NotedEvent, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Name to version of whatever ran: application, firmware, libraries."""
+    """Name to version of whatever ran, all openings of the recording: application, firmware, libraries."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Name to SHA-256: configuration, plan, registration, frame, model."""
 
@@ -187,8 +193,11 @@ class ScanReport:
             _demand("rgb", self.rgb.shape, (*cells, 3))
         if self.density is not None:
             _demand("density", self.density.shape, cells)
-        if self.held_out is not None:
-            _demand("held_out.rms", self.held_out.rms.shape, (elements,))
+        if (left_out := self.maps.left_out) is not None:
+            for name in ("rms", "within_one", "within_two"):
+                _demand(f"left_out.{name}", getattr(left_out, name).shape, (elements,))
+        if self.dose is not None:
+            _demand("dose.real_s_per_cell", self.dose.real_s_per_cell.shape, self.dose.live_s_per_cell.shape)
         if self.spectrum is not None:
             channels = self.spectrum.counts.shape
             _demand("spectrum.energy_kev", self.spectrum.energy_kev.shape, channels)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 
-from edge.report.wording import escaped
+from edge.report.wording import escaped, whole
+
+_FIRST_ROWS, _LAST_ROWS = 40, 10
 
 
 def data_uri(png: bytes) -> str:
@@ -44,6 +46,14 @@ def table(caption: str, headers: Sequence[str], rows: Iterable[Sequence[str]], *
         f'<div class="table {style}"><table><caption>{escaped(caption)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
+
+
+def long_table(caption: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that shows the first and last rows of many, and says so."""
+    if len(rows) > _FIRST_ROWS + _LAST_ROWS:
+        caption += f": the first {_FIRST_ROWS} and the last {_LAST_ROWS} of {whole(len(rows))}; the journal holds all"
+        rows = [*rows[:_FIRST_ROWS], ["…"] * len(headers), *rows[-_LAST_ROWS:]]
+    return table(caption, headers, rows)
 
 
 def facts(rows: Iterable[tuple[str, str]], style: str = "facts") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.report.contents import ScanReport
 from edge.report.markup import facts, paragraph
@@ -99,18 +100,30 @@ def _what_the_error_means(report: ScanReport) -> list[str]:
     if not np.isfinite(report.maps.standard_error).any():
         return ["No standard error was computed: how far the inferred values may be trusted is not known."]
     sentences = [
-        "Beside each map stands its standard error, in the same unit: if the method’s assumptions hold, the value that "
-        "a measurement without noise would have found lies within one standard error of the value shown in about two "
-        "cells of three, and within two in nineteen of twenty."
+        "Beside each map stands its standard error, in the same unit: averaged over the area, the value that a "
+        "measurement without noise would have found lies within one standard error of the value shown in about two "
+        "cells of three. Misses of several standard errors are more frequent than with a normal distribution, most of "
+        "all where a place differs from its surroundings."
     ]
-    if report.held_out is not None:
-        sentences.append(
-            f"As a check, {whole(report.held_out.exposures)} exposures were predicted from the others; how far the "
-            "predictions missed is listed for every element."
-        )
-    else:
+    left_out = report.maps.left_out
+    if left_out is None:
         sentences.append("No exposures were held back to check these errors.")
+    elif left_out.exposures:
+        sentences.append(
+            f"As a check, {whole(left_out.exposures)} exposures were predicted from the others: by element, "
+            f"{_share_between(left_out.within_one)} of them lay within one standard error, by which the method sets "
+            f"its errors, and {_share_between(left_out.within_two)} within two, where a normal distribution has 95 %; "
+            "the element maps begin with the whole list."
+        )
     return sentences
+
+
+def _share_between(shares: NDArray[np.floating]) -> str:
+    known = shares[np.isfinite(shares)]
+    if known.size == 0:
+        return "an unknown share"
+    low, high = (f"{100 * float(share):.0f}" for share in (known.min(), known.max()))
+    return f"{low}\N{NO-BREAK SPACE}%" if low == high else f"{low} to {high}\N{NO-BREAK SPACE}%"
 
 
 def _key_figures(report: ScanReport) -> list[tuple[str, str]]:
@@ -120,10 +133,10 @@ def _key_figures(report: ScanReport) -> list[tuple[str, str]]:
         ("exposures", whole(effort.exposures_measured)),
         ("element maps" if len(report.maps.elements) != 1 else "element map", whole(len(report.maps.elements))),
     ]
-    if effort.actual_s is not None:
-        rows.append(("scanning time", duration(effort.actual_s)))
-    if effort.actual_s and effort.full_raster_s:
-        rows.append(("the pace of a full raster", f"{significant(effort.full_raster_s / effort.actual_s, 2)} ×"))
+    if effort.running_s is not None:
+        rows.append(("exposures and moves, controller’s clock", duration(effort.running_s)))
+    if report.outcome == "finished" and effort.running_s and effort.full_raster_s:
+        rows.append(("the pace of a full raster", f"{significant(effort.full_raster_s / effort.running_s, 2)} ×"))
     if report.counts is not None:
         rows.append(("counts", rounded_count(report.counts.total)))
     if report.registration is not None:

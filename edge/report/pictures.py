@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.maps import ElementMaps, LeftOut
 from edge.report.contents import ScanReport
 from edge.report.figures import NO_VALUE_RGB
 from edge.report.imagery import ElementPicture, Imagery
@@ -93,7 +94,7 @@ def elements_section(report: ScanReport, imagery: Imagery) -> str:
     """Every element's map, standard error and detail, after a table that sums them up."""
     if not report.maps.elements:
         return section("elements", "Element maps", absent("No element was mapped."))
-    parts = [_reading_note(report, imagery)]
+    parts = [_reading_note(report, imagery), *(paragraph(remark, "note") for remark in report.maps.remarks)]
     if imagery.value_block > 1 or imagery.error_block > 1:
         parts.append(paragraph(_block_note(imagery), "note"))
     if np.isnan(report.maps.maps).any() or np.isnan(report.maps.standard_error).any():
@@ -103,6 +104,8 @@ def elements_section(report: ScanReport, imagery: Imagery) -> str:
             f'height="14" fill="{swatch}"/></svg> Cells of this colour hold no value.</p>'
         )
     parts.append(_glance_table(report))
+    if report.maps.left_out is not None:
+        parts.append(_left_out_table(report.maps, report.maps.left_out, report.maps_unit))
     if len(report.maps.elements) > 1:
         parts.append(_contact_sheet(report, imagery))
     if report.measured_cells < report.cells:
@@ -139,19 +142,31 @@ def _block_note(imagery: Imagery) -> str:
 def _glance_table(report: ScanReport) -> str:
     maps = report.maps
     headers = ["Element", "Lowest", "Median", "Highest", "Error, measured cells", "Error, inferred cells"]
-    headers += [f"{report.held_out.kind.capitalize()} error"] if report.held_out is not None else []
     rows = []
     for i, name in enumerate(maps.elements):
         values, errors = maps.maps[..., i], maps.standard_error[..., i]
         low, median, high = _quantiles(values, [0.0, 0.5, 1.0])
         row = [_title(name), *(on_scale(value, high - low) for value in (low, median, high))]
         row += [significant(_quantiles(errors[cells], [0.5])[0]) for cells in (maps.measured, ~maps.measured)]
-        row += [significant(float(report.held_out.rms[i]))] if report.held_out is not None else []
         rows.append(row)
     caption = f"Elements at a glance, in {report.maps_unit}; errors are medians of the standard error"
-    if report.held_out is not None:
-        caption += f", and the root mean square miss of {whole(report.held_out.exposures)} predicted exposures"
     return table(caption, headers, rows, style="numbers")
+
+
+def _left_out_table(maps: ElementMaps, left_out: LeftOut, unit: str) -> str:
+    rows = [
+        (_title(name), significant(float(rms)), percent(float(one)), percent(float(two)))
+        for name, rms, one, two in zip(
+            maps.elements, left_out.rms, left_out.within_one, left_out.within_two, strict=True
+        )
+    ]
+    rows.append(("A normal distribution", "", "68.3 %", "95.4 %"))
+    caption = (
+        f"The method’s own check: {whole(left_out.exposures)} exposures predicted from the others. Miss, rms, in "
+        f"{unit}, and how many lay within one standard error, by which the method sets its errors, and within two; the "
+        "measurement’s own noise is in all of them"
+    )
+    return table(caption, ["Element", "Miss, rms", "Within one", "Within two"], rows, style="numbers")
 
 
 def _quantiles(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]], at: list[float]) -> list[float]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.npz import load_arrays
 from edge.simulate.config import MapsConfig
 from edge.simulate.footprint import RateField, beam_way
 from edge.spectra.lines import LineGroup, default_group, line_group
@@ -115,7 +116,7 @@ def load_cube(files: Sequence[Path], pitch_mm: float, live_s: float | None, orig
     total: NDArray[np.uint32] | None = None
     times_s: list[float] = []
     for file in files:
-        arrays = _arrays(file)
+        arrays = load_arrays(file)
         counts = _needed(arrays, "counts", file)
         if counts.ndim != 3 or counts.dtype.kind not in "ui":
             raise UsageError(f"{file}: counts are {counts.dtype} {counts.shape}: rows x columns x channels are needed")
@@ -141,7 +142,7 @@ def load_maps(file: Path, config: MapsConfig, origin: StagePose) -> MapsSpecimen
     UsageError
         The file is missing or not such a file, or a label names no line group.
     """
-    arrays = _arrays(file)
+    arrays = load_arrays(file)
     maps = _needed(arrays, "maps", file)
     labels = [str(label) for label in _needed(arrays, "elements", file).reshape(-1)]
     if maps.ndim != 3 or maps.shape[2] != len(labels):
@@ -173,16 +174,6 @@ def map_group(label: str) -> LineGroup:
         raise UsageError(f"'{label}' is no element or line group: write it as Ca, Pb-L or Zn-KB")
     element, shell = parts.groups()
     return line_group(f"{element}-{shell}") if shell else default_group(element, _TUBE_KV)
-
-
-def _arrays(file: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except FileNotFoundError:
-        raise UsageError(f"{file}: no such file: check the specimen's path in the instrument file") from None
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise UsageError(f"{file}: not an .npz archive of plain arrays ({type(error).__name__})") from None
 
 
 def _needed(arrays: dict[str, NDArray[Any]], key: str, file: Path) -> NDArray[Any]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 
-def run_instrument(path: Path, *, log: Path | None, announce: Callable[[str], None]) -> None:
+def run_instrument(
+    path: Path, *, log: Path | None, announce: Callable[[str], None], follow_input: bool = False
+) -> None:
     """Build specimen, camera and twin from an instrument file, and serve until SIGINT or SIGTERM.
 
     The photograph lies in the camera's folder before the port appears, so that whoever waits for the port finds both.
@@ -21,6 +27,8 @@ def run_instrument(path: Path, *, log: Path | None, announce: Callable[[str], No
     from edge.simulate.specimen import load_specimen
     from firmware_bridge.twins.native import serve
 
+    if follow_input:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     instrument = load_instrument(path)
     specimen = load_specimen(instrument)
     frame = write_frame(Path(instrument.frames), SimulatedCamera.of(instrument, specimen).render())
@@ -31,3 +39,10 @@ def run_instrument(path: Path, *, log: Path | None, announce: Callable[[str], No
         link=Path(instrument.link),
         ready=lambda port: announce(f"Controller on {port}"),
     )
+
+
+def _end_with_input() -> None:
+    """Whoever holds the other end of standard input may die in any way: the instrument goes with it."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -64,9 +64,7 @@ static void put_varint(pt_writer *writer, uint64_t number) {
 }
 
 void pt_begin_payload(pt_writer *writer, uint8_t *bytes, size_t room) {
-    memset(writer, 0, sizeof *writer);
-    writer->bytes = bytes;
-    writer->room = room;
+    *writer = (pt_writer){.bytes = bytes, .room = room};
 }
 
 void pt_begin_frame(pt_writer *writer, uint8_t *bytes, size_t room, const pt_header *header) {
@@ -180,17 +178,8 @@ bool pt_is_read(const pt_reader *reader) {
     return reader->ok && reader->left == 0;
 }
 
-static void forget_frame(pt_deframer *deframer) {
-    deframer->size = 0;
-    deframer->left = 0;
-    deframer->owes_zero = deframer->is_overlong = false;
-}
-
 void pt_begin_deframing(pt_deframer *deframer, uint8_t *bytes, size_t room) {
-    deframer->bytes = bytes;
-    deframer->room = room;
-    deframer->rejected = 0;
-    forget_frame(deframer);
+    *deframer = (pt_deframer){.bytes = bytes, .room = room};
 }
 
 static void keep(pt_deframer *deframer, uint8_t octet) {
@@ -226,7 +215,7 @@ bool pt_deframe(pt_deframer *deframer, uint8_t octet, pt_header *header, pt_read
     const pt_reader content = {deframer->bytes, is_right ? deframer->size - CRC_BYTES : 0, true};
     if (!is_right && (deframer->size > 0 || deframer->left > 0 || deframer->owes_zero || deframer->is_overlong))
         deframer->rejected++;
-    forget_frame(deframer);
+    *deframer = (pt_deframer){.bytes = deframer->bytes, .room = deframer->room, .rejected = deframer->rejected};
     *payload = content;
     return is_right && pt_get_header(payload, header);
 }

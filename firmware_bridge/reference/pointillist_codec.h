@@ -60,13 +60,13 @@ typedef int32_t pt_i32;
 
 /* M(record, FIELDS): each becomes a struct pt_<record> and a pair pt_put_<record>, pt_get_<record>. */
 #define PT_RECORDS(M) \
-    M(header, PT_HEADER_FIELDS) M(hello, PT_HELLO_FIELDS) M(ack, PT_ACK_FIELDS) M(ping, PT_PING_FIELDS) M(renew, PT_RENEW_FIELDS) \
-    M(abort, PT_ABORT_FIELDS) M(request, PT_REQUEST_FIELDS) M(configure, PT_CONFIGURE_FIELDS) M(move, PT_MOVE_FIELDS) \
-    M(dwells, PT_DWELLS_FIELDS) M(strokes, PT_STROKES_FIELDS) M(open, PT_OPEN_FIELDS) M(begin, PT_BEGIN_FIELDS) \
-    M(welcome, PT_WELCOME_FIELDS) M(pong, PT_PONG_FIELDS) M(aborted, PT_ABORTED_FIELDS) \
-    M(no_session, PT_NO_SESSION_FIELDS) M(reply, PT_REPLY_FIELDS) M(status, PT_STATUS_FIELDS) \
-    M(fault, PT_FAULT_FIELDS) M(refused, PT_REFUSED_FIELDS) M(pair, PT_PAIR_FIELDS) M(quad, PT_QUAD_FIELDS) \
-    M(range, PT_RANGE_FIELDS) M(entry, PT_ENTRY_FIELDS)
+    M(header, PT_HEADER_FIELDS) M(hello, PT_HELLO_FIELDS) M(ack, PT_ACK_FIELDS) M(ping, PT_PING_FIELDS) \
+    M(renew, PT_RENEW_FIELDS) M(abort, PT_ABORT_FIELDS) M(request, PT_REQUEST_FIELDS) \
+    M(configure, PT_CONFIGURE_FIELDS) M(move, PT_MOVE_FIELDS) M(dwells, PT_DWELLS_FIELDS) \
+    M(strokes, PT_STROKES_FIELDS) M(open, PT_OPEN_FIELDS) M(begin, PT_BEGIN_FIELDS) M(welcome, PT_WELCOME_FIELDS) \
+    M(pong, PT_PONG_FIELDS) M(aborted, PT_ABORTED_FIELDS) M(no_session, PT_NO_SESSION_FIELDS) \
+    M(reply, PT_REPLY_FIELDS) M(status, PT_STATUS_FIELDS) M(fault, PT_FAULT_FIELDS) M(refused, PT_REFUSED_FIELDS) \
+    M(pair, PT_PAIR_FIELDS) M(quad, PT_QUAD_FIELDS) M(range, PT_RANGE_FIELDS) M(entry, PT_ENTRY_FIELDS)
 
 /* M(NAME, type, record or none, what its tail repeats or none). */
 #define PT_MESSAGES(M) \
@@ -86,9 +86,10 @@ enum pt_type { PT_MESSAGES(PT_CONSTANT) PT_TYPE_END };
 
 /* Codes of section 7; the firmware's own begin at 128. */
 enum pt_code {
-    PT_OK, PT_NOT_HOMED, PT_LIMIT, PT_DOOR_OPEN, PT_LEASE_EXPIRED, PT_SHUTTER_OPEN, PT_BUSY, PT_ABORTED_BY_HOST,
-    PT_UNSUPPORTED, PT_MALFORMED, PT_LEASE_TOO_LONG, PT_TOO_FAST, PT_LIVE_TIME, PT_NO_SCAN, PT_FAULTED,
-    PT_STALLED = 32, PT_LIMIT_SWITCH, PT_DETECTOR, PT_SHUTTER_STUCK
+    PT_CODE_OK, PT_CODE_NOT_HOMED, PT_CODE_LIMIT, PT_CODE_DOOR_OPEN, PT_CODE_LEASE_EXPIRED, PT_CODE_SHUTTER_OPEN,
+    PT_CODE_BUSY, PT_CODE_ABORTED, PT_CODE_UNSUPPORTED, PT_CODE_MALFORMED, PT_CODE_LEASE_TOO_LONG, PT_CODE_TOO_FAST,
+    PT_CODE_LIVE_TIME, PT_CODE_NO_SCAN, PT_CODE_FAULTED, PT_CODE_STALLED = 32, PT_CODE_LIMIT_SWITCH, PT_CODE_DETECTOR,
+    PT_CODE_SHUTTER_STUCK
 };
 
 /* Bytes to be written, plain or as one frame. What doesn't fit is counted in `size`, and never written. */

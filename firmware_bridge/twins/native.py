@@ -9,49 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
-import threading
 import time
-import tty
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Protocol
 
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.detector import Detector
 from firmware_bridge.twins.native_core import NativeCore
+from firmware_bridge.twins.pseudo_terminal import pseudo_terminal, stop_signal, write_what_fits
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.simulated_clock import AwakeClock
 from firmware_bridge.twins.source import SpectrumSource
 from firmware_bridge.twins.twin_log import TwinLog
+from firmware_bridge.twins.wire import LINE_BUFFER, DirectWire, HangUp, Reset, TimedWire
 
-_CHUNK = 65_536
-_WIRE_BUFFER = 4_096
-"""Bytes that wait for the line at most, so that urgent frames never queue behind many others."""
 _LONGEST_WAIT_S = 0.05
-
-
-class Wire(Protocol):
-    """What happens to bytes between controller and host: the place for faults."""
-
-    def to_controller(self, octets: bytes, now_s: float) -> bytes:
-        """What arrives of what the host sent."""
-        ...
-
-    def to_host(self, octets: bytes, now_s: float) -> bytes:
-        """What arrives of what the controller sent."""
-        ...
-
-
-class PerfectWire:
-    """Every byte arrives, once, in order, at once."""
-
-    def to_controller(self, octets: bytes, now_s: float) -> bytes:
-        return octets
-
-    def to_host(self, octets: bytes, now_s: float) -> bytes:
-        return octets
 
 
 def serve(
@@ -60,7 +33,7 @@ def serve(
     *,
     link: Path | None,
     ready: Callable[[str], None],
-    wire: Wire | None = None,
+    wire: TimedWire | None = None,
 ) -> None:
     """Be a controller until SIGTERM or SIGINT; hosts may come and go.
 
@@ -73,88 +46,91 @@ def serve(
         Symbolic link to the pseudo-terminal, replaced if it exists and removed at the end; None for none.
     ready
         Called once with the path to open: the link if there is one.
+    wire
+        The line between port and controller; None: one that is as fast as this computer, and never fails.
     """
-    line = PerfectWire() if wire is None else wire
+    line = DirectWire() if wire is None else wire
     centre = StagePose(sum(settings.x_limits_mm) / 2, sum(settings.y_limits_mm) / 2)
     Detector(settings).illuminate(source.at(centre, centre), 0.0)
-    with _stop_signal() as stop, _terminal(link) as (master, path), TwinLog(settings.log) as log:
-        core = NativeCore(source, settings, log, now_s=time.monotonic())
-        ready(path)
-        _run(core, line, master, stop)
-
-
-def _run(core: NativeCore, wire: Wire, master: int, stop: int) -> None:
-    unwritten = bytearray()
-    clock = AwakeClock(time.monotonic())
-    while True:
-        now_s = clock.now_s(time.monotonic())
-        core.advance(now_s)
-        if len(unwritten) < _WIRE_BUFFER:
-            unwritten += wire.to_host(core.outgoing(now_s, _WIRE_BUFFER - len(unwritten)), now_s)
-        _write(master, unwritten)
-        wait_s = min(_LONGEST_WAIT_S, max(0.0, core.deadline_s(now_s) - clock.now_s(time.monotonic())))
-        readable, _, _ = select.select([master, stop], [master] if unwritten else [], [], wait_s)
-        if stop in readable:
-            return
-        if master in readable:
-            with contextlib.suppress(BlockingIOError):
-                octets = os.read(master, _CHUNK)
-                now_s = clock.now_s(time.monotonic())
-                core.receive(wire.to_controller(octets, now_s), now_s)
-
-
-def _write(master: int, unwritten: bytearray) -> None:
-    with contextlib.suppress(BlockingIOError):
-        while unwritten:
-            written = os.write(master, unwritten)
-            del unwritten[:written]
+    with stop_signal() as stop, TwinLog(settings.log) as log:
+        twin = _Twin(source, settings, log, line, stop)
+        with pseudo_terminal(link) as (master, path):
+            ready(path)
+            hang_up = twin.run_behind(master)
+        while hang_up is not None and twin.stay_away(hang_up.away_s):
+            with _under_another_name(link) as master:
+                hang_up = twin.run_behind(master)
 
 
 @contextlib.contextmanager
-def _terminal(link: Path | None) -> Iterator[tuple[int, str]]:
-    """A raw pseudo-terminal: the descriptor of its master and the path of its slave, or of the link to it.
-
-    The slave stays open here, so that the master survives hosts that come and go.
-    """
-    master, slave = os.openpty()
-    try:
-        tty.setraw(slave)
-        os.set_blocking(master, False)
-        path = os.ttyname(slave)
-        if link is not None:
-            _point(link, path)
-        try:
-            yield master, path if link is None else str(link)
-        finally:
-            if link is not None and link.is_symlink() and str(link.readlink()) == path:
-                link.unlink()
-    finally:
-        os.close(slave)
-        os.close(master)
+def _under_another_name(link: Path | None) -> Iterator[int]:
+    """A pseudo-terminal whose number isn't the one that was freed last."""
+    freed = os.openpty()
+    with pseudo_terminal(link) as (master, _):
+        for descriptor in freed:
+            os.close(descriptor)
+        yield master
 
 
-def _point(link: Path, path: str) -> None:
-    """Create or replace a symbolic link in one step."""
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    fresh.symlink_to(path)
-    fresh.replace(link)
+class _Twin:
+    """A core, its clock, and the line to it."""
 
+    def __init__(
+        self, source: SpectrumSource, settings: TwinSettings, log: TwinLog, wire: TimedWire, stop: int
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._log = log
+        self._wire = wire
+        self._stop = stop
+        self._clock = AwakeClock(time.monotonic())
+        self._core = NativeCore(source, settings, log, now_s=self._now_s())
 
-@contextlib.contextmanager
-def _stop_signal() -> Iterator[int]:
-    """A descriptor that becomes readable at SIGTERM or SIGINT; outside the main thread it never does."""
-    receiving, sending = os.pipe()
+    def run_behind(self, master: int) -> HangUp | None:
+        """Carry bytes until the line hangs up; None when the twin was told to stop."""
+        core, wire = self._core, self._wire
+        unwritten = bytearray()
+        while True:
+            now_s = self._now_s()
+            for event in wire.take_events(now_s):
+                self._log.write(f"line_{event.what}", core.instrument.device_s(now_s), **event.details)
+                if isinstance(event, HangUp):
+                    return event
+                if isinstance(event, Reset):
+                    core = self._core = self._booted_again(now_s)
+                    unwritten.clear()
+            core.receive(wire.to_controller(b"", now_s), now_s)
+            room = min(wire.room_to_host(now_s), LINE_BUFFER - len(unwritten))
+            unwritten += wire.to_host(core.outgoing(now_s, room) if room > 0 else b"", now_s)
+            write_what_fits(master, unwritten)
+            due_s = core.deadline_s(now_s) if room > 0 else core.instrument.deadline_s()
+            takes = wire.room_to_controller(now_s)
+            readable = self._wait(
+                min(due_s, wire.deadline_s(now_s)), [master] if takes else [], [master] if unwritten else []
+            )
+            if self._stop in readable:
+                return None
+            if master in readable:
+                with contextlib.suppress(BlockingIOError):
+                    octets = os.read(master, takes)
+                    now_s = self._now_s()
+                    core.receive(wire.to_controller(octets, now_s), now_s)
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        os.write(sending, b"s")
+    def stay_away(self, away_s: float) -> bool:
+        """Let time pass without a port; the lease runs out meanwhile. False when the twin was told to stop."""
+        returns_s = self._now_s() + away_s
+        while (now_s := self._now_s()) < returns_s:
+            self._core.advance(now_s)
+            if self._wait(min(self._core.instrument.deadline_s(), returns_s), [], []):
+                return False
+        return True
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, tell) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield receiving
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)
-        os.close(receiving)
-        os.close(sending)
+    def _wait(self, due_s: float, reading: list[int], writing: list[int]) -> list[int]:
+        wait_s = min(_LONGEST_WAIT_S, max(0.0, due_s - self._now_s()))
+        return select.select([*reading, self._stop], writing, [], wait_s)[0]
+
+    def _booted_again(self, now_s: float) -> NativeCore:
+        return NativeCore(self._source, replace(self._settings, starts_homed=False), self._log, now_s=now_s)
+
+    def _now_s(self) -> float:
+        return self._clock.now_s(time.monotonic())

@@ -169,8 +169,7 @@ class NativeCore:
         if frame.type & UNSEQUENCED:
             self._answer_at_once(message, now_s)
             return
-        void = self._void_through
-        is_void = void is not None and sequences_between(frame.sequence, void) >= 0
+        is_void = self._is_void(frame)
         match message:
             case m.Forget(ranges=ranges):
                 self._forget(ranges)
@@ -180,6 +179,15 @@ class NativeCore:
                 self._reply(message.request, Code.ABORTED)
             case _ if isinstance(message, _Ordered):
                 self._order(message, now_s)
+
+    def _is_void(self, frame: Frame) -> bool:
+        """Whether the host sent it before its last abort; the first one sent after ends the mark, as numbers return."""
+        if self._void_through is None:
+            return False
+        if sequences_between(frame.sequence, self._void_through) >= 0:
+            return True
+        self._void_through = None
+        return False
 
     def _decline(self, frame: Frame) -> None:
         """Answer a command of an unknown type; its first two bytes are the request."""

@@ -153,11 +153,11 @@ def test_a_command_that_makes_no_sense_is_refused(without_instrument, arguments,
     assert sentence in words
 
 
-def test_a_folder_that_holds_something_is_not_recorded_over(bench):
+def test_a_folder_that_holds_something_is_not_recorded_over(bench, without_instrument):
     bench.recording.mkdir()
     (bench.recording / "thesis.txt").write_text("irreplaceable")
-    with bench.running():
-        words = refused(bench, USAGE)
+    code, words = without_instrument("scan", str(bench.config), "--out", str(bench.recording))
+    assert code == USAGE
     assert "holds something already" in words
     assert (bench.recording / "thesis.txt").read_text() == "irreplaceable"
 

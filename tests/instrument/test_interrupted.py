@@ -69,10 +69,10 @@ def test_a_signal_stops_safely_when_nobody_can_be_asked(bench, number):
 class Terminal:
     """A scan on a terminal of its own, with somebody typing."""
 
-    def __init__(self, bench) -> None:
+    def __init__(self, bench, command: list[str] | None = None) -> None:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            bench.command("scan", str(bench.config), "--out", str(bench.recording)),
+            command or bench.command("scan", str(bench.config), "--out", str(bench.recording)),
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -174,3 +174,15 @@ def test_finishing_early_keeps_what_was_measured(bench):
         assert recording.history.state == Ended("aborted", is_planned=True)
         assert 60 < len(recording.history.done) < PLANNED
     assert (bench.recording / "maps.h5").is_file()
+
+
+def test_ctrl_c_in_the_demonstration_is_the_scans_to_answer(bench):
+    out = bench.folder / "demo"
+    # setsid makes the terminal the command's own, so that a typed Ctrl-C reaches its whole process group.
+    terminal = Terminal(bench, ["setsid", "-cw", *bench.command("demo", "--out", str(out))])
+    terminal.await_text("Measuring")
+    terminal.type("\x03")
+    terminal.await_text("What now? [resume/finish/stop]")
+    terminal.type("stop\n")
+    assert terminal.await_end() == 6, terminal.text[-800:]
+    assert not (out / "port").is_symlink(), "the instrument ended with its demonstration"

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -58,12 +58,14 @@ class TwinProcess:
 
 
 @contextmanager
-def running_twin(folder: Path, *, rate_hz: float = 3_000.0, **settings: Any) -> Iterator[TwinProcess]:
-    """Start a twin with these settings; end it with the context."""
+def running_twin(
+    folder: Path, *, rate_hz: float = 3_000.0, faults: Sequence[dict[str, Any]] = (), **settings: Any
+) -> Iterator[TwinProcess]:
+    """Start a twin with these settings, and these faults on its line; end it with the context."""
     log = folder / "twin.jsonl"
     arguments = json.dumps({"log": str(log), **settings})
     process = subprocess.Popen(
-        [sys.executable, __file__, str(folder / "port"), str(rate_hz), arguments],
+        [sys.executable, __file__, str(folder / "port"), str(rate_hz), arguments, json.dumps(list(faults))],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         text=True,
@@ -93,6 +95,7 @@ def settings_from(arguments: dict[str, Any]) -> TwinSettings:
 
 
 if __name__ == "__main__":
+    from firmware_bridge.twins.fault_script import FaultScript, fault_of
     from firmware_bridge.twins.native import serve
 
     serve(
@@ -100,4 +103,5 @@ if __name__ == "__main__":
         settings_from(json.loads(sys.argv[3])),
         link=Path(sys.argv[1]),
         ready=lambda port: print(port, flush=True),
+        wire=FaultScript([fault_of(fault) for fault in json.loads(sys.argv[4])]),
     )

@@ -67,6 +67,8 @@ class Rehearsal:
         self.core = NativeCore(source or ConstantSource(), settings, self.log, now_s=self.now_s, boot_id=77)
         self.nonce = 1
         self.host = HostSession(self.nonce, "the port", self.now_s)
+        self.is_attended = True
+        """Whether the program above the host's link is alive."""
         self.sent = bytearray()
         self.received = bytearray()
 
@@ -77,6 +79,8 @@ class Rehearsal:
 
     def step(self) -> None:
         """Exchange what is to be said now, then let time pass to the next thing that happens."""
+        if self.is_attended and self.host.is_running:
+            self.host.heartbeat.attend(self.now_s)
         to_core = self.host.outgoing(self.now_s)
         self.sent += to_core
         self.core.receive(to_core if self.line is None else self.line.carry(to_core), self.now_s)

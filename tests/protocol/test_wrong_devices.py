@@ -14,7 +14,6 @@ import pytest
 from firmware_bridge import native_messages as m
 from firmware_bridge import native_session
 from firmware_bridge.faults import (
-    BridgeError,
     ControllerFault,
     LimitExceeded,
     LinkLost,
@@ -285,6 +284,7 @@ def test_a_malformed_message_closes_the_shutter() -> None:
     rehearsal.begin()
     assert rehearsal.open() == Code.OK
     rehearsal.core.receive(rehearsal.host.channel.send(MessageType.MOVE, b"\x01", rehearsal.now_s), rehearsal.now_s)
-    rehearsal.until(lambda: bool(rehearsal.host.faults))
-    assert isinstance(rehearsal.host.faults.popleft(), BridgeError)
+    with pytest.raises(ProtocolViolation, match="the controller could not read a message"):
+        rehearsal.pass_time(1.0)
     assert not rehearsal.core.instrument.is_shutter_open
+    assert not rehearsal.host.heartbeat.is_renewing

@@ -49,6 +49,9 @@ def test_the_report_and_the_maps_say_what_was_done(stack, tmp_path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     known = ROWS * COLUMNS - 60
     assert report["samples"] == round(0.1 * known)
+    assert report["asked_rate"] == 0.1
+    assert report["rate_of_known"] == report["samples"] / known
+    assert report["rate_of_grid"] == report["samples"] / (ROWS * COLUMNS)
     assert report["scored_on"] == "all valid cells"
     assert report["scored_cells"] == known
     assert set(report["elements"]) == {"Pb", "Hg"}

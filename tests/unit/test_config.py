@@ -23,6 +23,7 @@ area: {x_mm: 10, y_mm: 10, width_mm: 60, height_mm: 50, pitch_mm: 0.5}
 sampling: {rate: 0.1, dwell_s: 1e-1}
 elements: [Pb, Fe, Hg-L]
 """
+LENS = "  lens: {{matrix: [{row}, [0, 1, 0], [0, 0, 1]], distortion: [0, 0, 0, 0, 0], width_px: 9, height_px: 9}}\n"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -58,8 +59,18 @@ def test_addresses_are_left_as_they_are(tmp_path):
         (("path: frames", "path: frames, colour: 3"), "scan.yaml:3:40: instrument.camera.colour: unknown key"),
         (("kind: native", "kind: telepathy"), "scan.yaml:2:"),
         (("id: 1", "id: 0"), "instrument.fiducials: two markers share an id"),
-        (("pitch_mm: 0.5", "pitch_mm: 0.006"), "more than 20 million cells"),
+        (("pitch_mm: 0.5", "pitch_mm: 0.01"), "more than 20 million cells"),
         (("pitch_mm: 0.5", "pitch_mm: 50.1"), "area.pitch_mm: input should be less than or equal to 50"),
+        (
+            ("pitch_mm: 0.5", "pitch_mm: 0.5}\ndose: {max_live_s_per_cell: 1e999"),
+            "dose.max_live_s_per_cell: input should be a f",
+        ),
+        (
+            ("width_mm: 60, height_mm: 50, pitch_mm: 0.5", "width_mm: 9000, height_mm: 1, pitch_mm: 0.25"),
+            "more than 30,000 cells on a side",
+        ),
+        (("  fiducials:", LENS.format(row="[1, 0]") + "  fiducials:"), "instrument.lens: matrix is not 3 x 3"),
+        (("  fiducials:", LENS.format(row="[-1, 0, 0]") + "  fiducials:"), "a focal length is not positive"),
         (("x_mm: 10", "x_mm: .nan"), "area.x_mm: input should be a valid number"),
         (("Hg-L", "Hg-Q"), "scan.yaml:12:20: elements.2: string should match pattern"),
         (("area:", "areas:"), "areas: unknown key"),

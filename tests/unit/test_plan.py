@@ -19,6 +19,7 @@ from edge.grid import ScanGrid
 from edge.kinematics import StageModel, predict_duration
 from edge.plan import ScanPlan, check_plan, live_s_per_cell, make_plan, plan_from_json, plan_to_json, remaining
 from edge.plan_text import sealed
+from edge.prepare import grid_of, uncovered_mm
 from edge.scan_plan import frozen_table
 from firmware_bridge.messages import Capabilities, Exposure, StagePose
 from models.sampling import SamplingMask
@@ -94,6 +95,29 @@ def test_a_plan_survives_its_text_whole(plan: ScanPlan) -> None:
     assert (again.table == plan.table).all()
     assert (again.mask.cells == plan.mask.cells).all()
     assert tuple(again.exposures) == tuple(plan.exposures)
+
+
+@pytest.mark.parametrize(
+    ("width_mm", "height_mm", "rest_mm"), [(6.0, 4.0, (0.0, 0.0)), (6.3, 4.0, (0.3, 0.0)), (6.0, 4.49, (0.0, 0.49))]
+)
+def test_what_whole_cells_leave_of_the_area_is_known(
+    width_mm: float, height_mm: float, rest_mm: tuple[float, float]
+) -> None:
+    area = _config().area.model_copy(update={"width_mm": width_mm, "height_mm": height_mm})
+    assert uncovered_mm(area, grid_of(area)) == pytest.approx(rest_mm, abs=1e-9)
+
+
+@pytest.mark.parametrize("stage", [STAGE, None])
+def test_a_plan_keeps_the_stage_that_it_was_priced_with(stage: StageModel | None) -> None:
+    plan = sealed(replace(_plan(), stage=stage))
+    assert plan_from_json(plan_to_json(plan)).stage == stage
+    assert _plan().stage == STAGE
+
+
+def test_a_plan_whose_stage_was_changed_is_refused() -> None:
+    text = plan_to_json(_plan()).replace('"speed_mm_s": 50.0', '"speed_mm_s": 60.0')
+    with pytest.raises(IntegrityError, match="was changed"):
+        plan_from_json(text)
 
 
 def test_a_plan_is_predicted_to_last_as_its_table_does() -> None:

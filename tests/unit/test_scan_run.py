@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from edge.events import Faulted, Opened, Planned, Registered, ShutterClosed, Shu
 from edge.faults import IntegrityError, SafetyStop
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
-from edge.scan import Run, RunOutcome
+from edge.scan import Bounds, Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.state import Broken, Ended, New
 from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, LinkLost
@@ -49,13 +50,17 @@ class ScriptedController:
         self.acknowledged: list[int] = []
         self.is_open = False
         self.homed = True
+        self.pose = StagePose(-100.0, -100.0)
         self.door_closed = True
         self._script = script
         self._queue: deque[Exposure] = deque()
 
     def status(self) -> ControllerStatus:
-        pose = StagePose(0.0, 0.0)
-        return ControllerStatus(ControllerState.IDLE, pose, self.homed, self.is_open, self.door_closed, 0.0, 8, "")
+        return ControllerStatus(ControllerState.IDLE, self.pose, self.homed, self.is_open, self.door_closed, 0.0, 8, "")
+
+    def move_to(self, pose: StagePose) -> None:
+        self.calls.append("move")
+        self.pose = pose
 
     def open_shutter(self) -> None:
         self.calls.append("open")
@@ -100,12 +105,19 @@ def run(journal):
     now = utc_now()
     session.record(Opened(now, "scan", "", (), 1), Registered(now, "{}", "0"), Planned(now, "{}", "0"))
 
-    def expose(controller: ScriptedController) -> RunOutcome:
+    def expose(controller: ScriptedController, *, skip: int = 0, retained: int = 0) -> RunOutcome:
         console = Console(quiet=True, log_level="error")
         exposures = [exposure(index) for index in range(COUNT)]
         return Run(
-            controller, session, exposures, planned=COUNT, tolerance_mm=0.25, live_s=0.0, console=console
-        ).expose()
+            controller,
+            session,
+            exposures[skip:],
+            bounds=Bounds((0.0, 40.0), (0.0, 10.0), tolerance_mm=0.25, patience_s=0.5),
+            planned=COUNT,
+            live_s=0.0,
+            confirm_place=lambda: None,
+            console=console,
+        ).expose(retained=retained)
 
     expose.session = session
     return expose
@@ -138,7 +150,7 @@ def test_every_exposure_is_recorded_then_acknowledged(run, journal):
     controller = ScriptedController()
     assert run(controller) is RunOutcome.FINISHED
     assert recorded(journal) == controller.acknowledged == list(range(COUNT))
-    assert controller.calls == ["open", "close"]
+    assert controller.calls == ["move", "open", "close"]
     assert run.session.state == Ended("finished", is_planned=True)
 
 
@@ -235,3 +247,69 @@ def test_an_exposure_that_comes_twice_with_other_counts_is_not_taken_for_the_sam
     with pytest.raises((IntegrityError, SafetyStop)):
         run(ScriptedController(script))
     assert recorded(journal).count(19) == 1
+
+
+def test_the_shutter_opens_over_the_first_exposure(run):
+    class Watching(ScriptedController):
+        def open_shutter(self) -> None:
+            assert self.pose == exposure(0).start
+            super().open_shutter()
+
+    assert run(Watching()) is RunOutcome.FINISHED
+
+
+def test_the_shutter_stays_closed_outside_the_planned_area(run):
+    class Stuck(ScriptedController):
+        def move_to(self, pose: StagePose) -> None:
+            self.calls.append("move")
+
+    controller = Stuck()
+    with pytest.raises(SafetyStop, match="outside the planned area"):
+        run(controller)
+    assert "open" not in controller.calls
+
+
+def test_a_run_with_nothing_left_is_finished_without_beam(run):
+    controller = ScriptedController()
+    assert run(controller, skip=COUNT) is RunOutcome.FINISHED
+    assert "open" not in controller.calls
+    assert run.session.state == Ended("finished", is_planned=True)
+
+
+def test_what_the_controller_kept_is_fetched_before_the_beam(run, journal):
+    class Keeping(ScriptedController):
+        kept: ClassVar = [measured(exposure(index)) for index in range(30, COUNT)]
+
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            if not self.is_open and self.kept:
+                return self.kept.pop(0)
+            return super().next_done(timeout_s)
+
+        def open_shutter(self) -> None:
+            assert set(recorded(journal)) == set(range(30, COUNT))
+            super().open_shutter()
+
+    assert run(Keeping(), retained=10) is RunOutcome.FINISHED
+    assert sorted(recorded(journal)) == list(range(COUNT))
+
+
+def test_a_beam_without_exposures_is_a_fault(run):
+    class Silent(ScriptedController):
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            return None
+
+    controller = Silent()
+    with pytest.raises(SafetyStop, match="no exposure was finished"):
+        run(controller)
+    assert controller.calls[-1] == "abort"
+
+
+def test_a_shutter_that_cannot_be_confirmed_closed_is_not_journalled_as_closed(run, journal):
+    class Mute(ScriptedController):
+        def abort(self) -> None:
+            raise LinkLost("the controller did not answer: check it by eye")
+
+    with pytest.raises(LinkLost):
+        run(Mute(failing_at(3, LinkLost("the controller stopped answering: check the cable"))))
+    assert events(journal, ShutterClosed) == []
+    assert [fault.fault for fault in events(journal, Faulted)] == ["LinkLost"]

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+SMALLER_IS_BETTER = frozenset({"s", "B", "cores"})
+"""Units of which one wants little: time, bytes, processors' time over the clock's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -16,7 +19,7 @@ class Row:
     size: str
     value: float
     unit: str
-    """Seconds ("s") are better when smaller, all else when larger."""
+    """Those in `SMALLER_IS_BETTER` are better when smaller, all else when larger."""
     peer: float | None = None
     """The best peer's value at the same size in the same run."""
     limit: float | None = None
@@ -28,7 +31,7 @@ class Row:
         """Whether the target is reached; None without a target."""
         if self.target is None:
             return None
-        return self.value <= self.target if self.unit == "s" else self.value >= self.target
+        return self.value <= self.target if self.unit in SMALLER_IS_BETTER else self.value >= self.target
 
     @property
     def against_peer(self) -> str:

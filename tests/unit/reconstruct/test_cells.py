@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.maps import Samples
 from edge.reconstruct.cells import checked_photograph, merged
@@ -28,6 +30,24 @@ def test_exposures_of_one_cell_with_an_unknown_variance_take_the_plain_mean() ->
     cells = merged(twice(10, 20, 0, 4), (4, 5), ("Fe",))
     np.testing.assert_allclose(cells.values[1], 15)
     np.testing.assert_allclose(cells.variance[1], 1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(exposures=st.integers(1, 60), cells=st.integers(1, 12), seed=st.integers(0, 2**16))
+def test_any_number_of_repeats_merges_as_cell_by_cell(exposures: int, cells: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    columns = rng.integers(0, cells, exposures)
+    values = rng.normal(10, 3, (exposures, 2)).astype(np.float32)
+    variance = rng.choice([0, 1, 2.5], (exposures, 2), p=[0.1, 0.6, 0.3]).astype(np.float32)
+    found = merged(Samples(np.zeros(exposures, np.intp), columns, values, variance), (1, cells), ("Fe", "Pb"))
+    np.testing.assert_array_equal(found.columns, np.unique(columns))
+    for i, column in enumerate(found.columns):
+        here = columns == column
+        for e in range(2):
+            weight = 1 / variance[here, e] if (variance[here, e] > 0).all() else np.ones(here.sum())
+            spread = 1 / weight.sum() if (variance[here, e] > 0).all() else variance[here, e].mean() / here.sum()
+            np.testing.assert_allclose(found.values[i, e], weight @ values[here, e] / weight.sum(), rtol=1e-5)
+            np.testing.assert_allclose(found.variance[i, e], spread, rtol=1e-5)
 
 
 def test_a_photograph_in_bytes_is_scaled_to_one() -> None:

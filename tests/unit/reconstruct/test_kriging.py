@@ -80,7 +80,7 @@ def test_a_tile_equals_the_bordered_system_of_its_neighbours() -> None:
     cells = measured(maps, random_mask(np.ones((24, 24), np.bool_), 0.15))
     photograph = Photograph(rgb)
     ones = np.ones(3, np.float32)
-    learned = Learned((Group(np.arange(3), LAW),), Alignment(), ones, ones)
+    learned = Learned((Group(np.arange(3), LAW, follows_colour=True),), Alignment(), ones, LAW.noise * ones, ones)
     estimate, standard_error = np.zeros_like(maps), np.zeros_like(maps)
     krige(cells, learned, photograph, which=np.array([4]), maps=estimate, standard_error=standard_error)
     near = nearest_samples(cells.rows, cells.columns, np.array([[11.5, 11.5]], np.float32), 32)[0]
@@ -102,6 +102,7 @@ def test_without_noise_the_estimate_passes_through_the_samples() -> None:
         (Group(np.arange(3), replace(LAW, noise=0.0, share=0.0)),),
         Alignment(),
         np.ones(3, np.float32),
+        np.zeros(3, np.float32),
         np.ones(3, np.float32),
     )
     estimate, standard_error = np.empty_like(maps), np.empty_like(maps)
@@ -168,8 +169,7 @@ def test_scanned_rows_are_bridged_better_than_by_straight_lines() -> None:
 def test_a_photograph_that_shows_the_paint_is_used() -> None:
     maps, rgb = painted()
     mask = random_mask(np.ones(maps.shape[:2], np.bool_), 0.1)
-    with_colour, _ = kriging(measured(maps, mask), rgb)
-    without, _ = kriging(measured(maps, mask))
+    with_colour, without = kriging(measured(maps, mask), rgb).maps, kriging(measured(maps, mask)).maps
     assert psnr_db(with_colour, maps, ~mask) > psnr_db(without, maps, ~mask) + 3
 
 
@@ -202,8 +202,8 @@ def test_a_wrong_photograph_costs_less_than_a_third_of_a_decibel(
     maps, rgb, valid = portrait(measurement_data)
     other = rgb[::-1, ::-1] if wrong == "turned round" else np.repeat(np.repeat(painted(102, 36)[1], 8, 0), 8, 1)
     mask = random_mask(valid, rate)
-    misled, _ = kriging(measured(maps, mask), np.ascontiguousarray(other[: maps.shape[0], : maps.shape[1]]))
-    blind, _ = kriging(measured(maps, mask))
+    misled = kriging(measured(maps, mask), np.ascontiguousarray(other[: maps.shape[0], : maps.shape[1]])).maps
+    blind = kriging(measured(maps, mask)).maps
     assert psnr_db(misled, maps, valid) > psnr_db(blind, maps, valid) - 0.3
 
 
@@ -211,7 +211,7 @@ def test_a_wrong_photograph_costs_less_than_a_third_of_a_decibel(
 def test_the_portrait_is_recovered_as_well_as_ever(measurement_data: Path, rate: float, least_db: float) -> None:
     maps, rgb, valid = portrait(measurement_data)
     mask = random_mask(valid, rate)
-    estimate, _ = kriging(measured(maps, mask), rgb)
+    estimate = kriging(measured(maps, mask), rgb).maps
     assert psnr_db(estimate, maps, valid) > least_db
 
 
@@ -226,8 +226,11 @@ def test_one_standard_error_covers_two_thirds_of_the_portrait(measurement_data: 
     mask = random_mask(valid, rate)
     elements = tuple("abcdef")
     share = covered_share(reconstruct(sampled(maps, mask), mask.shape, elements=elements, rgb=rgb), maps, valid & ~mask)
-    # 500 neighbourhoods of 6 samples set the scale; if only the neighbourhoods were independent: 0.68 +- 0.02
-    assert (np.abs(share - 0.68) < 0.06).all(), share
+    # 400 neighbourhoods of 6 samples set the scale; if only the neighbourhoods were independent: 0.68 +- 0.02
+    mostly_absent = (maps[valid] == 0).mean(axis=0) > 0.5
+    assert (np.abs(share - 0.68) < 0.06)[~mostly_absent].all(), share
+    # most errors are zero there: the standard error, held up by the few that are not, covers more
+    assert (share > 0.62)[mostly_absent].all(), share
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.2])
@@ -252,3 +255,57 @@ def test_known_counting_noise_is_not_counted_as_an_error_of_the_map() -> None:
     error = result.maps[~mask] - smooth[~mask]
     assert np.sqrt((error**2).mean()) < 0.5 * np.sqrt(smooth.mean())
     assert 0.5 < (np.abs(error) <= result.standard_error[~mask]).mean() < 0.95
+
+
+def test_no_estimate_undershoots_what_counting_noise_explains() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.where(np.mgrid[:80, :80][1] < 40, 0, 3000).astype(np.float32)[:, :, None]
+    noise = rng.normal(0, 20, truth.shape).astype(np.float32)
+    mask = random_mask(np.ones((80, 80), np.bool_), 0.1)
+    samples = sampled(truth + noise, mask, np.full_like(truth, 400))
+    result = reconstruct(samples, (80, 80), elements=("Hg",), method="kriging")
+    assert result.maps.min() == pytest.approx(samples.values.min(), rel=1e-4)
+    positive = reconstruct(sampled(truth, mask), (80, 80), elements=("Hg",), method="kriging")
+    assert positive.maps.min() == 0
+
+
+def textured(seed: int = 0) -> NDArray[np.float32]:
+    texture = gaussian_filter(np.random.default_rng(seed).random((120, 120, 3)), (2, 2, 0), mode="wrap")
+    return ((texture - texture.min()) / np.ptp(texture)).astype(np.float32)
+
+
+def remarks(maps: NDArray[np.float32], rgb: NDArray[np.float32] | None, rate: float = 0.05) -> tuple[str, ...]:
+    mask = random_mask(np.ones(maps.shape[:2], np.bool_), rate)
+    return reconstruct(sampled(maps, mask), maps.shape[:2], elements=("Fe", "Cu", "Pb"), rgb=rgb).remarks
+
+
+def test_moving_the_photograph_and_following_its_colour_is_said() -> None:
+    rgb = textured()
+    moved, followed = remarks(rgb**2, np.roll(rgb, (2, -1), axis=(0, 1)))
+    assert moved == (
+        "The photograph was moved by 2.0 cells up and 1.0 cells right, where it predicts best what was measured."
+    )
+    assert followed.endswith("% of the variation of Fe, Cu and Pb is taken to follow the photograph's colour.")
+
+
+def test_an_element_that_does_not_follow_the_photograph_is_named() -> None:
+    rgb = textured()
+    maps = np.concatenate([rgb[:, :, :2] ** 2, textured(1)[:, :, :1]], axis=2)
+    assert "The variation of Pb is taken not to follow it." in remarks(maps, rgb, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "reason"),
+    [
+        (textured(9), "its colours did not help"),
+        (np.full((120, 120, 3), 0.4, np.float32), "it shows one colour only"),
+    ],
+)
+def test_a_photograph_that_was_not_used_is_said_so(rgb: NDArray[np.float32], reason: str) -> None:
+    (only,) = remarks(painted(120, 120)[0], rgb, 0.1)
+    assert only.startswith("The photograph was not used: ")
+    assert reason in only
+
+
+def test_without_a_photograph_there_is_nothing_to_remark() -> None:
+    assert remarks(textured(), None) == ()

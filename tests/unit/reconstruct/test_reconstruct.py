@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.maps import Samples
@@ -125,6 +126,63 @@ def test_the_same_samples_give_the_same_maps_to_the_bit(method: str) -> None:
     )
     np.testing.assert_array_equal(first.maps, second.maps)
     np.testing.assert_array_equal(first.standard_error, second.standard_error)
+
+
+def patchy(seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """An element in a few patches of an empty panel, and its Poisson counts over a background that was taken off."""
+    y, x = np.mgrid[:150, :150]
+    inside = (np.hypot(y - 40, x - 50) < 18) | (np.hypot(y - 110, x - 95) < 22)
+    truth = np.where(inside, 400 * (1 + 0.5 * np.sin(x / 6)), 0).astype(np.float32)[:, :, None]
+    return truth, np.random.default_rng(seed).poisson(truth + 900).astype(np.float32) - 900
+
+
+@EVERY_METHOD
+def test_a_noisy_and_mostly_absent_element_gets_an_error_that_covers_what_it_inherits(method: str) -> None:
+    truth, counted = patchy()
+    mask = random_mask(np.ones(truth.shape[:2], np.bool_), 0.1)
+    result = reconstruct(sampled(counted, mask, truth + 900), truth.shape[:2], elements=("Zn",), method=method)
+    off = (np.abs(result.maps - truth) / result.standard_error)[~mask]
+    # where nothing is, the noise of the nearest sample is most of the error: its share of 68 % scatters little
+    assert (off <= 1).mean() > 0.6
+    assert (off <= 2).mean() > 0.85
+    # inside an error of interpolation at the patches' edges cannot be told from the empty panel's
+    assert np.sqrt(np.square(off).mean()) < 4
+
+
+@EVERY_METHOD
+def test_an_element_absent_from_most_samples_is_not_certain_in_between(method: str) -> None:
+    maps = np.zeros((60, 60, 1), np.float32)
+    maps[20:28, 30:38] = 100
+    mask = random_mask(np.ones((60, 60), np.bool_), 0.1)
+    result = reconstruct(sampled(maps, mask), (60, 60), elements=("Cr",), method=method)
+    assert (result.standard_error[~mask] > 0).all()
+
+
+@EVERY_METHOD
+def test_the_method_holds_its_own_error_against_samples_left_out(method: str) -> None:
+    maps, rgb = painted()
+    mask = random_mask(np.ones(maps.shape[:2], np.bool_), 0.1)
+    noisy = maps + np.random.default_rng(0).normal(0, 0.05, maps.shape).astype(np.float32)
+    variance = np.full_like(maps, 0.05**2)
+    first = reconstruct(
+        sampled(noisy, mask, variance), maps.shape[:2], elements=("a", "b", "c"), rgb=rgb, method=method
+    )
+    larger = reconstruct(
+        sampled(1000 * noisy, mask, 1e6 * variance), maps.shape[:2], elements=("a", "b", "c"), rgb=rgb, method=method
+    )
+    assert first.left_out is not None
+    assert larger.left_out is not None
+    assert first.left_out.exposures >= 200
+    # what is left out is noisy itself, so that no prediction can come closer on the whole than its noise
+    assert (first.left_out.rms > 0.05).all()
+    np.testing.assert_allclose(larger.left_out.rms, 1000 * first.left_out.rms, rtol=0.02)
+    assert (np.abs(first.left_out.within_one - 0.7) < 0.1).all(), first.left_out.within_one
+    assert (first.left_out.within_one < first.left_out.within_two).all()
+
+
+@EVERY_METHOD
+def test_one_sample_cannot_be_checked(method: str) -> None:
+    assert reconstruct(one_sample(), (4, 5), elements=("Fe", "Pb"), method=method).left_out is None
 
 
 def test_the_maps_are_read_only() -> None:

@@ -12,14 +12,14 @@ import pytest
 
 from calibration.registration import Registration
 from edge.grid import ScanGrid
-from edge.maps import ElementMaps
+from edge.kinematics import StageModel
+from edge.maps import ElementMaps, LeftOut
 from edge.report.contents import (
     Conditions,
     CountTotals,
     Dose,
     Effort,
     EnergyScale,
-    HeldOutError,
     LineLabel,
     NotedEvent,
     ScannedObject,
@@ -54,6 +54,13 @@ def _complete(rows: int, columns: int, elements: tuple[str, ...]) -> ScanReport:
     maps = rng.uniform(1.0, 9.0, (rows, columns, len(elements))).astype(np.float32)
     energy = np.linspace(-0.1, 20.0, 512)
     counts = rng.poisson(5 + 900 * np.exp(-0.5 * ((energy - 6.4) / 0.1) ** 2)).astype(np.float64)
+    live_s = rng.uniform(0.1, 0.2, int(measured.sum()))
+    left_out = LeftOut(
+        25,
+        np.full(len(elements), 0.4, np.float32),
+        np.linspace(0.62, 0.71, len(elements), dtype=np.float32),
+        np.linspace(0.83, 0.92, len(elements), dtype=np.float32),
+    )
     openings = (
         ShutterOpening(STARTED + timedelta(seconds=5), "scan started", STARTED + timedelta(seconds=40), "paused"),
         ShutterOpening(STARTED + timedelta(seconds=50), "resumed", None, ""),
@@ -65,19 +72,28 @@ def _complete(rows: int, columns: int, elements: tuple[str, ...]) -> ScanReport:
         outcome="finished",
         grid=ScanGrid(10.0, 20.0, 0.5, rows, columns),
         mask=measured,
-        maps=ElementMaps(elements, maps, 0.1 * maps, measured, "kriging"),
+        maps=ElementMaps(elements, maps, 0.1 * maps, measured, "kriging", left_out, ("The photograph was not used.",)),
         maps_unit="counts/s",
-        effort=Effort(int(measured.sum()), int(measured.sum()), 90.0, 95.0, 1234.0, 80.0, 400.0),
+        effort=Effort(
+            exposures_planned=int(measured.sum()),
+            exposures_measured=int(measured.sum()),
+            predicted_s=90.0,
+            running_s=95.0,
+            counting_s=40.0,
+            planned_travel_mm=1234.0,
+            travel_mm=1240.0,
+            full_raster_s=400.0,
+            stage=StageModel(50.0, 500.0, 0.01),
+        ),
         rgb=rng.integers(0, 255, (rows, columns, 3)).astype(np.uint8),
         density=rng.random((rows, columns)),
-        dose=Dose(rng.uniform(0.1, 0.2, int(measured.sum())), openings, 0.5),
+        dose=Dose(live_s, 2 * live_s, openings, 0.5),
         counts=CountTotals(123_456, 512.0, 0.05),
         registration=Registration(
             np.eye(3), np.eye(3), np.zeros(5), (3, 5), np.full(8, 0.02), "camera 1", "2026-03-04T08:59:00Z", "d" * 64
         ),
-        energy_scale=EnergyScale(-0.1, 0.0393, 3.0),
+        energy_scale=EnergyScale(-0.1, 0.0393, 3.0, 12),
         spectrum=SumSpectrum(energy, counts, counts + 1.0, (LineLabel("Fe Kα", 6.4), LineLabel("Fe Kβ", 7.06))),
-        held_out=HeldOutError("held-out", 25, np.full(len(elements), 0.4)),
         conditions=Conditions("SDD", 0.1, 0.5, "Rh", 40.0, 500.0, "none"),
         events=(NotedEvent(STARTED + timedelta(seconds=40), "Paused by the operator"),),
         versions={"pointillist": "0.1.0"},

@@ -18,7 +18,7 @@ import pytest
 
 from edge.faults import UsageError
 from edge.maps import ElementMaps
-from edge.report.contents import Dose, Effort, NotedEvent, ScannedObject, ScanReport
+from edge.report.contents import Dose, Effort, EnergyScale, NotedEvent, ScannedObject, ScanReport, ShutterOpening
 from edge.report.page import render, write_report
 
 MakeReport = Callable[..., ScanReport]
@@ -75,7 +75,7 @@ def bare(report: ScanReport) -> ScanReport:
         registration=None,
         energy_scale=None,
         spectrum=None,
-        held_out=None,
+        maps=dataclasses.replace(report.maps, left_out=None, remarks=()),
         conditions=None,
         events=(),
         versions={},
@@ -177,6 +177,90 @@ def test_an_aborted_scan_says_how_far_it_came(make_report: MakeReport) -> None:
     assert "The scan was aborted after 321 of 1,000 planned exposures." in text
 
 
+@pytest.mark.parametrize("outcome", ["aborted", "interrupted"])
+def test_a_scan_that_did_not_run_to_its_end_is_not_compared_with_the_whole_plan(
+    make_report: MakeReport, outcome: str
+) -> None:
+    finished, partial = (_Outline(render(make_report(outcome=how))).text for how in ("finished", outcome))
+    assert "the pace of a full raster" in finished
+    assert "+5.6 %" in finished, "95 s against 90 s"
+    assert "the pace of a full raster" not in partial
+    assert "+5.6 %" not in partial
+    assert "1 min 35 s controller’s clock not finished" in partial
+
+
+def test_every_duration_names_its_clock(make_report: MakeReport) -> None:
+    text = _Outline(render(make_report())).text
+    assert "Exposures and moves 1 min 35 s controller’s clock" in text
+    assert "Stage travel 1.24 m measured positions" in text
+    assert (
+        "Shutter openings, by the computer’s clock; open for 35 s in all, without 1 whose closing was not recorded"
+        in text
+    )
+    assert "Events, by the computer’s clock" in text
+
+
+def test_a_stage_model_that_the_plan_does_not_hold_is_said_to_be_the_configured_one(make_report: MakeReport) -> None:
+    report = make_report()
+    older = dataclasses.replace(report, effort=dataclasses.replace(report.effort, is_stage_of_plan=False))
+    assert "as configured" not in _Outline(render(report)).text
+    assert "50 mm/s, 500 mm/s², 0.01 s to settle; as configured" in _Outline(render(older)).text
+
+
+def test_the_dose_is_shown_in_real_time_and_the_limit_judged_by_live_time(make_report: MakeReport) -> None:
+    seconds = np.full(3, 0.3)
+    text = _Outline(render(make_report(dose=Dose(seconds, 2 * seconds, (), 0.5)))).text
+    assert "Most 0.6 s 0.3 s" in text
+    assert "Limit per cell not limited 0.5 s, kept" in text
+    assert "Real time per visited cell" in render(make_report())
+
+
+def test_an_opening_whose_end_is_unknown_is_not_drawn_until_the_end_of_the_scan(make_report: MakeReport) -> None:
+    report = make_report()
+    crashed = ShutterOpening(report.started_at, "start", None, "")
+    again = ShutterOpening(report.finished_at, "start", report.finished_at, "finished")
+    page = render(dataclasses.replace(report, dose=Dose(np.ones(1), np.ones(1), (crashed, again))))
+    widths = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"[^>]*class="open"/>', page)]
+    assert widths == [0.8, 0.8]
+
+
+def test_the_claim_about_errors_is_the_one_that_was_calibrated(make_report: MakeReport) -> None:
+    text = _Outline(render(make_report())).text
+    assert "within one standard error of the value shown in about two cells of three" in text
+    assert "nineteen" not in text
+    assert "62 to 71 % of them lay within one standard error" in text
+    assert "83 to 92 % within two, where a normal distribution has 95 %" in text
+
+
+def test_each_element_has_its_share_of_exposures_left_out_within_one_and_two_errors(make_report: MakeReport) -> None:
+    text = _Outline(render(make_report())).text
+    assert "Iron (Fe) 0.4 62.0 % 83.0 % Lead, L lines (Pb-L) 0.4 71.0 % 92.0 % A normal distribution" in text
+
+
+def test_what_the_method_decided_by_itself_is_said(make_report: MakeReport) -> None:
+    assert "The photograph was not used." in _Outline(render(make_report())).text
+
+
+def test_a_scale_that_the_spectra_could_not_correct_is_said_to_be_the_configured_one(make_report: MakeReport) -> None:
+    scale = EnergyScale(-0.1, 0.0393, nominal_because="only 2 peaks stand out")
+    text = _Outline(render(make_report(energy_scale=scale))).text
+    assert "could not correct the energy scale (only 2 peaks stand out)" in text
+    assert "Peaks less fitted peaks" not in text
+
+
+def test_a_scale_without_compared_peaks_claims_no_residual(make_report: MakeReport) -> None:
+    text = _Outline(render(make_report(energy_scale=EnergyScale(-0.1, 0.0393)))).text
+    assert "Peaks less fitted peaks no peak was compared" in text
+
+
+def test_a_fiducial_that_was_left_out_is_named(make_report: MakeReport) -> None:
+    report = make_report()
+    assert report.registration is not None
+    registration = dataclasses.replace(report.registration, notes=("fiducial 0 was left out: it lies 3 mm off",))
+    text = _Outline(render(dataclasses.replace(report, registration=registration))).text
+    assert "Fiducial 0 was left out: it lies 3 mm off" in text
+
+
 def test_a_scan_of_every_cell_claims_nothing_inferred(make_report: MakeReport) -> None:
     report = make_report()
     everywhere = np.ones(report.grid.shape, dtype=bool)
@@ -190,7 +274,7 @@ def test_a_scan_of_every_cell_claims_nothing_inferred(make_report: MakeReport) -
 def test_a_scan_that_measured_nothing_warns_against_its_maps(make_report: MakeReport) -> None:
     report = make_report()
     maps = dataclasses.replace(report.maps, measured=np.zeros(report.grid.shape, dtype=bool))
-    empty = dataclasses.replace(report, maps=maps, dose=Dose(np.zeros(0)))
+    empty = dataclasses.replace(report, maps=maps, dose=Dose(np.zeros(0), np.zeros(0)))
     text = _Outline(render(empty)).text
     assert "must not be read" in text
     assert "No cell received any beam." in text
@@ -272,7 +356,6 @@ def test_a_large_noisy_scan_of_twenty_elements_stays_under_eight_megabytes(make_
         maps=ElementMaps(elements, noise, noise[::-1], measured, "harmonic"),
         rgb=rng.integers(0, 255, (rows, columns, 3)).astype(np.uint8),
         density=noise[..., 0],
-        held_out=None,
     )
     page = render(report)
     assert len(page.encode()) < 8_000_000

@@ -83,7 +83,7 @@ def test_a_missing_cube_is_named(tmp_path):
 
 def test_a_file_that_is_no_archive_is_named(tmp_path):
     (tmp_path / "text.npz").write_text("text")
-    with pytest.raises(UsageError, match=r"text\.npz: not an \.npz archive"):
+    with pytest.raises(UsageError, match=r"text\.npz: not an \.npz of plain arrays"):
         load_cube([tmp_path / "text.npz"], 1.0, None, ORIGIN)
 
 

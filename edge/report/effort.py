@@ -1,0 +1,164 @@
+"""What the scan cost: time against its prediction, and how long the beam rested on the object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge.kinematics import StageModel
+from edge.report.charts import duration_bars, histogram
+from edge.report.contents import Dose, Effort, ScanReport, ShutterOpening
+from edge.report.markup import absent, facts, figure, long_table, paragraph, section, table
+from edge.report.wording import clock, duration, percent, significant, whole
+
+_CLOCKS = (
+    "Exposures and travel are timed by the controller’s clock; times of day, and how long the shutter was open, are by "
+    "the computer’s. A simulated instrument may run its clock faster than the computer’s: then the two do not add up."
+)
+
+
+def time_section(report: ScanReport) -> str:
+    """What the plan predicted, what the scan took, and what a full raster would have taken."""
+    effort = report.effort
+    known = [
+        ("Predicted", effort.predicted_s),
+        ("Exposures and moves", effort.running_s),
+        ("Full raster, predicted", effort.full_raster_s),
+    ]
+    bars = [(name, seconds) for name, seconds in known if seconds is not None]
+    values = table("Plan and course", ["", "Value", "By", "Against the plan"], _time_rows(report))
+    if not bars:
+        return section("time", "Time", absent("No times were recorded."), values)
+    caption = "Durations on one scale."
+    if report.outcome != "finished":
+        caption += " The scan did not run to its end: the predictions are for the whole, the exposures are those made."
+    pieces = figure(duration_bars(bars), caption) + values
+    about = [] if effort.stage is None else [facts([("Stage, as predicted with", _stage(effort.stage, effort))])]
+    return section("time", "Time", paragraph(_CLOCKS, "note"), f'<div class="figures">{pieces}</div>', *about)
+
+
+def _time_rows(report: ScanReport) -> list[tuple[str, str, str, str]]:
+    effort = report.effort
+    finished = report.outcome == "finished"
+    rows = []
+
+    def add(name: str, text: str | None, by: str, against: str = "") -> None:
+        if text is not None:
+            rows.append((name, text, by, against))
+
+    add("Predicted, without dead time", _timed(effort.predicted_s), "the plan")
+    running = _against(effort.running_s, effort.predicted_s) if finished else "not finished"
+    add("Exposures and moves", _timed(effort.running_s), "controller’s clock", running)
+    add("Exposures alone, with dead time", _timed(effort.counting_s), "controller’s clock")
+    raster = _against(effort.full_raster_s, effort.predicted_s)
+    add("Full raster, predicted", _timed(effort.full_raster_s), "the same dwell and stage", raster)
+    add("Stage travel, planned", _metres(effort.planned_travel_mm), "the plan")
+    travelled = _against(effort.travel_mm, effort.planned_travel_mm) if finished else "not finished"
+    add("Stage travel", _metres(effort.travel_mm), "measured positions", travelled)
+    planned, made = effort.exposures_planned, effort.exposures_measured
+    share = f"{percent(made / planned)} of the plan" if planned else ""
+    add("Exposures", f"{whole(made)} of {whole(planned)}", "the recording", share)
+    return rows
+
+
+def _timed(seconds: float | None) -> str | None:
+    return None if seconds is None else duration(seconds)
+
+
+def _metres(length_mm: float | None) -> str | None:
+    return None if length_mm is None else f"{significant(length_mm / 1000)} m"
+
+
+def _stage(stage: StageModel, effort: Effort) -> str:
+    text = (
+        f"{significant(stage.speed_mm_s)} mm/s, {significant(stage.acceleration_mm_s2)} mm/s², "
+        f"{duration(stage.settle_s)} to settle"
+    )
+    if stage.overhead_s:
+        text += f", {duration(stage.overhead_s)} of overhead for each exposure"
+    if not effort.is_stage_of_plan:
+        text += "; as configured, because this plan does not say what it was priced with"
+    return text
+
+
+def _against(value: float | None, predicted: float | None) -> str:
+    if not predicted or value is None:
+        return ""
+    change = value / predicted - 1
+    if abs(change) < 2:
+        return f"{change:+.1%}".replace("-", "−").replace("%", " %")
+    return f"{significant(value / predicted)} ×"
+
+
+def dose_section(report: ScanReport) -> str:
+    """How much was counted, and how long the beam rested on the object."""
+    parts = []
+    if report.counts is None:
+        parts.append(absent("No counts were recorded."))
+    else:
+        counts = report.counts
+        rows = [
+            ("Counts in all", whole(counts.total)),
+            ("Median per exposure", significant(counts.median_per_exposure)),
+            ("Dead time", percent(counts.dead_time_fraction)),
+        ]
+        parts.append(facts(rows))
+    if report.dose is None:
+        parts.append(absent("No dose was recorded: no beam was used, or its journal is not part of this report."))
+        return section("dose", "Counts and dose", *parts)
+    parts.append(_dose_numbers(report.dose))
+    parts.append(_openings_table(report.dose.openings))
+    return section("dose", "Counts and dose", *parts)
+
+
+def _dose_numbers(dose: Dose) -> str:
+    real_s, live_s = dose.real_s_per_cell, dose.live_s_per_cell
+    if live_s.size == 0:
+        return absent("No cell received any beam.")
+    rows = [
+        ("", "Real time", "Live time"),
+        ("All cells", *(duration(float(seconds.sum())) for seconds in (real_s, live_s))),
+        ("Least per visited cell", *(duration(float(seconds.min())) for seconds in (real_s, live_s))),
+        ("Median", *(duration(float(np.median(seconds))) for seconds in (real_s, live_s))),
+        ("Most", *(duration(float(seconds.max())) for seconds in (real_s, live_s))),
+    ]
+    if dose.limit_s_per_cell is not None:
+        within = "kept" if float(live_s.max()) <= dose.limit_s_per_cell * (1 + 1e-6) else "exceeded"
+        rows.append(("Limit per cell", "not limited", f"{duration(dose.limit_s_per_cell)}, {within}"))
+    chart = histogram(real_s, "s", "Real time per visited cell")
+    caption = (
+        f"How long the beam rested on each of {whole(real_s.size)} visited cells while the detector counted, dead time "
+        "included. What a cell receives while the beam moves over it is not in it."
+    )
+    numbers = table("By the controller’s clock", rows[0], rows[1:], style="numbers")
+    return f'<div class="figures">{figure(chart, caption)}{numbers}</div>'
+
+
+def _openings_table(openings: Sequence[ShutterOpening]) -> str:
+    if not openings:
+        return absent("No opening of the shutter was recorded.")
+    rows = [
+        (
+            whole(i),
+            clock(opening.opened_at),
+            opening.reason,
+            clock(opening.closed_at) if opening.closed_at is not None else "not recorded",
+            opening.closing_reason,
+            duration(_open_s(opening)),
+        )
+        for i, opening in enumerate(openings, start=1)
+    ]
+    headers = ["No.", "Opened, UTC", "Reason", "Closed, UTC", "Reason", "Open for"]
+    return long_table(f"Shutter openings, by the computer’s clock; {_open_in_all(openings)}", headers, rows)
+
+
+def _open_s(opening: ShutterOpening) -> float | None:
+    return None if opening.closed_at is None else (opening.closed_at - opening.opened_at).total_seconds()
+
+
+def _open_in_all(openings: Sequence[ShutterOpening]) -> str:
+    stretches_s = [_open_s(opening) for opening in openings]
+    total = f"open for {duration(sum(seconds for seconds in stretches_s if seconds is not None))} in all"
+    unknown = stretches_s.count(None)
+    return f"{total}, without {whole(unknown)} whose closing was not recorded" if unknown else total

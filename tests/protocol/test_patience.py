@@ -1,0 +1,294 @@
+"""How long the host waits, and what it does when that was too long."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge import heartbeat, native_limits
+from firmware_bridge import native_messages as m
+from firmware_bridge.controller import ATTENTION_S
+from firmware_bridge.faults import BridgeError, ControllerFault, LeaseExpired, LinkLost, ProtocolViolation
+from firmware_bridge.framing import Frame, encode_frame
+from firmware_bridge.messages import StagePose
+from firmware_bridge.native_client import NativeController, connect
+from firmware_bridge.native_codec import encode
+from firmware_bridge.native_limits import longest_move_s, longest_rest_s
+from firmware_bridge.native_session import HostSession
+from firmware_bridge.native_vocabulary import Code, ConditionBits, MessageType, StateCode
+from firmware_bridge.spectrum_coding import encode_spectrum
+from firmware_bridge.twins.settings import TwinSettings
+from tests.protocol.constant_twin import TwinProcess, running_twin
+from tests.protocol.rehearsal import Rehearsal, dwell
+from tests.protocol.test_wrong_devices import device, liar
+
+READY = TwinSettings(starts_homed=True, channels=64)
+
+
+def closed(twin: TwinProcess) -> str:
+    """Why the shutter closed, once it has."""
+    deadline_s = time.monotonic() + 10.0
+    while not (events := twin.events("shutter_closed")):
+        assert time.monotonic() < deadline_s, "the shutter never closed"
+        time.sleep(0.02)
+    return str(events[0]["reason"])
+
+
+# Nobody attends.
+
+
+def test_the_shutter_closes_when_the_program_hangs_and_the_link_goes_on() -> None:
+    rehearsal = Rehearsal(READY)
+    rehearsal.begin()
+    assert rehearsal.open() == 0
+    rehearsal.host.submit([dwell(0, live_s=60.0)])
+    rehearsal.is_attended = False
+    hung_s = rehearsal.now_s
+    rehearsal.pass_time(ATTENTION_S - 0.1)
+    assert rehearsal.core.instrument.is_shutter_open
+    rehearsal.until(lambda: not rehearsal.core.instrument.is_shutter_open)
+    assert rehearsal.now_s - hung_s <= ATTENTION_S + 0.5
+    rehearsal.pass_time(10.0)
+    assert isinstance(rehearsal.host.faults.popleft(), LeaseExpired)
+    assert rehearsal.host.failure is None
+
+
+def test_a_program_that_comes_back_is_told_of_the_lease_and_may_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "ATTENTION_S", 0.3)
+    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+        controller.open_shutter()
+        assert closed(twin) == "lease_expired"
+        with pytest.raises(LeaseExpired):
+            controller.next_done(5.0)
+        controller.submit([dwell(0)])
+        controller.open_shutter()
+        done = controller.next_done(10.0)
+        assert done is not None
+        assert done.index == 0
+
+
+def test_a_program_that_waits_for_a_spectrum_or_for_a_pause_attends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever waits looks around once a second.
+    monkeypatch.setattr(heartbeat, "ATTENTION_S", 1.5)
+    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+        controller.move_to(dwell(0).start)
+        controller.open_shutter()
+        controller.submit([dwell(0, live_s=2.5), dwell(1, live_s=2.5)])
+        assert controller.next_done(10.0) is not None
+        controller.pause()
+        assert closed(twin) == "pause"
+        assert controller.next_done(1.0) is not None
+
+
+@pytest.mark.parametrize("call", ["status", "submit", "next_done", "acknowledge", "open_shutter", "resume"])
+def test_each_call_of_a_scan_attends(tmp_path: Path, call: str) -> None:
+    arguments = {"submit": ([],), "next_done": (0.0,), "acknowledge": (0,)}
+    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+        controller.begin_scan(1, ())
+        beat = controller._session.heartbeat
+        beat.attend(0.0)
+        before_s = time.monotonic()
+        getattr(controller, call)(*arguments.get(call, ()))
+        assert beat._attended_s >= before_s
+
+
+# Work that takes too long.
+
+
+def test_the_time_for_an_exposure_is_thrice_its_own_and_ten_seconds() -> None:
+    assert longest_rest_s(0.0) == 10.0
+    assert longest_rest_s(4.0) == 22.0
+
+
+def test_the_time_for_a_move_grows_with_the_way_and_with_slowness() -> None:
+    # 300 mm at 50 mm/s is 6 s; 0.1 s to speed up, and again to slow down, of which half is way.
+    assert longest_move_s(300.0, 50.0, 500.0) == pytest.approx(3 * 6.1 + 10.0)
+    assert longest_move_s(300.0, 1.0, 500.0) == pytest.approx(3 * 300.002 + 10.0)
+
+
+def pause(controller: NativeController) -> None:
+    controller.open_shutter()
+    controller.submit([dwell(0, live_s=0.1)])
+    while not controller.status().is_shutter_open or controller.status().queue_free == 64:
+        pass
+    controller.pause()
+
+
+def stop(controller: NativeController) -> None:
+    controller.open_shutter()
+    controller.submit([dwell(0, live_s=0.1)])
+    while controller.status().queue_free == 64:
+        pass
+    controller.stop()
+
+
+@pytest.mark.parametrize(
+    ("order", "what"),
+    [
+        (NativeController.home, "homing the stage"),
+        (lambda controller: controller.move_to(StagePose(0.5, 0.0)), "moving the stage to 0.500, 0.000 mm"),
+        (pause, "pausing"),
+        (stop, "stopping"),
+    ],
+    ids=["home", "move", "pause", "stop"],
+)
+def test_a_command_that_takes_too_long_is_aborted_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: object, what: str
+) -> None:
+    monkeypatch.setattr(native_limits, "GRACE_S", 0.3)
+    monkeypatch.setattr(native_limits, "HOMING_S", 0.3)
+    # An instrument that is a thousand times slower than it says.
+    slow = {"clock_factor": 1e-3, "starts_homed": True, "x_limits_mm": [0, 300], "settle_s": 0.0}
+    with running_twin(tmp_path, **slow) as twin, connect(twin.port, 2_000_000) as controller:
+        if what in ("pausing", "stopping"):
+            monkeypatch.setattr("tests.protocol.test_patience.dwell", dwell_at_origin)
+        with pytest.raises(ControllerFault, match=f"^{what} took longer than .* told to stop and close its shutter"):
+            assert callable(order)
+            order(controller)
+        assert not controller.status().is_shutter_open
+        assert controller.status().queue_free == 64
+
+
+def test_a_controller_that_ignores_the_abort_as_well_is_a_lost_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_limits, "HOMING_S", 0.3)
+
+    def lie(frame: Frame) -> bytes:
+        return pong(frame) if frame.type == MessageType.PING else b""
+
+    with device(liar(lie)) as port:
+        controller = connect(port, 115_200)
+        with pytest.raises(LinkLost, match="did not answer an abort"):
+            controller.home()
+        controller.close()
+
+
+# Answers behind much else.
+
+
+def pong(frame: Frame) -> bytes:
+    token = int.from_bytes(frame.payload, "little")
+    return encode_frame(Frame(MessageType.PONG, frame.nonce, 0, 0, 16, encode(m.Pong(token, 0, ConditionBits.HOMED))))
+
+
+class Talker:
+    """Answers each PING with a spectrum beside the PONG, and a question for the status after so many of them."""
+
+    def __init__(self, spectra: int) -> None:
+        self.spectra = spectra
+        self.sequence = 0
+        self.request: int | None = None
+
+    def __call__(self, frame: Frame) -> bytes:
+        if frame.type == MessageType.ASK_STATUS:
+            self.request = int.from_bytes(frame.payload, "little")
+        if frame.type != MessageType.PING:
+            return b""
+        if self.request is None or self.sequence > self.spectra:
+            return pong(frame)
+        if self.sequence < self.spectra:
+            entry = m.CodedSpectrum(self.sequence, 0, 1, 1, 0, 0, 0, 0, 0, 0, encode_spectrum([0] * 64))
+            return pong(frame) + self.sequenced(frame, m.Spectra((entry,)))
+        status = m.Status(self.request, StateCode.IDLE, ConditionBits.HOMED, 0, 0, 0, 16, 0, Code.OK)
+        return pong(frame) + self.sequenced(frame, status)
+
+    def sequenced(self, frame: Frame, message: m.Spectra | m.Status) -> bytes:
+        self.sequence += 1
+        return encode_frame(Frame(message.TYPE, frame.nonce, self.sequence, 0, 16, encode(message)))
+
+
+def test_an_answer_is_awaited_as_long_as_what_travels_before_it_keeps_coming(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_limits, "ANSWER_S", 1.0)
+    with device(liar(Talker(spectra=7))) as port:
+        controller = connect(port, 115_200)
+        asked_s = time.monotonic()
+        assert controller.status().is_homed
+        # Seven questions, one every 250 ms.
+        assert time.monotonic() - asked_s > 1.2
+        controller.close()
+
+
+@pytest.mark.parametrize(("silence_s", "longest_s"), [(0.4, 60.0), (5.0, 0.6)])
+def test_an_answer_that_never_comes_is_a_breach(
+    monkeypatch: pytest.MonkeyPatch, silence_s: float, longest_s: float
+) -> None:
+    monkeypatch.setattr(native_limits, "ANSWER_S", silence_s)
+    monkeypatch.setattr(native_limits, "LONGEST_ANSWER_S", longest_s)
+    with device(liar(Talker(spectra=1 if longest_s > 1 else 1_000))) as port:
+        controller = connect(port, 115_200)
+        with pytest.raises(ProtocolViolation, match="no answer to asking for the status"):
+            controller.status()
+        controller.close()
+
+
+def test_a_command_that_is_given_up_leaves_nothing_behind() -> None:
+    rehearsal = Rehearsal(READY)
+    rehearsal.begin()
+    late, unsent = m.AskStatus(rehearsal.host.next_request()), m.Home(rehearsal.host.next_request())
+    rehearsal.host.command(late, rehearsal.now_s)
+    rehearsal.host.outgoing(rehearsal.now_s)
+    rehearsal.host.give_up(late)
+    rehearsal.host.command(unsent, rehearsal.now_s)
+    rehearsal.host.give_up(unsent)
+    rehearsal.host.abort(rehearsal.now_s)
+    rehearsal.pass_time(1.0)
+    assert rehearsal.host.answers == {}
+
+
+# The link's own thread.
+
+
+def test_a_fault_of_the_links_thread_is_logged_and_ends_the_session_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def break_down(self: HostSession, now_s: float) -> bytes:
+        raise ArithmeticError("surprise")
+
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    with running_twin(tmp_path, starts_homed=True) as twin:
+        controller = connect(twin.port, 2_000_000)
+        with caplog.at_level(logging.ERROR, logger="firmware_bridge"):
+            monkeypatch.setattr(HostSession, "outgoing", break_down)
+            with pytest.raises(LinkLost, match=r"^the link's thread failed \(ArithmeticError\('surprise'\)\)") as lost:
+                controller.next_done(10.0)
+        controller.close()
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert isinstance(lost.value.__cause__, ArithmeticError)
+    assert raised == []
+    assert "Traceback" not in capfd.readouterr().err
+
+
+# Breaches that the controller itself reports.
+
+
+@pytest.mark.parametrize(
+    "breach", [m.Fault(Code.MALFORMED, 0, "what?"), m.Refused(3, Code.NO_SCAN)], ids=["fault", "refused"]
+)
+def test_a_breach_that_the_controller_reports_ends_the_session(breach: m.Fault | m.Refused) -> None:
+    rehearsal = Rehearsal(READY)
+    rehearsal.begin()
+    assert rehearsal.open() == 0
+    rehearsal.core._outbox.say(breach)
+    with pytest.raises(ProtocolViolation):
+        rehearsal.pass_time(1.0)
+    assert isinstance(rehearsal.host.failure, ProtocolViolation)
+    assert not rehearsal.host.heartbeat.is_renewing
+    assert rehearsal.host.outgoing(rehearsal.now_s + 1.0) == b""
+
+
+def test_a_breach_in_an_answer_is_raised_by_every_call_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+        monkeypatch.setattr(m.Resume, "TYPE", 0x3F, raising=True)
+        with pytest.raises(BridgeError):
+            controller.resume()
