@@ -85,6 +85,16 @@ def not_homed() -> ControllerFault:
     return ControllerFault("the stage's position is unknown: home it first")
 
 
+def unverified() -> ControllerFault:
+    """The beam is asked for where the stage was not sent."""
+    return ControllerFault("the stage was stopped on its way: move it to where the beam is wanted first")
+
+
+def on_hold() -> ControllerFault:
+    """Somebody pressed the board's own button."""
+    return ControllerFault("the stage was put on hold at its own panel: release it there, then go on")
+
+
 def of_refusal(number: int, line: bytes) -> BridgeError:
     """An ``error:n`` for a line."""
     shown = line.decode("ascii", "backslashreplace").strip()

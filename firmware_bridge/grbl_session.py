@@ -23,6 +23,7 @@ from firmware_bridge.grbl_faults import (
     nobody,
     of_alarm,
     of_refusal,
+    on_hold,
     rebooted,
     silent,
     stranger,
@@ -305,6 +306,8 @@ class GrblSession:
             self.accessories = report.accessories
         if report.state is c.RunState.ALARM:
             self.is_homed = False
+        if report.state is c.RunState.HOLD and self.phase is Phase.READY:
+            self._brake(self._fault(on_hold()), now_s)
         self._watch_door(report, now_s)
         self._watch_for_lost_answers(report, now_s)
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from edge.reconstruct import seams, tiles
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.covariance import Learned
-from edge.reconstruct.learning import NEIGHBOURS, TRUST, features, learn
+from edge.reconstruct.error_scale import TRUST
+from edge.reconstruct.learning import NEIGHBOURS, learn
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Photograph
 from edge.reconstruct.reconstruction import Reconstruction
+from edge.reconstruct.trial import features
 from edge.reconstruct.wording import PLAIN, photograph_remarks
 
 TILE_CELLS = 8
@@ -56,9 +58,7 @@ def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Rec
 def learn_parameters(cells: MeasuredCells, photograph: Photograph | None) -> Learned:
     """What `krige` needs, learned from the samples."""
     spread = _spread(cells)
-    counting: NDArray[np.float32] = cells.variance / np.square(
-        np.where(spread > 0, spread, np.float32(1)), dtype=np.float32
-    )
+    counting = (cells.variance / np.square(np.where(spread > 0, spread, 1))).astype(np.float32)
     return learn(cells.rows, cells.columns, _normalised(cells), _relative_noise(cells), counting, photograph)
 
 

@@ -6,80 +6,29 @@ Likelihood is not used because on real maps, which are far from Gaussian, it pre
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.maps import LeftOut
-from edge.reconstruct import tiles
 from edge.reconstruct.covariance import BOUNDS, Covariance, Group, Learned
-from edge.reconstruct.neighbours import nearest_samples
+from edge.reconstruct.error_scale import CERTAIN, error_scale
 from edge.reconstruct.photograph import Alignment, Photograph
-from edge.reconstruct.reconstruction import held_against, quantile_of_columns
+from edge.reconstruct.trial import Trial, draw_trial, features
 
 NEIGHBOURS = 32
-_TRIAL_NEIGHBOURS = 24
-_NEIGHBOURHOODS = 400
-_LEFT_OUT_EACH = 6
 _ENOUGH = 8
 """Fewer samples than this teach nothing: the defaults stand."""
-TRUST = 2.0
-"""Samples that the global sill counts for beside a neighbourhood's own."""
 _CLEARLY = 0.005
 """Drop in the logarithm of the mean squared error that is not taken for chance."""
 _WORTH_A_GROUP = 0.02
 _MOST_GROUPS = 3
-_ONE_STANDARD_ERROR = 0.6827
-_LEAST = 0.25
-"""The calibration is never less than this part of the standardised errors' root mean square."""
 _FARTHEST = 3.0
 """Cells that the photograph may be moved; more than that is the registration's business."""
 _BLURS = (0.7, 1.2, 2.0)
 _AROUND = tuple(Alignment(down, right) for down in (-2.0, 0.0, 2.0) for right in (-2.0, 0.0, 2.0) if down or right)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Trial:
-    """Neighbourhoods on which parameters are tried."""
-
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    values: NDArray[np.float32]
-    noise: NDArray[np.float32]
-    counting: NDArray[np.float32]
-    neighbours: NDArray[np.int32]
-    weight: NDArray[np.float32]
-    """Weight of each sample left out, which undoes the uneven drawing; mean 1."""
-    left_out: int
-    photograph: Photograph | None
-
-    def features(self, alignment: Alignment) -> NDArray[np.float32]:
-        return features(self.rows, self.columns, self.photograph, alignment)
-
-    def errors(
-        self, places: NDArray[np.float32], covariance: Covariance
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Residual, its variance in units of the sill, and the local sill without the sample left out."""
-        count, elements = len(self.neighbours) * self.left_out, self.values.shape[1]
-        residual, rest = np.empty((count, elements), np.float32), np.empty((count, elements), np.float32)
-        variance = np.empty(count, np.float32)
-        tiles.leave_one_out(
-            self.neighbours, self.left_out, places, self.values, self.noise, covariance.as_array(),
-            residual, variance, rest,
-        )  # fmt: skip
-        return residual, variance, rest
-
-    def score(self, places: NDArray[np.float32], covariance: Covariance) -> float:
-        """Mean of `scores` over the elements: what parameters for all of them should minimise."""
-        return float(self.scores(places, covariance).mean())
-
-    def scores(self, places: NDArray[np.float32], covariance: Covariance) -> NDArray[np.float64]:
-        """Logarithm of each element's mean squared leave-one-out error."""
-        residual = self.errors(places, covariance)[0]
-        return np.log(self.weight @ np.square(residual) / len(self.weight) + 1e-12).astype(np.float64)
 
 
 def learn(
@@ -109,7 +58,7 @@ def learn(
         ones = np.ones(elements, np.float32)
         unresolved = np.maximum(Covariance().noise - counting.mean(axis=0), np.float32(0))
         return Learned((Group(np.arange(elements), Covariance()),), Alignment(), ones, unresolved, ones)
-    trial = _trial(rows, columns, values[:, alive], noise, counting[:, alive], photograph)
+    trial = draw_trial(rows, columns, values[:, alive], noise, counting[:, alive], photograph)
     colourless = features(trial.rows, trial.columns, None, Alignment())
     alignment, places = Alignment(), colourless
     blind = _search(lambda c: trial.score(colourless, c), Covariance(), ("noise", "reach"))
@@ -119,86 +68,17 @@ def learn(
         places = trial.features(alignment)
         candidates += [followed, *_with_other_noise(followed), *_with_other_share(followed)]
     choice = _choose_groups([trial.scores(places, candidate) for candidate in candidates], candidates)
-    sill, unresolved, calibration = (np.full(elements, start, np.float32) for start in (0, 0, 1))
-    rms, within_one, within_two = (np.full(elements, start, np.float32) for start in (0, 1, 1))
+    scale = np.tile(CERTAIN[:, None], elements)
     groups = []
     for index in np.unique(choice):
-        members = np.flatnonzero(choice == index)
-        covariance = candidates[index]
+        members, covariance = np.flatnonzero(choice == index), candidates[index]
         follows = _helps(trial, covariance, members, places, colourless)
-        errors = trial.errors(places if follows else colourless, covariance)
-        at, scale = alive[members], _error_scale(trial, covariance, *errors)
-        sill[at], unresolved[at] = scale.sill[members], scale.unresolved[members]
-        calibration[at] = scale.calibration[members]
-        rms[at], within_one[at] = scale.left_out.rms[members], scale.left_out.within_one[members]
-        within_two[at] = scale.left_out.within_two[members]
-        groups.append(Group(at, covariance, follows))
+        scale[:, alive[members]] = error_scale(trial, covariance, places if follows else colourless)[:, members]
+        groups.append(Group(alive[members], covariance, follows))
     dead = np.setdiff1d(np.arange(elements), alive)
     groups[0] = replace(groups[0], elements=np.concatenate([groups[0].elements, dead]))
-    left_out = LeftOut(len(trial.weight), rms, within_one, within_two)
-    return Learned(tuple(groups), alignment, sill, unresolved, calibration, left_out)
-
-
-def features(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], photograph: Photograph | None, alignment: Alignment
-) -> NDArray[np.float32]:
-    """Row, column and aligned colour of some cells, shape (n, 5); colours are zero without a photograph."""
-    places = np.zeros((len(rows), 5), np.float32)
-    places[:, 0], places[:, 1] = rows, columns
-    if photograph is not None:
-        places[:, 2:] = photograph.at(rows, columns, alignment)
-    return places
-
-
-def _trial(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    values: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    counting: NDArray[np.float32],
-    photograph: Photograph | None,
-) -> _Trial:
-    """Neighbourhoods around samples drawn at random, more often where the maps vary; only their samples are kept."""
-    centres, weight = _draw(rows, columns, values)
-    places = np.column_stack([rows[centres], columns[centres]]).astype(np.float32)
-    neighbours = nearest_samples(rows, columns, places, min(_TRIAL_NEIGHBOURS, len(rows)))
-    used, compact = np.unique(neighbours, return_inverse=True)
-    left_out = min(_LEFT_OUT_EACH, neighbours.shape[1])
-    return _Trial(
-        rows[used],
-        columns[used],
-        np.ascontiguousarray(values[used]),
-        noise[used],
-        counting[used],
-        compact.reshape(neighbours.shape).astype(np.int32),
-        np.repeat(weight, left_out),
-        left_out,
-        photograph,
-    )
-
-
-def _draw(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], values: NDArray[np.float32]
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Samples to centre neighbourhoods on, and the weights that undo the uneven drawing.
-
-    Few samples, at edges, make up most of the squared error, so half the chance goes with the squared difference from
-    a sample close by, the next one in a coarse raster.
-    """
-    count = len(rows)
-    if count <= _NEIGHBOURHOODS:
-        return np.arange(count), np.ones(count, np.float32)
-    block = 2 * math.sqrt((rows.max() + 1) * (columns.max() + 1) / count)
-    raster = (rows / block).astype(np.int64) * int(columns.max() / block + 1) + (columns / block).astype(np.int64)
-    order = np.argsort(raster, kind="stable")
-    steps = np.square(np.diff(values[order], axis=0, append=values[order[-2:-1]]))
-    contrast = np.empty(count)
-    contrast[order] = (steps / np.maximum(steps.mean(axis=0), np.float32(1e-12))).mean(axis=1)
-    chance = 0.5 / count + 0.5 * contrast / max(float(contrast.sum()), 1e-12)
-    chance /= chance.sum()
-    centres = np.random.default_rng(0).choice(count, _NEIGHBOURHOODS, replace=False, p=chance)
-    weight = 1 / chance[centres]
-    return centres, (weight / weight.mean()).astype(np.float32)
+    left_out = LeftOut(len(trial.weight), scale[3], scale[4], scale[5])
+    return Learned(tuple(groups), alignment, scale[0], scale[1], scale[2], left_out)
 
 
 def _search(
@@ -224,7 +104,7 @@ def _search(
     return best
 
 
-def _follow_colour(trial: _Trial, blind: Covariance) -> tuple[Alignment, Covariance]:
+def _follow_colour(trial: Trial, blind: Covariance) -> tuple[Alignment, Covariance]:
     """Alignment and covariance with which the photograph predicts best, found by turns from a coarse look around."""
     covariance = replace(blind, share=0.5)
     alignment = _best(trial, covariance, Alignment(), _AROUND)
@@ -243,7 +123,7 @@ def _follow_colour(trial: _Trial, blind: Covariance) -> tuple[Alignment, Covaria
     return alignment, covariance
 
 
-def _align(trial: _Trial, covariance: Covariance, start: Alignment, steps: Sequence[float]) -> Alignment:
+def _align(trial: Trial, covariance: Covariance, start: Alignment, steps: Sequence[float]) -> Alignment:
     """Move and blur the photograph, in shrinking steps, while that clearly lowers the leave-one-out error."""
     best = start
     for step in steps:
@@ -253,7 +133,7 @@ def _align(trial: _Trial, covariance: Covariance, start: Alignment, steps: Seque
     return best
 
 
-def _best(trial: _Trial, covariance: Covariance, now: Alignment, others: Iterable[Alignment]) -> Alignment:
+def _best(trial: Trial, covariance: Covariance, now: Alignment, others: Iterable[Alignment]) -> Alignment:
     """The alignment with the lowest leave-one-out error, the present one unless another is clearly better."""
     best, lowest = now, trial.score(trial.features(now), covariance) - _CLEARLY
     for other in others:
@@ -285,7 +165,7 @@ def _with_other_share(covariance: Covariance) -> Iterator[Covariance]:
 
 
 def _helps(
-    trial: _Trial,
+    trial: Trial,
     covariance: Covariance,
     members: NDArray[np.intp],
     places: NDArray[np.float32],
@@ -313,46 +193,3 @@ def _choose_groups(scores: Sequence[NDArray[np.float64]], candidates: Sequence[C
         chosen.append(int(gains.argmax()))
     choice: NDArray[np.intp] = np.array(chosen, np.intp)[table[chosen].argmin(axis=0)]
     return choice
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _ErrorScale:
-    """What turns a kriging deviation into a standard error, per element."""
-
-    sill: NDArray[np.float32]
-    unresolved: NDArray[np.float32]
-    calibration: NDArray[np.float32]
-    left_out: LeftOut
-
-
-def _error_scale(
-    trial: _Trial,
-    covariance: Covariance,
-    residual: NDArray[np.float32],
-    variance: NDArray[np.float32],
-    rest: NDArray[np.float32],
-) -> _ErrorScale:
-    """Scale of the errors from leave-one-out errors, and how these compare with the standard error that comes of it.
-
-    The calibration is of the kriging deviation whole, nugget included: it covers 68 % of the errors. The nugget holds
-    counting noise and true variation between cells; only the latter is an error of the map. Of a left-out sample its
-    own counting error is expected beside that.
-    """
-    weight, left_out = trial.weight, trial.neighbours[:, : trial.left_out].ravel()
-    counting = trial.counting[left_out]
-    sill = weight @ (np.square(residual) / variance[:, None]) / len(weight)
-    others = trial.neighbours.shape[1] - 2
-    local = np.maximum((others * rest + TRUST * sill) / (others + TRUST), 1e-30)
-    standard = np.abs(residual) / np.sqrt(local * variance[:, None])
-    least = _LEAST * np.sqrt(weight @ np.square(standard) / len(weight))
-    calibration = np.maximum(quantile_of_columns(standard, _ONE_STANDARD_ERROR, weight), least)
-    unit = np.maximum(sill * np.square(calibration), 1e-12)
-    unresolved = np.maximum(covariance.noise - weight @ counting / len(weight) / unit, 0)
-    spread = np.maximum(variance - covariance.noise * trial.noise[left_out], 0)[:, None] + unresolved
-    expected = np.sqrt(np.square(calibration) * local * spread + counting)
-    return _ErrorScale(
-        sill.astype(np.float32),
-        unresolved.astype(np.float32),
-        calibration,
-        held_against(residual, expected.astype(np.float32), weight),
-    )

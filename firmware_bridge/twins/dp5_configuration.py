@@ -111,7 +111,7 @@ class Dp5Configuration:
             setting = _SETTINGS.get(name)
             if setting is None:
                 return Ack.UNKNOWN_COMMAND, f"{part};"
-            taken = setting.taken(value)
+            taken = None if " " in value else setting.taken(value)
             if taken is None:
                 return Ack.PARAMETER, f"{part};"
             self.values[name] = taken

@@ -6,8 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge import native_messages as m
 from firmware_bridge.faults import DoorOpen, LeaseExpired
+from firmware_bridge.framing import Frame, encode_frame
+from firmware_bridge.native_codec import encode
 from firmware_bridge.native_messages import CodedSpectrum
+from firmware_bridge.native_vocabulary import Code, MessageType
 from firmware_bridge.spectrum_coding import encode_spectrum
 from firmware_bridge.twins.detector import Detector
 from firmware_bridge.twins.settings import TwinSettings
@@ -94,6 +98,23 @@ def test_an_abort_is_obeyed_over_a_bad_line_and_exposures_under_way_are_not_made
     rehearsal.pass_time(5.0)
     assert rehearsal.core.instrument.engine.finished == made
     assert not rehearsal.core.instrument.engine.queue
+
+
+def test_what_is_sent_long_after_an_abort_is_obeyed_when_sequences_come_round() -> None:
+    rehearsal = Rehearsal(STEADY)
+    rehearsal.begin()
+    rehearsal.host.abort(rehearsal.now_s)
+    rehearsal.until(lambda: not rehearsal.host.is_aborting)
+    assert rehearsal.order(m.Resume) == Code.OK
+    # Half of all sequences further on, the abort's own last one lies ahead again.
+    core, nonce, sent = rehearsal.core, rehearsal.nonce, rehearsal.host.channel.last_sequence
+    resume = encode(m.Resume(1))
+    for sequence in range(sent + 1, sent + 0x8000):
+        core.receive(encode_frame(Frame(MessageType.RESUME, nonce, sequence, 0, 1024, resume)), rehearsal.now_s)
+        core._outbox._messages.clear()
+    last = Frame(MessageType.RESUME, nonce, sent + 0x8000, 0, 1024, resume)
+    core.receive(encode_frame(last), rehearsal.now_s)
+    assert list(core._outbox._messages) == [m.Reply(1, Code.OK)]
 
 
 @pytest.mark.parametrize("damage", [0.0, 0.2])

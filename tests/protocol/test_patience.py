@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from firmware_bridge import heartbeat, native_limits
 from firmware_bridge import native_messages as m
 from firmware_bridge.controller import ATTENTION_S
-from firmware_bridge.faults import BridgeError, ControllerFault, LeaseExpired, LinkLost, ProtocolViolation
+from firmware_bridge.faults import ControllerFault, LeaseExpired, LinkLost, ProtocolViolation
 from firmware_bridge.framing import Frame, encode_frame
-from firmware_bridge.messages import StagePose
+from firmware_bridge.messages import ControllerState, Exposure, StagePose
 from firmware_bridge.native_client import NativeController, connect
 from firmware_bridge.native_codec import encode
 from firmware_bridge.native_limits import longest_move_s, longest_rest_s
@@ -114,19 +117,22 @@ def test_the_time_for_a_move_grows_with_the_way_and_with_slowness() -> None:
     assert longest_move_s(300.0, 1.0, 500.0) == pytest.approx(3 * 300.002 + 10.0)
 
 
-def pause(controller: NativeController) -> None:
+def begin_a_dwell(controller: NativeController) -> None:
+    """Count where the stage is."""
+    pose = controller.status().pose
     controller.open_shutter()
-    controller.submit([dwell(0, live_s=0.1)])
-    while not controller.status().is_shutter_open or controller.status().queue_free == 64:
+    controller.submit([Exposure(0, pose, pose, 0.1)])
+    while controller.status().state is not ControllerState.EXPOSING:
         pass
+
+
+def pause(controller: NativeController) -> None:
+    begin_a_dwell(controller)
     controller.pause()
 
 
 def stop(controller: NativeController) -> None:
-    controller.open_shutter()
-    controller.submit([dwell(0, live_s=0.1)])
-    while controller.status().queue_free == 64:
-        pass
+    begin_a_dwell(controller)
     controller.stop()
 
 
@@ -141,17 +147,14 @@ def stop(controller: NativeController) -> None:
     ids=["home", "move", "pause", "stop"],
 )
 def test_a_command_that_takes_too_long_is_aborted_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: object, what: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Callable[[NativeController], None], what: str
 ) -> None:
     monkeypatch.setattr(native_limits, "GRACE_S", 0.3)
     monkeypatch.setattr(native_limits, "HOMING_S", 0.3)
     # An instrument that is a thousand times slower than it says.
-    slow = {"clock_factor": 1e-3, "starts_homed": True, "x_limits_mm": [0, 300], "settle_s": 0.0}
+    slow: dict[str, Any] = {"clock_factor": 1e-3, "starts_homed": True, "settle_s": 0.0}
     with running_twin(tmp_path, **slow) as twin, connect(twin.port, 2_000_000) as controller:
-        if what in ("pausing", "stopping"):
-            monkeypatch.setattr("tests.protocol.test_patience.dwell", dwell_at_origin)
         with pytest.raises(ControllerFault, match=f"^{what} took longer than .* told to stop and close its shutter"):
-            assert callable(order)
             order(controller)
         assert not controller.status().is_shutter_open
         assert controller.status().queue_free == 64
@@ -179,7 +182,7 @@ def pong(frame: Frame) -> bytes:
 
 
 class Talker:
-    """Answers each PING with a spectrum beside the PONG, and a question for the status after so many of them."""
+    """Answers a question for the status after so many spectra, of which one goes with each PONG."""
 
     def __init__(self, spectra: int) -> None:
         self.spectra = spectra
@@ -194,7 +197,9 @@ class Talker:
         if self.request is None or self.sequence > self.spectra:
             return pong(frame)
         if self.sequence < self.spectra:
-            entry = m.CodedSpectrum(self.sequence, 0, 1, 1, 0, 0, 0, 0, 0, 0, encode_spectrum([0] * 64))
+            entry = m.CodedSpectrum(
+                self.sequence, 0, 1, 1, 0, 0, 0, 0, 0, 0, encode_spectrum(np.zeros(64, dtype=np.uint32))
+            )
             return pong(frame) + self.sequenced(frame, m.Spectra((entry,)))
         status = m.Status(self.request, StateCode.IDLE, ConditionBits.HOMED, 0, 0, 0, 16, 0, Code.OK)
         return pong(frame) + self.sequenced(frame, status)
@@ -285,10 +290,18 @@ def test_a_breach_that_the_controller_reports_ends_the_session(breach: m.Fault |
     assert rehearsal.host.outgoing(rehearsal.now_s + 1.0) == b""
 
 
-def test_a_breach_in_an_answer_is_raised_by_every_call_from_then_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
-        monkeypatch.setattr(m.Resume, "TYPE", 0x3F, raising=True)
-        with pytest.raises(BridgeError):
-            controller.resume()
+def test_a_breach_in_an_answer_ends_the_session() -> None:
+    def lie(frame: Frame) -> bytes:
+        if frame.type == MessageType.PING:
+            return pong(frame)
+        if frame.type != MessageType.RESUME:
+            return b""
+        reply = m.Reply(int.from_bytes(frame.payload, "little"), Code.MALFORMED)
+        return encode_frame(Frame(reply.TYPE, frame.nonce, 1, frame.sequence, 16, encode(reply)))
+
+    with device(liar(lie)) as port:
+        controller = connect(port, 115_200)
+        for call in (controller.resume, controller.status, lambda: controller.next_done(0.0)):
+            with pytest.raises(ProtocolViolation, match="^resuming: the controller could not read a message"):
+                call()
+        controller.close()

@@ -230,6 +230,22 @@ def test_a_stall_closes_the_shutter_and_holds_until_homed() -> None:
     assert len(rehearsal.collect(5)) == 5
 
 
+def test_while_a_fault_holds_only_what_needs_the_instrument_is_refused() -> None:
+    rehearsal = Rehearsal(READY)
+    rehearsal.begin()
+    rehearsal.core.instrument.trip(Code.STALLED, rehearsal.now_s)
+    rehearsal.until(lambda: bool(rehearsal.host.faults))
+    rehearsal.host.faults.clear()
+    assert isinstance(rehearsal.ask(lambda request: m.Begin(request, 1)), m.Retained)
+    for answered in (m.Offer, m.Pause, m.Resume, m.Stop, m.Close, lambda request: m.Configure(request, 0, 0, 0)):
+        assert rehearsal.order(answered) == Code.OK
+    assert rehearsal.open() == Code.FAULTED
+    assert rehearsal.order(lambda request: m.Move(request, 1_000, 1_000)) == Code.FAULTED
+    rehearsal.host.submit([dwell(0)])
+    rehearsal.until(lambda: bool(rehearsal.host.faults))
+    assert "exposure 0 was refused: an earlier fault still holds" in str(rehearsal.host.faults.popleft())
+
+
 def test_the_controller_itself_refuses_what_lies_outside_its_limits() -> None:
     rehearsal = Rehearsal(READY)
     rehearsal.begin()

@@ -1,0 +1,121 @@
+"""GRBL's client and its twin joined in one process, on a clock that waiting turns: deterministic, and fast."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from firmware_bridge.grbl_connect import introduce
+from firmware_bridge.grbl_session import GrblSession
+from firmware_bridge.grbl_stage import GrblStage
+from firmware_bridge.twins.grbl_core import GrblCore
+from firmware_bridge.twins.grbl_settings import GrblTwinSettings
+from firmware_bridge.twins.pseudo_terminal import PerfectWire, Wire
+from firmware_bridge.twins.twin_log import TwinLog
+
+LONGEST_STEP_S = 0.02
+EXACT = {"speed_factor": 1.0, "acceleration_factor": 1.0}
+
+
+class GrblRehearsal:
+    """A `GrblCarrier` without thread or port: waiting lets time pass."""
+
+    def __init__(self, settings: GrblTwinSettings, wire: Wire | None = None) -> None:
+        self.time_s = 1_000.0
+        self.wire = PerfectWire() if wire is None else wire
+        self.log = TwinLog(settings.log)
+        self.path = settings.log
+        self.core = GrblCore(settings, self.log, now_s=self.time_s)
+        self.session = GrblSession("the port", self.time_s)
+        self.lines: list[str] = []
+        """What was said, in order."""
+        self.is_closed = False
+        self.interrupt: Callable[[], None] = lambda: None
+        """Called at every turn."""
+
+    @property
+    def changed(self) -> AbstractContextManager[Any]:
+        return contextlib.nullcontext()
+
+    def now_s(self) -> float:
+        return self.time_s
+
+    def kick(self) -> None:
+        """What waits is sent at the next turn."""
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        end_s = self.time_s + min(timeout_s, 1_000.0)
+        while not condition():
+            if self.session.failure is not None:
+                return condition()
+            if self.time_s >= end_s:
+                assert timeout_s < 1_000.0, "it never came to that"
+                return False
+            self.turn()
+        return True
+
+    def turn(self) -> None:
+        """Exchange what is to be said now; if that is nothing, let time pass to the next thing that happens."""
+        self.interrupt()
+        out = self.session.outgoing(self.time_s)
+        if out:
+            self.lines += [f"host {piece!r}" for piece in out.splitlines(keepends=True)]
+            self.core.receive(self.wire.to_controller(out, self.time_s), self.time_s)
+        self.core.advance(self.time_s)
+        back = self.wire.to_host(self.core.outgoing(), self.time_s)
+        if back:
+            self.lines += [f"board {piece!r}" for piece in back.splitlines(keepends=True)]
+            self.session.receive(back, self.time_s)
+        if not out and not back:
+            due_s = min(self.core.deadline_s(), self.session.deadline_s())
+            self.time_s = min(max(due_s, self.time_s + 1e-5), self.time_s + LONGEST_STEP_S)
+
+    def pass_time(self, seconds: float) -> None:
+        end_s = self.time_s + seconds
+        while self.time_s < end_s:
+            self.turn()
+
+    def leave(self, seconds: float) -> None:
+        """The host is gone: time passes for the board alone."""
+        self.time_s += seconds
+        self.core.advance(self.time_s)
+
+    def stage(self, gate: str | None = "M8", *, homed: bool = True) -> GrblStage:
+        """Connect, and home unless told not to."""
+        stage = GrblStage(self, introduce(self, "the port", gate), "the port")
+        if homed:
+            stage.home()
+        return stage
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """Lines of the twin's own log."""
+        assert self.path is not None
+        lines = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
+        return [line for line in lines if line["event"] in kinds]
+
+    def beam_intervals(self) -> list[tuple[float, float]]:
+        """Device times at which the beam went on and off; an open end is infinite."""
+        intervals: list[tuple[float, float]] = []
+        for event in self.events("beam_on", "beam_off"):
+            if event["event"] == "beam_on":
+                intervals.append((event["device_s"], float("inf")))
+            else:
+                intervals[-1] = (intervals[-1][0], event["device_s"])
+        return intervals
+
+
+@contextlib.contextmanager
+def rehearsed(folder: Path | None, wire: Wire | None = None, **settings: Any) -> Iterator[GrblRehearsal]:
+    """A rehearsal with a twin of these settings, its log in a folder."""
+    log = None if folder is None else folder / "grbl.jsonl"
+    yield GrblRehearsal(GrblTwinSettings(log=log, **settings), wire)
+
+
+__all__ = ["EXACT", "GrblRehearsal", "rehearsed"]

@@ -1,0 +1,237 @@
+"""A stage and a spectrometer as one controller: each exposure once, and the gate held only while somebody attends."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, LimitExceeded, LinkLost
+from firmware_bridge.messages import ControllerState, Exposure, StagePose
+from firmware_bridge.paired_controller import PairedController
+from firmware_bridge.spectrometer import SpectrometerCapabilities, Spectrum
+from firmware_bridge.stage import StageCapabilities, StageStatus
+
+
+class Clock:
+    """Time that passes when something waits."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Table:
+    """A stage that obeys, and writes down what it was asked."""
+
+    def __init__(self, *, has_gate: bool = True) -> None:
+        self.calls: list[str] = []
+        self.pose = StagePose(0.0, 0.0)
+        self.gate_held = 0
+        self.is_door_closed = True
+        self.fault: BridgeError | None = None
+        self.capabilities = StageCapabilities("table", (0.0, 100.0), (0.0, 50.0), 50.0, 500.0, has_gate)
+
+    def status(self) -> StageStatus:
+        return StageStatus(self.pose, True, False, False, self.is_door_closed, "")
+
+    def home(self) -> None:
+        self.calls.append("home")
+
+    def move_to(self, pose: StagePose) -> StagePose:
+        if self.fault is not None:
+            raise self.fault
+        self.calls.append("move")
+        self.pose = pose
+        return pose
+
+    def hold_beam(self, seconds: float) -> None:
+        assert seconds <= 0.5
+        self.gate_held += 1
+
+    def drop_beam(self) -> None:
+        self.calls.append("drop")
+
+    def halt(self) -> None:
+        self.calls.append("halt")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+class Counter:
+    """A spectrometer that needs a stated number of looks for a spectrum."""
+
+    def __init__(self, clock: Clock, looks: int = 3) -> None:
+        self.capabilities = SpectrometerCapabilities("counter", "7", "1", 16, 0.001, 0)
+        self.began: list[float] = []
+        self.may_finish = threading.Event()
+        self.may_finish.set()
+        self._clock, self._looks, self._left = clock, looks, 0
+
+    def begin(self, preset_s: float) -> None:
+        self.began.append(preset_s)
+        self._left = self._looks
+
+    def read(self, timeout_s: float) -> Spectrum | None:
+        self._clock.now_s += timeout_s
+        self._left -= 1
+        if self._left > 0 or not self.may_finish.wait(0.01):
+            return None
+        counts = np.full(16, len(self.began), np.uint32)
+        return Spectrum(counts, self.began[-1], 1.1 * self.began[-1], 1e3, 9e2, True)
+
+    def stop(self) -> None:
+        self.began.append(-1.0)
+
+    def close(self) -> None:
+        self.may_finish.set()
+
+
+@pytest.fixture
+def pair():
+    """A controller with its two devices and its clock; closed at the end."""
+    clock = Clock()
+    table, counter = Table(), Counter(clock)
+    controller = PairedController(table, counter, clock)
+    yield controller, table, counter, clock
+    counter.may_finish.set()
+    controller.close()
+
+
+def dwell(index: int, x_mm: float = 10.0) -> Exposure:
+    pose = StagePose(x_mm + index, 20.0)
+    return Exposure(index, pose, pose, 0.2)
+
+
+def collected(controller: PairedController, count: int) -> list[int]:
+    indices = []
+    while len(indices) < count:
+        done = controller.next_done(5.0)
+        assert done is not None, f"{len(indices)} of {count} came"
+        indices.append(done.index)
+    return indices
+
+
+def test_every_exposure_comes_once_in_order_at_its_pose(pair):
+    controller, _, counter, _ = pair
+    assert controller.submit([dwell(index) for index in range(5)]) == 5
+    assert controller.submit([dwell(3)]) == 1, "submitting again is harmless"
+    controller.open_shutter()
+    done = [controller.next_done(5.0) for _ in range(5)]
+    assert [one.index for one in done] == [0, 1, 2, 3, 4]
+    assert [one.start.x_mm for one in done] == [10.0, 11.0, 12.0, 13.0, 14.0]
+    assert controller.next_done(0.05) is None
+    assert counter.began == [0.2] * 5
+
+
+def test_nothing_is_exposed_before_the_shutter_may_open(pair):
+    controller, _, counter, _ = pair
+    controller.submit([dwell(0)])
+    assert controller.next_done(0.05) is None
+    assert counter.began == []
+
+
+def test_the_gate_is_renewed_while_counting(pair):
+    controller, table, _, _ = pair
+    controller.submit([dwell(0)])
+    controller.open_shutter()
+    collected(controller, 1)
+    assert table.gate_held >= 3
+
+
+def test_no_more_is_taken_than_there_is_room_for(pair):
+    controller, _, _, _ = pair
+    assert controller.submit([dwell(index) for index in range(40)]) == controller.capabilities.queue_length
+
+
+def test_a_pause_finishes_the_exposure_and_keeps_the_queue(pair):
+    controller, table, counter, _ = pair
+    controller.submit([dwell(index) for index in range(4)])
+    controller.open_shutter()
+    collected(controller, 1)
+    controller.pause()
+    before = len(counter.began)
+    assert controller.status().state is ControllerState.PAUSED
+    assert table.calls[-1] == "drop"
+    controller.resume()
+    controller.open_shutter()
+    assert collected(controller, 3) == [1, 2, 3]
+    assert len(counter.began) >= before
+
+
+def test_an_interrupted_exposure_is_measured_again(pair):
+    controller, table, counter, _ = pair
+    counter.may_finish.clear()
+    controller.submit([dwell(0)])
+    controller.open_shutter()
+    while not counter.began:
+        controller.next_done(0.01)
+    controller.close_shutter()
+    assert "drop" in table.calls
+    assert controller.next_done(0.01) is None
+    counter.may_finish.set()
+    controller.open_shutter()
+    assert collected(controller, 1) == [0]
+
+
+def test_a_fault_of_the_stage_is_raised_once_and_the_beam_is_off(pair):
+    controller, table, _, _ = pair
+    table.fault = LinkLost("the stage stopped answering: check its cable")
+    controller.submit([dwell(0)])
+    controller.open_shutter()
+    with pytest.raises(LinkLost, match="stage stopped answering"):
+        controller.next_done(5.0)
+    assert table.calls[-1] == "drop"
+    table.fault = None
+    controller.open_shutter()
+    assert collected(controller, 1) == [0], "what was queued is not lost"
+
+
+def test_a_beam_that_nobody_attends_to_is_let_go(pair):
+    controller, table, counter, clock = pair
+    counter.may_finish.clear()
+    controller.submit([dwell(0)])
+    controller.open_shutter()
+    while not counter.began:
+        pass
+    held_until_s = clock.now_s
+    while table.calls[-1:] != ["drop"]:
+        held_until_s = clock.now_s
+    assert held_until_s < 12
+    with pytest.raises((LeaseExpired, BridgeError)):
+        controller.next_done(5.0)
+
+
+def test_an_open_door_keeps_the_shutter_closed(pair):
+    controller, table, _, _ = pair
+    table.is_door_closed = False
+    with pytest.raises(DoorOpen):
+        controller.open_shutter()
+
+
+def test_a_pose_outside_the_limits_is_refused_and_none_is_taken(pair):
+    controller, _, counter, _ = pair
+    with pytest.raises(LimitExceeded, match="exposure 1"):
+        controller.submit([dwell(0), dwell(1, x_mm=200.0)])
+    controller.open_shutter()
+    assert controller.next_done(0.05) is None
+    assert counter.began == []
+
+
+def test_a_stage_without_a_gate_that_closes_by_itself_is_refused():
+    clock = Clock()
+    with pytest.raises(BridgeError, match="retriggerable monostable"):
+        PairedController(Table(has_gate=False), Counter(clock), clock)
+
+
+def test_an_abort_drops_the_queue(pair):
+    controller, table, _, _ = pair
+    controller.submit([dwell(index) for index in range(4)])
+    controller.abort()
+    assert "halt" in table.calls
+    controller.open_shutter()
+    assert controller.next_done(0.05) is None
