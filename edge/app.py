@@ -11,7 +11,13 @@ from uuid import uuid4
 
 import yaml
 
-from edge.config import ScanConfig, load_scan_config, parse_scan_config
+from edge.config import (
+    NativeControllerConfig,
+    PairedControllerConfig,
+    ScanConfig,
+    load_scan_config,
+    parse_scan_config,
+)
 from edge.console import Console
 from edge.doctor import (
     Finding,
@@ -34,7 +40,7 @@ from edge.state import Ended, New
 from edge.steps import Scan, opened_event
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError
-from firmware_bridge.registry import CONNECT
+from firmware_bridge.registry import CONNECT, SPECTROMETERS, STAGES, connect_pair
 from models.faults import ModelsError
 
 
@@ -137,8 +143,14 @@ def _reopened(folder: Path) -> Journal:
 
 
 def _connect(config: ScanConfig) -> Controller:
-    wanted = config.instrument.controller
-    return CONNECT[wanted.kind](wanted.port, wanted.baud)
+    match config.instrument.controller:
+        case NativeControllerConfig() as wanted:
+            return CONNECT[wanted.kind](wanted.port, wanted.baud)
+        case PairedControllerConfig(stage=stage, spectrometer=spectrometer):
+            return connect_pair(
+                lambda: STAGES[stage.kind](stage.port, stage.baud, stage.gate),
+                lambda: SPECTROMETERS[spectrometer.kind](spectrometer.port, spectrometer.baud, spectrometer.settings),
+            )
 
 
 @contextmanager

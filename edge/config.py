@@ -47,6 +47,39 @@ class NativeControllerConfig(Closed):
     baud: Annotated[int, Field(ge=9_600, le=12_000_000)] = 2_000_000
 
 
+class GrblStageConfig(Closed):
+    """A stage on a GRBL 1.1 board."""
+
+    kind: Literal["grbl"] = "grbl"
+    port: Name
+    """Serial device, pseudo-terminal, or any address that pyserial opens."""
+    baud: Annotated[int, Field(ge=9_600, le=12_000_000)] = 115_200
+    gate: Literal["M3", "M7", "M8"]
+    """Output that triggers the external monostable which lets the beam through."""
+
+
+class Dp5SpectrometerConfig(Closed):
+    """A spectrometer of Amptek's DP5 family."""
+
+    kind: Literal["dp5"] = "dp5"
+    port: Name
+    """Serial device, or ``udp://host:10001``."""
+    baud: Annotated[int, Field(ge=9_600, le=12_000_000)] = 115_200
+    settings: dict[str, str] = {}
+    """Commands of the maker's guide and their values, sent without writing flash; empty: left as the device is."""
+
+
+class PairedControllerConfig(Closed):
+    """A stage and a spectrometer, each a device of its own, paired by this computer."""
+
+    kind: Literal["paired"] = "paired"
+    stage: GrblStageConfig
+    spectrometer: Dp5SpectrometerConfig
+
+
+ControllerConfig = Annotated[NativeControllerConfig | PairedControllerConfig, Field(discriminator="kind")]
+
+
 class FolderCameraConfig(Closed):
     """A camera that leaves its pictures in a folder (tethering): the newest one is taken."""
 
@@ -150,7 +183,7 @@ class TubeConfig(Closed):
 class InstrumentConfig(Closed):
     """Everything that is plugged in."""
 
-    controller: NativeControllerConfig
+    controller: ControllerConfig
     camera: CameraConfig
     lens: LensConfig | None = None
     fiducials: FiducialsConfig
@@ -269,18 +302,26 @@ def _validated(schema: type[Schema], text: str, path: Path, resolve: Resolve | N
         raise UsageError(_sentence(path, document, error)) from None
 
 
+_PATHS = (("camera", "path"), ("controller", "port"), ("controller", "stage", "port"))
+_PATHS += (("controller", "spectrometer", "port"),)
+"""Where under ``instrument`` a path may stand."""
+
+
 def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     instrument = value.get("instrument")
-    if not isinstance(instrument, dict):
-        return value
-    resolved = dict(instrument)
-    for part, key in (("camera", "path"), ("controller", "port")):
-        section = instrument.get(part)
-        if isinstance(section, dict) and isinstance(section.get(key), str):
-            text = section[key]
-            if "://" not in text:
-                resolved[part] = {**section, key: str((folder / text).absolute())}
-    return {**value, "instrument": resolved}
+    for place in _PATHS:
+        instrument = _resolved(instrument, place, folder)
+    return value if instrument is None else {**value, "instrument": instrument}
+
+
+def _resolved(section: Any, place: tuple[str, ...], folder: Path) -> Any:
+    """A copy in which the text at a place, if there is one, is a path from the folder; addresses stay as they are."""
+    if not place:
+        is_path = isinstance(section, str) and "://" not in section and not section.startswith("usb:")
+        return str((folder / section).absolute()) if is_path else section
+    if not isinstance(section, dict) or place[0] not in section:
+        return section
+    return {**section, place[0]: _resolved(section[place[0]], place[1:], folder)}
 
 
 def _sentence(path: Path, document: LocatedYaml, error: ValidationError) -> str:

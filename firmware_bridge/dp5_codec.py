@@ -125,10 +125,11 @@ class Dp5Deframer:
 
     def _next_beginning(self, at: int) -> int:
         """Where the next possible packet begins; the end of what is held when none does."""
+        at_least = at
         while True:
             at = self._held.find(SYNC, at)
             if at < 0:
-                return len(self._held) - (self._held[-1:] == SYNC[:1])
+                return max(at_least, len(self._held) - (self._held[-1:] == SYNC[:1]))
             if len(self._held) - at < HEADER_BYTES or self._announced(at) <= self._longest:
                 return at
             at += 1

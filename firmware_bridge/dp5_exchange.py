@@ -137,7 +137,7 @@ class Dp5Exchange:
         def answers(packet: Packet) -> bool:
             if packet.pid in expected:
                 return True
-            if packet.pid in _OTHER_SPECTRA:
+            if expected is SPECTRA_WITH_STATUS and packet.pid in _OTHER_SPECTRA:
                 raise ProtocolViolation(
                     f"{self._name} sent a spectrum of type {packet.pid} that doesn't answer what was asked: update its "
                     "firmware, and let no other program use it"

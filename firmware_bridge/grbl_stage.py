@@ -204,6 +204,7 @@ class GrblStage:
             self._session.release_gate()
         if self._hear().state is not c.RunState.ALARM:
             self._carry_out([Order(c.COOLANT_OFF), Order(c.OUTPUT_OFF)], math.inf)
+            self._hear()
 
     def halt(self) -> None:
         """Beam off and motion stopped at once, whatever is queued; from any thread.

@@ -22,6 +22,8 @@ _MOST_PORTIONS = 256
 _FRESH_S = 60.0
 """The detector drifts slowly: a beam at rest is looked at anew after this."""
 _TINY_S = 1e-9
+_SAME = 1e-6
+"""Relative difference between times that are meant to be the same."""
 _DARK = Illumination(Emission(np.zeros(0), np.zeros(0), 0.0), None, 0.0, 1.0)
 
 
@@ -70,6 +72,7 @@ class Dp5Counter:
         """Spectrum, counters and clocks to zero; counting goes on if it did."""
         self.counts: NDArray[np.uint32] = np.zeros(self._settings.channels, dtype=np.uint32)
         self._portions: list[tuple[Illumination, float]] = []
+        self._recordings: dict[int, _Recording] = {}
         self._real_s = self._accumulation_s = 0.0
         self._paused_until_s = 0.0
         self._fast = self._slow = 0
@@ -216,10 +219,11 @@ class Dp5Counter:
                 continue
             portion_s = seconds * illumination.live_fraction
             expected_fast += illumination.input_hz * seconds
-            if illumination.mean_hz is None:
-                fresh += self._detector.count(illumination, portion_s, self._next_draw())
+            if isinstance(illumination.radiation, RecordedCounts):
+                recording = self._recordings.setdefault(id(illumination), _Recording(illumination.radiation))
+                fresh += recording.deal(portion_s, np.random.default_rng((self._settings.seed, self._next_draw())))
                 expected_slow += illumination.input_hz * portion_s
-            else:
+            elif illumination.mean_hz is not None:
                 mean += illumination.mean_hz * portion_s
                 live_s += portion_s
         self._portions.clear()
@@ -239,6 +243,30 @@ class Dp5Counter:
     def _next_draw(self) -> int:
         self._draws += 1
         return self._draws
+
+
+class _Recording:
+    """Recorded counts, dealt out by chance as time passes: once through its live time, all have been handed over."""
+
+    def __init__(self, radiation: RecordedCounts) -> None:
+        self._radiation = radiation
+        self._left = radiation.counts.astype(np.int64)
+        self._left_s = radiation.live_s
+
+    def deal(self, live_s: float, generator: np.random.Generator) -> NDArray[np.int64]:
+        """Counts of the next stretch of live time; after the end it begins anew."""
+        dealt = np.zeros_like(self._left)
+        while live_s >= self._left_s * (1 - _SAME):
+            dealt += self._left
+            live_s = max(0.0, live_s - self._left_s)
+            self._left = self._radiation.counts.astype(np.int64)
+            self._left_s = self._radiation.live_s
+        if live_s > 0:
+            fresh = generator.binomial(self._left, live_s / self._left_s)
+            self._left -= fresh
+            self._left_s -= live_s
+            dealt += fresh
+        return dealt
 
 
 def _fitted(radiation: RecordedCounts, channels: int) -> RecordedCounts:

@@ -146,9 +146,8 @@ def test_a_reset_is_named_and_the_scan_goes_on_after_homing(tmp_path: Path) -> N
 
 
 def test_a_port_that_hangs_up_and_returns_under_another_name_costs_no_exposure(tmp_path: Path) -> None:
-    folder = tmp_path
-    hang_up = {"kind": "hang_up", "at_byte": 12_000, "every_bytes": 15_000, "for_s": 0.8}
-    with running_twin(folder, faults=[hang_up], **SETTINGS) as twin:
+    hang_up = {"kind": "hang_up", "at_byte": 12_000, "for_s": 0.8}
+    with running_twin(tmp_path, faults=[hang_up], **SETTINGS) as twin:
         before = Path(twin.port).readlink()
         operator = Operator(twin.port)
         operator.scan()

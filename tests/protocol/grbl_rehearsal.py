@@ -21,6 +21,28 @@ LONGEST_STEP_S = 0.02
 EXACT = {"speed_factor": 1.0, "acceleration_factor": 1.0}
 
 
+class Swap:
+    """A line that mangles one thing once it is told to: the first occurrence of some bytes becomes others."""
+
+    def __init__(self, *, sent: tuple[bytes, bytes] | None = None, said: tuple[bytes, bytes] | None = None) -> None:
+        self.sent = sent
+        self.said = said
+        self.is_armed = False
+        self.happened = 0
+
+    def to_controller(self, octets: bytes, now_s: float) -> bytes:
+        return self._swap(octets, self.sent)
+
+    def to_host(self, octets: bytes, now_s: float) -> bytes:
+        return self._swap(octets, self.said)
+
+    def _swap(self, octets: bytes, swap: tuple[bytes, bytes] | None) -> bytes:
+        if swap is None or not self.is_armed or self.happened or swap[0] not in octets:
+            return octets
+        self.happened += 1
+        return octets.replace(swap[0], swap[1], 1)
+
+
 class GrblRehearsal:
     """A `GrblCarrier` without thread or port: waiting lets time pass."""
 
@@ -118,4 +140,4 @@ def rehearsed(folder: Path | None, wire: Wire | None = None, **settings: Any) ->
     yield GrblRehearsal(GrblTwinSettings(log=log, **settings), wire)
 
 
-__all__ = ["EXACT", "GrblRehearsal", "rehearsed"]
+__all__ = ["EXACT", "GrblRehearsal", "Swap", "rehearsed"]

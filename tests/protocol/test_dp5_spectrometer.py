@@ -240,7 +240,9 @@ def test_a_triggered_row_lies_in_its_slots(rehearsal: Rehearsal) -> None:
     assert spectrometer.slots_filled() == 10
     spectrometer.cancel_slots()
     spectra = [spectrometer.read_slot(slot) for slot in range(10)]
-    assert [spectrum.real_s for spectrum in spectra] == pytest.approx([0.05 * (1 + i % 2) for i in range(10)], abs=0.001)
+    assert [spectrum.real_s for spectrum in spectra] == pytest.approx(
+        [0.05 * (1 + i % 2) for i in range(10)], abs=0.001
+    )
     again = spectrometer.read_slot(3)
     np.testing.assert_array_equal(again.counts, spectra[3].counts)
 

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +16,12 @@ from firmware_bridge import native_messages as m
 from firmware_bridge.controller import ATTENTION_S
 from firmware_bridge.faults import ControllerFault, LeaseExpired, LinkLost, ProtocolViolation
 from firmware_bridge.framing import Frame, encode_frame
-from firmware_bridge.messages import ControllerState, Exposure, StagePose
+from firmware_bridge.messages import StagePose
 from firmware_bridge.native_client import NativeController, connect
-from firmware_bridge.native_codec import encode
+from firmware_bridge.native_codec import Message, encode
 from firmware_bridge.native_limits import longest_move_s, longest_rest_s
 from firmware_bridge.native_session import HostSession
-from firmware_bridge.native_vocabulary import Code, ConditionBits, MessageType, StateCode
+from firmware_bridge.native_vocabulary import UNSEQUENCED, Code, ConditionBits, MessageType, StateCode
 from firmware_bridge.spectrum_coding import encode_spectrum
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.constant_twin import TwinProcess, running_twin
@@ -39,6 +38,16 @@ def closed(twin: TwinProcess) -> str:
         assert time.monotonic() < deadline_s, "the shutter never closed"
         time.sleep(0.02)
     return str(events[0]["reason"])
+
+
+def pong(frame: Frame) -> bytes:
+    token = int.from_bytes(frame.payload[:4], "little")
+    return encode_frame(Frame(MessageType.PONG, frame.nonce, 0, 0, 16, encode(m.Pong(token, 0, ConditionBits.HOMED))))
+
+
+def pong_alone(frame: Frame) -> bytes:
+    """Answers that it is alive, and nothing else."""
+    return pong(frame) if frame.type == MessageType.PING else b""
 
 
 # Nobody attends.
@@ -86,6 +95,7 @@ def test_a_program_that_waits_for_a_spectrum_or_for_a_pause_attends(
         controller.open_shutter()
         controller.submit([dwell(0, live_s=2.5), dwell(1, live_s=2.5)])
         assert controller.next_done(10.0) is not None
+        assert controller.next_done(0.5) is None, "the second is being counted now"
         controller.pause()
         assert closed(twin) == "pause"
         assert controller.next_done(1.0) is not None
@@ -117,56 +127,79 @@ def test_the_time_for_a_move_grows_with_the_way_and_with_slowness() -> None:
     assert longest_move_s(300.0, 1.0, 500.0) == pytest.approx(3 * 300.002 + 10.0)
 
 
-def begin_a_dwell(controller: NativeController) -> None:
-    """Count where the stage is."""
-    pose = controller.status().pose
-    controller.open_shutter()
-    controller.submit([Exposure(0, pose, pose, 0.1)])
-    while controller.status().state is not ControllerState.EXPOSING:
-        pass
+class Yielder:
+    """Does at once what it is told, but never one of the things."""
+
+    def __init__(self, never: MessageType) -> None:
+        self.never = never
+        self.sequence = 0
+        self.has_aborted = False
+
+    def __call__(self, frame: Frame) -> bytes:
+        match frame.type:
+            case MessageType.PING | MessageType.RENEW:
+                return pong(frame)
+            case MessageType.ABORT:
+                self.has_aborted = True
+                token = int.from_bytes(frame.payload[:4], "little")
+                return encode_frame(Frame(MessageType.ABORTED, frame.nonce, 0, 0, 16, encode(m.Aborted(token))))
+            case kind if kind & UNSEQUENCED or kind in (self.never, MessageType.DWELLS):
+                return b""
+        request = int.from_bytes(frame.payload[:2], "little")
+        self.sequence += 1
+        return self.sequenced(frame, self.answer(frame.type, request))
+
+    def answer(self, kind: int, request: int) -> Message:
+        if kind == MessageType.BEGIN:
+            return m.Retained(request, ())
+        if kind == MessageType.ASK_STATUS:
+            return m.Status(request, StateCode.IDLE, ConditionBits.HOMED, 0, 0, 0, 16, 0, Code.OK)
+        return m.Reply(request, Code.OK)
+
+    def sequenced(self, frame: Frame, message: Message) -> bytes:
+        return encode_frame(Frame(message.TYPE, frame.nonce, self.sequence, frame.sequence, 16, encode(message)))
 
 
-def pause(controller: NativeController) -> None:
-    begin_a_dwell(controller)
-    controller.pause()
+def dwell_and(rest: Callable[[NativeController], None]) -> Callable[[NativeController], None]:
+    def order(controller: NativeController) -> None:
+        controller.submit([dwell(0, live_s=0.1)])
+        rest(controller)
 
-
-def stop(controller: NativeController) -> None:
-    begin_a_dwell(controller)
-    controller.stop()
+    return order
 
 
 @pytest.mark.parametrize(
-    ("order", "what"),
+    ("order", "kind", "sentence"),
     [
-        (NativeController.home, "homing the stage"),
-        (lambda controller: controller.move_to(StagePose(0.5, 0.0)), "moving the stage to 0.500, 0.000 mm"),
-        (pause, "pausing"),
-        (stop, "stopping"),
+        (NativeController.home, MessageType.HOME, "homing the stage took longer than 0 s"),
+        (
+            lambda controller: controller.move_to(StagePose(3.0, 4.0)),
+            MessageType.MOVE,
+            "moving the stage to 3.000, 4.000 mm took longer than 1 s",
+        ),
+        (dwell_and(NativeController.pause), MessageType.PAUSE, "pausing took longer than 1 s"),
+        (dwell_and(NativeController.stop), MessageType.STOP, "stopping took longer than 1 s"),
     ],
     ids=["home", "move", "pause", "stop"],
 )
 def test_a_command_that_takes_too_long_is_aborted_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Callable[[NativeController], None], what: str
+    monkeypatch: pytest.MonkeyPatch, order: Callable[[NativeController], None], kind: MessageType, sentence: str
 ) -> None:
     monkeypatch.setattr(native_limits, "GRACE_S", 0.3)
     monkeypatch.setattr(native_limits, "HOMING_S", 0.3)
-    # An instrument that is a thousand times slower than it says.
-    slow: dict[str, Any] = {"clock_factor": 1e-3, "starts_homed": True, "settle_s": 0.0}
-    with running_twin(tmp_path, **slow) as twin, connect(twin.port, 2_000_000) as controller:
-        with pytest.raises(ControllerFault, match=f"^{what} took longer than .* told to stop and close its shutter"):
+    yielder = Yielder(never=kind)
+    with device(liar(yielder)) as port:
+        controller = connect(port, 115_200)
+        with pytest.raises(ControllerFault, match=f"^{sentence}, so the controller was told to stop and close its"):
             order(controller)
-        assert not controller.status().is_shutter_open
-        assert controller.status().queue_free == 64
+        assert yielder.has_aborted
+        assert controller.status().is_homed, "the session goes on"
+        controller.close()
 
 
 def test_a_controller_that_ignores_the_abort_as_well_is_a_lost_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_limits, "HOMING_S", 0.3)
-
-    def lie(frame: Frame) -> bytes:
-        return pong(frame) if frame.type == MessageType.PING else b""
-
-    with device(liar(lie)) as port:
+    with device(liar(pong_alone)) as port:
         controller = connect(port, 115_200)
         with pytest.raises(LinkLost, match="did not answer an abort"):
             controller.home()
@@ -174,11 +207,6 @@ def test_a_controller_that_ignores_the_abort_as_well_is_a_lost_link(monkeypatch:
 
 
 # Answers behind much else.
-
-
-def pong(frame: Frame) -> bytes:
-    token = int.from_bytes(frame.payload, "little")
-    return encode_frame(Frame(MessageType.PONG, frame.nonce, 0, 0, 16, encode(m.Pong(token, 0, ConditionBits.HOMED))))
 
 
 class Talker:
@@ -197,9 +225,8 @@ class Talker:
         if self.request is None or self.sequence > self.spectra:
             return pong(frame)
         if self.sequence < self.spectra:
-            entry = m.CodedSpectrum(
-                self.sequence, 0, 1, 1, 0, 0, 0, 0, 0, 0, encode_spectrum(np.zeros(64, dtype=np.uint32))
-            )
+            empty = encode_spectrum(np.zeros(64, dtype=np.uint32))
+            entry = m.CodedSpectrum(self.sequence, 0, 1, 1, 0, 0, 0, 0, 0, 0, empty)
             return pong(frame) + self.sequenced(frame, m.Spectra((entry,)))
         status = m.Status(self.request, StateCode.IDLE, ConditionBits.HOMED, 0, 0, 0, 16, 0, Code.OK)
         return pong(frame) + self.sequenced(frame, status)
@@ -220,13 +247,17 @@ def test_an_answer_is_awaited_as_long_as_what_travels_before_it_keeps_coming(mon
         controller.close()
 
 
-@pytest.mark.parametrize(("silence_s", "longest_s"), [(0.4, 60.0), (5.0, 0.6)])
+@pytest.mark.parametrize(
+    ("silence_s", "longest_s", "lie"),
+    [(0.4, 60.0, pong_alone), (5.0, 0.6, Talker(spectra=1_000))],
+    ids=["silence", "talk without end"],
+)
 def test_an_answer_that_never_comes_is_a_breach(
-    monkeypatch: pytest.MonkeyPatch, silence_s: float, longest_s: float
+    monkeypatch: pytest.MonkeyPatch, silence_s: float, longest_s: float, lie: Callable[[Frame], bytes]
 ) -> None:
     monkeypatch.setattr(native_limits, "ANSWER_S", silence_s)
     monkeypatch.setattr(native_limits, "LONGEST_ANSWER_S", longest_s)
-    with device(liar(Talker(spectra=1 if longest_s > 1 else 1_000))) as port:
+    with device(liar(lie)) as port:
         controller = connect(port, 115_200)
         with pytest.raises(ProtocolViolation, match="no answer to asking for the status"):
             controller.status()
@@ -302,6 +333,6 @@ def test_a_breach_in_an_answer_ends_the_session() -> None:
     with device(liar(lie)) as port:
         controller = connect(port, 115_200)
         for call in (controller.resume, controller.status, lambda: controller.next_done(0.0)):
-            with pytest.raises(ProtocolViolation, match="^resuming: the controller could not read a message"):
+            with pytest.raises(ProtocolViolation, match=r"^resuming: the controller could not read a message"):
                 call()
         controller.close()

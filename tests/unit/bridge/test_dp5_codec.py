@@ -142,6 +142,14 @@ def test_packets_come_through_however_the_stream_is_cut(sent: list[Packet], data
     assert (deframer.damaged, deframer.passed_over, deframer.held) == (0, 0, 0)
 
 
+def test_a_checksum_that_ends_like_a_beginning_is_not_kept_for_one() -> None:
+    for last in range(256):
+        octets = encode_packet(Packet(Pid(0, 0), bytes([last])))
+        deframer = Dp5Deframer()
+        assert len(deframer.feed(octets)) == 1
+        assert (deframer.held, deframer.passed_over) == (0, 0)
+
+
 @given(st.binary(max_size=400).filter(lambda noise: 0xF5 not in noise), packets)
 def test_a_packet_is_found_behind_noise(noise: bytes, packet: Packet) -> None:
     deframer = Dp5Deframer()

@@ -152,13 +152,12 @@ def test_recorded_counts_of_the_asked_time_are_handed_over_unchanged() -> None:
         def at(self, start: StagePose, end: StagePose) -> RecordedCounts:
             return RecordedCounts(recorded, 0.5)
 
-    counter = Dp5Counter(
-        Recording(), TwinSettings(channels=256, gain_kev=0.08, dead_time_s=0.0), IDEAL, TwinLog(None)
-    )
+    counter = Dp5Counter(Recording(), TwinSettings(channels=256, gain_kev=0.08, dead_time_s=0.0), IDEAL, TwinLog(None))
     counter.preset_real_s = 0.5
     counter.enable()
     for i in range(8):
         counter.expose(Stretch(i / 10, (i + 1) / 10, HERE, HERE, True))
+        counter.status()
     counts, status = counter.copy()
     np.testing.assert_array_equal(counts, recorded)
     assert (status.real_ms, status.accumulation_ms) == (500, 500)
@@ -169,9 +168,7 @@ def test_recorded_counts_of_a_finer_spectrum_are_added_up() -> None:
         def at(self, start: StagePose, end: StagePose) -> RecordedCounts:
             return RecordedCounts(np.ones(1024, dtype=np.uint32), 1.0)
 
-    counter = Dp5Counter(
-        Recording(), TwinSettings(channels=256, gain_kev=0.08, dead_time_s=0.0), IDEAL, TwinLog(None)
-    )
+    counter = Dp5Counter(Recording(), TwinSettings(channels=256, gain_kev=0.08, dead_time_s=0.0), IDEAL, TwinLog(None))
     counter.enable()
     counter.expose(Stretch(0.0, 1.0, HERE, HERE, True))
     np.testing.assert_array_equal(counter.copy()[0], np.full(256, 4))

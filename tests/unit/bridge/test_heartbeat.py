@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from firmware_bridge import native_messages as m
@@ -40,7 +42,7 @@ def test_nothing_is_renewed_once_nobody_has_attended_for_five_seconds() -> None:
 
 def test_renewals_go_on_as_long_as_somebody_attends() -> None:
     renewed = questions(held_open(), 100.0, 120.0, attended=(4.0, 8.5, 13.0, 17.5))
-    assert max(after - before for before, after in zip(renewed, renewed[1:], strict=False)) < RENEWAL_S + 2 * STEP_S
+    assert max(after - before for before, after in pairwise(renewed)) < RENEWAL_S + 2 * STEP_S
     assert renewed[-1] > 119.8
 
 
