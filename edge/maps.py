@@ -34,14 +34,19 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftOut:
-    """How well a method predicts exposures from the others: its standard error held against what was measured."""
+    """How well a method predicts measured cells from the others: its standard error held against what was measured.
+
+    The standard error's scale is set by the same cells, to cover 68 % of them. So `within_one` departs from that only
+    as far as counting noise and rare elements make it, and `within_two`, 0.95 for Gaussian errors, is the check: the
+    errors of real maps have long tails, at the edges of what is painted.
+    """
 
     exposures: int
-    """Exposures that were predicted without themselves."""
+    """Predictions of a measured cell without itself; kriging may predict one cell from several neighbourhoods."""
     rms: NDArray[np.float32]
     """Root mean square of predicted less measured, per element, in the samples' unit; holds the measurement's noise."""
     within_one: NDArray[np.float32]
-    """Share of exposures within one standard error (the measurement's noise included), per element."""
+    """Share of predictions within one standard error (the measurement's noise included), per element."""
     within_two: NDArray[np.float32]
     """Share within two."""
 

@@ -97,10 +97,13 @@ class Dp5Deframer:
     def _take(self) -> list[Packet]:
         packets = []
         at = 0
+        sums: NDArray[np.uint32] | None = None
         while (packet := self._packet_from(at)) is not None:
-            start, end, is_intact = packet
+            start, end = packet
             self.passed_over += start - at
-            if is_intact:
+            if sums is None:
+                sums = _running_sums(self._held)
+            if (int(sums[end - 2]) - int(sums[start]) + self._whole(end - 2)) & 0xFFFF == 0:
                 pid = Pid(self._held[start + 2], self._held[start + 3])
                 packets.append(Packet(pid, bytes(self._held[start + HEADER_BYTES : end - CHECKSUM_BYTES])))
                 at = end
@@ -113,15 +116,15 @@ class Dp5Deframer:
         del self._held[:keep_from]
         return packets
 
-    def _packet_from(self, at: int) -> tuple[int, int, bool] | None:
-        """Start, end and soundness of the next whole packet; None when none is complete."""
+    def _packet_from(self, at: int) -> tuple[int, int] | None:
+        """Start and end of the next whole packet, sound or not; None when none is complete."""
         start = self._next_beginning(at)
         if len(self._held) - start < HEADER_BYTES:
             return None
         end = start + HEADER_BYTES + self._announced(start) + CHECKSUM_BYTES
         if len(self._held) < end:
             return None
-        return start, end, sum(self._held[start : end - 2]) + self._whole(end - 2) & 0xFFFF == 0
+        return start, end
 
     def _next_beginning(self, at: int) -> int:
         """Where the next possible packet begins; the end of what is held when none does."""
@@ -139,6 +142,13 @@ class Dp5Deframer:
 
     def _whole(self, at: int) -> int:
         return self._held[at] << 8 | self._held[at + 1]
+
+
+def _running_sums(octets: bytearray) -> NDArray[np.uint32]:
+    """Sum of all bytes before each place: what hostile bytes announce over and over is added up once."""
+    sums = np.zeros(len(octets) + 1, dtype=np.uint32)
+    np.cumsum(np.frombuffer(bytes(octets), dtype=np.uint8), dtype=np.uint32, out=sums[1:])
+    return sums
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,6 @@
 """A spectrometer of Amptek's DP5 family: DP5, PX5, X-123 and their like, over serial or UDP.
 
-Times. The device has two clocks. *Real time* runs while it counts. *Accumulation time* stops besides during transfers,
-gating and the detector's resets; the time that each pulse takes to be shaped is on neither. It has therefore no preset
-of live time: `PresetClock` says which of the two ends an exposure, real time unless told otherwise, because its step
-is 1 ms and not 0.1 s. Live time is worked out afterwards, as the maker advises ("Understanding acquisition time, live
-time, and all that", Amptek): accumulation time x slow count / fast count. Both clocks are told in milliseconds, so the
-live time of a 10 ms dwell is known to 10 %.
+What its times mean, and what its live time is worth, stands in `firmware_bridge.dp5_readings`.
 """
 
 from __future__ import annotations
@@ -14,15 +9,14 @@ import contextlib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from firmware_bridge import dp5_vocabulary as v
 from firmware_bridge.datagrams import SCHEME, open_datagrams
-from firmware_bridge.dp5_codec import Dp5CodecError, Dp5Status, Packet, decode_spectrum, decode_status
+from firmware_bridge.dp5_codec import Dp5Status, Packet
 from firmware_bridge.dp5_configuration import configure, read_settings
 from firmware_bridge.dp5_exchange import OK, SPECTRA_WITH_STATUS, Dp5Exchange, Repeat
+from firmware_bridge.dp5_readings import PresetClock, counts_and_status, is_reached, read_status, spectrum_of
 from firmware_bridge.faults import BridgeError, ControllerFault, ProtocolViolation, SettingRefused, WrongDevice
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.spectrometer import Spectrometer, SpectrometerCapabilities, Spectrum
@@ -32,21 +26,6 @@ _SLOT_MEMORY: Final = 131_072
 _POLL_S: Final = 0.002
 _FIRST_POLL_S: Final = 0.02
 _OFF: Final = "OFF"
-
-
-@dataclass(frozen=True, slots=True)
-class _Preset:
-    setting: str
-    step_s: float
-    decimals: int
-    longest_s: float
-
-
-class PresetClock(Enum):
-    """What ends an exposure."""
-
-    REAL = _Preset("PRER", 0.001, 3, 4_294_967.0)
-    ACCUMULATION = _Preset("PRET", 0.1, 1, 9_999_999.9)
 
 
 class Dp5Spectrometer:
@@ -60,7 +39,7 @@ class Dp5Spectrometer:
     ) -> None:
         self._exchange = exchange
         self._last_status = status
-        self._clock: _Preset = clock.value
+        self._clock = clock.value
         self._presets = {name: settings.get(name, "") for name in ("PRET", "PRER")}
         channels = _channels(settings, exchange.name)
         self._capabilities = SpectrometerCapabilities(
@@ -120,14 +99,15 @@ class Dp5Spectrometer:
             if now_s >= deadline_s:
                 return None
             time.sleep(max(0.0, min(self._until_due_s(status, now_s), deadline_s - now_s)))
-        spectrum = self._spectrum(self._exchange.ask(v.ASK_SPECTRUM_WITH_STATUS, expected=SPECTRA_WITH_STATUS))
-        if not spectrum.is_preset_reached:
-            self._is_counting = False
-            raise ControllerFault(
-                f"{self.name} stopped counting before its preset was reached: it has restarted, or another program "
-                "uses it; measure again"
-            )
-        return spectrum
+        if self._is_reached(status):
+            spectrum = self._spectrum(self._exchange.ask(v.ASK_SPECTRUM_WITH_STATUS, expected=SPECTRA_WITH_STATUS))
+            if spectrum.is_preset_reached:
+                return spectrum
+        self._is_counting = False
+        raise ControllerFault(
+            f"{self.name} stopped counting before its preset was reached: it has restarted, or another program uses "
+            "it; measure again"
+        )
 
     def snapshot(self) -> Spectrum:
         """The spectrum as it stands, and begin the next one at once, without a preset.
@@ -172,7 +152,7 @@ class Dp5Spectrometer:
 
     def status(self) -> Dp5Status:
         """What the device says of itself: high voltage, detector temperature, counters."""
-        return _status(self._exchange)
+        return read_status(self._exchange)
 
     def keep_alive(self) -> None:
         """Say that this host still uses the device; over Ethernet others may take it after a silence."""
@@ -261,42 +241,12 @@ class Dp5Spectrometer:
         return max(_POLL_S, remaining_s / max(1.0, self._pace))
 
     def _spectrum(self, packet: Packet) -> Spectrum:
-        try:
-            counts, status = decode_spectrum(packet)
-        except Dp5CodecError as error:
-            raise ProtocolViolation(f"{self.name} sent {error}: update its firmware") from error
-        assert status is not None, "only spectra with a status are asked for"
-        if counts.size != self._capabilities.channels:
-            raise ProtocolViolation(
-                f"{self.name} sent a spectrum of {counts.size} channels instead of {self._capabilities.channels}: let "
-                "no other program change its settings, then connect again"
-            )
-        self._last_status = status
-        accumulation_s, real_s = status.accumulation_ms / 1000, status.real_ms / 1000
-        is_reached = v.StatusFlag.ENABLED not in status.flags and self._is_reached(status)
-        return Spectrum(
-            counts=counts,
-            live_s=live_time_s(status),
-            real_s=real_s,
-            input_rate_hz=status.fast_count / accumulation_s if accumulation_s else 0.0,
-            output_rate_hz=status.slow_count / real_s if real_s else 0.0,
-            is_preset_reached=is_reached,
-        )
+        counts, self._last_status = counts_and_status(packet, self._capabilities.channels, self.name)
+        is_over = v.StatusFlag.ENABLED not in self._last_status.flags
+        return spectrum_of(counts, self._last_status, is_preset_reached=is_over and self._is_reached(self._last_status))
 
     def _is_reached(self, status: Dp5Status) -> bool:
-        clock_ms = status.real_ms if self._clock is PresetClock.REAL.value else status.accumulation_ms
-        return v.StatusFlag.REAL_REACHED in status.flags or clock_ms / 1000 >= self._preset_s - 0.0015
-
-
-def live_time_s(status: Dp5Status) -> float:
-    """Live time from the counters: accumulation time x slow / fast, at most the accumulation time.
-
-    The fast channel counts nearly every event, the slow one those that were told apart and measured; without fast
-    counts there was nothing to be dead for.
-    """
-    if status.fast_count <= status.slow_count:
-        return status.accumulation_ms / 1000
-    return status.accumulation_ms / 1000 * status.slow_count / status.fast_count
+        return is_reached(status, self._clock, self._preset_s)
 
 
 def connect_dp5(
@@ -338,7 +288,7 @@ def connect_dp5_over(
     """`connect_dp5` over a port that is open already; it is closed with the spectrometer, or when this fails."""
     exchange = Dp5Exchange(port, name)
     try:
-        status = _status(exchange)
+        status = read_status(exchange)
         _check_device(status, name)
         if settings:
             exchange.ask(v.DISABLE, expected=OK)
@@ -349,14 +299,6 @@ def connect_dp5_over(
     except BaseException:
         exchange.close()
         raise
-
-
-def _status(exchange: Dp5Exchange) -> Dp5Status:
-    packet = exchange.ask(v.ASK_STATUS, expected=(v.STATUS,))
-    try:
-        return decode_status(packet.content)
-    except Dp5CodecError as error:
-        raise ProtocolViolation(f"{exchange.name} sent {error}: update its firmware") from error
 
 
 def _check_device(status: Dp5Status, name: str) -> None:

@@ -109,6 +109,7 @@ class GrblSession:
         self._outstanding: deque[Order] = deque()
         self._urgent = bytearray()
         self._gate_off = b""
+        self._gate_orders: tuple[Order, ...] = ()
         self._gate_until_s = math.inf
         self._resets_left = _RESETS
         self._has_heard = False
@@ -145,6 +146,7 @@ class GrblSession:
         """Pulse the gate's output now, and switch it off at a time unless this is called again before."""
         orders = (Order(off), Order(on))
         self.submit(orders)
+        self._gate_orders = orders
         self._gate_off = off
         self._gate_until_s = until_s
         self.is_gate_held = True
@@ -224,13 +226,20 @@ class GrblSession:
             self._reset(now_s)
             return
         if now_s >= self._gate_until_s:
-            self.release_gate()
-            self.submit([Order(self._gate_off)])
+            self._close_gate(now_s)
         if now_s >= self._poll_s:
             if any(order.line == c.HOME for order in self._outstanding):
                 self._poll_s = now_s + _IDLE_POLL_S
             else:
                 self._question(now_s)
+
+    def _close_gate(self, now_s: float) -> None:
+        """The gate's time is over; a board that has not even answered its opening is reset."""
+        if not all(order.is_settled for order in self._gate_orders):
+            self._brake(self._fault(lost_answer(self._port)), now_s)
+            return
+        self.release_gate()
+        self.submit([Order(self._gate_off)])
 
     def _question(self, now_s: float) -> None:
         self._urgent += c.STATUS
@@ -362,7 +371,7 @@ class GrblSession:
         self.banner = banner
         self.offset_mm = None
         self.accessories = ""
-        self.is_door_open = False
+        self.release_gate()
         self._brake_by_s = self._asked_s = self._idle_since_s = math.inf
         self._poll_s = now_s + _IDLE_POLL_S
         if is_expected:

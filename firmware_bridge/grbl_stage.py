@@ -29,6 +29,7 @@ _ANSWER_S = 10.0
 """For lines that nothing has to move for."""
 _CORRIDOR_MM = 0.05
 """Beyond the tolerance of a pose at rest, how far from its line a stroke may be reported."""
+_SETTING_ROUNDING = 1e-3
 _OFFSET_REPORTS = 40
 """Reports among which one tells the offset of work positions."""
 
@@ -67,10 +68,12 @@ def connect_grbl_over(byte_port: BytePort, name: str, *, gate: str | None) -> Gr
     """As `connect_grbl`, over a port that is open already; it is closed with the stage, or when this fails."""
     link = GrblLink(GrblSession(name, GrblLink.now_s()), byte_port)
     try:
-        return GrblStage(link, introduce(link, name, gate), name)
+        stage = GrblStage(link, introduce(link, name, gate), name)
     except BaseException:
         link.close()
         raise
+    atexit.register(stage.close)
+    return stage
 
 
 class GrblStage:
@@ -87,7 +90,6 @@ class GrblStage:
         self._name = name
         self._meant: StagePose | None = None
         self._is_open = True
-        atexit.register(self.close)
 
     @property
     def capabilities(self) -> StageCapabilities:
@@ -140,7 +142,7 @@ class GrblStage:
     def move_to(self, pose: StagePose) -> StagePose:
         """Travel with the beam as it is; returns the verified pose once it stands still there.
 
-        A gate that is held during a longer way must be held on by nobody: its monostable closes it.
+        A gate that is open closes by itself on a way of more than 0.5 s: nothing can renew it in motion.
         """
         self._check_pose(pose, "moving the stage")
         self._require_position()
@@ -165,9 +167,9 @@ class GrblStage:
         self._check_pose(stroke.finish, "the run-out of a stroke")
         if self._session.is_gate_held:
             self.drop_beam()
-        self.move_to(stroke.begin)
+        begin = self.move_to(stroke.begin)
         self._meant = None
-        first = PoseAt(self._carrier.now_s(), stroke.begin)
+        first = PoseAt(self._carrier.now_s(), begin)
         path = self._drive(stroke)
         last = self._verify(stroke.finish)
         return (first, *path, PoseAt(self._carrier.now_s(), last))
@@ -205,6 +207,23 @@ class GrblStage:
         if self._hear().state is not c.RunState.ALARM:
             self._carry_out([Order(c.COOLANT_OFF), Order(c.OUTPUT_OFF)], math.inf)
             self._hear()
+
+    def write_setting(self, number: int, value: float) -> None:
+        """Write one of the board's ``$`` settings, alone, and read all back; the beam must be off.
+
+        The board keeps it over power cycles, in memory that wears: for setting up, not for scanning.
+
+        Raises
+        ------
+        SettingRefused
+            The board did not keep it, or would be unsafe with it.
+        """
+        self.drop_beam()
+        self._carry_out([Order(c.setting_line(number, value), company=0)], _ANSWER_S)
+        self.board = introduce(self._carrier, self._name, self.board.gate)
+        kept = self.board.settings.get(number)
+        if kept is None or abs(kept - value) > _SETTING_ROUNDING:
+            raise SettingRefused(f"the stage has kept ${number}={kept} instead of {value:g}: check the firmware")
 
     def halt(self) -> None:
         """Beam off and motion stopped at once, whatever is queued; from any thread.
@@ -283,11 +302,15 @@ class GrblStage:
 
     @contextlib.contextmanager
     def _halting_on_error(self) -> Iterator[None]:
+        """Stop the stage on any exception; a link that is found dead meanwhile is what went wrong."""
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             with contextlib.suppress(BridgeError):
                 self.halt()
+            failure = self._session.failure
+            if isinstance(error, BridgeError) and failure is not None and failure is not error:
+                raise failure from error
             raise
 
     def _drive(self, stroke: Stroke) -> list[PoseAt]:
@@ -299,7 +322,8 @@ class GrblStage:
             carrier.kick()
             while not all(order.is_settled for order in stroke.orders) and session.failure is None:
                 carrier.wait_for(lambda: bool(session.path) or stroke.orders[-1].is_settled, math.inf)
-                poses += self._take_path(stroke)
+                if stroke.orders[-1].fault is None:
+                    poses += self._take_path(stroke)
             self._raise_unless_done(stroke.orders)
         return poses
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import serial
 
 from firmware_bridge.faults import LinkLost, PortUnavailable
+from firmware_bridge.usb_identity import PREFIX, UsbPort, device_of
 
 _CHUNK = 65_536
 _MOST_UNWRITTEN = 65_536
@@ -177,7 +178,8 @@ def open_port(port: str, baud: int) -> BytePort:
     Parameters
     ----------
     port
-        A path, or an address such as ``socket://host:port`` or ``rfc2217://host:port``.
+        A path; an address such as ``socket://host:port`` or ``rfc2217://host:port``; or a USB identity, looked up at
+        every call: ``usb:SERIAL``, ``usb:VID:PID`` or ``usb:VID:PID:SERIAL``.
     baud
         Bits per second; of no consequence on a pseudo-terminal or an address.
 
@@ -186,6 +188,10 @@ def open_port(port: str, baud: int) -> BytePort:
     PortUnavailable
         It is missing, busy or refused; the text says what to do.
     """
+    name = port
+    if port.startswith(PREFIX):
+        port = device_of(port, listed_ports())
+        name = f"{name} ({port})"
     stream = _open_stream(port, baud)
     if "://" not in port:
         _keep_running_after_close(stream)
@@ -194,8 +200,15 @@ def open_port(port: str, baud: int) -> BytePort:
     try:
         descriptor = stream.fileno()
     except (OSError, AttributeError):
-        return AddressPort(stream, port)
-    return DescriptorPort(descriptor, port, stream)
+        return AddressPort(stream, name)
+    return DescriptorPort(descriptor, name, stream)
+
+
+def listed_ports() -> list[UsbPort]:
+    """Serial ports that the operating system knows now, those that aren't USB's included."""
+    from serial.tools import list_ports
+
+    return [UsbPort(each.device, each.vid, each.pid, each.serial_number) for each in list_ports.comports()]
 
 
 def _open_stream(port: str, baud: int) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from calibration.fiducials import Fiducial
 from edge.config import Closed, FiducialsConfig, Millimetres, Name, PositiveMillimetres, validate_yaml
@@ -13,6 +13,7 @@ from edge.faults import UsageError
 from firmware_bridge.messages import StagePose
 
 if TYPE_CHECKING:
+    from firmware_bridge.twins.fault_script import FaultScript, LineFault
     from firmware_bridge.twins.settings import TwinSettings
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -92,6 +93,31 @@ class SimulatedCameraConfig(Closed):
     seed: Seed = 11
 
 
+class LineFaultConfig(Closed):
+    """Something that goes wrong on the controller's line; see `firmware_bridge.twins.fault_script`."""
+
+    kind: Literal["drop", "flip", "duplicate", "delay", "stall", "half", "reset", "hang_up"]
+    towards: Literal["host", "controller"] = "host"
+    at_byte: Annotated[int, Field(ge=0)] | None = None
+    at_s: Annotated[float, Field(ge=0)] | None = None
+    count: Annotated[int, Field(ge=1, le=65_536)] = 1
+    bit: Annotated[int, Field(ge=0, le=7)] = 0
+    for_s: Annotated[float, Field(ge=0, le=3_600)] | None = None
+    every_bytes: Annotated[int, Field(ge=1)] | None = None
+    every_s: Annotated[float, Field(ge=0.001)] | None = None
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        self.scripted()
+        return self
+
+    def scripted(self) -> LineFault:
+        """The fault as the twin's line takes it; raises `ValueError` when it lacks what its kind needs."""
+        from firmware_bridge.twins.fault_script import fault_of
+
+        return fault_of(self.model_dump())
+
+
 class TwinConfig(Closed):
     """What differs from the twin's own settings; see `firmware_bridge.twins.settings`."""
 
@@ -121,6 +147,8 @@ class TwinConfig(Closed):
     door_open_at_s: Annotated[float, Field(ge=0)] | None = None
     door_opens_after: Annotated[int, Field(ge=0)] | None = None
     door_stays_open_s: Annotated[float, Field(ge=0)] | None = None
+    faults: list[LineFaultConfig] = Field(default=[], max_length=1_000)
+    """What goes wrong on its line."""
 
 
 class SimulatedInstrumentConfig(Closed):
@@ -158,7 +186,7 @@ def twin_settings(config: SimulatedInstrumentConfig, *, log: Path | None = None)
     """
     from firmware_bridge.twins.settings import TwinSettings
 
-    stated: dict[str, Any] = {key: value for key, value in config.twin.model_dump().items() if value is not None}
+    stated: dict[str, Any] = config.twin.model_dump(exclude={"faults"}, exclude_none=True)
     for key in ("x_limits_mm", "y_limits_mm"):
         if key in stated:
             stated[key] = tuple(stated[key])
@@ -170,6 +198,13 @@ def twin_settings(config: SimulatedInstrumentConfig, *, log: Path | None = None)
         return TwinSettings(**stated)
     except ValueError as error:
         raise UsageError(f"twin: {error}") from None
+
+
+def twin_wire(config: SimulatedInstrumentConfig) -> FaultScript | None:
+    """The line between twin and port; None where nothing is said to go wrong on it."""
+    from firmware_bridge.twins.fault_script import FaultScript
+
+    return FaultScript([fault.scripted() for fault in config.twin.faults]) if config.twin.faults else None
 
 
 def fiducials_of(config: FiducialsConfig) -> tuple[Fiducial, ...]:

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.simulate.pigments import ELEMENTS
+from edge.simulate.pigments import ELEMENTS, PIGMENTS
 from edge.spectra.lines import LineGroup, load_lines
 
 _ATOMIC = {
@@ -51,6 +51,7 @@ _ENTRY_KEV = 17.0
 _ENTRY_SLANT, _EXIT_SLANT = 1.0, 1.4
 """Ways through paint over its thickness: the tube stands upright, the detector at 45 degrees."""
 _AIR_CM, _AIR_G_CM3 = 1.5, 1.2e-3
+_ALIKE_KEV = 0.15
 _JUMP = {"L": 4.0, "M": 3.0}
 
 
@@ -63,14 +64,34 @@ class PaintLayer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GroupRates:
-    """Photons per second into the detector, by line group, on a raster."""
+class LineBundle:
+    """Lines of one group so close together that matter absorbs them alike."""
 
-    groups: tuple[LineGroup, ...]
+    group: LineGroup
+    energies_kev: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    """Share of each line in the group's photons where they are made, shape (lines,)."""
+
+    @property
+    def mean_kev(self) -> float:
+        return float(np.average(self.energies_kev, weights=self.shares))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintRates:
+    """Photons per second into the detector, by bundle of lines, on a raster."""
+
+    bundles: tuple[LineBundle, ...]
     rates_hz: NDArray[np.float32]
-    """Shape (rows, columns, groups)."""
+    """Shape (rows, columns, bundles)."""
     matrix_rate_hz: NDArray[np.float32]
     """Scattered tube radiation, shape (rows, columns)."""
+
+    def of(self, name: str) -> NDArray[np.float32]:
+        """All lines of a group, such as ``Fe-K``, shape (rows, columns)."""
+        chosen = [bundle.group.name == name for bundle in self.bundles]
+        total: NDArray[np.float32] = self.rates_hz[..., chosen].sum(axis=2)
+        return total
 
 
 @cache
@@ -83,8 +104,31 @@ def emitting_groups() -> tuple[LineGroup, ...]:
     )
 
 
-def group_rates(layers: Sequence[PaintLayer], *, tube_rate_hz: float, matrix_rate_hz: float) -> GroupRates:
-    """Rates from layers of paint, the uppermost first.
+@cache
+def line_bundles(group: LineGroup) -> tuple[LineBundle, ...]:
+    """Lines of a group, ascending, parted where the next one is more than 0.15 keV away."""
+    order = np.argsort(group.energies_kev)
+    energies, shares = np.array(group.energies_kev)[order], np.array(group.relative_intensities)[order]
+    gaps = np.flatnonzero(np.diff(energies) > _ALIKE_KEV) + 1
+    return tuple(
+        LineBundle(group, *parts) for parts in zip(np.split(energies, gaps), np.split(shares, gaps), strict=True)
+    )
+
+
+def shares_from_thick_paint(group: LineGroup) -> NDArray[np.float64]:
+    """Share of each line of a group that leaves thick lead white, in the group's order, sum 1.
+
+    What a map tells is a rate and not what lies above; a fixed paint at least absorbs soft lines more than hard ones.
+    """
+    paint = np.array([PIGMENTS[0].composition.get(element, 0.0) for element in ELEMENTS])
+    entry = _ENTRY_SLANT * mass_absorption(_ENTRY_KEV)
+    ways = np.array([(entry + _EXIT_SLANT * mass_absorption(energy)) @ paint for energy in group.energies_kev])
+    leaving = np.array(group.relative_intensities) / ways
+    return np.asarray(leaving / leaving.sum())
+
+
+def paint_rates(layers: Sequence[PaintLayer], *, tube_rate_hz: float, matrix_rate_hz: float) -> PaintRates:
+    """Rates from layers of paint, the uppermost first; each bundle of lines is absorbed at its own energy.
 
     Parameters
     ----------
@@ -95,14 +139,14 @@ def group_rates(layers: Sequence[PaintLayer], *, tube_rate_hz: float, matrix_rat
     matrix_rate_hz : float
         Scatter of the bare support.
     """
-    groups = emitting_groups()
-    strengths = np.array([tube_rate_hz * _sensitivity(group) for group in groups], dtype=np.float32)
-    owner = [ELEMENTS.index(group.element) for group in groups]
+    bundles = tuple(bundle for group in emitting_groups() for bundle in line_bundles(group))
+    strengths = np.array([tube_rate_hz * _sensitivity(bundle) for bundle in bundles], dtype=np.float32)
+    owner = [ELEMENTS.index(bundle.group.element) for bundle in bundles]
     entry = mass_absorption(_ENTRY_KEV) * _ENTRY_SLANT
-    ways = np.stack([entry + _EXIT_SLANT * _line_absorption(group) for group in groups], axis=1) * 1e-3
+    ways = np.stack([entry + _EXIT_SLANT * mass_absorption(bundle.mean_kev) for bundle in bundles], axis=1) * 1e-3
     shape = layers[0].masses_mg_cm2.shape[:2]
-    rates = np.zeros((*shape, len(groups)), dtype=np.float32)
-    above = np.zeros((*shape, len(groups)), dtype=np.float32)
+    rates = np.zeros((*shape, len(bundles)), dtype=np.float32)
+    above = np.zeros((*shape, len(bundles)), dtype=np.float32)
     for layer in layers:
         depth = layer.masses_mg_cm2 @ ways.astype(np.float32)
         depth = np.maximum(depth, 1e-6)
@@ -111,7 +155,7 @@ def group_rates(layers: Sequence[PaintLayer], *, tube_rate_hz: float, matrix_rat
         above += depth
     total = np.sum([layer.masses_mg_cm2 for layer in layers], axis=0)
     hidden = total @ (entry * 2e-3).astype(np.float32)
-    return GroupRates(groups, rates, (matrix_rate_hz * (0.3 + 0.7 * np.exp(-hidden))).astype(np.float32))
+    return PaintRates(bundles, rates, (matrix_rate_hz * (0.3 + 0.7 * np.exp(-hidden))).astype(np.float32))
 
 
 def mass_absorption(energy_kev: float) -> NDArray[np.float64]:
@@ -137,21 +181,19 @@ def _edges(element: str) -> dict[str, float]:
     return {group.group: group.edge_kev for group in load_lines() if group.element == element}
 
 
-def _line_absorption(group: LineGroup) -> NDArray[np.float64]:
-    """Absorption at the group's mean line energy, cm2/g, shape (elements,)."""
-    mean_kev = float(np.dot(group.energies_kev, group.relative_intensities))
-    return mass_absorption(mean_kev)
+def _sensitivity(bundle: LineBundle) -> float:
+    """Photons of a bundle that reach the detector, per mass, in units of the tube's output."""
+    air = np.exp(-_BRAGG_PIERCE_CM2_KEV3_G * 7.2**4 / 14.4 / bundle.mean_kev**3 * _AIR_CM * _AIR_G_CM3)
+    return _excitation(bundle.group) * float(bundle.shares.sum()) * float(air)
 
 
 @cache
-def _sensitivity(group: LineGroup) -> float:
-    """Photons that reach the detector, per mass, in units of the tube's output."""
+def _excitation(group: LineGroup) -> float:
+    """Photons of a group that are made, per mass, in units of the tube's output."""
     energies = np.linspace(group.edge_kev, _TUBE_KV, 60)[1:]
     kramers = (_TUBE_KV - energies) / energies * (energies[1] - energies[0])
     rhodium = np.where(np.abs(energies - 20.2) < 0.5 * (energies[1] - energies[0]) + 1e-9, 1.5, 0.0)
     tube = (kramers + rhodium) * np.exp(-60.0 / energies**3)
     jump = 125 / group.atomic_number + 3.5 if group.group == "K" else _JUMP[group.group]
     absorbed = float(np.sum(tube * [_absorption(group.element, float(energy)) for energy in energies])) * (1 - 1 / jump)
-    mean_kev = float(np.dot(group.energies_kev, group.relative_intensities))
-    air = np.exp(-_BRAGG_PIERCE_CM2_KEV3_G * 7.2**4 / 14.4 / mean_kev**3 * _AIR_CM * _AIR_G_CM3)
-    return absorbed * group.fluorescence_yield * float(air)
+    return absorbed * group.fluorescence_yield

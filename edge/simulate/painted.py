@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.simulate.brush import along_edges, bristles, craquelure, stroke_sources, wandering
-from edge.simulate.emission import GroupRates, PaintLayer, group_rates
+from edge.simulate.emission import PaintLayer, PaintRates, paint_rates
 from edge.simulate.footprint import RateField, beam_way
 from edge.simulate.lady import panel_scene
 from edge.simulate.pigments import ELEMENTS, PIGMENTS, areal_density_per_um, mixture_vector, reflectance
@@ -48,15 +48,14 @@ class PanelSpecimen:
     def __init__(self, panel: PaintedPanel, origin: StagePose, *, beam_fwhm_mm: float = 0.4) -> None:
         self.panel = panel
         self._origin = origin
-        self.rates = group_rates(
+        self.rates = paint_rates(
             [panel.surface, panel.hidden, panel.ground], tube_rate_hz=_TUBE_RATE_HZ, matrix_rate_hz=_MATRIX_RATE_HZ
         )
         self._field = _rate_field(self.rates, panel.pitch_mm, beam_fwhm_mm)
-        self._energies_kev = np.concatenate([group.energies_kev for group in self.rates.groups])
-        self._shares = np.concatenate([group.relative_intensities for group in self.rates.groups])
-        self._group_of_line = np.repeat(
-            np.arange(len(self.rates.groups)), [len(group.energies_kev) for group in self.rates.groups]
-        )
+        bundles = self.rates.bundles
+        self._energies_kev = np.concatenate([bundle.energies_kev for bundle in bundles])
+        self._shares = np.concatenate([bundle.shares / bundle.shares.sum() for bundle in bundles])
+        self._bundle_of_line = np.repeat(np.arange(len(bundles)), [len(bundle.shares) for bundle in bundles])
         self._step_mm = max(panel.pitch_mm, beam_fwhm_mm / 3)
 
     @property
@@ -71,7 +70,7 @@ class PanelSpecimen:
         """Lines of every element under the beam; beyond the panel's edge, the bare easel."""
         way = beam_way(start, end, self._step_mm) - np.array([self._origin.x_mm, self._origin.y_mm])
         mean = self._field.mean(way)
-        return Emission(self._energies_kev, mean[:-1][self._group_of_line] * self._shares, float(mean[-1]))
+        return Emission(self._energies_kev, mean[:-1][self._bundle_of_line] * self._shares, float(mean[-1]))
 
     def photograph(self, mm_per_px: float) -> NDArray[np.uint8]:
         size = (max(1, round(self.panel.size_mm[0] / mm_per_px)), max(1, round(self.panel.size_mm[1] / mm_per_px)))
@@ -231,11 +230,11 @@ def _hidden(
     return PaintLayer((film @ areal_density_per_um()).astype(np.float32))
 
 
-def _rate_field(rates: GroupRates, pitch_mm: float, beam_fwhm_mm: float) -> RateField:
-    """Groups and, last, the matrix; around the panel a wooden easel with a little calcium and iron."""
+def _rate_field(rates: PaintRates, pitch_mm: float, beam_fwhm_mm: float) -> RateField:
+    """Bundles of lines and, last, the matrix; around the panel a wooden easel with a little calcium and iron."""
     stacked = np.concatenate([rates.rates_hz, rates.matrix_rate_hz[..., None]], axis=2)
     wood = np.zeros(len(ELEMENTS), dtype=np.float32)
     wood[ELEMENTS.index("Ca")], wood[ELEMENTS.index("Fe")] = 0.04, 0.004
-    bare = group_rates([PaintLayer(wood.reshape(1, 1, -1))], tube_rate_hz=_TUBE_RATE_HZ, matrix_rate_hz=_MATRIX_RATE_HZ)
+    bare = paint_rates([PaintLayer(wood.reshape(1, 1, -1))], tube_rate_hz=_TUBE_RATE_HZ, matrix_rate_hz=_MATRIX_RATE_HZ)
     outside = np.concatenate([bare.rates_hz.reshape(-1), bare.matrix_rate_hz.reshape(-1)])
     return RateField(stacked, outside, pitch_mm, beam_fwhm_mm)

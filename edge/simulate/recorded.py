@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.npz import load_arrays
 from edge.simulate.config import MapsConfig
+from edge.simulate.emission import shares_from_thick_paint
 from edge.simulate.footprint import RateField, beam_way
 from edge.spectra.lines import LineGroup, default_group, line_group
 from firmware_bridge.messages import StagePose
@@ -78,7 +79,7 @@ class MapsSpecimen:
         self._matrix_rate_hz = matrix_rate_hz
         self._field = RateField(rates_hz, np.zeros(rates_hz.shape[2], dtype=np.float32), pitch_mm, beam_fwhm_mm)
         self._energies_kev = np.concatenate([group.energies_kev for group in self.groups])
-        self._shares = np.concatenate([group.relative_intensities for group in self.groups])
+        self._shares = np.concatenate([shares_from_thick_paint(group) for group in self.groups])
         self._group_of_line = np.repeat(np.arange(len(self.groups)), [len(group.energies_kev) for group in self.groups])
         self._step_mm = max(pitch_mm / 2, beam_fwhm_mm / 3)
 

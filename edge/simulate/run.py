@@ -23,7 +23,7 @@ def run_instrument(
         The file or something that it names cannot be used.
     """
     from edge.simulate.camera import SimulatedCamera, write_frame
-    from edge.simulate.config import load_instrument, twin_settings
+    from edge.simulate.config import load_instrument, twin_settings, twin_wire
     from edge.simulate.specimen import load_specimen
     from firmware_bridge.twins.native import serve
 
@@ -38,6 +38,7 @@ def run_instrument(
         twin_settings(instrument, log=log),
         link=Path(instrument.link),
         ready=lambda port: announce(f"Controller on {port}"),
+        wire=twin_wire(instrument),
     )
 
 

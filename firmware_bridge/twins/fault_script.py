@@ -115,7 +115,7 @@ def fault_of(entry: Mapping[str, Any]) -> LineFault:
 class _Lane:
     """One direction: faults that wait, the one that strikes, and bytes that are late."""
 
-    delimiter: int
+    delimiter: int | None
     waiting: list[LineFault]
     news: list[LineEvent]
     sent: int = 0
@@ -198,7 +198,7 @@ class _Lane:
     def _strike(self, fault: LineFault, rest: bytes, now_s: float) -> bytes:
         """Let a fault have its bytes; returns those that it leaves alone."""
         if fault.kind is FaultKind.HALF:
-            end = rest.find(self.delimiter)
+            end = len(rest) if self.delimiter is None else rest.find(self.delimiter)
             struck, self.left = (rest, 1) if end < 0 else (rest[:end], 0)
         else:
             struck = rest[: self.left]
@@ -235,10 +235,11 @@ class FaultScript:
     faults
         In any order. Of two that strike the same byte in one direction the second strikes when the first is over.
     delimiter
-        Byte that ends a message of the line's protocol, for `FaultKind.HALF`.
+        Byte that ends a message of the line's protocol, for `FaultKind.HALF`; None, where there is none: what is sent
+        at once is a message.
     """
 
-    def __init__(self, faults: Sequence[LineFault], delimiter: int = 0) -> None:
+    def __init__(self, faults: Sequence[LineFault], delimiter: int | None = 0) -> None:
         self._news: list[LineEvent] = []
         self._up = _Lane(delimiter, [each for each in faults if each.towards == "host"], self._news)
         self._down = _Lane(delimiter, [each for each in faults if each.towards == "controller"], self._news)

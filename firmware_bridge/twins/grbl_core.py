@@ -69,11 +69,14 @@ class GrblCore:
     def advance(self, now_s: float) -> None:
         """Let everything happen that is due."""
         board = self.board
-        until_s = min(self._clock.device_s(now_s), self._halts_s)
+        device_s = self._clock.device_s(now_s)
+        until_s = min(device_s, self._halts_s)
         while (due_s := self._due_s()) <= until_s:
             board.time_s = max(board.time_s, due_s)
             self._happen()
         board.time_s = max(board.time_s, until_s)
+        while self.is_halted and (due_s := board.outputs.next_s()) <= device_s:
+            board.outputs.refresh(due_s, board.motion.power)
 
     def outgoing(self) -> bytes:
         """What the board has to say, once."""

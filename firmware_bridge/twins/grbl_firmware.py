@@ -57,7 +57,7 @@ class Firmware:
             if length == 0 and octet == 0x0D:
                 continue
             self.is_in_line = True
-            yield self._after(self._board.settings.line_s if text else 0.0)
+            yield self._after(self._board.settings.line_s if length else 0.0)
             number = 11 if length >= _LONGEST_LINE else (yield from self._answer(text))
             self._board.record("line", self._board.time_s, text=text, answer=number)
             self.is_in_line = False

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from firmware_bridge import dp5_exchange, dp5_spectrometer
-from firmware_bridge.dp5_spectrometer import Dp5Spectrometer, PresetClock, connect_dp5_over
+from firmware_bridge.dp5_readings import PresetClock
+from firmware_bridge.dp5_spectrometer import Dp5Spectrometer, connect_dp5_over
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.dp5_core import Dp5Core
 from firmware_bridge.twins.dp5_electronics import Dp5Electronics
@@ -71,6 +72,8 @@ class Rehearsal:
         self.received: list[bytes] = []
         self.to_device: Tamper = lambda octets: octets
         self.to_host: Tamper = lambda octets: octets
+        self.late: list[bytes] = []
+        """Bytes that lie in the port already, before anything else comes."""
         self.is_closed = False
 
     def connect(
@@ -98,6 +101,8 @@ class Rehearsal:
         self.line.receive(self.to_device(octets), self.clock.now_s)
 
     def read_available(self, timeout_s: float) -> bytes:
+        if self.late:
+            return self.late.pop(0)
         until_s = self.clock.now_s + timeout_s
         while True:
             octets = self.line.outgoing(self.clock.now_s, 1 << 20)

@@ -18,8 +18,10 @@ from typing import Any
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.dp5 import serve_dp5
 from firmware_bridge.twins.dp5_electronics import Dp5Electronics
+from firmware_bridge.twins.fault_script import FaultScript, fault_of
 from firmware_bridge.twins.paced_wire import PacedWire
 from firmware_bridge.twins.shared_pose import SharedPoseReader, resting_beam
+from firmware_bridge.twins.wire import TimedWire
 from tests.protocol.constant_twin import ConstantSource, settings_from
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +49,7 @@ def running_dp5(
     rate_hz: float = 3_000.0,
     pose: Path | None = None,
     baud: int | None = None,
+    faults: list[dict[str, Any]] | None = None,
     electronics: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Iterator[Dp5Process]:
@@ -57,6 +60,7 @@ def running_dp5(
         "rate_hz": rate_hz,
         "pose": None if pose is None else str(pose),
         "baud": baud,
+        "faults": faults,
         "electronics": electronics or {},
         "settings": {"log": str(log), "channels": 2048, **settings},
     }
@@ -81,6 +85,12 @@ def running_dp5(
         process.stdout.close()
 
 
+def _wire(told: dict[str, Any]) -> TimedWire | None:
+    if told["faults"] is not None:
+        return FaultScript([fault_of(fault) for fault in told["faults"]])
+    return None if told["baud"] is None else PacedWire(told["baud"])
+
+
 def _serve(told: dict[str, Any]) -> None:
     path = resting_beam(StagePose(10.0, 10.0)) if told["pose"] is None else SharedPoseReader(Path(told["pose"])).news
     serve_dp5(
@@ -90,7 +100,7 @@ def _serve(told: dict[str, Any]) -> None:
         udp_port=0,
         pose=path,
         ready=lambda port, udp: print(port, udp, flush=True),
-        wire=None if told["baud"] is None else PacedWire(told["baud"]),
+        wire=_wire(told),
         electronics=Dp5Electronics(**told["electronics"]),
     )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 from firmware_bridge.grbl_connect import introduce
@@ -18,7 +16,21 @@ from firmware_bridge.twins.pseudo_terminal import PerfectWire, Wire
 from firmware_bridge.twins.twin_log import TwinLog
 
 LONGEST_STEP_S = 0.02
-EXACT = {"speed_factor": 1.0, "acceleration_factor": 1.0}
+
+
+class Witness(TwinLog):
+    """A twin's own record, kept in memory."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, event: str, device_s: float, **details: Any) -> None:
+        self.lines.append({"event": event, "device_s": device_s, **details})
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        """Events of these kinds, in order."""
+        return [line for line in self.lines if line["event"] in kinds]
 
 
 class Swap:
@@ -49,8 +61,7 @@ class GrblRehearsal:
     def __init__(self, settings: GrblTwinSettings, wire: Wire | None = None) -> None:
         self.time_s = 1_000.0
         self.wire = PerfectWire() if wire is None else wire
-        self.log = TwinLog(settings.log)
-        self.path = settings.log
+        self.log = Witness()
         self.core = GrblCore(settings, self.log, now_s=self.time_s)
         self.session = GrblSession("the port", self.time_s)
         self.lines: list[str] = []
@@ -116,16 +127,10 @@ class GrblRehearsal:
             stage.home()
         return stage
 
-    def events(self, *kinds: str) -> list[dict[str, Any]]:
-        """Lines of the twin's own log."""
-        assert self.path is not None
-        lines = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
-        return [line for line in lines if line["event"] in kinds]
-
     def beam_intervals(self) -> list[tuple[float, float]]:
         """Device times at which the beam went on and off; an open end is infinite."""
         intervals: list[tuple[float, float]] = []
-        for event in self.events("beam_on", "beam_off"):
+        for event in self.log.of("beam_on", "beam_off"):
             if event["event"] == "beam_on":
                 intervals.append((event["device_s"], float("inf")))
             else:
@@ -133,11 +138,6 @@ class GrblRehearsal:
         return intervals
 
 
-@contextlib.contextmanager
-def rehearsed(folder: Path | None, wire: Wire | None = None, **settings: Any) -> Iterator[GrblRehearsal]:
-    """A rehearsal with a twin of these settings, its log in a folder."""
-    log = None if folder is None else folder / "grbl.jsonl"
-    yield GrblRehearsal(GrblTwinSettings(log=log, **settings), wire)
-
-
-__all__ = ["EXACT", "GrblRehearsal", "Swap", "rehearsed"]
+def rehearsed(wire: Wire | None = None, **settings: Any) -> GrblRehearsal:
+    """A rehearsal with a twin of these settings."""
+    return GrblRehearsal(GrblTwinSettings(**settings), wire)

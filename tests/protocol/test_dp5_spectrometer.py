@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from firmware_bridge import dp5_vocabulary as v
-from firmware_bridge.dp5_codec import Dp5Deframer
-from firmware_bridge.dp5_spectrometer import PresetClock
+from firmware_bridge.dp5_codec import Dp5Deframer, decode_status
+from firmware_bridge.dp5_readings import PresetClock, live_time_s
 from tests.protocol.constant_twin import ConstantSource
 from tests.protocol.dp5_rehearsal import Rehearsal
 
@@ -136,7 +137,15 @@ def test_rates_and_times_agree_with_the_dead_time(monkeypatch: pytest.MonkeyPatc
     chance = 5 / math.sqrt(true_hz * 20)
     assert spectrum.live_s / accumulation_s == pytest.approx(1 / (1 + true_hz * 2.5e-6), rel=true_hz * 4e-7 + chance)
     assert spectrum.output_rate_hz == pytest.approx(spectrum.counts.sum() / 20.0)
-    assert spectrum.counts.sum() / spectrum.live_s == pytest.approx(true_hz, rel=1e-9)
+    assert spectrum.counts.sum() / spectrum.live_s == pytest.approx(true_hz, rel=1e-4)
+
+
+@pytest.mark.parametrize(("fast", "slow"), [(0, 0), (1, 0), (3, 1), (5, 9), (1_000_000, 800_000)])
+def test_live_time_is_never_lost_by_chance_nor_longer_than_the_accumulation(fast: int, slow: int) -> None:
+    blank = decode_status(bytes(64))
+    live_s = live_time_s(replace(blank, accumulation_ms=1_000, fast_count=fast, slow_count=slow))
+    assert 0 < live_s <= 1.0
+    assert live_s == pytest.approx(min(1.0, (slow + 1) / (fast + 1)))
 
 
 def test_live_corrected_intensity_does_not_depend_on_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,16 +17,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.faults import LinkLost, PortUnavailable
 from firmware_bridge.messages import Exposure, ExposureDone, StagePose
 from firmware_bridge.native_client import NativeController, connect_over
 from firmware_bridge.native_messages import CodedSpectrum
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.spectrum_coding import encode_spectrum
-from tools.bench.link_twin import CHANNELS
+from tools.bench.link_twin import CHANNELS, pose_of
 from tools.bench.table import Row
 
 NOTES = (
@@ -51,8 +53,10 @@ _WARM_UP = 0.2
 _UNPACED_EXPOSURES = 10_000
 _SUBMITTED_AT_ONCE = 256
 _PATIENCE_S = 10.0
-_LIVE_S = 0.001
-_FASTEST_CLOCK = 10_000.0
+LIVE_S = 0.001
+FASTEST_CLOCK = 10_000.0
+_AWAY_S = 1.0
+_KNOCK_S = 0.05
 _STROKES = 2_000
 _STROKE_S = 0.002
 _STROKE_MM = 0.05
@@ -104,7 +108,7 @@ def measure(repeats: int) -> list[Row]:
     rows: list[Row] = []
     for baud in BAUDS:
         rows += paced_rows(baud, repeats)
-    return [*rows, *unpaced_rows(repeats), *gap_rows()]
+    return [*rows, *unpaced_rows(repeats), *gap_rows(), return_row(repeats)]
 
 
 def paced_rows(baud: int, repeats: int) -> list[Row]:
@@ -140,6 +144,31 @@ def unpaced_rows(repeats: int) -> list[Row]:
     ]
 
 
+def return_row(repeats: int) -> Row:
+    """The port goes away in the middle of a scan, and comes back."""
+    best_s = min(continued_s() for _ in range(repeats))
+    return Row("native: exposures again after the port's return", f"gone for {_AWAY_S:g} s", best_s, "s", target=2.0)
+
+
+def continued_s() -> float:
+    """Time between the port's return under another name, and the next exposure at the host."""
+    hang_up = {"kind": "hang_up", "at_byte": 100_000, "for_s": _AWAY_S}
+    collected, gone_s = 0, 0.0
+    with tempfile.TemporaryDirectory() as folder, twin(folder, faults=[hang_up]) as (name, _):
+        while True:
+            try:
+                with connect_over(open_port(name, BAUDS[-1]), name) as native:
+                    native.begin_scan(1, range(collected))
+                    native.open_shutter()
+                    for _ in collect(native, [dwell(index) for index in range(collected, 100_000)]):
+                        if gone_s:
+                            return time.monotonic() - gone_s - _AWAY_S
+                        collected += 1
+            except (LinkLost, PortUnavailable):
+                gone_s = gone_s or time.monotonic()
+                time.sleep(_KNOCK_S)
+
+
 def least_bytes(use: Use) -> float:
     """What an exposure takes on any line: its spectrum and its entry."""
     return use.spectrum_bytes + _ENTRY_BYTES
@@ -160,15 +189,14 @@ def gap_rows() -> list[Row]:
 
 
 def use_of_link(count: int, baud: int | None) -> Use:
-    """Collect exposures at rest, all at one place, from a twin on a line."""
-    pose = StagePose(10.0, 10.0)
-    dwells = [Exposure(index, pose, pose, _LIVE_S) for index in range(count)]
+    """Collect exposures at rest from a twin on a line."""
+    dwells = [dwell(index) for index in range(count)]
     warm = round(_WARM_UP * count)
     spectra: list[NDArray[np.uint32]] = []
     began_s = host_s = heard = 0.0
     with (
         tempfile.TemporaryDirectory() as folder,
-        controller(folder, baud=baud, live_s=_LIVE_S, clock_factor=_FASTEST_CLOCK, log=None) as (native, port),
+        controller(folder, baud=baud, live_s=LIVE_S, clock_factor=FASTEST_CLOCK, log=None) as (native, port),
     ):
         for done in collect(native, dwells):
             spectra.append(done.counts)
@@ -185,6 +213,11 @@ def use_of_link(count: int, baud: int | None) -> Use:
         said_bytes=said / count,
         spectrum_bytes=spectrum_bytes / count,
     )
+
+
+def dwell(index: int) -> Exposure:
+    """An exposure at rest."""
+    return Exposure(index, pose_of(index), pose_of(index), LIVE_S)
 
 
 def joined_strokes(count: int) -> list[Exposure]:
@@ -210,21 +243,35 @@ def controller(
     folder: str, *, baud: int | None, live_s: float, clock_factor: float, log: Path | None
 ) -> Iterator[tuple[NativeController, CountingPort]]:
     """A native controller with its shutter open, and the port that it is behind."""
+    with twin(folder, baud=baud, live_s=live_s, clock_factor=clock_factor, log=log) as (name, _):
+        port = CountingPort(open_port(name, BAUDS[-1]))
+        with connect_over(port, name) as native:
+            native.open_shutter()
+            yield native, port
+
+
+@contextmanager
+def twin(
+    folder: str,
+    *,
+    baud: int | None = None,
+    live_s: float = LIVE_S,
+    clock_factor: float = FASTEST_CLOCK,
+    log: Path | None = None,
+    faults: Sequence[dict[str, Any]] = (),
+) -> Iterator[tuple[str, int]]:
+    """A twin in a process of its own; the path of its port, and the process."""
     arguments = {
-        "port": str(Path(folder) / "port"), "baud": baud, "counts": COUNTS, "live_s": live_s,
+        "port": str(Path(folder) / "port"), "baud": baud, "counts": COUNTS, "live_s": live_s, "faults": list(faults),
         "clock_factor": clock_factor, "log": None if log is None else str(log),
     }  # fmt: skip
     command = [sys.executable, "-m", "tools.bench.link_twin", json.dumps(arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as twin:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert twin.stdout is not None
-            name = twin.stdout.readline().strip()
-            port = CountingPort(open_port(name, BAUDS[-1]))
-            with connect_over(port, name) as native:
-                native.open_shutter()
-                yield native, port
+            assert process.stdout is not None
+            yield process.stdout.readline().strip(), process.pid
         finally:
-            twin.terminate()
+            process.terminate()
 
 
 def gaps_of(log: Path) -> list[float]:

@@ -17,6 +17,8 @@ from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.source import RecordedCounts
 
 CHANNELS = 2048
+SPECTRA = 64
+"""Different ones."""
 _LINES = ((0.13, 0.02), (0.185, 0.05), (0.32, 0.35), (0.353, 0.06), (0.53, 0.18), (0.63, 0.14))
 """Where peaks lie, as a share of the channels, and their share of the counts; the rest is a broad background."""
 _PEAK_CHANNELS = 7.0
@@ -32,25 +34,30 @@ def sparse_spectrum(counts: int, seed: int) -> NDArray[np.uint32]:
     return np.bincount(np.clip(channels, 0, CHANNELS - 1).astype(int), minlength=CHANNELS).astype(np.uint32)
 
 
+def pose_of(index: int) -> StagePose:
+    """Where the bench makes an exposure, so that the twin knows which spectrum to hand out for it."""
+    return StagePose(10.0 + index % SPECTRA / 1e3, 10.0)
+
+
 class SparseSource:
-    """Hands out ready spectra in turn, so that the twin has time for the link."""
+    """Hands out ready spectra, by the micrometre of the pose, so that the twin has time for the link."""
 
     def __init__(self, counts: int, live_s: float) -> None:
-        self._recorded = [RecordedCounts(sparse_spectrum(counts, seed), live_s) for seed in range(64)]
-        self._asked = 0
+        self._recorded = [RecordedCounts(sparse_spectrum(counts, seed), live_s) for seed in range(SPECTRA)]
 
     def at(self, start: StagePose, end: StagePose) -> RecordedCounts:
-        self._asked += 1
-        return self._recorded[self._asked % len(self._recorded)]
+        return self._recorded[round((start.x_mm - 10.0) * 1e3) % SPECTRA]
 
 
 def main(arguments: dict[str, Any]) -> None:
-    """Be the twin; ``baud`` paces its line, or null."""
+    """Be the twin, on a line of a pace (``baud``), with faults (``faults``), or as it is."""
+    from firmware_bridge.twins.fault_script import FaultScript, fault_of
     from firmware_bridge.twins.native import serve
     from firmware_bridge.twins.paced_wire import PacedWire
     from firmware_bridge.twins.settings import TwinSettings
 
-    log = arguments["log"]
+    log, baud = arguments["log"], arguments["baud"]
+    faults = [fault_of(each) for each in arguments["faults"]]
     settings = TwinSettings(
         channels=CHANNELS, starts_homed=True, position_error_mm=0.0, encoder_noise_mm=0.0, speed_factor=1.0,
         acceleration_factor=1.0, clock_factor=arguments["clock_factor"], log=None if log is None else Path(log),
@@ -60,7 +67,7 @@ def main(arguments: dict[str, Any]) -> None:
         settings,
         link=Path(arguments["port"]),
         ready=lambda port: print(port, flush=True),
-        wire=None if arguments["baud"] is None else PacedWire(arguments["baud"]),
+        wire=FaultScript(faults) if baud is None else PacedWire(baud),
     )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,10 +50,8 @@ def test_what_is_no_setting_is_named(settings: dict[str, str], sentence: str) ->
 
 @given(st.binary(max_size=80))
 def test_a_text_of_any_bytes_is_read_or_refused(content: bytes) -> None:
-    try:
-        read_text(content)
-    except Dp5CodecError as error:
-        assert str(error)
+    with contextlib.suppress(Dp5CodecError):
+        assert all(len(name) == 4 and value for name, value in read_text(content).items())
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,8 @@ def test_another_length_of_spectrum_keeps_the_energies() -> None:
     [
         ("RESC=Y;MCAC=2048;", Ack.OK, ""), ("MCAC=2000;", Ack.PARAMETER, "MCAC=2000;"),
         ("TPEA=2.4;QQQQ=1;GAIN=5;", Ack.UNKNOWN_COMMAND, "QQQQ=1;"), ("tpea=2.4;", Ack.UNKNOWN_COMMAND, "tpea=2.4;"),
-        ("TPEA= 2.4;", Ack.PARAMETER, "TPEA= 2.4;"), ("PRER=nan;", Ack.PARAMETER, "PRER=nan;"), ("GATE=UP;", Ack.PARAMETER, "GATE=UP;"),
+        ("TPEA= 2.4;", Ack.PARAMETER, "TPEA= 2.4;"), ("PRER=nan;", Ack.PARAMETER, "PRER=nan;"),
+        ("GATE=UP;", Ack.PARAMETER, "GATE=UP;"),
     ],
 )  # fmt: skip
 def test_the_twin_takes_settings_until_one_is_wrong(text: str, ack: Ack, wrong: str) -> None:

@@ -44,6 +44,12 @@ def test_a_fault_strikes_the_same_bytes_however_they_are_cut(sizes: list[int]) -
     assert sent_in_pieces(often, sizes) == OCTETS[:10] + OCTETS[11:50] + OCTETS[51:90] + OCTETS[91:]
 
 
+def test_without_a_delimiter_half_of_what_is_sent_at_once_is_lost() -> None:
+    wire = FaultScript([fault_of({"kind": "half", "at_byte": 10})], delimiter=None)
+    assert wire.to_host(OCTETS, 0.0) == OCTETS[:10]
+    assert wire.to_host(OCTETS, 0.0) == OCTETS
+
+
 def test_the_other_direction_is_left_alone() -> None:
     wire = script(kind="drop", towards="controller", at_byte=0, count=10)
     assert wire.to_host(OCTETS, 0.0) == OCTETS

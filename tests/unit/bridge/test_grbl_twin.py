@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from firmware_bridge.twins.grbl_core import GrblCore
 from firmware_bridge.twins.grbl_settings import GrblTwinSettings
-from firmware_bridge.twins.twin_log import TwinLog
+from tests.protocol.grbl_rehearsal import Witness
 
 
 class Bench:
     """A board on a table: what is sent, what it says, and its log."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.path = folder / "grbl.jsonl"
+    def __init__(self, **settings: Any) -> None:
+        self.log = Witness()
         chosen = {"starts_homed": True, "speed_factor": 1.0, "acceleration_factor": 1.0, **settings}
-        self.core = GrblCore(GrblTwinSettings(log=self.path, **chosen), TwinLog(self.path), now_s=0.0)
+        self.core = GrblCore(GrblTwinSettings(**chosen), self.log, now_s=0.0)
         self.now_s = 0.0
         self.wait(1.0)
 
@@ -41,17 +39,15 @@ class Bench:
         return float(found[1]), float(found[2])
 
     def outputs(self, name: str) -> list[tuple[float, bool]]:
-        lines = map(json.loads, self.path.read_text().splitlines())
-        return [(e["device_s"], e["on"]) for e in lines if e["event"] == "output" and e["name"] == name]
+        return [(e["device_s"], e["on"]) for e in self.log.of("output") if e["name"] == name]
 
     def beam(self) -> list[tuple[str, float]]:
-        lines = map(json.loads, self.path.read_text().splitlines())
-        return [(e["event"], e["device_s"]) for e in lines if e["event"].startswith("beam")]
+        return [(e["event"], e["device_s"]) for e in self.log.of("beam_on", "beam_off")]
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def bench() -> Bench:
+    return Bench()
 
 
 def test_what_does_not_fit_the_buffer_is_dropped_without_a_word(bench: Bench) -> None:
@@ -69,7 +65,7 @@ def test_ok_means_queued_and_not_done(bench: Bench) -> None:
 
 
 def test_the_sixteenth_move_waits_for_room(bench: Bench) -> None:
-    said = "".join(bench.send(b"G53G1X-%dF60\n" % (2 + n)) for n in range(16))
+    said = "".join(bench.send(b"G53G1X-%dF60\n" % (50 + n)) for n in range(16))
     assert said.count("ok") == 15
     assert "Bf:0," in bench.send(b"?", 0.0)
 
@@ -89,8 +85,8 @@ def test_a_soft_limit_in_motion_brakes_first(bench: Bench) -> None:
     assert "ALARM:2" in bench.wait(0.2)
 
 
-def test_soft_limits_without_homing_are_error_10(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, homing=False, soft_limits=False)
+def test_soft_limits_without_homing_are_error_10() -> None:
+    bench = Bench(homing=False, soft_limits=False)
     assert bench.send(b"$20=1\n") == "error:10\r\n"
     assert bench.send(b"$H\n") == "error:5\r\n"
 
@@ -199,8 +195,8 @@ def test_homing_is_silent_and_owes_the_report(bench: Bench) -> None:
     assert "ok" in said
 
 
-def test_an_open_door_stops_the_stage_and_its_outputs(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, door_opens_at_s=1.5, door_stays_open_s=2.0)
+def test_an_open_door_stops_the_stage_and_its_outputs() -> None:
+    bench = Bench(door_opens_at_s=1.5, door_stays_open_s=2.0)
     bench.send(b"M8\n")
     bench.send(b"G53G1X-100F3000\n", 1.0)
     assert "<Door:1" in bench.send(b"?", 0.0)

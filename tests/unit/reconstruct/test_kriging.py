@@ -271,7 +271,8 @@ def test_no_estimate_undershoots_what_counting_noise_explains() -> None:
 
 def textured(seed: int = 0) -> NDArray[np.float32]:
     texture = gaussian_filter(np.random.default_rng(seed).random((120, 120, 3)), (2, 2, 0), mode="wrap")
-    return ((texture - texture.min()) / np.ptp(texture)).astype(np.float32)
+    scaled: NDArray[np.float32] = ((texture - texture.min()) / np.ptp(texture)).astype(np.float32)
+    return scaled
 
 
 def remarks(maps: NDArray[np.float32], rgb: NDArray[np.float32] | None, rate: float = 0.05) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.simulate.emission import PaintLayer, group_rates, mass_absorption
+from edge.simulate.emission import PaintLayer, line_bundles, mass_absorption, paint_rates, shares_from_thick_paint
 from edge.simulate.pigments import ELEMENTS, PIGMENTS, mixture_vector, reflectance
+from edge.spectra.lines import line_group
 
 # Hubbell and Seltzer 1995, cm2/g.
 TABULATED = [
@@ -30,8 +31,7 @@ def layer(**masses_mg_cm2: float) -> PaintLayer:
 
 def rate(name: str, *layers: PaintLayer) -> float:
     """Rate of one line group from layers, the uppermost first."""
-    rates = group_rates(layers, tube_rate_hz=1.0, matrix_rate_hz=100.0)
-    return float(rates.rates_hz[0, 0, [group.name for group in rates.groups].index(name)])
+    return float(paint_rates(layers, tube_rate_hz=1.0, matrix_rate_hz=100.0).of(name)[0, 0])
 
 
 @pytest.mark.parametrize(("element", "energy_kev", "cm2_g"), TABULATED)
@@ -59,13 +59,41 @@ def test_paint_above_weakens_soft_lines_more_than_hard_ones():
     assert soft < 0.1 < hard < 1
 
 
+def beta_over_alpha(*layers: PaintLayer) -> float:
+    """Strength of Ca K-beta over K-alpha."""
+    rates = paint_rates(layers, tube_rate_hz=1.0, matrix_rate_hz=0.0)
+    alpha, beta = (i for i, bundle in enumerate(rates.bundles) if bundle.group.name == "Ca-K")
+    return float(rates.rates_hz[0, 0, beta] / rates.rates_hz[0, 0, alpha])
+
+
+def test_paint_above_takes_more_of_an_alpha_line_than_of_its_beta_line():
+    bare, under = beta_over_alpha(layer(Ca=0.01)), beta_over_alpha(layer(Pb=3.0, O=0.6), layer(Ca=0.01))
+    assert under > 1.2 * bare
+
+
+def test_bundles_hold_every_line_of_a_group_once():
+    for name in ("Ca-K", "Pb-L", "Pb-M"):
+        group = line_group(name)
+        bundles = line_bundles(group)
+        assert sorted(np.concatenate([bundle.energies_kev for bundle in bundles])) == sorted(group.energies_kev)
+        assert sum(bundle.shares.sum() for bundle in bundles) == pytest.approx(1)
+
+
+def test_thick_paint_changes_the_ratios_of_a_group_from_the_tables():
+    group = line_group("Ca-K")
+    shares = shares_from_thick_paint(group)
+    beta = np.array(group.energies_kev) > 3.9
+    assert shares.sum() == pytest.approx(1)
+    assert 1.1 < shares[beta].sum() / np.array(group.relative_intensities)[beta].sum() < 1.4
+
+
 def test_an_absent_element_gives_nothing():
     assert rate("Hg-L", layer(Pb=1.0)) == 0
 
 
 def test_heavy_paint_hides_the_scatter_of_the_support():
     def scatter(*layers: PaintLayer) -> float:
-        return float(group_rates(layers, tube_rate_hz=1.0, matrix_rate_hz=100.0).matrix_rate_hz[0, 0])
+        return float(paint_rates(layers, tube_rate_hz=1.0, matrix_rate_hz=100.0).matrix_rate_hz[0, 0])
 
     assert scatter(layer(Pb=10.0)) < scatter(layer(Pb=0.1)) <= 100
 

@@ -14,16 +14,14 @@ def rates_by_group(specimen: PanelSpecimen, x_mm: float, y_mm: float) -> dict[st
     """Photons per second by line group with the beam at a place on the panel."""
     pose = StagePose(specimen.origin.x_mm + x_mm, specimen.origin.y_mm + y_mm)
     emission = specimen.at(pose, pose)
-    names = np.repeat(
-        [group.name for group in specimen.rates.groups], [len(group.energies_kev) for group in specimen.rates.groups]
-    )
+    bundles = specimen.rates.bundles
+    names = np.repeat([bundle.group.name for bundle in bundles], [len(bundle.energies_kev) for bundle in bundles])
     return {str(name): float(emission.rates_hz[names == name].sum()) for name in dict.fromkeys(names)}
 
 
 def group_map(specimen: PanelSpecimen, name: str) -> np.ndarray:
     """Rates of one group all over the panel."""
-    index = [group.name for group in specimen.rates.groups].index(name)
-    return specimen.rates.rates_hz[..., index]
+    return specimen.rates.of(name)
 
 
 def test_the_same_seed_paints_the_same_panel():

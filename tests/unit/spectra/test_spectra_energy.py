@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.config import DetectorConfig
 from edge.faults import UsageError
-from edge.spectra.energy import calibrate_energy, describe_calibration
+from edge.spectra.energy import calibrate_energy, describe_calibration, nominal_calibration
 
 PAINT = {"Ca": 900, "Fe": 700, "Cu": 300, "Zn": 200, "Hg": 400, "Pb": 2500, "Pb-M": 600, "Ar": 100}
 
@@ -37,6 +37,30 @@ def test_a_scale_off_by_two_per_cent_and_50_ev_is_recovered_within_10_ev(
     channels = np.array([200.0, 700.0, 1400.0])
     np.testing.assert_allclose(found.energy_kev(channels), offset_kev + 0.01 * gain_ratio * channels, atol=0.010)
     np.testing.assert_allclose(found.fwhm_kev(6.4), np.sqrt(noise_kev**2 + 5.545 * 0.00365 * 0.118 * 6.4), rtol=0.04)
+
+
+@pytest.mark.parametrize(
+    ("gain_kev", "offset_kev"), [(0.0105, 0.0), (0.0095, 0.0), (0.01, 0.3), (0.01, -0.3), (0.0104, 0.1)]
+)
+def test_a_scale_configured_far_off_is_recovered_all_the_same(
+    painter_of: PainterOf, gain_kev: float, offset_kev: float
+) -> None:
+    counts = np.random.default_rng(0).poisson(painter_of().rates(PAINT, 6000) * 10)
+    found = calibrate_energy(counts, DetectorConfig(gain_kev=gain_kev, offset_kev=offset_kev), [])
+    assert found, found
+    channels = np.array([200.0, 700.0, 1400.0])
+    np.testing.assert_allclose(found.energy_kev(channels), 0.01 * channels, atol=0.010)
+
+
+@pytest.mark.parametrize("gain_kev", [0.008, 0.009, 0.011, 0.012])
+def test_a_scale_configured_farther_off_than_is_searched_is_doubted_and_not_bent(
+    painter_of: PainterOf, gain_kev: float
+) -> None:
+    counts = np.random.default_rng(0).poisson(painter_of().rates(PAINT, 6000) * 10)
+    found = calibrate_energy(counts, DetectorConfig(gain_kev=gain_kev), [])
+    assert not found
+    assert found.nominal.gain_kev == gain_kev
+    assert "peaks of the sum spectrum" in found.reason
 
 
 def test_energies_rise_with_the_channel(painter_of: PainterOf) -> None:
@@ -76,3 +100,7 @@ def test_a_spectrum_without_peaks_falls_back_to_the_nominal_scale() -> None:
 def test_a_spectrum_of_another_length_is_refused_with_the_key_to_correct() -> None:
     with pytest.raises(UsageError, match=r"detector\.channels"):
         calibrate_energy(np.ones(1024), DetectorConfig(), [])
+
+
+def test_a_scale_taken_from_the_configuration_claims_no_residual() -> None:
+    assert "not compared with any peak" in describe_calibration(nominal_calibration(DetectorConfig()))

@@ -1,0 +1,166 @@
+"""The stage as the application opens it: a port, a thread, and a twin in another process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge.faults import ControllerFault, LinkLost, PortUnavailable
+from firmware_bridge.grbl_stage import GrblStage, connect_grbl
+from firmware_bridge.messages import StagePose
+from firmware_bridge.twins.shared_pose import SharedPoseReader
+from tests.protocol.grbl_twin_process import GrblProcess, running_grbl
+
+_ROOT = Path(__file__).resolve().parents[2]
+_FLY = """
+import sys
+from firmware_bridge.grbl_stage import connect_grbl
+from firmware_bridge.messages import StagePose
+stage = connect_grbl(sys.argv[1], 115200, gate="M8")
+stage.home()
+stage.move_to(StagePose(280.0, 290.0))
+print("ready", flush=True)
+"""
+_STROKE = _FLY + "stage.fly(StagePose(270.0, 290.0), StagePose(100.0, 290.0), 20.0, with_beam=True)\n"
+_DWELL = _FLY + "import time\nwhile True:\n    stage.hold_beam(0.45)\n    time.sleep(0.1)\n"
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[GrblProcess]:
+    with running_grbl(tmp_path, clock_factor=50.0) as running:
+        yield running
+
+
+def shuttle(stage: GrblStage) -> None:
+    for _ in range(100):
+        stage.move_to(StagePose(100.0, 100.0))
+        stage.move_to(StagePose(110.0, 100.0))
+
+
+def test_a_session_goes_all_the_way_through(fast: GrblProcess) -> None:
+    with connect_grbl(fast.port, 115_200, gate="M8") as stage:
+        stage.home()
+        stage.move_to(StagePose(100.0, 100.0))
+        stage.fly(StagePose(100.0, 50.0), StagePose(200.0, 50.0), 20.0, with_beam=True)
+        for row in range(5):
+            stage.move_to(StagePose(100.0 + row, 60.0))
+            stage.hold_beam(0.2)
+        stage.drop_beam()
+    row = [event["x_mm"] for event in fast.events("beam_on", "beam_off") if abs(event["y_mm"] - 50.0) < 0.01]
+    assert (row[0], row[-1]) == pytest.approx((100.0, 200.0), abs=0.005)
+    assert fast.events("overflow") == []
+    assert len(fast.events("beam_on")) == len(fast.events("beam_off"))
+
+
+def test_opening_the_port_again_resets_the_board(fast: GrblProcess) -> None:
+    with connect_grbl(fast.port, 115_200, gate="M8") as stage:
+        stage.home()
+        stage.move_to(StagePose(100.0, 100.0))
+    boots = len(fast.events("boot"))
+    with connect_grbl(fast.port, 115_200, gate="M8") as stage:
+        assert len(fast.events("boot")) == boots + 1
+        assert not stage.status().is_homed
+        with pytest.raises(ControllerFault, match="home it first"):
+            stage.move_to(StagePose(10.0, 10.0))
+
+
+def test_a_second_program_is_refused(fast: GrblProcess) -> None:
+    with connect_grbl(fast.port, 115_200, gate="M8"), pytest.raises(PortUnavailable, match="in use"):
+        connect_grbl(fast.port, 115_200, gate="M8")
+
+
+def test_a_halt_from_another_thread_ends_a_stroke(tmp_path: Path) -> None:
+    with running_grbl(tmp_path, homing_s=0.1) as twin, connect_grbl(twin.port, 115_200, gate="M8") as stage:
+        stage.home()
+        ends = []
+
+        def stroke() -> None:
+            with pytest.raises(ControllerFault, match="halted"):
+                stage.fly(StagePose(290.0, 290.0), StagePose(100.0, 290.0), 10.0, with_beam=True)
+            ends.append(time.monotonic())
+
+        flying = threading.Thread(target=stroke)
+        flying.start()
+        while not twin.events("beam_on"):
+            time.sleep(0.01)
+        called_s = time.monotonic()
+        stage.halt()
+        flying.join(5.0)
+        assert ends
+        (off,) = twin.events("beam_off")
+        assert off["monotonic_s"] - called_s < 0.5
+        assert stage.status().is_homed
+        stage.move_to(StagePose(295.0, 295.0))
+
+
+def test_a_twin_that_dies_is_a_lost_link(tmp_path: Path) -> None:
+    with running_grbl(tmp_path, clock_factor=50.0) as twin:
+        stage = connect_grbl(twin.port, 115_200, gate="M8")
+        stage.home()
+        subprocess.run(["kill", "-9", str(twin.pid)], check=True)
+        with pytest.raises(LinkLost):
+            shuttle(stage)
+        stage.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [
+        (_STROKE, signal.SIGKILL),
+        (_STROKE, signal.SIGSTOP),
+        (_STROKE, signal.SIGINT),
+        (_DWELL, signal.SIGKILL),
+        (_DWELL, signal.SIGTERM),
+    ],
+    ids=["stroke, killed", "stroke, stopped", "stroke, interrupted", "dwell, killed", "dwell, terminated"],
+)
+def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
+    tmp_path: Path, script: str, how: signal.Signals
+) -> None:
+    with running_grbl(tmp_path, homing_s=0.1) as twin:
+        host = subprocess.Popen(
+            [sys.executable, "-c", script, twin.port], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT
+        )
+        assert host.stdout is not None
+        assert host.stdout.readline() == b"ready\n"
+        deadline_s = time.monotonic() + 10.0
+        while not twin.events("beam_on"):
+            assert time.monotonic() < deadline_s, "the beam never went on"
+            time.sleep(0.01)
+        time.sleep(0.7)
+        left_s = time.monotonic()
+        host.send_signal(how)
+        while len(twin.events("beam_off")) < len(twin.events("beam_on")):
+            assert time.monotonic() < deadline_s, "the beam never went off"
+            time.sleep(0.01)
+        time.sleep(0.2)
+        host.kill()
+        host.wait()
+        host.stdout.close()
+        on, off = twin.events("beam_on"), twin.events("beam_off")
+    assert len(on) == len(off) == 1
+    assert off[0]["monotonic_s"] - on[0]["monotonic_s"] > 0.6
+    assert off[0]["monotonic_s"] - left_s <= 0.5
+
+
+def test_a_detectors_twin_can_see_where_the_beam_is(tmp_path: Path) -> None:
+    pose = tmp_path / "pose"
+    with (
+        running_grbl(tmp_path, clock_factor=50.0, pose=str(pose)) as twin,
+        connect_grbl(twin.port, 115_200, gate="M8") as stage,
+        SharedPoseReader(pose) as reader,
+    ):
+        stage.home()
+        stage.move_to(StagePose(100.0, 100.0))
+        stage.hold_beam(0.4)
+        time.sleep(0.1)
+        last = reader.news()[-1]
+        assert (last.pose.x_mm, last.pose.y_mm) == pytest.approx((100.0, 100.0), abs=0.005)
+        assert last.is_on

@@ -1,0 +1,321 @@
+"""The stage as the scan uses it, on a board that behaves: moves, strokes, the beam, and what the twin saw of it."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_bridge.faults import ControllerFault, LimitExceeded, SettingRefused
+from firmware_bridge.grbl_session import Order
+from firmware_bridge.messages import StagePose
+from tests.protocol.grbl_rehearsal import rehearsed
+
+
+def test_limits_are_the_boards_own_in_stage_millimetres() -> None:
+    capabilities = rehearsed(travel_mm=(300.0, 200.0)).stage().capabilities
+    assert capabilities.x_limits_mm == (0.0, 300.0)
+    assert capabilities.y_limits_mm == (0.0, 200.0)
+    assert capabilities.max_speed_mm_s == 50.0
+    assert capabilities.max_acceleration_mm_s2 == 500.0
+    assert capabilities.has_gate
+
+
+def test_the_position_is_unknown_until_homed() -> None:
+    rehearsal = rehearsed(starts_homed=True)
+    stage = rehearsal.stage(homed=False)
+    assert not stage.status().is_homed
+    with pytest.raises(ControllerFault, match="home it first"):
+        stage.move_to(StagePose(10.0, 10.0))
+    stage.home()
+    assert stage.status().is_homed
+    assert stage.status().pose == StagePose(299.0, 299.0)
+
+
+def test_a_move_ends_where_it_was_sent_and_at_rest() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    pose = stage.move_to(StagePose(12.3456, 78.9))
+    assert (pose.x_mm, pose.y_mm) == pytest.approx((12.3456, 78.9), abs=stage.board.tolerance_mm)
+    true = rehearsal.core.true_pose()
+    assert (true.x_mm, true.y_mm) == pytest.approx((pose.x_mm, pose.y_mm), abs=1e-3)
+    assert not stage.status().is_moving
+
+
+@pytest.mark.parametrize("pose", [StagePose(-0.1, 10.0), StagePose(10.0, 300.1), StagePose(math.nan, 10.0)])
+def test_a_pose_outside_the_limits_is_refused_before_anything_is_sent(pose: StagePose) -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    said = len(rehearsal.lines)
+    with pytest.raises(LimitExceeded, match="outside the stage's limits"):
+        stage.move_to(pose)
+    assert len(rehearsal.lines) == said
+
+
+def test_a_stroke_whose_run_up_leaves_the_limits_is_refused_before_anything_is_sent() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    said = len(rehearsal.lines)
+    with pytest.raises(LimitExceeded, match="run-up"):
+        stage.fly(StagePose(0.0, 10.0), StagePose(50.0, 10.0), 20.0, with_beam=True)
+    assert len(rehearsal.lines) == said
+
+
+def test_a_stroke_has_the_beam_from_start_to_end_at_constant_speed() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.fly(StagePose(100.0, 50.0), StagePose(140.0, 50.0), 20.0, with_beam=True)
+    on, off = rehearsal.log.of("beam_on", "beam_off")
+    assert (on["x_mm"], off["x_mm"]) == pytest.approx((100.0, 140.0), abs=0.005)
+    assert off["device_s"] - on["device_s"] == pytest.approx(40.0 / (20.0 * 0.98), rel=0.005)
+
+
+def test_a_slanted_stroke_backwards_keeps_its_speed_too() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.fly(StagePose(140.0, 80.0), StagePose(100.0, 50.0), 30.0, with_beam=True)
+    on, off = rehearsal.log.of("beam_on", "beam_off")
+    assert off["device_s"] - on["device_s"] == pytest.approx(50.0 / (30.0 * 0.98), rel=0.005)
+
+
+def test_a_stroke_reports_poses_on_its_way_at_most_five_a_second() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    path = stage.fly(StagePose(100.0, 50.0), StagePose(160.0, 50.0), 20.0, with_beam=True)
+    ways = [sample.pose.x_mm for sample in path]
+    times = [sample.monotonic_s for sample in path]
+    assert ways == sorted(ways)
+    assert min(after - before for before, after in pairwise(times[1:-1])) > 0.19
+    assert len(path) > 12
+
+
+def test_a_stroke_without_the_beam_leaves_it_off() -> None:
+    rehearsal = rehearsed()
+    rehearsal.stage().fly(StagePose(100.0, 50.0), StagePose(140.0, 50.0), 20.0, with_beam=False)
+    assert rehearsal.beam_intervals() == []
+
+
+def test_the_beam_is_held_while_it_is_renewed_and_dropped_at_once() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    for _ in range(10):
+        stage.hold_beam(0.5)
+        rehearsal.pass_time(0.3)
+    assert stage.status().is_beam_on
+    dropped_s = rehearsal.core.board.time_s
+    stage.drop_beam()
+    assert not stage.status().is_beam_on
+    rehearsal.pass_time(1.0)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert off_s - on_s > 3.0
+    assert off_s - dropped_s < 0.03
+
+
+def test_the_beam_goes_off_by_itself_when_it_is_not_renewed() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    stage.hold_beam(0.2)
+    rehearsal.pass_time(2.0)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert 0.2 <= off_s - on_s < 0.22
+    assert not stage.status().is_beam_on
+
+
+def test_the_monostable_closes_what_a_lost_host_left_open() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    stage.hold_beam(0.5)
+    rehearsal.leave(60.0)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert off_s - on_s <= 0.5
+
+
+def test_the_beam_at_rest_is_refused_without_a_monostable() -> None:
+    stage = rehearsed(gate=None).stage(gate=None)
+    assert not stage.capabilities.has_gate
+    with pytest.raises(SettingRefused, match="needs a monostable"):
+        stage.hold_beam(0.1)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 0.51, math.nan])
+def test_the_beam_is_never_held_for_more_than_half_a_second_at_once(seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"0\.5 s at most"):
+        rehearsed().stage().hold_beam(seconds)
+
+
+def test_a_spindle_output_without_laser_mode_may_trigger_the_monostable() -> None:
+    rehearsal = rehearsed(gate="M3", laser_mode=False)
+    stage = rehearsal.stage(gate="M3")
+    stage.move_to(StagePose(100.0, 100.0))
+    stage.hold_beam(0.3)
+    stage.drop_beam()
+    rehearsal.leave(0.02)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert off_s - on_s < 0.1
+
+
+@pytest.mark.parametrize("left_after_s", [0.3, 0.8, 1.0, 1.4, 2.0])
+def test_queued_motion_with_the_beam_ends_within_half_a_second_when_the_host_is_gone(left_after_s: float) -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(98.0, 50.0))
+
+    class HostDied(BaseException):
+        pass
+
+    begun_s = rehearsal.time_s
+
+    def die() -> None:
+        if rehearsal.time_s > begun_s + left_after_s:
+            raise HostDied
+
+    rehearsal.interrupt = die
+    with pytest.raises(HostDied):
+        stage.fly(StagePose(100.0, 50.0), StagePose(140.0, 50.0), 20.0, with_beam=True)
+    gone_s = rehearsal.core.board.time_s
+    rehearsal.leave(60.0)
+    assert all(off_s - gone_s <= 0.5 for _, off_s in rehearsal.beam_intervals())
+    assert rehearsal.log.of("beam_on")
+
+
+def test_a_halt_in_a_stroke_drops_the_beam_and_keeps_the_position() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+
+    def call_a_halt() -> None:
+        if rehearsal.core.board.outputs.is_beam_on:
+            rehearsal.interrupt = lambda: None
+            rehearsal.session.halt(rehearsal.time_s)
+
+    rehearsal.interrupt = call_a_halt
+    with pytest.raises(ControllerFault, match="halted"):
+        stage.fly(StagePose(100.0, 50.0), StagePose(200.0, 50.0), 20.0, with_beam=True)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert off_s - on_s < 0.2
+    assert stage.status().is_homed
+    assert rehearsal.core.board.lost_mm == (0.0, 0.0)
+    stage.move_to(StagePose(10.0, 10.0))
+
+
+def test_a_halt_at_rest_closes_the_gate_and_keeps_the_position() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    stage.hold_beam(0.5)
+    halted_s = rehearsal.core.board.time_s
+    stage.halt()
+    rehearsal.leave(0.02)
+    ((_, off_s),) = rehearsal.beam_intervals()
+    assert off_s - halted_s < 0.02
+    assert stage.status().is_homed
+    stage.hold_beam(0.1)
+
+
+def test_no_beam_after_a_halt_on_the_way_until_the_stage_has_been_moved() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+
+    def call_a_halt() -> None:
+        if rehearsal.core.board.motion.is_moving:
+            rehearsal.interrupt = lambda: None
+            rehearsal.session.halt(rehearsal.time_s)
+
+    rehearsal.interrupt = call_a_halt
+    with pytest.raises(ControllerFault, match="halted"):
+        stage.move_to(StagePose(100.0, 100.0))
+    with pytest.raises(ControllerFault, match="move it"):
+        stage.hold_beam(0.1)
+    stage.move_to(StagePose(100.0, 100.0))
+    stage.hold_beam(0.1)
+
+
+def test_closing_drops_the_beam() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    stage.hold_beam(0.5)
+    stage.close()
+    stage.close()
+    rehearsal.leave(0.05)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert off_s - on_s < 0.1
+    assert rehearsal.is_closed
+
+
+@given(st.lists(st.integers(2, 60), min_size=1, max_size=120), st.integers(64, 1024), st.integers(0, 2**16))
+@settings(max_examples=60)
+def test_the_buffer_never_overflows_whatever_the_lines_are_long(lengths: list[int], octets: int, seed: int) -> None:
+    rehearsal = rehearsed(starts_homed=True, receive_bytes=octets, report_mask=1, seed=seed)
+    rehearsal.stage(homed=False)
+    orders = [Order(b"(" + b"x" * (length - 3) + b")\n" if length > 2 else b"\r\n") for length in lengths]
+    rehearsal.session.submit(orders)
+    peaks = []
+
+    def watch() -> None:
+        peaks.append(rehearsal.session.used_bytes)
+
+    rehearsal.interrupt = watch
+    rehearsal.wait_for(lambda: all(order.is_settled for order in orders), 900.0)
+    assert all(order.is_done for order in orders)
+    assert rehearsal.core.dropped_bytes == 0
+    assert rehearsal.core.fullest_bytes <= octets
+    assert max(peaks) <= octets
+
+
+def test_the_buffer_is_filled_to_its_last_byte() -> None:
+    rehearsal = rehearsed(starts_homed=True)
+    rehearsal.stage(homed=False)
+    orders = [Order(b"(" + b"x" * 29 + b")\n") for _ in range(100)]
+    rehearsal.session.submit(orders)
+    rehearsal.wait_for(lambda: orders[-1].is_settled, 100.0)
+    assert rehearsal.core.fullest_bytes >= 128 - 32
+    assert rehearsal.core.dropped_bytes == 0
+
+
+def test_settings_are_written_one_at_a_time_and_none_is_lost() -> None:
+    rehearsal = rehearsed(starts_homed=True)
+    rehearsal.stage(homed=False)
+    orders = [Order(b"$120=%d\n" % value, company=0) for value in range(400, 420)]
+    rehearsal.session.submit(orders)
+    rehearsal.wait_for(lambda: orders[-1].is_settled, 100.0)
+    assert rehearsal.core.board.registers[120] == 419
+    assert rehearsal.core.dropped_bytes == 0
+
+
+def test_short_moves_are_executed_nearly_as_fast_as_the_board_can() -> None:
+    rehearsal = rehearsed(starts_homed=True)
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    orders = [Order(b"G53G1X%.2fY-200F3000\n" % (-200 + 0.1 * move)) for move in range(1, 601)]
+    begun_s = rehearsal.core.board.time_s
+    rehearsal.session.submit(orders)
+    rehearsal.wait_for(lambda: orders[-1].is_settled, 100.0)
+    took_s = rehearsal.core.board.time_s - begun_s
+    assert 600 * 0.003 / took_s > 0.95
+
+
+def test_a_setting_is_written_alone_and_read_back() -> None:
+    rehearsal = rehearsed(laser_mode=False)
+    stage = rehearsal.stage()
+    assert not stage.board.has_laser_mode
+    stage.write_setting(32, 1)
+    assert stage.board.has_laser_mode
+    stage.fly(StagePose(290.0, 290.0), StagePose(280.0, 290.0), 20.0, with_beam=True)
+    assert len(rehearsal.beam_intervals()) == 1
+
+
+def test_what_could_be_safer_is_said() -> None:
+    stage = rehearsed(soft_limits=False).stage()
+    (remark,) = stage.board.remarks()
+    assert "set $20=1" in remark
+
+
+def test_work_positions_do_as_well_as_machine_positions() -> None:
+    stage = rehearsed(report_mask=0).stage()
+    assert stage.move_to(StagePose(100.0, 120.0)) == StagePose(100.0, 120.0)
