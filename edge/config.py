@@ -302,8 +302,12 @@ def _validated(schema: type[Schema], text: str, path: Path, resolve: Resolve | N
         raise UsageError(_sentence(path, document, error)) from None
 
 
-_PATHS = (("camera", "path"), ("controller", "port"), ("controller", "stage", "port"))
-_PATHS += (("controller", "spectrometer", "port"),)
+_PATHS = (
+    ("camera", "path"),
+    ("controller", "port"),
+    ("controller", "stage", "port"),
+    ("controller", "spectrometer", "port"),
+)
 """Where under ``instrument`` a path may stand."""
 
 

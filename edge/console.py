@@ -60,6 +60,7 @@ class Console:
         self._log.propagate = False
         self._held = logging.handlers.MemoryHandler(_HELD_RECORDS, flushLevel=logging.CRITICAL + 1)
         self._log.addHandler(self._held)
+        self._bridge_log = logging.getLogger("firmware_bridge")
 
     def log_to(self, path: Path) -> None:
         """From now on, and with what was said before, log to this file."""
@@ -72,6 +73,7 @@ class Console:
         self._held.flush()
         self._log.removeHandler(self._held)
         self._log.addHandler(handler)
+        self._bridge_log.addHandler(handler)
 
     def say(self, text: str) -> None:
         """A line for the operator."""

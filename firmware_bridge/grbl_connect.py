@@ -9,7 +9,8 @@ from firmware_bridge.faults import BridgeError, ProtocolViolation
 from firmware_bridge.grbl_configuration import GrblConfiguration, configuration_of
 from firmware_bridge.grbl_faults import nobody
 from firmware_bridge.grbl_link import GrblCarrier
-from firmware_bridge.grbl_session import GrblSession, Order, Phase
+from firmware_bridge.grbl_queue import Order
+from firmware_bridge.grbl_session import GrblSession, Phase
 
 READY_S: Final = 12.0
 """Long enough for a board to boot, or to be found dead."""
@@ -48,7 +49,7 @@ def introduce(carrier: GrblCarrier, name: str, gate: str | None) -> GrblConfigur
         if session.reports == before or session.report is None:
             raise _reason(session, nobody(name))
         _compare(board, session.report)
-        session.receive_bytes = board.receive_bytes
+        session.queue.receive_bytes = board.receive_bytes
     return board
 
 

@@ -128,6 +128,6 @@ def wrong_position(meant: StagePose, found: StagePose) -> WrongPosition:
     """The stage's own report contradicts what it was told."""
     return WrongPosition(
         f"the stage stands at {found.x_mm:.3f}, {found.y_mm:.3f} mm and was sent to {meant.x_mm:.3f}, "
-        f"{meant.y_mm:.3f} mm: a command was mangled on its way, so check the cable and its shielding; the stage was "
-        "stopped"
+        f"{meant.y_mm:.3f} mm: a command or the report was mangled on its way, so check the cable and its shielding; "
+        "the stage was stopped"
     )

@@ -1,15 +1,12 @@
 """The host's side of a GRBL link, as a state machine without threads, ports or clocks.
 
-Lines and times go in; bytes, answers and faults come out. Lines are counted against the firmware's receive buffer,
-character by character, until they are answered: never a byte more than it holds. `grbl_link` drives it.
+Lines and times go in; bytes, answers and faults come out. `grbl_link` drives it.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, assert_never
 
@@ -29,6 +26,7 @@ from firmware_bridge.grbl_faults import (
     stranger,
     stray_answer,
 )
+from firmware_bridge.grbl_queue import Order, SendQueue
 
 BUSY_POLL_S: Final = 0.2
 """Between questions for the status while lines are outstanding: five a second, as the firmware's makers advise."""
@@ -42,7 +40,6 @@ _BANNER_S: Final = 3.0
 _BANNER_AFTER_RESET_S: Final = 2.0
 _RESETS: Final = 2
 _LOST_ANSWER_S: Final = 1.0
-ANY_COMPANY: Final = 1_000
 
 
 class Phase(Enum):
@@ -53,24 +50,6 @@ class Phase(Enum):
     READY = auto()
     BRAKING = auto()
     """A hold was sent; once the stage rests it is reset, so that its position stays known."""
-
-
-@dataclass(slots=True, eq=False)
-class Order:
-    """One line and what became of it."""
-
-    line: bytes
-    company: int = ANY_COMPANY
-    """Most other lines that may be unanswered beside it; 0: send it alone and wait."""
-    answers: list[c.Answer] = field(default_factory=list)
-    """What came before its acknowledgement."""
-    is_done: bool = False
-    fault: BridgeError | None = None
-    """Why it was refused or dropped."""
-
-    @property
-    def is_settled(self) -> bool:
-        return self.is_done or self.fault is not None
 
 
 class GrblSession:
@@ -100,13 +79,10 @@ class GrblSession:
         """Machine less work position, once heard."""
         self.accessories = ""
         """Outputs that are on, as last heard."""
-        self.receive_bytes: int | None = None
-        """What the receive buffer holds; until it is known, lines go one at a time."""
+        self.queue = SendQueue()
         self.is_gate_held = False
         self._port = port
         self._reader = c.LineReader()
-        self._waiting: deque[Order] = deque()
-        self._outstanding: deque[Order] = deque()
         self._urgent = bytearray()
         self._gate_off = b""
         self._gate_orders: tuple[Order, ...] = ()
@@ -122,20 +98,13 @@ class GrblSession:
     @property
     def is_working(self) -> bool:
         """Whether lines wait or are unanswered."""
-        return bool(self._waiting or self._outstanding)
-
-    @property
-    def used_bytes(self) -> int:
-        """Bytes of lines that are unanswered: at most what the receive buffer holds."""
-        return sum(len(order.line) for order in self._outstanding)
+        return not self.queue.is_empty
 
     def submit(self, orders: Sequence[Order]) -> None:
         """Queue lines, in order."""
-        for order in orders:
-            if self.failure is not None:
-                order.fault = self.failure
-            else:
-                self._waiting.append(order)
+        self.queue.append(orders)
+        if self.failure is not None:
+            self.queue.drop(self.failure)
 
     def ask(self, now_s: float) -> None:
         """Ask for a report at once."""
@@ -179,13 +148,11 @@ class GrblSession:
         self._follow_timers(now_s)
         out = bytes(self._urgent)
         self._urgent.clear()
-        while self.phase is Phase.READY and self._waiting and self._fits(self._waiting[0]):
-            order = self._waiting.popleft()
-            if not self._outstanding:
+        if self.phase is Phase.READY and not self.queue.is_empty:
+            if not self.queue.unanswered:
                 self._idle_since_s = math.inf
                 self._poll_s = min(self._poll_s, now_s + BUSY_POLL_S)
-            self._outstanding.append(order)
-            out += order.line
+            out += self.queue.take()
         return out
 
     def receive(self, octets: bytes, now_s: float) -> None:
@@ -207,13 +174,6 @@ class GrblSession:
             return self._banner_by_s
         return min(self._poll_s, self._gate_until_s, self._brake_by_s, self._asked_s + SILENCE_S)
 
-    def _fits(self, order: Order) -> bool:
-        company = min(order.company, *(other.company for other in self._outstanding), ANY_COMPANY)
-        if not self._outstanding:
-            return True
-        room = 0 if self.receive_bytes is None else self.receive_bytes - self.used_bytes
-        return len(self._outstanding) <= company and len(order.line) <= room
-
     def _follow_timers(self, now_s: float) -> None:
         if self.phase is Phase.BOOTING:
             if now_s >= self._banner_by_s:
@@ -228,7 +188,7 @@ class GrblSession:
         if now_s >= self._gate_until_s:
             self._close_gate(now_s)
         if now_s >= self._poll_s:
-            if any(order.line == c.HOME for order in self._outstanding):
+            if any(order.line == c.HOME for order in self.queue.unanswered):
                 self._poll_s = now_s + _IDLE_POLL_S
             else:
                 self._question(now_s)
@@ -286,10 +246,10 @@ class GrblSession:
 
     def _acknowledge(self, answer: c.Ok | c.Refused, now_s: float) -> None:
         self._idle_since_s = math.inf
-        if not self._outstanding:
+        order = self.queue.answer()
+        if order is None:
             self._brake(self._fault(stray_answer(self._port)), now_s)
             return
-        order = self._outstanding.popleft()
         if isinstance(answer, c.Ok):
             order.is_done = True
             return
@@ -301,8 +261,8 @@ class GrblSession:
             if "to unlock" in answer.text:
                 self.is_homed = False
             return
-        if self._outstanding:
-            self._outstanding[0].answers.append(answer)
+        if self.queue.unanswered:
+            self.queue.unanswered[0].answers.append(answer)
 
     def _note(self, report: c.Report, now_s: float) -> None:
         self._asked_s = math.inf
@@ -332,7 +292,7 @@ class GrblSession:
 
     def _watch_for_lost_answers(self, report: c.Report, now_s: float) -> None:
         """A board that is idle has answered everything; where it hasn't, an answer or a line was lost on the way."""
-        if self.phase is not Phase.READY or report.state is not c.RunState.IDLE or not self._outstanding:
+        if self.phase is not Phase.READY or report.state is not c.RunState.IDLE or not self.queue.unanswered:
             self._idle_since_s = math.inf
         elif self._idle_since_s == math.inf:
             self._idle_since_s = now_s
@@ -393,10 +353,7 @@ class GrblSession:
         self._banner_by_s = now_s + _BANNER_AFTER_RESET_S
 
     def _drop(self, fault: BridgeError) -> None:
-        for order in (*self._outstanding, *self._waiting):
-            order.fault = order.fault or fault
-        self._outstanding.clear()
-        self._waiting.clear()
+        self.queue.drop(fault)
         if self.phase is not Phase.READY or self.failure is not None:
             self.release_gate()
 

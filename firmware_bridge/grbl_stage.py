@@ -18,7 +18,8 @@ from firmware_bridge.grbl_configuration import GrblConfiguration
 from firmware_bridge.grbl_connect import HEARING_S, READY_S, introduce
 from firmware_bridge.grbl_faults import door_open, lost_answer, not_homed, outside, silent, unverified, wrong_position
 from firmware_bridge.grbl_link import GrblCarrier, GrblLink
-from firmware_bridge.grbl_session import GrblSession, Order, Phase
+from firmware_bridge.grbl_queue import Order
+from firmware_bridge.grbl_session import GrblSession, Phase
 from firmware_bridge.grbl_stroke import BEAM_ON_LIMIT_S, Stroke, plan_stroke
 from firmware_bridge.messages import StagePose
 from firmware_bridge.ports import BytePort, open_port

@@ -13,7 +13,7 @@ from typing import Final
 from firmware_bridge import grbl_codec as c
 from firmware_bridge.faults import LimitExceeded, SettingRefused
 from firmware_bridge.grbl_configuration import GrblConfiguration
-from firmware_bridge.grbl_session import Order
+from firmware_bridge.grbl_queue import Order
 from firmware_bridge.messages import StagePose
 
 BEAM_ON_LIMIT_S: Final = 0.5

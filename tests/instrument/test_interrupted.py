@@ -40,6 +40,7 @@ def test_a_killed_scan_is_resumed_and_every_exposure_is_there_once(bench, seed):
         with bench.scanning() as scan:
             bench.scan_until(kill_at, scan)
             scan.kill()
+            scan.wait(timeout=20)
         survived = bench.measured()
         assert kill_at <= survived < PLANNED
         await_that(lambda: not shutter_is_open(bench), "the shutter's closing by the end of its lease")

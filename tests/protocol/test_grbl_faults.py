@@ -17,7 +17,7 @@ from firmware_bridge.faults import (
     WrongDevice,
     WrongPosition,
 )
-from firmware_bridge.grbl_session import Order
+from firmware_bridge.grbl_queue import Order
 from firmware_bridge.grbl_stage import GrblStage
 from firmware_bridge.messages import StagePose
 from tests.protocol.grbl_rehearsal import GrblRehearsal, Swap, rehearsed

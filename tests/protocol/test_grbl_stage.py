@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.faults import ControllerFault, LimitExceeded, SettingRefused
-from firmware_bridge.grbl_session import Order
+from firmware_bridge.grbl_queue import Order
 from firmware_bridge.messages import StagePose
 from tests.protocol.grbl_rehearsal import rehearsed
 
@@ -258,7 +258,7 @@ def test_the_buffer_never_overflows_whatever_the_lines_are_long(lengths: list[in
     peaks = []
 
     def watch() -> None:
-        peaks.append(rehearsal.session.used_bytes)
+        peaks.append(rehearsal.session.queue.used_bytes)
 
     rehearsal.interrupt = watch
     rehearsal.wait_for(lambda: all(order.is_settled for order in orders), 900.0)
