@@ -40,6 +40,9 @@ _BANNER_S: Final = 3.0
 _BANNER_AFTER_RESET_S: Final = 2.0
 _RESETS: Final = 2
 _LOST_ANSWER_S: Final = 1.0
+_GATE_ANSWER_S: Final = 0.45
+"""In which a board must have answered the opening of its gate."""
+_GATE_LOOK_S: Final = 0.005
 
 
 class Phase(Enum):
@@ -86,6 +89,7 @@ class GrblSession:
         self._urgent = bytearray()
         self._gate_off = b""
         self._gate_orders: tuple[Order, ...] = ()
+        self._gate_since_s = -math.inf
         self._gate_until_s = math.inf
         self._resets_left = _RESETS
         self._has_heard = False
@@ -111,13 +115,13 @@ class GrblSession:
         if self.phase is Phase.READY:
             self._question(now_s)
 
-    def hold_gate(self, on: bytes, off: bytes, until_s: float) -> tuple[Order, ...]:
-        """Pulse the gate's output now, and switch it off at a time unless this is called again before."""
+    def hold_gate(self, on: bytes, off: bytes, now_s: float, seconds: float) -> tuple[Order, ...]:
+        """Pulse the gate's output now, and switch it off after a time unless this is called again before."""
         orders = (Order(off), Order(on))
         self.submit(orders)
         self._gate_orders = orders
         self._gate_off = off
-        self._gate_until_s = until_s
+        self._gate_since_s, self._gate_until_s = now_s, now_s + seconds
         self.is_gate_held = True
         return orders
 
@@ -194,12 +198,14 @@ class GrblSession:
                 self._question(now_s)
 
     def _close_gate(self, now_s: float) -> None:
-        """The gate's time is over; a board that has not even answered its opening is reset."""
-        if not all(order.is_settled for order in self._gate_orders):
+        """The gate's time is over; a board that does not even answer its opening is reset."""
+        if all(order.is_settled for order in self._gate_orders):
+            self.release_gate()
+            self.submit([Order(self._gate_off)])
+        elif now_s >= self._gate_since_s + _GATE_ANSWER_S:
             self._brake(self._fault(lost_answer(self._port)), now_s)
-            return
-        self.release_gate()
-        self.submit([Order(self._gate_off)])
+        else:
+            self._gate_until_s = now_s + _GATE_LOOK_S
 
     def _question(self, now_s: float) -> None:
         self._urgent += c.STATUS

@@ -1,8 +1,13 @@
 """A stage on a GRBL 1.1 or grblHAL board.
 
 Beam in motion: the spindle's output in laser mode (M4, ``$32=1``), which drops at the end of motion and on hold.
-Beam at rest: a retriggerable monostable of at most 0.5 s on a named output, whose falling level also clears it; it is
-pulsed anew by every `GrblStage.hold_beam`. Either opens the shutter; neither is the X-ray interlock.
+Beam at rest: a retriggerable monostable of at most 0.5 s on a named output, whose low level also clears it; it is
+pulsed anew by every `GrblStage.hold_beam`. One half of a 74HC123 does it: triggers tied active, the board's output on
+the clear input, whose rising edge starts the time and whose low level ends it. The renewing pulse is low for a few
+milliseconds, which the shutter must not follow. Either output opens the shutter; neither is the X-ray interlock.
+
+What this can't guard: a board that hangs in a stroke leaves its output as it is, and a mangled line may carry the
+beam off its stroke until the next report shows it, 0.2 s at most while streaming.
 """
 
 from __future__ import annotations
@@ -10,16 +15,16 @@ from __future__ import annotations
 import atexit
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
 
 from firmware_bridge import grbl_codec as c
 from firmware_bridge.faults import BridgeError, SettingRefused
 from firmware_bridge.grbl_configuration import GrblConfiguration
-from firmware_bridge.grbl_connect import HEARING_S, READY_S, introduce
-from firmware_bridge.grbl_faults import door_open, lost_answer, not_homed, outside, silent, unverified, wrong_position
+from firmware_bridge.grbl_connect import introduce
+from firmware_bridge.grbl_dialogue import GrblDialogue
+from firmware_bridge.grbl_faults import door_open, lost_answer, not_homed, outside, unverified, wrong_position
 from firmware_bridge.grbl_link import GrblCarrier, GrblLink
 from firmware_bridge.grbl_queue import Order
-from firmware_bridge.grbl_session import GrblSession, Phase
+from firmware_bridge.grbl_session import GrblSession
 from firmware_bridge.grbl_stroke import BEAM_ON_LIMIT_S, Stroke, plan_stroke
 from firmware_bridge.messages import StagePose
 from firmware_bridge.ports import BytePort, open_port
@@ -88,6 +93,7 @@ class GrblStage:
         self.board = board
         self._carrier = carrier
         self._session = carrier.session
+        self._dialogue = GrblDialogue(carrier, name)
         self._name = name
         self._meant: StagePose | None = None
         self._is_open = True
@@ -107,7 +113,7 @@ class GrblStage:
 
     def status(self) -> StageStatus:
         """Ask for a fresh snapshot. A fault that hasn't been raised yet is told, and stays to be raised."""
-        self._await_ready()
+        self._dialogue.await_ready()
         pose = self._locate()
         with self._carrier.changed:
             session, report = self._session, self._session.report
@@ -123,18 +129,18 @@ class GrblStage:
 
     def home(self) -> None:
         """Find the origin; returns when it is found. Forgets an earlier fault."""
-        self._await_ready()
+        self._dialogue.await_ready()
         with self._carrier.changed:
             self._session.fault = None
-        report = self._hear()
+        report = self._dialogue.hear()
         if self._session.is_door_open:
             raise door_open()
         if report.state is not c.RunState.ALARM:
-            self._carry_out([Order(c.OUTPUT_OFF), Order(c.COOLANT_OFF)], _ANSWER_S)
-        self._carry_out([Order(c.HOME, company=0)], _HOMING_S)
+            self._dialogue.carry_out([Order(c.OUTPUT_OFF), Order(c.COOLANT_OFF)], _ANSWER_S)
+        self._dialogue.carry_out([Order(c.HOME, company=0)], _HOMING_S)
         with self._carrier.changed:
             self._session.release_gate()
-        if self._hear().state is not c.RunState.IDLE:
+        if self._dialogue.hear().state is not c.RunState.IDLE:
             raise not_homed()
         with self._carrier.changed:
             self._session.is_homed = True
@@ -146,9 +152,9 @@ class GrblStage:
         A gate that is open closes by itself on a way of more than 0.5 s: nothing can renew it in motion.
         """
         self._check_pose(pose, "moving the stage")
-        self._require_position()
+        self._dialogue.require_position()
         self._meant = None
-        self._carry_out([Order(c.travel_line(*self.board.to_machine(pose))), Order(c.SYNCHRONISE)], math.inf)
+        self._dialogue.carry_out([Order(c.travel_line(*self.board.to_machine(pose))), Order(c.SYNCHRONISE)], math.inf)
         return self._verify(pose)
 
     def fly(self, start: StagePose, end: StagePose, speed_mm_s: float, *, with_beam: bool) -> tuple[PoseAt, ...]:
@@ -190,24 +196,24 @@ class GrblStage:
             raise SettingRefused("the beam at rest needs a monostable: wire one and name its output as the gate")
         if not 0.0 < seconds <= BEAM_ON_LIMIT_S:
             raise ValueError(f"the beam for {seconds} s: hold it for {BEAM_ON_LIMIT_S} s at most, and again")
-        self._require_position()
+        self._dialogue.require_position()
         if not self._session.is_gate_held:
             if self._meant is None:
                 raise unverified()
             self._verify(self._meant)
         on, off = lines
         with self._carrier.changed:
-            orders = self._session.hold_gate(on, off, self._carrier.now_s() + seconds)
-        self._finish(orders, _ANSWER_S)
+            orders = self._session.hold_gate(on, off, self._carrier.now_s(), seconds)
+        self._dialogue.finish(orders, _ANSWER_S)
 
     def drop_beam(self) -> None:
         """Beam off; returns when the stage has confirmed it."""
-        self._await_ready()
+        self._dialogue.await_ready()
         with self._carrier.changed:
             self._session.release_gate()
-        if self._hear().state is not c.RunState.ALARM:
-            self._carry_out([Order(c.COOLANT_OFF), Order(c.OUTPUT_OFF)], math.inf)
-            self._hear()
+        if self._dialogue.hear().state is not c.RunState.ALARM:
+            self._dialogue.carry_out([Order(c.COOLANT_OFF), Order(c.OUTPUT_OFF)], math.inf)
+            self._dialogue.hear()
 
     def write_setting(self, number: int, value: float) -> None:
         """Write one of the board's ``$`` settings, alone, and read all back; the beam must be off.
@@ -220,7 +226,7 @@ class GrblStage:
             The board did not keep it, or would be unsafe with it.
         """
         self.drop_beam()
-        self._carry_out([Order(c.setting_line(number, value), company=0)], _ANSWER_S)
+        self._dialogue.carry_out([Order(c.setting_line(number, value), company=0)], _ANSWER_S)
         self.board = introduce(self._carrier, self._name, self.board.gate)
         kept = self.board.settings.get(number)
         if kept is None or abs(kept - value) > _SETTING_ROUNDING:
@@ -232,12 +238,7 @@ class GrblStage:
         A hold and a reset at rest keep the position; with the gate open the reset comes first, and a stage in motion
         has to be homed.
         """
-        with self._carrier.changed:
-            self._session.halt(self._carrier.now_s())
-            self._carrier.kick()
-            self._carrier.wait_for(lambda: self._session.phase is Phase.READY, READY_S)
-            if self._session.failure is not None:
-                raise self._session.failure
+        self._dialogue.halt()
 
     def close(self) -> None:
         """Beam off, then the port. Safe to call twice."""
@@ -263,61 +264,10 @@ class GrblStage:
         if not (0.0 <= pose.x_mm <= x_mm and 0.0 <= pose.y_mm <= y_mm):
             raise outside(pose, what, (0.0, x_mm), (0.0, y_mm))
 
-    def _await_ready(self) -> None:
-        """Wait out a reset that is under way."""
-        with self._carrier.changed:
-            self._carrier.wait_for(lambda: self._session.phase is Phase.READY, READY_S)
-            if self._session.failure is not None:
-                raise self._session.failure
-
-    def _require_position(self) -> None:
-        self._await_ready()
-        with self._carrier.changed:
-            fault = self._session.take_fault()
-            if fault is not None:
-                raise fault
-            if self._session.is_door_open:
-                raise door_open()
-            if not self._session.is_homed:
-                raise not_homed()
-
-    def _carry_out(self, orders: Sequence[Order], timeout_s: float) -> None:
-        """Send lines and wait until all are answered; whatever interrupts the waiting stops the stage."""
-        with self._carrier.changed:
-            self._session.submit(orders)
-        self._finish(orders, timeout_s)
-
-    def _finish(self, orders: Sequence[Order], timeout_s: float) -> None:
-        with self._halting_on_error(), self._carrier.changed:
-            self._carrier.kick()
-            self._carrier.wait_for(lambda: all(order.is_settled for order in orders), timeout_s)
-            self._raise_unless_done(orders)
-
-    def _raise_unless_done(self, orders: Sequence[Order]) -> None:
-        fault = next((order.fault for order in orders if order.fault is not None), None)
-        if fault is not None:
-            self._session.fault = None
-            raise fault
-        if not all(order.is_done for order in orders):
-            raise self._session.failure or lost_answer(self._name)
-
-    @contextlib.contextmanager
-    def _halting_on_error(self) -> Iterator[None]:
-        """Stop the stage on any exception; a link that is found dead meanwhile is what went wrong."""
-        try:
-            yield
-        except BaseException as error:
-            with contextlib.suppress(BridgeError):
-                self.halt()
-            failure = self._session.failure
-            if isinstance(error, BridgeError) and failure is not None and failure is not error:
-                raise failure from error
-            raise
-
     def _drive(self, stroke: Stroke) -> list[PoseAt]:
         session, carrier = self._session, self._carrier
         poses: list[PoseAt] = []
-        with self._halting_on_error(), carrier.changed:
+        with self._dialogue.halting_on_error(), carrier.changed:
             session.path.clear()
             session.submit(stroke.orders)
             carrier.kick()
@@ -325,7 +275,7 @@ class GrblStage:
                 carrier.wait_for(lambda: bool(session.path) or stroke.orders[-1].is_settled, math.inf)
                 if stroke.orders[-1].fault is None:
                     poses += self._take_path(stroke)
-            self._raise_unless_done(stroke.orders)
+            self._dialogue.raise_unless_done(stroke.orders)
         return poses
 
     def _take_path(self, stroke: Stroke) -> list[PoseAt]:
@@ -353,24 +303,11 @@ class GrblStage:
 
     def _locate(self) -> StagePose:
         for _ in range(_OFFSET_REPORTS):
-            report = self._hear()
+            report = self._dialogue.hear()
             pose = self.board.to_stage(report, self._session.offset_mm)
             if pose is not None:
                 return pose
         raise lost_answer(self._name)
-
-    def _hear(self) -> c.Report:
-        """A fresh report: one that comes after everything that has been acknowledged so far."""
-        with self._carrier.changed:
-            session, before = self._session, self._session.reports
-            session.path.clear()
-            session.ask(self._carrier.now_s())
-            self._carrier.kick()
-            self._carrier.wait_for(lambda: session.reports > before or session.phase is not Phase.READY, HEARING_S)
-            if session.reports > before and session.report is not None:
-                return session.report
-            self._carrier.wait_for(lambda: session.phase is Phase.READY, READY_S)
-            raise session.take_fault() or silent(self._name, HEARING_S)
 
 
 def _nearest(start: StagePose, end: StagePose, pose: StagePose) -> StagePose:

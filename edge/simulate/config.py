@@ -151,11 +151,27 @@ class TwinConfig(Closed):
     """What goes wrong on its line."""
 
 
+class PairConfig(Closed):
+    """A GRBL stage and a DP5 spectrometer in place of the one native controller; each a process of its own.
+
+    Both take from `twin` what applies to them: limits, speeds, clock and seed the one, the detector the other.
+    """
+
+    spectrometer_link: Name
+    """Where the spectrometer's twin leaves a link to its serial port."""
+    udp_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """Port on the loopback interface where the spectrometer answers too; 0 for any that is free."""
+    gate: Literal["M3", "M7", "M8"] = "M8"
+    """Output that triggers the monostable."""
+    stage_log: Name | None = None
+    """Where the stage's twin writes its own log."""
+
+
 class SimulatedInstrumentConfig(Closed):
     """One simulated instrument, whole."""
 
     link: Name
-    """Where the twin leaves a link to its serial port."""
+    """Where the twin leaves a link to its serial port; of a pair, the stage's."""
     frames: Name
     """Folder where the camera leaves its pictures."""
     specimen: SpecimenConfig
@@ -163,6 +179,7 @@ class SimulatedInstrumentConfig(Closed):
     fiducials: FiducialsConfig
     camera: SimulatedCameraConfig = SimulatedCameraConfig()
     twin: TwinConfig = TwinConfig()
+    pair: PairConfig | None = None
 
 
 def load_instrument(path: Path) -> SimulatedInstrumentConfig:
@@ -225,7 +242,8 @@ def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(specimen.get("files"), list):
             specimen["files"] = [resolved(file) for file in specimen["files"]]
         result["specimen"] = specimen
-    twin = value.get("twin")
-    if isinstance(twin, dict) and "log" in twin:
-        result["twin"] = {**twin, "log": resolved(twin["log"])}
+    for section, keys in (("twin", ("log",)), ("pair", ("spectrometer_link", "stage_log"))):
+        part = value.get(section)
+        if isinstance(part, dict):
+            result[section] = {key: resolved(text) if key in keys else text for key, text in part.items()}
     return result

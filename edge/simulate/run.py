@@ -24,6 +24,7 @@ def run_instrument(
     """
     from edge.simulate.camera import SimulatedCamera, write_frame
     from edge.simulate.config import load_instrument, twin_settings, twin_wire
+    from edge.simulate.pair import serve_pair
     from edge.simulate.specimen import load_specimen
     from firmware_bridge.twins.native import serve
 
@@ -33,6 +34,9 @@ def run_instrument(
     specimen = load_specimen(instrument)
     frame = write_frame(Path(instrument.frames), SimulatedCamera.of(instrument, specimen).render())
     announce(f"Photograph in {frame}")
+    if instrument.pair is not None:
+        serve_pair(instrument, instrument.pair, specimen, log=log, announce=announce)
+        return
     serve(
         specimen,
         twin_settings(instrument, log=log),

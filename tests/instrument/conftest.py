@@ -24,6 +24,8 @@ class Bench:
     folder: Path
     instrument: dict
     scan: dict
+    ready: str = "port"
+    """What appears in the folder when the instrument is ready."""
 
     @property
     def twin_log(self) -> Path:
@@ -50,7 +52,9 @@ class Bench:
         with (self.folder / "instrument.log").open("wb") as words:
             process = subprocess.Popen([*command, "--log", str(self.twin_log)], stdout=words, stderr=words)
         try:
-            await_that(lambda: (self.folder / "port").exists() or process.poll() is not None, "the instrument's port")
+            await_that(
+                lambda: (self.folder / self.ready).exists() or process.poll() is not None, "the instrument's port"
+            )
             assert process.poll() is None, (self.folder / "instrument.log").read_text()
             yield process
         finally:

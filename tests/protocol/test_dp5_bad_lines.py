@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmware_bridge.dp5_spectrometer import connect_dp5
+from firmware_bridge.dp5_spectrometer import Dp5Spectrometer, connect_dp5
 from firmware_bridge.faults import ControllerFault, LinkLost
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.source import RecordedCounts
@@ -68,12 +68,18 @@ def test_the_faults_of_a_script_are_put_right_unseen(tmp_path: Path) -> None:
     assert happened == {"flip", "drop", "duplicate", "stall", "half", "delay"}
 
 
+def keep_reading(spectrometer: Dp5Spectrometer) -> None:
+    """Look again and again, until something is wrong."""
+    for _ in range(1_000):
+        assert spectrometer.read(0.02) is None
+
+
 def test_a_scripted_reset_is_named_and_measuring_goes_on(tmp_path: Path) -> None:
-    with running_dp5(tmp_path, faults=[{"kind": "reset", "at_s": 0.2}]) as twin:
+    with running_dp5(tmp_path, faults=[{"kind": "reset", "at_s": 0.8}]) as twin:
         spectrometer = connect_dp5(twin.port, settings={"MCAC": "256"})
-        spectrometer.begin(2.0)
+        spectrometer.begin(20.0)
         with pytest.raises(ControllerFault, match=r"stopped counting .* it has restarted"):
-            spectrometer.read(5.0)
+            keep_reading(spectrometer)
         spectrometer.close()
         again = connect_dp5(twin.port, settings={"MCAC": "256"})
         again.begin(0.05)
@@ -82,11 +88,11 @@ def test_a_scripted_reset_is_named_and_measuring_goes_on(tmp_path: Path) -> None
 
 
 def test_a_device_that_comes_back_under_another_name_is_connected_again(tmp_path: Path) -> None:
-    with running_dp5(tmp_path, faults=[{"kind": "hang_up", "at_s": 0.1, "for_s": 0.2}]) as twin:
+    with running_dp5(tmp_path, faults=[{"kind": "hang_up", "at_s": 0.6, "for_s": 0.2}]) as twin:
         spectrometer = connect_dp5(twin.port, settings={"MCAC": "256"})
-        spectrometer.begin(0.6)
+        spectrometer.begin(20.0)
         with pytest.raises(LinkLost, match="has gone: check the cable"):
-            spectrometer.read(5.0)
+            keep_reading(spectrometer)
         spectrometer.close()
         deadline_s = time.monotonic() + 5
         while not Path(twin.port).exists():

@@ -162,3 +162,9 @@ def test_hosts_come_and_go(twin: Dp5Process) -> None:
         port.write(encode_packet(Packet(v.ASK_SPECTRUM)) * 3)
         port.close()
         connect_dp5(twin.port, settings={"MCAC": "512"}).close()
+
+
+def test_a_twin_that_is_told_to_end_takes_its_port_away(tmp_path: Path) -> None:
+    with running_dp5(tmp_path) as twin:
+        assert Path(twin.port).is_symlink()
+    assert not Path(twin.port).is_symlink()

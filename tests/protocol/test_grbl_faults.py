@@ -277,3 +277,19 @@ def test_a_fault_that_nobody_waited_for_is_raised_by_the_next_call_once() -> Non
         stage.move_to(StagePose(10.0, 10.0))
     with pytest.raises(ControllerFault, match="home it first"):
         stage.move_to(StagePose(10.0, 10.0))
+
+
+def test_what_comes_before_the_banner_is_dropped() -> None:
+    wire = Swap(said=(b"Grbl 1.1h", b"\xff\x00junk\r\nok\r\nALARM:9\r\n<Idle|MPos:1\r\nGrbl 1.1h"))
+    wire.is_armed = True
+    stage = rehearsed(wire).stage()
+    assert wire.happened == 1
+    stage.move_to(StagePose(100.0, 50.0))
+
+
+def test_a_board_that_does_not_reset_on_opening_is_reset_by_command() -> None:
+    wire = Swap(said=(b"\r\nGrbl 1.1h ['$' for help]\r\n", b""))
+    wire.is_armed = True
+    rehearsal = rehearsed(wire)
+    rehearsal.stage()
+    assert "host b'\\x18'" in rehearsal.lines[:3]

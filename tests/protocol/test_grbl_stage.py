@@ -126,6 +126,17 @@ def test_the_beam_goes_off_by_itself_when_it_is_not_renewed() -> None:
     assert not stage.status().is_beam_on
 
 
+def test_a_dwell_shorter_than_the_boards_answer_closes_as_soon_as_it_is_answered() -> None:
+    rehearsal = rehearsed(line_s=0.02)
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    stage.hold_beam(0.001)
+    rehearsal.pass_time(1.0)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert off_s - on_s < 0.05
+    assert stage.status().fault == ""
+
+
 def test_the_monostable_closes_what_a_lost_host_left_open() -> None:
     rehearsal = rehearsed()
     stage = rehearsal.stage()
