@@ -69,23 +69,23 @@ def test_two_processes_share_it_without_a_torn_sample(tmp_path: Path) -> None:
         "        writer.write(StagePose(float(i), float(-i)), is_on=True)\n"
         "    sys.stdin.readline()\n"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", stage, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).resolve().parents[3],
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    last = -1.0
-    with SharedPoseReader(path) as reader:
-        while last < 50_000:
-            for sample in reader.news():
-                assert sample.pose.y_mm == -sample.pose.x_mm
-                assert sample.pose.x_mm > last or sample.pose.x_mm == last == 0.0
-                last = sample.pose.x_mm
-    process.communicate("end\n", timeout=10)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        last = -1.0
+        with SharedPoseReader(path) as reader:
+            while last < 50_000:
+                for sample in reader.news():
+                    assert sample.pose.y_mm == -sample.pose.x_mm
+                    assert sample.pose.x_mm > last or sample.pose.x_mm == last == 0.0
+                    last = sample.pose.x_mm
+        process.communicate("end\n", timeout=10)
     assert process.returncode == 0
     assert not path.exists()
 
