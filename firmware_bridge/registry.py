@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def _connect_native(port: str, baud: int) -> Controller:
-    from firmware_bridge.native_client import connect
+    from firmware_bridge.native.client import connect
 
     return connect(port, baud)
 
 
 def _connect_grbl(port: str, baud: int, gate: str | None) -> Stage:
-    from firmware_bridge.grbl_stage import connect_grbl
+    from firmware_bridge.grbl.stage import connect_grbl
 
     return connect_grbl(port, baud, gate=gate)
 
 
 def _connect_dp5(port: str, baud: int, settings: Mapping[str, str]) -> Spectrometer:
-    from firmware_bridge.dp5_spectrometer import connect_dp5
+    from firmware_bridge.dp5.spectrometer import connect_dp5
 
     return connect_dp5(port, baud, settings=settings)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.faults import UsageError
 from edge.simulate.config import PairConfig, SimulatedInstrumentConfig, twin_settings
 from edge.simulate.specimen import Specimen
-from firmware_bridge.twins.grbl_settings import GrblTwinSettings
+from firmware_bridge.twins.grbl.settings import GrblTwinSettings
 
 _START_TIMEOUT_S = 30.0
 _STAGE_TAKES = {
@@ -41,7 +41,7 @@ def serve_pair(
     log
         The spectrometer's own log.
     """
-    from firmware_bridge.twins.dp5 import serve_dp5
+    from firmware_bridge.twins.dp5.process import serve_dp5
     from firmware_bridge.twins.shared_pose import SharedPoseReader
 
     with tempfile.TemporaryDirectory(prefix="pointillist-") as folder:
@@ -67,7 +67,7 @@ def serve_pair(
 
 
 def _serve_stage(settings: GrblTwinSettings, link: Path) -> None:
-    from firmware_bridge.twins.grbl import serve_grbl
+    from firmware_bridge.twins.grbl.process import serve_grbl
 
     serve_grbl(settings, link=link, ready=lambda _port: None)
 

@@ -26,7 +26,7 @@ def run_instrument(
     from edge.simulate.config import load_instrument, twin_settings, twin_wire
     from edge.simulate.pair import serve_pair
     from edge.simulate.specimen import load_specimen
-    from firmware_bridge.twins.native import serve
+    from firmware_bridge.twins.native.process import serve
 
     if follow_input:
         threading.Thread(target=_end_with_input, daemon=True).start()

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from firmware_bridge.faults import BridgeError, ControllerFault, LeaseExpired, LinkLost, PortUnavailable, Rebooted
-from firmware_bridge.native_client import NativeController, connect
+from firmware_bridge.native.client import NativeController, connect
 from firmware_bridge.twins.detector import Detector
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.constant_twin import ConstantSource, TwinProcess, running_twin

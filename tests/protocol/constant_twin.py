@@ -96,7 +96,7 @@ def settings_from(arguments: dict[str, Any]) -> TwinSettings:
 
 if __name__ == "__main__":
     from firmware_bridge.twins.fault_script import FaultScript, fault_of
-    from firmware_bridge.twins.native import serve
+    from firmware_bridge.twins.native.process import serve
 
     serve(
         ConstantSource(float(sys.argv[2])),

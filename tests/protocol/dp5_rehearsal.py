@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from firmware_bridge import dp5_exchange, dp5_spectrometer
-from firmware_bridge.dp5_readings import PresetClock
-from firmware_bridge.dp5_spectrometer import Dp5Spectrometer, connect_dp5_over
+from firmware_bridge.dp5 import exchange as dp5_exchange
+from firmware_bridge.dp5 import spectrometer as dp5_spectrometer
+from firmware_bridge.dp5.readings import PresetClock
+from firmware_bridge.dp5.spectrometer import Dp5Spectrometer, connect_dp5_over
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.dp5_core import Dp5Core
-from firmware_bridge.twins.dp5_electronics import Dp5Electronics
-from firmware_bridge.twins.dp5_line import Dp5Line
+from firmware_bridge.twins.dp5.core import Dp5Core
+from firmware_bridge.twins.dp5.electronics import Dp5Electronics
+from firmware_bridge.twins.dp5.line import Dp5Line
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.shared_pose import BeamPath, BeamSample
 from firmware_bridge.twins.source import SpectrumSource

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.dp5 import serve_dp5
-from firmware_bridge.twins.dp5_electronics import Dp5Electronics
+from firmware_bridge.twins.dp5.electronics import Dp5Electronics
+from firmware_bridge.twins.dp5.process import serve_dp5
 from firmware_bridge.twins.fault_script import FaultScript, fault_of
 from firmware_bridge.twins.paced_wire import PacedWire
 from firmware_bridge.twins.shared_pose import SharedPoseReader, resting_beam

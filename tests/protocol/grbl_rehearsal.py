@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from firmware_bridge.grbl_connect import introduce
-from firmware_bridge.grbl_session import GrblSession
-from firmware_bridge.grbl_stage import GrblStage
-from firmware_bridge.twins.grbl_core import GrblCore
-from firmware_bridge.twins.grbl_settings import GrblTwinSettings
+from firmware_bridge.grbl.connect import introduce
+from firmware_bridge.grbl.session import GrblSession
+from firmware_bridge.grbl.stage import GrblStage
+from firmware_bridge.twins.grbl.core import GrblCore
+from firmware_bridge.twins.grbl.settings import GrblTwinSettings
 from firmware_bridge.twins.pseudo_terminal import PerfectWire, Wire
 from firmware_bridge.twins.twin_log import TwinLog
 

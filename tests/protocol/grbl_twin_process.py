@@ -60,8 +60,8 @@ def running_grbl(folder: Path, **settings: Any) -> Iterator[GrblProcess]:
 
 
 if __name__ == "__main__":
-    from firmware_bridge.twins.grbl import serve_grbl
-    from firmware_bridge.twins.grbl_settings import GrblTwinSettings
+    from firmware_bridge.twins.grbl.process import serve_grbl
+    from firmware_bridge.twins.grbl.settings import GrblTwinSettings
 
     chosen = json.loads(sys.argv[2])
     paths = {name: Path(chosen[name]) for name in ("log", "pose") if name in chosen}

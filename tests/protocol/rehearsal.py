@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firmware_bridge import native_messages as m
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_messages import CodedSpectrum
-from firmware_bridge.native_session import Answer, Command, HostSession
-from firmware_bridge.twins.native_core import NativeCore
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.messages import CodedSpectrum
+from firmware_bridge.native.session import Answer, Command, HostSession
+from firmware_bridge.twins.native.core import NativeCore
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.source import SpectrumSource
 from firmware_bridge.twins.twin_log import TwinLog

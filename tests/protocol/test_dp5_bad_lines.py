@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmware_bridge.dp5_spectrometer import Dp5Spectrometer, connect_dp5
+from firmware_bridge.dp5.spectrometer import Dp5Spectrometer, connect_dp5
 from firmware_bridge.faults import ControllerFault, LinkLost
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.source import RecordedCounts

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge import dp5_vocabulary as v
-from firmware_bridge.dp5_codec import Dp5Deframer, Packet, encode_packet
-from firmware_bridge.dp5_spectrometer import connect_dp5
-from firmware_bridge.dp5_vocabulary import Ack, Pid
+from firmware_bridge.dp5 import vocabulary as v
+from firmware_bridge.dp5.codec import Dp5Deframer, Packet, encode_packet
+from firmware_bridge.dp5.spectrometer import connect_dp5
+from firmware_bridge.dp5.vocabulary import Ack, Pid
 from firmware_bridge.faults import (
     ControllerFault,
     LinkLost,

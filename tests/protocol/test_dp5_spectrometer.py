@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from firmware_bridge import dp5_vocabulary as v
-from firmware_bridge.dp5_codec import Dp5Deframer, decode_status
-from firmware_bridge.dp5_readings import PresetClock, live_time_s
+from firmware_bridge.dp5 import vocabulary as v
+from firmware_bridge.dp5.codec import Dp5Deframer, decode_status
+from firmware_bridge.dp5.readings import PresetClock, live_time_s
 from tests.protocol.constant_twin import ConstantSource
 from tests.protocol.dp5_rehearsal import Rehearsal
 

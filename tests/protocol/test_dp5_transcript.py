@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge.dp5_codec import Dp5Deframer
+from firmware_bridge.dp5.codec import Dp5Deframer
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.source import RecordedCounts
 from tests.protocol.dp5_rehearsal import Rehearsal

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge import dp5_vocabulary as v
 from firmware_bridge.datagrams import open_datagrams
-from firmware_bridge.dp5_codec import Dp5Deframer, Packet, encode_packet
-from firmware_bridge.dp5_spectrometer import Dp5Spectrometer, connect_dp5
+from firmware_bridge.dp5 import vocabulary as v
+from firmware_bridge.dp5.codec import Dp5Deframer, Packet, encode_packet
+from firmware_bridge.dp5.spectrometer import Dp5Spectrometer, connect_dp5
 from firmware_bridge.faults import LinkLost
 from firmware_bridge.messages import StagePose
 from firmware_bridge.ports import BytePort, open_port

@@ -17,8 +17,8 @@ from firmware_bridge.faults import (
     WrongDevice,
     WrongPosition,
 )
-from firmware_bridge.grbl_queue import Order
-from firmware_bridge.grbl_stage import GrblStage
+from firmware_bridge.grbl.queue import Order
+from firmware_bridge.grbl.stage import GrblStage
 from firmware_bridge.messages import StagePose
 from tests.protocol.grbl_rehearsal import GrblRehearsal, Swap, rehearsed
 

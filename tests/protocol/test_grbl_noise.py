@@ -8,7 +8,7 @@ import random
 import pytest
 
 from firmware_bridge.faults import BridgeError
-from firmware_bridge.grbl_stage import GrblStage
+from firmware_bridge.grbl.stage import GrblStage
 from firmware_bridge.messages import StagePose
 from tests.protocol.grbl_rehearsal import rehearsed
 

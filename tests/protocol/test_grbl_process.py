@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.faults import ControllerFault, LinkLost, PortUnavailable
-from firmware_bridge.grbl_stage import GrblStage, connect_grbl
+from firmware_bridge.grbl.stage import GrblStage, connect_grbl
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.shared_pose import SharedPoseReader
 from tests.protocol.grbl_twin_process import GrblProcess, running_grbl
@@ -21,7 +21,7 @@ from tests.protocol.grbl_twin_process import GrblProcess, running_grbl
 _ROOT = Path(__file__).resolve().parents[2]
 _FLY = """
 import sys
-from firmware_bridge.grbl_stage import connect_grbl
+from firmware_bridge.grbl.stage import connect_grbl
 from firmware_bridge.messages import StagePose
 stage = connect_grbl(sys.argv[1], 115200, gate="M8")
 stage.home()

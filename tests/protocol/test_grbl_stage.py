@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.faults import ControllerFault, LimitExceeded, SettingRefused
-from firmware_bridge.grbl_queue import Order
+from firmware_bridge.grbl.queue import Order
 from firmware_bridge.messages import StagePose
 from tests.protocol.grbl_rehearsal import rehearsed
 

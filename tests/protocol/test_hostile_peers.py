@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge import native_messages as m
-from firmware_bridge.framing import Deframer, Frame, encode_frame
-from firmware_bridge.native_codec import MESSAGES
-from firmware_bridge.native_vocabulary import FROM_CONTROLLER, UNSEQUENCED, MessageType
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.codec import MESSAGES
+from firmware_bridge.native.framing import Deframer, Frame, encode_frame
+from firmware_bridge.native.vocabulary import FROM_CONTROLLER, UNSEQUENCED, MessageType
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.rehearsal import Rehearsal
 

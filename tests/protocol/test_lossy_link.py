@@ -6,13 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge import native_messages as m
 from firmware_bridge.faults import DoorOpen, LeaseExpired
-from firmware_bridge.framing import Frame, encode_frame
-from firmware_bridge.native_codec import encode
-from firmware_bridge.native_messages import CodedSpectrum
-from firmware_bridge.native_vocabulary import Code, MessageType
-from firmware_bridge.spectrum_coding import encode_spectrum
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.codec import encode
+from firmware_bridge.native.framing import Frame, encode_frame
+from firmware_bridge.native.messages import CodedSpectrum
+from firmware_bridge.native.spectrum_coding import encode_spectrum
+from firmware_bridge.native.vocabulary import Code, MessageType
 from firmware_bridge.twins.detector import Detector
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.constant_twin import ConstantSource

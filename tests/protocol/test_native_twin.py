@@ -13,7 +13,7 @@ import pytest
 
 from firmware_bridge.faults import ControllerFault, DoorOpen, LimitExceeded, LinkLost, PortUnavailable
 from firmware_bridge.messages import ControllerState, Exposure, ExposureDone, StagePose
-from firmware_bridge.native_client import NativeController, connect
+from firmware_bridge.native.client import NativeController, connect
 from firmware_bridge.registry import CONNECT
 from tests.protocol.constant_twin import TwinProcess, running_twin
 from tests.protocol.rehearsal import dwell

@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge import heartbeat, native_limits
-from firmware_bridge import native_messages as m
 from firmware_bridge.controller import ATTENTION_S
 from firmware_bridge.faults import ControllerFault, LeaseExpired, LinkLost, ProtocolViolation
-from firmware_bridge.framing import Frame, encode_frame
 from firmware_bridge.messages import StagePose
-from firmware_bridge.native_client import NativeController, connect
-from firmware_bridge.native_codec import Message, encode
-from firmware_bridge.native_limits import longest_move_s, longest_rest_s
-from firmware_bridge.native_session import HostSession
-from firmware_bridge.native_vocabulary import UNSEQUENCED, Code, ConditionBits, MessageType, StateCode
-from firmware_bridge.spectrum_coding import encode_spectrum
+from firmware_bridge.native import heartbeat
+from firmware_bridge.native import limits as native_limits
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.client import NativeController, connect
+from firmware_bridge.native.codec import Message, encode
+from firmware_bridge.native.framing import Frame, encode_frame
+from firmware_bridge.native.limits import longest_move_s, longest_rest_s
+from firmware_bridge.native.session import HostSession
+from firmware_bridge.native.spectrum_coding import encode_spectrum
+from firmware_bridge.native.vocabulary import UNSEQUENCED, Code, ConditionBits, MessageType, StateCode
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.constant_twin import TwinProcess, running_twin
 from tests.protocol.rehearsal import Rehearsal, dwell

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import firmware_bridge
-from firmware_bridge.framing import Frame, decode_frame, encode_frame
-from firmware_bridge.native_codec import MESSAGES, Message, decode, encode
-from firmware_bridge.native_faults import SENTENCES
-from firmware_bridge.native_messages import CodedSpectrum, Spectra
-from firmware_bridge.native_vocabulary import Code, MessageType
-from firmware_bridge.spectrum_coding import decode_spectrum, encode_spectrum
-from firmware_bridge.wire_layout import Layout
+from firmware_bridge.native.codec import MESSAGES, Message, decode, encode
+from firmware_bridge.native.faults import SENTENCES
+from firmware_bridge.native.framing import Frame, decode_frame, encode_frame
+from firmware_bridge.native.messages import CodedSpectrum, Spectra
+from firmware_bridge.native.spectrum_coding import decode_spectrum, encode_spectrum
+from firmware_bridge.native.vocabulary import Code, MessageType
+from firmware_bridge.native.wire_layout import Layout
 
 PAGE = Path(firmware_bridge.__file__).with_name("PROTOCOL.md").read_text(encoding="utf-8")
 HEADER_FIELDS = ("nonce", "sequence", "acknowledgement", "credits")

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import firmware_bridge
-from firmware_bridge.framing import Deframer, Frame, encode_frame
-from firmware_bridge.native_codec import MESSAGES, decode
-from firmware_bridge.native_messages import CodedSpectrum
-from firmware_bridge.native_vocabulary import Code, CodecError, MessageType
-from firmware_bridge.spectrum_coding import SpectrumCodingError, decode_spectrum, encode_spectrum
-from firmware_bridge.wire_layout import Layout
+from firmware_bridge.native.codec import MESSAGES, decode
+from firmware_bridge.native.framing import Deframer, Frame, encode_frame
+from firmware_bridge.native.messages import CodedSpectrum
+from firmware_bridge.native.spectrum_coding import SpectrumCodingError, decode_spectrum, encode_spectrum
+from firmware_bridge.native.vocabulary import Code, CodecError, MessageType
+from firmware_bridge.native.wire_layout import Layout
 from tests.protocol.test_protocol_page import blocks, pairs_of, read_example
 
 HERE = Path(__file__).parent

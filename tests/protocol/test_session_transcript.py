@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge import native_messages as m
-from firmware_bridge.framing import DELIMITER, Deframer
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_vocabulary import MessageType
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.framing import DELIMITER, Deframer
+from firmware_bridge.native.vocabulary import MessageType
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.source import RecordedCounts
 from tests.protocol.rehearsal import Rehearsal

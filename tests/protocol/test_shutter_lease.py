@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge import native_messages as m
 from firmware_bridge.faults import LeaseExpired
-from firmware_bridge.native_vocabulary import Code
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.vocabulary import Code
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.constant_twin import running_twin
 from tests.protocol.rehearsal import Rehearsal, dwell
@@ -21,7 +21,7 @@ from tests.protocol.rehearsal import Rehearsal, dwell
 _ROOT = Path(__file__).resolve().parents[2]
 _HOST = """
 import sys
-from firmware_bridge.native_client import connect
+from firmware_bridge.native.client import connect
 controller = connect(sys.argv[1], 2_000_000)
 controller.open_shutter()
 print("open", flush=True)

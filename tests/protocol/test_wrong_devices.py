@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge import native_messages as m
-from firmware_bridge import native_session
 from firmware_bridge.faults import (
     ControllerFault,
     LimitExceeded,
@@ -22,13 +20,15 @@ from firmware_bridge.faults import (
     Rebooted,
     WrongDevice,
 )
-from firmware_bridge.framing import Deframer, Frame, encode_frame
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_client import connect, connect_over
-from firmware_bridge.native_codec import encode
-from firmware_bridge.native_vocabulary import Code, MessageType
+from firmware_bridge.native import messages as m
+from firmware_bridge.native import session as native_session
+from firmware_bridge.native.client import connect, connect_over
+from firmware_bridge.native.codec import encode
+from firmware_bridge.native.framing import Deframer, Frame, encode_frame
+from firmware_bridge.native.vocabulary import Code, MessageType
 from firmware_bridge.ports import DescriptorPort
-from firmware_bridge.twins.native_core import NativeCore
+from firmware_bridge.twins.native.core import NativeCore
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.twin_log import TwinLog
 from tests.protocol.constant_twin import ConstantSource

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from firmware_bridge.faults import LinkLost, PortUnavailable
 from firmware_bridge.messages import Exposure, ExposureDone, StagePose
-from firmware_bridge.native_client import NativeController, connect_over
-from firmware_bridge.native_messages import CodedSpectrum
+from firmware_bridge.native.client import NativeController, connect_over
+from firmware_bridge.native.messages import CodedSpectrum
+from firmware_bridge.native.spectrum_coding import encode_spectrum
 from firmware_bridge.ports import BytePort, open_port
-from firmware_bridge.spectrum_coding import encode_spectrum
 from tools.bench.link_twin import CHANNELS, pose_of
 from tools.bench.table import Row
 

@@ -52,7 +52,7 @@ class SparseSource:
 def main(arguments: dict[str, Any]) -> None:
     """Be the twin, on a line of a pace (``baud``), with faults (``faults``), or as it is."""
     from firmware_bridge.twins.fault_script import FaultScript, fault_of
-    from firmware_bridge.twins.native import serve
+    from firmware_bridge.twins.native.process import serve
     from firmware_bridge.twins.paced_wire import PacedWire
     from firmware_bridge.twins.settings import TwinSettings
 

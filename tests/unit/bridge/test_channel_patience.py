@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from firmware_bridge.framing import Deframer, Frame
-from firmware_bridge.native_vocabulary import MessageType
-from firmware_bridge.reliable_channel import ReliableChannel
+from firmware_bridge.native.framing import Deframer, Frame
+from firmware_bridge.native.reliable_channel import ReliableChannel
+from firmware_bridge.native.vocabulary import MessageType
 
 NONCE = 1
 SHORT, LONG = bytes(4), bytes(2048)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from firmware_bridge.device_clock import DeviceClock
+from firmware_bridge.native.device_clock import DeviceClock
 
 
 def test_nothing_is_known_before_two_answers() -> None:

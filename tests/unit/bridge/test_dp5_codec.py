@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge import dp5_vocabulary as v
-from firmware_bridge.dp5_codec import (
+from firmware_bridge.dp5 import vocabulary as v
+from firmware_bridge.dp5.codec import (
     LONGEST_REPLY,
     SYNC,
     Dp5CodecError,
@@ -22,7 +22,7 @@ from firmware_bridge.dp5_codec import (
     encode_spectrum,
     encode_status,
 )
-from firmware_bridge.dp5_vocabulary import Ack, Pid, StatusFlag, sentence_of
+from firmware_bridge.dp5.vocabulary import Ack, Pid, StatusFlag, sentence_of
 
 ACK_OK = Packet(Pid(0xFF, 0))
 STATUS = Dp5Status(

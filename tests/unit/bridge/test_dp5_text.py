@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.dp5_codec import LONGEST_REQUEST, Dp5CodecError
-from firmware_bridge.dp5_text import as_questions, as_settings, as_texts, is_same_value, read_text
+from firmware_bridge.dp5.codec import LONGEST_REQUEST, Dp5CodecError
+from firmware_bridge.dp5.text import as_questions, as_settings, as_texts, is_same_value, read_text
 
 names = st.from_regex(r"[A-Z][A-Z0-9]{3}", fullmatch=True)
 values = st.from_regex(r"[A-Z0-9.+-]{1,20}", fullmatch=True)

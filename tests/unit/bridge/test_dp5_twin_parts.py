@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from firmware_bridge import dp5_vocabulary as v
-from firmware_bridge.dp5_codec import Dp5Deframer, Packet, decode_spectrum, decode_status, encode_packet
-from firmware_bridge.dp5_vocabulary import Ack, Pid
+from firmware_bridge.dp5 import vocabulary as v
+from firmware_bridge.dp5.codec import Dp5Deframer, Packet, decode_spectrum, decode_status, encode_packet
+from firmware_bridge.dp5.vocabulary import Ack, Pid
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.dp5_beam import BeamFollower, Stretch, Trigger
-from firmware_bridge.twins.dp5_configuration import Dp5Configuration
-from firmware_bridge.twins.dp5_core import Dp5Core
-from firmware_bridge.twins.dp5_counter import Dp5Counter
-from firmware_bridge.twins.dp5_electronics import Dp5Electronics
-from firmware_bridge.twins.dp5_line import Dp5Line
+from firmware_bridge.twins.dp5.beam import BeamFollower, Stretch, Trigger
+from firmware_bridge.twins.dp5.configuration import Dp5Configuration
+from firmware_bridge.twins.dp5.core import Dp5Core
+from firmware_bridge.twins.dp5.counter import Dp5Counter
+from firmware_bridge.twins.dp5.electronics import Dp5Electronics
+from firmware_bridge.twins.dp5.line import Dp5Line
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.shared_pose import BeamSample, resting_beam
 from firmware_bridge.twins.simulated_clock import SimulatedClock

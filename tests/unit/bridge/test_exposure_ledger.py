@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from firmware_bridge import native_messages as m
-from firmware_bridge.exposure_ledger import BACKLOG_LENGTH, ExposureLedger
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_messages import CodedSpectrum
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.exposure_ledger import BACKLOG_LENGTH, ExposureLedger
+from firmware_bridge.native.messages import CodedSpectrum
 
 
 def dwell(index: int) -> Exposure:

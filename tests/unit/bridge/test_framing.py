@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.framing import (
+from firmware_bridge.native.framing import (
     DELIMITER,
     MAX_FRAME_BYTES,
     Deframer,

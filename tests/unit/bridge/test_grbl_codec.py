@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge import grbl_codec as c
-from firmware_bridge.grbl_vocabulary import ALARMS, ERRORS, alarm_sentence, error_sentence
+from firmware_bridge.grbl import codec as c
+from firmware_bridge.grbl.vocabulary import ALARMS, ERRORS, alarm_sentence, error_sentence
 
 REPORT = b"<Run|MPos:-1.500,-20.250,0.000|Bf:14,120|FS:1176,1000|Pn:XD|WCO:1.000,2.000,0.000|Ov:100,100,100|A:CF>"
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.grbl_motion import Block, Motion
-from firmware_bridge.twins.kinematics import Axes
+from firmware_bridge.twins.grbl.motion import Block, Motion
+from firmware_bridge.twins.native.kinematics import Axes
 
 ORIGIN = StagePose(0.0, 0.0)
 SPEED, RATE = 50.0, 500.0

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from firmware_bridge import grbl_codec as c
 from firmware_bridge.faults import LimitExceeded, ProtocolViolation, SettingRefused, WrongDevice
-from firmware_bridge.grbl_configuration import GrblConfiguration, configuration_of
-from firmware_bridge.grbl_stroke import BEAM_ON_LIMIT_S, plan_stroke
+from firmware_bridge.grbl import codec as c
+from firmware_bridge.grbl.configuration import GrblConfiguration, configuration_of
+from firmware_bridge.grbl.stroke import BEAM_ON_LIMIT_S, plan_stroke
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.grbl_board import first_registers
-from firmware_bridge.twins.grbl_settings import GrblTwinSettings
+from firmware_bridge.twins.grbl.board import first_registers
+from firmware_bridge.twins.grbl.settings import GrblTwinSettings
 
 BANNER = c.Banner("Grbl", "1.1h")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from firmware_bridge.twins.grbl_core import GrblCore
-from firmware_bridge.twins.grbl_settings import GrblTwinSettings
+from firmware_bridge.twins.grbl.core import GrblCore
+from firmware_bridge.twins.grbl.settings import GrblTwinSettings
 from tests.protocol.grbl_rehearsal import Witness
 
 

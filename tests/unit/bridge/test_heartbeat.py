@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from firmware_bridge import native_messages as m
 from firmware_bridge.controller import ATTENTION_S
-from firmware_bridge.heartbeat import Heartbeat
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.heartbeat import Heartbeat
 
 STEP_S = 0.01
 RENEWAL_S = 0.45 / 4

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.index_ranges import IndexRanges
+from firmware_bridge.native.index_ranges import IndexRanges
 
 indices = st.lists(st.integers(0, 60), max_size=80)
 

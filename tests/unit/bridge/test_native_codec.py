@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge import native_messages as m
-from firmware_bridge.framing import MAX_FRAME_BYTES
-from firmware_bridge.native_codec import MESSAGES, Message, decode, encode
-from firmware_bridge.native_messages import CodedSpectrum
-from firmware_bridge.native_vocabulary import (
+from firmware_bridge.native import messages as m
+from firmware_bridge.native.codec import MESSAGES, Message, decode, encode
+from firmware_bridge.native.framing import MAX_FRAME_BYTES
+from firmware_bridge.native.messages import CodedSpectrum
+from firmware_bridge.native.vocabulary import (
     FROM_CONTROLLER,
     MAX_CHANNELS,
     MAX_WINDOW,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.framing import Deframer, Frame, decode_frame
-from firmware_bridge.native_vocabulary import MessageType
-from firmware_bridge.reliable_channel import ReliableChannel, sequences_between
+from firmware_bridge.native.framing import Deframer, Frame, decode_frame
+from firmware_bridge.native.reliable_channel import ReliableChannel, sequences_between
+from firmware_bridge.native.vocabulary import MessageType
 
 
 def channel(ack: MessageType = MessageType.HOST_ACK, window: int = 16) -> ReliableChannel:

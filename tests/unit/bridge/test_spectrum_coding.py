@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from firmware_bridge.spectrum_coding import SpectrumCodingError, decode_spectrum, encode_spectrum
+from firmware_bridge.native.spectrum_coding import SpectrumCodingError, decode_spectrum, encode_spectrum
 
 Counts = NDArray[np.uint32]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from firmware_bridge.messages import Exposure, StagePose
-from firmware_bridge.native_messages import CodedSpectrum
-from firmware_bridge.native_vocabulary import Code, StateCode
-from firmware_bridge.twins.instrument import ClosedItself, ErrandEnded, Instrument, Rested
+from firmware_bridge.native.messages import CodedSpectrum
+from firmware_bridge.native.vocabulary import Code, StateCode
+from firmware_bridge.twins.native.instrument import ClosedItself, ErrandEnded, Instrument, Rested
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.source import Emission
 from firmware_bridge.twins.twin_log import TwinLog

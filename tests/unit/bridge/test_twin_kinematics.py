@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.kinematics import Axes, Move
+from firmware_bridge.twins.native.kinematics import Axes, Move
 
 AXES = Axes(speed_mm_s=50.0, acceleration_mm_s2=500.0)
 millimetres = st.floats(-300, 300, allow_nan=False)

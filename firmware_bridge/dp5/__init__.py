@@ -1,0 +1,1 @@
+"""Spectrometers of Amptek's DP5 family, from bytes to `Spectrometer`."""

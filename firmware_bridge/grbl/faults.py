@@ -1,0 +1,133 @@
+"""What goes wrong with a GRBL stage, as exceptions whose text an operator can act on."""
+
+from __future__ import annotations
+
+from firmware_bridge.faults import (
+    BridgeError,
+    ControllerFault,
+    DoorOpen,
+    LimitExceeded,
+    LinkLost,
+    ProtocolViolation,
+    Rebooted,
+    WrongDevice,
+    WrongPosition,
+)
+from firmware_bridge.grbl.vocabulary import alarm_sentence, error_sentence
+from firmware_bridge.messages import StagePose
+
+
+def nobody(port: str) -> LinkLost:
+    """Not a byte came."""
+    return LinkLost(f"nothing answers at {port}: check the board's power, cable and baud rate")
+
+
+def stranger(port: str) -> WrongDevice:
+    """Bytes came, but no banner."""
+    return WrongDevice(
+        f"what answers at {port} is no GRBL 1.1 board: check that the port is the stage's and that the baud rate is "
+        "its own (115200 as a rule)"
+    )
+
+
+def silent(port: str, silence_s: float) -> LinkLost:
+    """A question for the status stayed unanswered."""
+    return LinkLost(
+        f"the stage at {port} has not answered for {silence_s:.0f} s: check its power and cable, and that the shutter "
+        "is closed, then connect again and home it"
+    )
+
+
+def rebooted(port: str) -> Rebooted:
+    """A banner came that nobody had asked for."""
+    return Rebooted(
+        f"the stage at {port} has restarted and doesn't know where it is: check its supply, home it, and resume the "
+        "scan"
+    )
+
+
+def garbled(port: str, text: str) -> ProtocolViolation:
+    """A line that no firmware sends."""
+    return ProtocolViolation(
+        f"the stage at {port} was misunderstood ('{text}'): check the baud rate and the cable's shielding; it was "
+        "stopped"
+    )
+
+
+def stray_answer(port: str) -> ProtocolViolation:
+    """More answers than lines."""
+    return ProtocolViolation(
+        f"the stage at {port} acknowledged a line that was never sent: see that no other program uses the port; it "
+        "was stopped"
+    )
+
+
+def lost_answer(port: str) -> ProtocolViolation:
+    """The board is idle, and yet has not answered everything."""
+    return ProtocolViolation(
+        f"the stage at {port} has lost a line or its answer: check the cable, and that the receive buffer is as large "
+        "as $I says; it was stopped"
+    )
+
+
+def halted() -> ControllerFault:
+    """Somebody called a halt."""
+    return ControllerFault("the stage was halted: what was under way is dropped; give it again if it is still wanted")
+
+
+def door_open() -> DoorOpen:
+    """The safety door's input is active."""
+    return DoorOpen("the door is open: close it, then go on")
+
+
+def not_homed() -> ControllerFault:
+    """The position isn't known."""
+    return ControllerFault("the stage's position is unknown: home it first")
+
+
+def unverified() -> ControllerFault:
+    """The beam is asked for where the stage was not sent."""
+    return ControllerFault("the stage was stopped on its way: move it to where the beam is wanted first")
+
+
+def on_hold() -> ControllerFault:
+    """Somebody pressed the board's own button."""
+    return ControllerFault("the stage was put on hold at its own panel: release it there, then go on")
+
+
+def of_refusal(number: int, line: bytes) -> BridgeError:
+    """An ``error:n`` for a line."""
+    shown = line.decode("ascii", "backslashreplace").strip()
+    sentence = f"the stage refused '{shown}' (error {number}): {error_sentence(number)}"
+    return DoorOpen(sentence) if number == 13 else ControllerFault(sentence)
+
+
+def of_alarm(number: int) -> ControllerFault:
+    """An ``ALARM:n``."""
+    sentence = f"the stage stopped (alarm {number}): {alarm_sentence(number)}"
+    match number:
+        case 2:
+            return LimitExceeded(sentence)
+        case 7:
+            return DoorOpen(sentence)
+        case _:
+            return ControllerFault(sentence)
+
+
+def outside(
+    pose: StagePose, what: str, x_limits_mm: tuple[float, float], y_limits_mm: tuple[float, float]
+) -> LimitExceeded:
+    """A pose that is refused before it is sent."""
+    return LimitExceeded(
+        f"{what}: {pose.x_mm:.3f}, {pose.y_mm:.3f} mm lies outside the stage's limits ({x_limits_mm[0]:g} to "
+        f"{x_limits_mm[1]:g}, {y_limits_mm[0]:g} to {y_limits_mm[1]:g} mm): move the scan area or the object"
+    )
+
+
+def wrong_position(meant: StagePose, found: StagePose) -> WrongPosition:
+    """The stage's own report contradicts what it was told."""
+    return WrongPosition(
+        f"the stage stands at {found.x_mm:.3f}, {found.y_mm:.3f} mm and was sent to {meant.x_mm:.3f}, "
+        f"{meant.y_mm:.3f} mm: a command or the report was mangled on its way, so check the cable and its shielding; "
+        "the stage was stopped"
+    )

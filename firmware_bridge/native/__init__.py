@@ -1,0 +1,1 @@
+"""The native protocol, from bytes to `Controller`; PROTOCOL.md is normative."""

@@ -1,0 +1,1 @@
+"""The simulated DP5 spectrometer."""

@@ -1,0 +1,1 @@
+"""The simulated GRBL board with its stage, outputs and monostable."""

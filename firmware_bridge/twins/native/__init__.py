@@ -1,0 +1,1 @@
+"""The simulated controller that speaks the native protocol."""

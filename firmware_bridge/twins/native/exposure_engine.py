@@ -1,0 +1,279 @@
+"""Stage and detector of the twin on its own clock: a queue of exposures, worked off deadline by deadline."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_bridge.messages import Exposure, StagePose
+from firmware_bridge.native.messages import CodedSpectrum
+from firmware_bridge.native.spectrum_coding import encode_spectrum
+from firmware_bridge.native.units import is_wire_dwell, micrometres, microseconds
+from firmware_bridge.twins.detector import Detector, Illumination
+from firmware_bridge.twins.native.kinematics import Axes, Move, between
+from firmware_bridge.twins.settings import TwinSettings
+from firmware_bridge.twins.source import SpectrumSource
+
+_SATURATED = 1
+_SAME_POSE_MM = 5e-4
+_SAME_SPEED = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A move that was commanded, with nothing to measure at its end."""
+
+    move: Move
+    began_s: float
+    ends_s: float
+    homes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """On the way to an exposure's start, or to its run-up's."""
+
+    exposure: Exposure
+    move: Move
+    began_s: float
+    ends_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Beam on the object, counter running."""
+
+    exposure: Exposure
+    true_start: StagePose
+    true_end: StagePose
+    illumination: Illumination
+    live_s: float
+    began_s: float
+    ends_s: float
+
+
+Activity = Errand | Approach | Counting
+
+
+class ExposureEngine:
+    """Works off exposures while it may.
+
+    It knows nothing of links and leases: its owner says whether the beam is on, and takes what is finished.
+    All times are device times, and only ever grow.
+    """
+
+    def __init__(self, source: SpectrumSource, settings: TwinSettings) -> None:
+        self.queue: deque[Exposure] = deque()
+        self.kept: dict[int, CodedSpectrum] = {}
+        """Finished spectra that nobody has said may be forgotten."""
+        self.fresh: deque[int] = deque()
+        """Indices of kept spectra that have not been sent in this session."""
+        self.activity: Activity | None = None
+        self.may_start = False
+        """Beam on, not paused: the next exposure may begin."""
+        self.finished = 0
+        """Exposures since boot."""
+        self._source = source
+        self._settings = settings
+        self._detector = Detector(settings)
+        self._chance = np.random.default_rng((settings.seed, 2**32 + 1))
+        self._axes = Axes(
+            settings.max_speed_mm_s * settings.speed_factor,
+            settings.max_acceleration_mm_s2 * settings.acceleration_factor,
+        )
+        self._settle_s = settings.settle_s
+        corner = StagePose(settings.x_limits_mm[0], settings.y_limits_mm[0])
+        self._pose = between(corner, StagePose(settings.x_limits_mm[1], settings.y_limits_mm[1]), 0.37)
+        self._cruising: Exposure | None = None
+        self._now_s = 0.0
+
+    @property
+    def now_s(self) -> float:
+        """Device time up to which everything has happened."""
+        return self._now_s
+
+    @property
+    def is_store_full(self) -> bool:
+        """No spectrum can be kept beside those that wait."""
+        return len(self.kept) >= self._settings.store_length
+
+    def set_motion(self, speed_mm_s: float, acceleration_mm_s2: float, settle_s: float) -> None:
+        """True speed and acceleration of each axis from the next move on."""
+        self._axes = Axes(speed_mm_s, acceleration_mm_s2)
+        self._settle_s = settle_s
+
+    def deadline_s(self) -> float:
+        """When something will happen next; infinite when nothing will by itself."""
+        if self.activity is not None:
+            return self.activity.ends_s
+        return self._now_s if self._can_start() else math.inf
+
+    def pose_at(self, device_s: float) -> StagePose:
+        """Where the stage is."""
+        match self.activity:
+            case Errand(move=move, began_s=began_s) | Approach(move=move, began_s=began_s):
+                return move.pose_at(device_s - began_s)
+            case Counting(true_start=start, true_end=end, began_s=began_s, ends_s=ends_s):
+                return between(start, end, min(1.0, (device_s - began_s) / (ends_s - began_s)))
+            case None:
+                return self._pose
+
+    def knows(self, index: int) -> bool:
+        """Whether an index is queued, in progress, or kept."""
+        if index in self.kept or any(exposure.index == index for exposure in self.queue):
+            return True
+        return isinstance(self.activity, Approach | Counting) and self.activity.exposure.index == index
+
+    def step(self, until_s: float) -> CodedSpectrum | Errand | None:
+        """Let time pass up to a device time, or to the next thing finished, whichever comes first.
+
+        Returns the finished exposure or errand; None when time has passed without one.
+        """
+        while True:
+            if self.activity is None:
+                if not self._can_start():
+                    self._now_s = max(self._now_s, until_s)
+                    return None
+                self._start_next()
+                continue
+            if self.activity.ends_s > until_s:
+                self._now_s = max(self._now_s, until_s)
+                return None
+            ended, self.activity = self.activity, None
+            self._now_s = max(self._now_s, ended.ends_s)
+            match ended:
+                case Errand():
+                    self._pose = ended.move.end
+                    return ended
+                case Approach():
+                    self._pose = ended.move.end
+                    self._count(ended.exposure)
+                case Counting():
+                    self._pose = ended.true_end
+                    return self._finish(ended)
+
+    def travel(self, pose: StagePose) -> None:
+        """Begin a commanded move."""
+        move = self._axes.move(self._pose, pose)
+        self._cruising = None
+        self.activity = Errand(move, self._now_s, self._now_s + move.duration_s + self._settle_s, homes=False)
+
+    def home(self) -> None:
+        """Begin to look for the origin."""
+        origin = StagePose(self._settings.x_limits_mm[0], self._settings.y_limits_mm[0])
+        self._cruising = None
+        self.activity = Errand(
+            self._axes.move(self._pose, origin), self._now_s, self._now_s + self._settings.homing_s, homes=True
+        )
+
+    def interrupt(self) -> Activity | None:
+        """Stop the stage; an exposure in hand goes back to the head of the queue. Returns what was interrupted."""
+        activity, self.activity = self.activity, None
+        self._cruising = None
+        match activity:
+            case Errand(move=move, began_s=began_s):
+                self._pose = move.pose_when_stopped(self._now_s - began_s)
+            case Approach(exposure=exposure, move=move, began_s=began_s):
+                self._pose = move.pose_when_stopped(self._now_s - began_s)
+                self.queue.appendleft(exposure)
+            case Counting(exposure=exposure, true_start=start, true_end=end, began_s=began_s, ends_s=ends_s):
+                self._pose = between(start, end, (self._now_s - began_s) / (ends_s - began_s))
+                self.queue.appendleft(exposure)
+        return activity
+
+    def retreat(self) -> None:
+        """Turn back from an exposure that has not begun, for a pause."""
+        if isinstance(self.activity, Approach):
+            self.interrupt()
+
+    def _can_start(self) -> bool:
+        return self.may_start and bool(self.queue) and not self.is_store_full
+
+    def _start_next(self) -> None:
+        exposure = self.queue.popleft()
+        if self._continues(exposure):
+            self._count(exposure)
+            return
+        target = exposure.start if is_wire_dwell(exposure) else self._run_up_start(exposure)
+        move = self._axes.move(self._pose, self._stray(target))
+        settle_s = self._settle_s if move.length_mm > 0 else 0.0
+        ends_s = self._now_s + move.duration_s + settle_s
+        if not is_wire_dwell(exposure):
+            ends_s += _speed_mm_s(exposure) / self._axes.acceleration_mm_s2
+        self.activity = Approach(exposure, move, self._now_s, ends_s)
+
+    def _continues(self, exposure: Exposure) -> bool:
+        """Whether a stroke goes on where the last one ended, in its direction and at its speed."""
+        last = self._cruising
+        if last is None or is_wire_dwell(exposure):
+            return False
+        gap_mm = math.hypot(exposure.start.x_mm - last.end.x_mm, exposure.start.y_mm - last.end.y_mm)
+        (vx_mm_s, vy_mm_s), (last_vx_mm_s, last_vy_mm_s) = _velocity_mm_s(exposure), _velocity_mm_s(last)
+        change_mm_s = math.hypot(vx_mm_s - last_vx_mm_s, vy_mm_s - last_vy_mm_s)
+        return gap_mm < _SAME_POSE_MM and change_mm_s <= _SAME_SPEED * _speed_mm_s(exposure)
+
+    def _run_up_start(self, stroke: Exposure) -> StagePose:
+        speed_mm_s = _speed_mm_s(stroke)
+        return between(stroke.start, stroke.end, -self._axes.run_up_mm(speed_mm_s) / (speed_mm_s * stroke.live_s))
+
+    def _count(self, exposure: Exposure) -> None:
+        is_dwell = is_wire_dwell(exposure)
+        start = self._pose if is_dwell else self._stray(exposure.start)
+        end = start if is_dwell else self._stray(exposure.end)
+        illumination = self._detector.illuminate(self._source.at(start, end), self._now_s)
+        if is_dwell:
+            live_s, real_s = exposure.live_s, exposure.live_s / illumination.live_fraction
+        else:
+            live_s, real_s = exposure.live_s * illumination.live_fraction, exposure.live_s
+        self._cruising = None
+        self.activity = Counting(exposure, start, end, illumination, live_s, self._now_s, self._now_s + real_s)
+
+    def _finish(self, ended: Counting) -> CodedSpectrum:
+        exposure = ended.exposure
+        counts = self._detector.count(ended.illumination, ended.live_s, exposure.index)
+        start, end = self._measure(ended.true_start), self._measure(ended.true_end)
+        spectrum = CodedSpectrum(
+            index=exposure.index,
+            opened_us=microseconds(ended.began_s),
+            real_us=microseconds(ended.ends_s - ended.began_s),
+            live_us=microseconds(ended.live_s),
+            input_events=self._detector.input_events(ended.illumination, ended.live_s, exposure.index),
+            start_x_um=micrometres(start.x_mm),
+            start_y_um=micrometres(start.y_mm),
+            end_x_um=micrometres(end.x_mm),
+            end_y_um=micrometres(end.y_mm),
+            flags=_SATURATED if int(counts.max(initial=0)) >= self._settings.max_count else 0,
+            coded=encode_spectrum(counts),
+        )
+        self.kept[exposure.index] = spectrum
+        self.fresh.append(exposure.index)
+        self.finished += 1
+        if not is_wire_dwell(exposure):
+            self._cruising = exposure
+        return spectrum
+
+    def _stray(self, pose: StagePose) -> StagePose:
+        return self._shifted(pose, self._settings.position_error_mm)
+
+    def _measure(self, pose: StagePose) -> StagePose:
+        return self._shifted(pose, self._settings.encoder_noise_mm)
+
+    def _shifted(self, pose: StagePose, sigma_mm: float) -> StagePose:
+        if sigma_mm == 0.0:
+            return pose
+        dx_mm, dy_mm = self._chance.normal(0.0, sigma_mm, 2)
+        return StagePose(pose.x_mm + float(dx_mm), pose.y_mm + float(dy_mm))
+
+
+def _velocity_mm_s(stroke: Exposure) -> tuple[float, float]:
+    return (
+        (stroke.end.x_mm - stroke.start.x_mm) / stroke.live_s,
+        (stroke.end.y_mm - stroke.start.y_mm) / stroke.live_s,
+    )
+
+
+def _speed_mm_s(stroke: Exposure) -> float:
+    return math.hypot(*_velocity_mm_s(stroke))
