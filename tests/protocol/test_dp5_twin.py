@@ -161,7 +161,9 @@ def test_hosts_come_and_go(twin: Dp5Process) -> None:
         port = open_port(twin.port, 115_200)
         port.write(encode_packet(Packet(v.ASK_SPECTRUM)) * 3)
         port.close()
-        connect_dp5(twin.port, settings={"MCAC": "512"}).close()
+        spectrometer = connect_dp5(twin.port, settings={"MCAC": "512"})
+        assert spectrometer.capabilities.channels == 512
+        spectrometer.close()
 
 
 def test_a_twin_that_is_told_to_end_takes_its_port_away(tmp_path: Path) -> None:

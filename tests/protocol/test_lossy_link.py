@@ -68,7 +68,9 @@ def test_every_exposure_arrives_exactly_once_and_byte_exact(seed: int, damage: f
 def test_after_a_bad_line_the_controller_is_told_to_forget_everything() -> None:
     rehearsal = Rehearsal(STEADY, BadLine(3, 0.2))
     scan(rehearsal, COUNT)
-    rehearsal.until(lambda: not rehearsal.core.instrument.engine.kept)
+    kept = rehearsal.core.instrument.engine.kept
+    rehearsal.until(lambda: not kept)
+    assert not kept
 
 
 def test_a_host_that_records_nothing_stops_the_controller_before_its_store_overflows() -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from firmware_bridge.datagrams import ServedDatagrams, open_datagrams
-from firmware_bridge.faults import PortUnavailable
+from firmware_bridge.faults import LinkLost, PortUnavailable
 
 
 def test_datagrams_go_both_ways() -> None:
@@ -69,6 +69,8 @@ def test_closing_twice_and_waking_afterwards_are_harmless() -> None:
     port.close()
     port.close()
     port.wake()
+    with pytest.raises(LinkLost):
+        port.read_available(0.0)
     served.close()
 
 

@@ -88,6 +88,7 @@ def test_garbage_never_raises(chunks: list[bytes]) -> None:
     deframer = Deframer(max_frame=256)
     for chunk in chunks:
         deframer.feed(chunk)
+        assert deframer.held <= 260
 
 
 def test_endless_garbage_without_a_delimiter_takes_no_memory_and_the_next_frame_is_read() -> None:

@@ -85,6 +85,8 @@ def test_closing_twice_and_waking_afterwards_do_no_harm() -> None:
     port.close()
     port.close()
     port.wake()
+    with pytest.raises(LinkLost):
+        port.read_available(0.0)
     far.close()
 
 
