@@ -242,7 +242,7 @@ def test_an_instrument_that_dies_in_mid_scan_is_a_lost_link_and_resumable(bench)
         assert scan.wait(timeout=120) == LINK, bench.said
     assert_one_sentence(bench.said)
     assert "--resume" in bench.said
-    assert bench.measured() > 30
+    assert bench.measured() >= 30
     (bench.folder / "port").unlink()
     with bench.running():
         resumed = bench.run("scan", "--resume", str(bench.recording))
