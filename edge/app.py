@@ -195,6 +195,11 @@ def _conclude(outcome: RunOutcome, paths: RecordingPaths, console: Console) -> P
             "stopped while maps and report were being made, the recording is whole; "
             f"make them with: pointillist report {paths.folder}"
         ) from None
+    except UsageError as reason:
+        if outcome is not RunOutcome.STOPPED:
+            raise
+        # Too little was measured for maps, which is no reason to hide that the scan can go on.
+        console.warn(f"no maps yet: {reason}")
     if outcome is RunOutcome.STOPPED:
         raise ScanStopped(f"stopped with the shutter closed; go on with: pointillist scan --resume {paths.folder}")
     return paths.folder

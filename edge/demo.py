@@ -40,7 +40,7 @@ def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
             run_scan(out / "scan.yaml", out=out / "scan", console=console, review=False)
         finally:
             instrument.terminate()
-            instrument.wait(timeout=10)
+            instrument.communicate(timeout=10)
 
 
 def _await_port(port: Path, instrument: subprocess.Popen[bytes], log: Path) -> None:

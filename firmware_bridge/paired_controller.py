@@ -7,6 +7,7 @@ computer falls silent; spectra that were read and not yet recorded live in this 
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import secrets
 import threading
@@ -28,6 +29,7 @@ from firmware_bridge.messages import (
 from firmware_bridge.spectrometer import Spectrometer, Spectrum
 from firmware_bridge.stage import Stage
 
+_LOG = logging.getLogger("firmware_bridge")
 _QUEUE_LENGTH = 16
 _GATE_S = 0.5
 """How long the gate stays open after the last word from here."""
@@ -218,6 +220,9 @@ class PairedController:
                 done = self._expose(self._current)
             except BridgeError as fault:
                 self._stop_with(fault)
+            except Exception as error:
+                _LOG.error("the pairing thread failed", exc_info=error)
+                self._stop_with(BridgeError(f"the pairing of the devices failed ({error!r}): report this with the log"))
             else:
                 with self._changed:
                     if done is not None and self._queue and self._queue[0].index == done.index:

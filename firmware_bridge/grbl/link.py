@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from firmware_bridge.faults import BridgeError, LinkLost
 from firmware_bridge.grbl.session import GrblSession
 from firmware_bridge.ports import BytePort
 
+_LOG = logging.getLogger("firmware_bridge")
 _LONGEST_WAIT_S = 0.25
 
 
@@ -91,8 +93,10 @@ class GrblLink:
         except BridgeError as error:
             self._fail(error)
         except Exception as error:
-            self._fail(LinkLost(f"the link's thread failed ({error!r}): connect again, and report this"))
-            raise
+            _LOG.error("the link's thread failed", exc_info=error)
+            failure = LinkLost(f"the link's thread failed ({error!r}): connect again, and report this")
+            failure.__cause__ = error
+            self._fail(failure)
         finally:
             self._port.close()
 

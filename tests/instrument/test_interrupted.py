@@ -71,6 +71,7 @@ class Terminal:
     """A scan on a terminal of its own, with somebody typing."""
 
     def __init__(self, bench, command: list[str] | None = None) -> None:
+        self._bench = bench
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
             command or bench.command("scan", str(bench.config), "--out", str(bench.recording)),
@@ -99,6 +100,10 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
+    def await_exposures(self, count: int) -> None:
+        """Until the journal holds so many; reads on, for a terminal that nobody reads holds up who writes to it."""
+        await_that(lambda: (self.read(0.0), self._bench.measured() >= count)[1], f"{count} exposures")
+
     def hang_up(self) -> None:
         """The terminal goes away, as when a connection breaks."""
         os.close(self._master)
@@ -114,7 +119,7 @@ def test_ctrl_c_pauses_safely_asks_and_goes_on(bench):
     bench.instrument["twin"]["clock_factor"] = 40.0
     with bench.running():
         terminal = Terminal(bench)
-        await_that(lambda: (terminal.read(0.0), bench.measured() > 20)[1], "twenty exposures")
+        terminal.await_exposures(21)
         terminal.process.send_signal(signal.SIGINT)
         terminal.await_text("What now? [resume/finish/stop]")
         assert not shutter_is_open(bench)
@@ -127,7 +132,7 @@ def test_ctrl_c_at_the_question_aborts_with_the_shutter_closed(bench):
     bench.instrument["twin"]["clock_factor"] = 40.0
     with bench.running():
         terminal = Terminal(bench)
-        await_that(lambda: (terminal.read(0.0), bench.measured() > 20)[1], "twenty exposures")
+        terminal.await_exposures(21)
         terminal.process.send_signal(signal.SIGINT)
         terminal.await_text("What now?")
         terminal.process.send_signal(signal.SIGINT)
@@ -153,7 +158,7 @@ def test_a_lost_terminal_stops_safely(bench):
     bench.instrument["twin"]["clock_factor"] = 40.0
     with bench.running():
         terminal = Terminal(bench)
-        await_that(lambda: (terminal.read(0.0), bench.measured() > 20)[1], "twenty exposures")
+        terminal.await_exposures(21)
         terminal.hang_up()
         terminal.process.send_signal(signal.SIGHUP)
         assert terminal.process.wait(timeout=120) == 6
@@ -166,7 +171,7 @@ def test_finishing_early_keeps_what_was_measured(bench):
     bench.instrument["twin"]["clock_factor"] = 40.0
     with bench.running():
         terminal = Terminal(bench)
-        await_that(lambda: (terminal.read(0.0), bench.measured() > 60)[1], "sixty exposures")
+        terminal.await_exposures(61)
         terminal.process.send_signal(signal.SIGINT)
         terminal.await_text("What now?")
         terminal.type("finish\n")

@@ -32,7 +32,7 @@ class Table:
         self.pose = StagePose(0.0, 0.0)
         self.gate_held = 0
         self.is_door_closed = True
-        self.fault: BridgeError | None = None
+        self.fault: Exception | None = None
         self.capabilities = StageCapabilities("table", (0.0, 100.0), (0.0, 50.0), 50.0, 500.0, has_gate)
 
     def status(self) -> StageStatus:
@@ -189,6 +189,21 @@ def test_a_fault_of_the_stage_is_raised_once_and_the_beam_is_off(pair):
     table.fault = None
     controller.open_shutter()
     assert collected(controller, 1) == [0], "what was queued is not lost"
+
+
+def test_a_mistake_in_the_program_is_a_fault_too_and_nothing_hangs(pair):
+    controller, table, _, _ = pair
+    table.fault = ZeroDivisionError("nobody foresaw this")
+    controller.submit([dwell(0)])
+    controller.open_shutter()
+    with pytest.raises(BridgeError, match="nobody foresaw this"):
+        controller.next_done(5.0)
+    assert table.calls[-1] == "drop"
+    table.fault = None
+    controller.pause()
+    controller.resume()
+    controller.open_shutter()
+    assert collected(controller, 1) == [0]
 
 
 def test_a_beam_that_nobody_attends_to_is_let_go(pair):
