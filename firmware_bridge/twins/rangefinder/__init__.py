@@ -1,0 +1,1 @@
+"""The simulated rangefinder: lines of text over a serial port."""
