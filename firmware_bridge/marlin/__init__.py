@@ -1,0 +1,1 @@
+"""Stages on boards with Marlin 2, from bytes to `Stage`."""
