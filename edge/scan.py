@@ -1,53 +1,37 @@
-"""The scan itself: exposures out, spectra in, each one journalled before anything else sees it."""
+"""The scan itself: the beam on and off over what a plan lacks, and every way in which that is interrupted."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
 
+from edge.allowance import Allowance
 from edge.console import Console
-from edge.events import Closed, Faulted, Measured, Paused, Resumed, ShutterClosed, ShutterOpened
-from edge.faults import EdgeError, IntegrityError, SafetyStop
+from edge.events import Closed, Faulted, Paused, Resumed
+from edge.faults import SafetyStop
+from edge.intake import Intake
 from edge.interrupts import Interrupts, Request
+from edge.reconnect import Connection, home_where_needed
 from edge.session import Session, utc_now
-from edge.state import Scanning
-from firmware_bridge.controller import Controller
-from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired
-from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag, StagePose
+from edge.shutter import Bounds, Shutter, door_open
+from firmware_bridge.faults import (
+    BridgeError,
+    DoorOpen,
+    LeaseExpired,
+    LinkLost,
+    PortUnavailable,
+    Rebooted,
+    StandoffExceeded,
+)
+from firmware_bridge.messages import Exposure
 
-_WAIT_S = 0.1
-"""Longest that a request of the operator waits for an answer."""
-_BATCH = 64
-"""Exposures per journal transaction at the most: one sync serves them all."""
 _MOST_EXPIRIES = 20
-_EXPIRIES_WITHIN_S = 3_600.0
 """More expired leases than that in an hour, and the computer is taken to be unfit for the scan."""
-_FETCH_S = 5.0
-"""Silence after which spectra that the controller said it kept are no longer waited for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a run holds the instrument to."""
-
-    x_mm: tuple[float, float]
-    y_mm: tuple[float, float]
-    """The planned area: outside it the shutter stays closed."""
-    tolerance_mm: float
-    """Largest distance between a planned and a measured pose."""
-    patience_s: float
-    """Longest time without a finished exposure while the beam is on."""
-
-    def holds(self, pose: StagePose) -> bool:
-        """Whether a pose lies in the planned area, give or take the tolerance."""
-        (x0, x1), (y0, y1), slack = self.x_mm, self.y_mm, self.tolerance_mm
-        return x0 - slack <= pose.x_mm <= x1 + slack and y0 - slack <= pose.y_mm <= y1 + slack
+_Curable = LeaseExpired | DoorOpen | StandoffExceeded | LinkLost | Rebooted | PortUnavailable
+_CURABLE = (LeaseExpired, DoorOpen, StandoffExceeded, LinkLost, Rebooted, PortUnavailable)
+"""What ends an opening, but not necessarily the run."""
 
 
 class RunOutcome(Enum):
@@ -59,6 +43,8 @@ class RunOutcome(Enum):
     """The operator is content with what there is."""
     STOPPED = "stopped"
     """Stopped and resumable."""
+    CUT_OFF = "cut off"
+    """Stopped and resumable, while the controller was out of reach."""
 
 
 class Run:
@@ -66,13 +52,14 @@ class Run:
 
     def __init__(
         self,
-        controller: Controller,
+        connection: Connection,
         session: Session,
         exposures: Sequence[Exposure],
         *,
         bounds: Bounds,
         planned: int,
         live_s: float,
+        rejoin: Callable[[frozenset[int]], int],
         confirm_place: Callable[[], None],
         console: Console,
     ) -> None:
@@ -88,22 +75,33 @@ class Run:
             Exposures in the whole plan.
         live_s
             Live time that the object has received already, in s.
+        rejoin
+            Checks a controller that was connected again, journals that the scan is taken up, and takes it up there,
+            given the indices that are recorded; gives how many spectra will come again.
         confirm_place
             Looks whether the object still lies where it was; raises `SafetyStop` otherwise.
         """
-        self._controller = controller
+        self._connection = connection
         self._session = session
         self._console = console
         self._bounds = bounds
         self._planned = planned
-        self._live_s = live_s
+        self._rejoin = rejoin
         self._confirm_place = confirm_place
-        self._waiting = deque(exposures)
-        self._lacking = {exposure.index: exposure for exposure in exposures}
+        self._shutter = Shutter(connection, session, bounds)
+        self._intake = Intake(connection, session, exposures, tolerance_mm=bounds.tolerance_mm, live_s=live_s)
         self._interrupts = Interrupts()
-        self._expired_at_s: deque[float] = deque()
-        self.is_closed = True
+        self._expiries = Allowance(_MOST_EXPIRIES)
+        self._retained = 0
+        self._is_paused = False
+        self._boot_id: int | None = None
+        """Of the controller that was lost, until the one that was found is known to be fit for beam."""
+        self._told: BaseException | None = None
+
+    @property
+    def is_closed(self) -> bool:
         """Whether the controller has confirmed that the shutter is closed."""
+        return self._shutter.is_closed
 
     def expose(self, *, retained: int = 0) -> RunOutcome:
         """Open the shutter, measure everything, close it.
@@ -120,188 +118,106 @@ class Run:
         SafetyStop
             The stage is not where it was told to be, or the instrument is not ready for beam.
         """
+        self._retained = retained
         with self._interrupts.listening():
             try:
-                self._fetch(retained)
-                outcome = RunOutcome.FINISHED
-                if self._lacking:
-                    self._open("start")
-                    measured = self._planned - len(self._lacking)
-                    with self._console.progress("Measuring", self._planned, measured) as show:
-                        outcome = self._stream(show)
-                self._end(outcome)
+                measured = self._planned - len(self._intake.lacking)
+                with self._console.progress("Measuring", self._planned, measured) as show:
+                    outcome = self._measure(show)
+                match outcome:
+                    case RunOutcome.FINISHED:
+                        self._session.record(Closed(utc_now(), "finished"))
+                    case RunOutcome.ENDED_EARLY:
+                        self._session.record(Closed(utc_now(), "aborted"))
+                    case RunOutcome.STOPPED | RunOutcome.CUT_OFF:
+                        pass
                 return outcome
             except BaseException as fault:
                 self._fail(fault)
                 raise
 
-    def _fetch(self, retained: int) -> None:
-        """Take over what an earlier session measured and could not record: it is not exposed again."""
-        deadline_s = time.monotonic() + _FETCH_S
-        while retained > 0 and time.monotonic() < deadline_s:
-            fetched = self._collect(_WAIT_S)
-            retained -= fetched
-            if fetched:
-                deadline_s = time.monotonic() + _FETCH_S
+    def _measure(self, show: Callable[[int], None]) -> RunOutcome:
+        """Open, and open again after whatever closed the shutter, until nothing is lacking or somebody ends it."""
+        step: RunOutcome | str = "start"
+        closed_by: _Curable | None = None
+        while isinstance(step, str):
+            try:
+                step = self._beam(step, show) if closed_by is None else self._overcome(closed_by)
+                closed_by = None
+            except _CURABLE as fault:
+                if not self._can_overcome(fault):
+                    raise
+                closed_by = fault
+        return step
+
+    def _beam(self, reason: str, show: Callable[[int], None]) -> RunOutcome | str:
+        """One opening, for a reason; how the run ended with it, or the reason for the next one."""
+        self._intake.fetch(self._retained)
+        self._retained = 0
+        request = self._interrupts.request
+        if self._intake.lacking and request is None:
+            self._open(reason)
+            request = self._stream(show)
+        if not self._intake.lacking:
+            self._shutter.close("finished")
+            return RunOutcome.FINISHED
+        match request:
+            case Request.ABORT:
+                return self._abort()
+            case Request.PAUSE:
+                return self._pause("operator")
+            case _:
+                return self._pause("asked to stop by the system")
 
     def _open(self, reason: str) -> None:
         """Open over the next exposure: the beam must not sweep over what is not to be measured."""
-        self._controller.move_to(next(iter(self._lacking.values())).start)
-        status = self._controller.status()
-        if not status.is_door_closed:
-            raise DoorOpen("the door interlock is open: close the door, then go on with --resume")
-        if not status.is_homed:
-            raise SafetyStop("the stage has not been homed, so its position is unknown: home it first")
-        if status.fault:
-            raise SafetyStop(f"the controller reports a fault ({status.fault}): clear it, then go on with --resume")
-        if not self._bounds.holds(status.pose):
-            raise SafetyStop(
-                f"the stage stands at ({status.pose.x_mm:.2f}, {status.pose.y_mm:.2f}) mm, outside the planned area, "
-                "although it was sent into it: home it and check belts and couplings, then go on with --resume"
-            )
-        self._session.record(ShutterOpened(utc_now(), reason, len(self._lacking), self._live_s))
-        self.is_closed = False
-        self._controller.open_shutter()
+        controller = self._connection.controller
+        if self._boot_id is not None:
+            self._settle(self._boot_id)
+        lacking = self._intake.lacking
+        controller.move_to(next(iter(lacking.values())).start)
+        self._shutter.open(reason, exposures_left=len(lacking), live_s=self._intake.live_s)
+        if self._is_paused:
+            controller.resume()
+            self._is_paused = False
 
-    def _shut(self, reason: str) -> None:
-        self._controller.close_shutter()
-        self.is_closed = True
-        if isinstance(self._session.state, Scanning):
-            self._session.record(ShutterClosed(utc_now(), reason))
-
-    def _end(self, outcome: RunOutcome) -> None:
-        self._shut(outcome.value)
-        match outcome:
-            case RunOutcome.FINISHED:
-                self._session.record(Closed(utc_now(), "finished"))
-            case RunOutcome.ENDED_EARLY:
-                self._session.record(Closed(utc_now(), "aborted"))
-            case RunOutcome.STOPPED:
-                pass
-
-    def _stream(self, show: Callable[[int], None]) -> RunOutcome:
+    def _stream(self, show: Callable[[int], None]) -> Request | None:
+        """Measure until nothing is lacking or something is asked."""
         heard_s = time.monotonic()
-        while self._lacking:
-            match self._interrupts.request:
-                case Request.ABORT:
-                    return self._abort()
-                case Request.PAUSE | Request.STOP as request:
-                    outcome = self._pause(request)
-                    if outcome is not None:
-                        return outcome
-                    heard_s = time.monotonic()
-            try:
-                self._feed()
-                if self._collect(_WAIT_S):
-                    heard_s = time.monotonic()
-            except LeaseExpired as fault:
-                self._reopen(fault)
+        while self._intake.lacking and self._interrupts.request is None:
+            self._intake.feed()
+            if self._intake.collect():
+                heard_s = time.monotonic()
             if time.monotonic() - heard_s > self._bounds.patience_s:
                 raise SafetyStop(
                     f"no exposure was finished for {self._bounds.patience_s:.0f} s although the beam is on: "
                     "check stage and detector, then go on with --resume"
                 )
-            show(self._planned - len(self._lacking))
-        return RunOutcome.FINISHED
+            show(self._planned - len(self._intake.lacking))
+        return self._interrupts.request
 
-    def _feed(self) -> None:
-        """Keep the controller's look-ahead full."""
-        while self._waiting and self._waiting[0].index not in self._lacking:
-            self._waiting.popleft()
-        if self._waiting:
-            taken = self._controller.submit(list(islice(self._waiting, _BATCH)))
-            for _ in range(taken):
-                self._waiting.popleft()
+    # What somebody asks for.
 
-    def _reopen(self, fault: LeaseExpired) -> None:
-        """This computer was too busy to renew the lease: nothing is lost, so go on, but not for ever."""
-        self.is_closed = True
-        self._session.record(ShutterClosed(utc_now(), "lease expired"))
-        now_s = time.monotonic()
-        self._expired_at_s.append(now_s)
-        while now_s - self._expired_at_s[0] > _EXPIRIES_WITHIN_S:
-            self._expired_at_s.popleft()
-        if len(self._expired_at_s) > _MOST_EXPIRIES:
-            raise fault
-        self._console.warn(
-            f"{fault} ({len(self._expired_at_s)} of at most {_MOST_EXPIRIES} times an hour): opening it again"
-        )
-        self._open("lease expired")
-
-    def _collect(self, timeout_s: float) -> int:
-        """Take over what has arrived: journal, then acknowledge, then check."""
-        arrived: list[ExposureDone] = []
-        try:
-            done = self._controller.next_done(timeout_s)
-            while done is not None:
-                arrived.append(done)
-                done = self._controller.next_done(0.0) if len(arrived) < _BATCH else None
-        finally:
-            # Also when the link breaks between two spectra: those in hand are recorded before the fault goes on.
-            self._keep(arrived)
-        return len(arrived)
-
-    def _keep(self, arrived: list[ExposureDone]) -> None:
-        if not arrived:
-            return
-        try:
-            self._session.record(*(Measured(utc_now(), measured) for measured in arrived))
-        except IntegrityError:
-            if len(arrived) == 1:
-                raise
-            self._keep_each(arrived)
-            return
-        for measured in arrived:
-            self._controller.acknowledge(measured.index)
-            self._live_s += measured.live_s
-        for measured in arrived:
-            self._check_pose(measured)
-            if not measured.flags & ExposureFlag.TRUNCATED:
-                self._lacking.pop(measured.index, None)
-
-    def _keep_each(self, arrived: list[ExposureDone]) -> None:
-        """One of them contradicts the journal: keep the others, then say so."""
-        faults: list[EdgeError] = []
-        for measured in arrived:
-            try:
-                self._keep([measured])
-            except EdgeError as fault:
-                faults.append(fault)
-        if faults:
-            raise faults[0]
-
-    def _check_pose(self, done: ExposureDone) -> None:
-        planned = self._lacking.get(done.index)
-        if planned is None:
-            return
-        for told, found in ((planned.start, done.start), (planned.end, done.end)):
-            off_mm = math.hypot(told.x_mm - found.x_mm, told.y_mm - found.y_mm)
-            if off_mm > self._bounds.tolerance_mm:
-                raise SafetyStop(
-                    f"exposure {done.index} was measured {off_mm:.2f} mm away from where it was planned: "
-                    "home the stage, check belts and couplings, then go on with --resume"
-                )
-
-    def _pause(self, request: Request) -> RunOutcome | None:
-        """Close the shutter safely, then ask; None means go on."""
+    def _pause(self, reason: str) -> RunOutcome | str:
+        """Close the shutter safely, then ask."""
         try:
             with self._interrupts.asking(), suppress(LeaseExpired):
-                self._controller.pause()
+                self._is_paused = True
+                self._connection.controller.pause()
         except KeyboardInterrupt:
             return self._abort()
-        self._drain()
-        reason = "operator" if request is Request.PAUSE else "asked to stop by the system"
-        self._shut(reason)
-        if not self._lacking:
+        return self._rest(reason)
+
+    def _rest(self, reason: str) -> RunOutcome | str:
+        """Stand still with the shutter closed; what the operator, where there is one, wants then."""
+        self._shutter.close(reason)
+        self._intake.drain()
+        if not self._intake.lacking:
             return RunOutcome.FINISHED
         self._session.record(Paused(utc_now(), reason))
-        return RunOutcome.STOPPED if request is Request.STOP else self._ask()
-
-    def _ask(self) -> RunOutcome | None:
-        """What the operator wants of a paused scan; None means go on."""
-        if not self._console.can_ask:
+        if self._interrupts.request is Request.STOP or not self._console.can_ask:
             return RunOutcome.STOPPED
-        left = len(self._lacking)
+        left = len(self._intake.lacking)
         try:
             with self._interrupts.asking():
                 answer = self._console.ask(
@@ -315,38 +231,89 @@ class Run:
             case "resume":
                 self._confirm_place()
                 self._session.record(Resumed(utc_now(), "operator"))
-                self._open("resumed by the operator")
-                self._controller.resume()
-                return None
+                return "resumed by the operator"
             case "finish":
                 return RunOutcome.ENDED_EARLY
         return RunOutcome.STOPPED
 
     def _abort(self) -> RunOutcome:
-        self._controller.abort()
-        self.is_closed = True
-        self._drain()
-        if isinstance(self._session.state, Scanning):
-            self._session.record(ShutterClosed(utc_now(), "aborted by the operator"))
+        self._shutter.abort()
+        self._intake.drain()
+        self._shutter.note_closed("aborted by the operator")
         self._session.record(Paused(utc_now(), "aborted by the operator"))
         return RunOutcome.STOPPED
 
-    def _drain(self) -> None:
-        """Take over everything that has arrived; an expired lease says nothing new once the shutter is closed."""
-        arrived = True
-        while arrived:
-            with suppress(LeaseExpired):
-                arrived = self._collect(0.0) > 0
+    # What goes wrong.
+
+    def _can_overcome(self, fault: _Curable) -> bool:
+        """Whether the run may go on after this, perhaps with somebody's help."""
+        match fault:
+            case LeaseExpired():
+                self._shutter.note_closed("lease expired")
+                return self._expiries.spend()
+            case DoorOpen():
+                return self._console.can_ask
+            case StandoffExceeded():
+                return True
+            case _:
+                return self._connection.may_reconnect()
+
+    def _overcome(self, fault: _Curable) -> RunOutcome | str:
+        match fault:
+            case LeaseExpired():
+                # This computer was too busy to renew the lease: nothing is lost.
+                times = f"{self._expiries.spent} of at most {self._expiries.most} times an hour"
+                self._console.warn(f"{fault} ({times}): opening it again")
+                return "lease expired"
+            case DoorOpen() | StandoffExceeded():
+                self._console.warn(str(fault))
+                return self._rest(str(fault))
+            case _:
+                return self._reconnect(fault)
+
+    def _reconnect(self, fault: BridgeError) -> RunOutcome | str:
+        """Find the controller again and take the scan up there; raises the fault when it stays away."""
+        lost = self._connection.controller.capabilities
+        self._shutter.note_lost()
+        with suppress(BridgeError):
+            self._intake.drain()
+        self._tell(fault)
+        if not self._connection.reconnect(fault, lambda: self._interrupts.request is not None):
+            if self._interrupts.request is None:
+                raise fault
+            return RunOutcome.CUT_OFF
+        self._shutter.note_found()
+        self._is_paused = False
+        if self._boot_id is None:
+            self._boot_id = lost.boot_id
+        self._retained = self._rejoin(frozenset(range(self._planned)) - self._intake.lacking.keys())
+        self._intake.begin_again()
+        return "connected again"
+
+    def _settle(self, boot_id: int) -> None:
+        """Let a controller that was found again be as fit for beam as one at the beginning of a scan."""
+        controller = self._connection.controller
+        if not controller.status().is_door_closed:
+            raise door_open()
+        was_homed = home_where_needed(controller, self._console)
+        if was_homed or controller.capabilities.boot_id != boot_id:
+            self._confirm_place()
+        self._boot_id = None
+
+    def _tell(self, fault: BaseException) -> None:
+        """Journal a fault, once."""
+        if self._told is not fault:
+            self._told = fault
+            self._session.record(Faulted(utc_now(), type(fault).__name__, str(fault) or type(fault).__name__))
 
     def _fail(self, fault: BaseException) -> None:
         """Shutter first, then the journal; neither may hide the fault itself, nor claim what is not known."""
-        with suppress(BridgeError):
-            self._controller.abort()
-            self.is_closed = not self._controller.status().is_shutter_open
-        text = str(fault) or type(fault).__name__
+        if not self._connection.is_lost:
+            with suppress(BridgeError):
+                self._shutter.abort_and_look()
+            with suppress(Exception):
+                self._intake.drain()
         with suppress(Exception):
-            self._drain()
-        with suppress(Exception):
-            if isinstance(self._session.state, Scanning) and self.is_closed:
-                self._session.record(ShutterClosed(utc_now(), "fault"))
-            self._session.record(Faulted(utc_now(), type(fault).__name__, text))
+            if self.is_closed:
+                self._shutter.note_closed("fault")
+            self._tell(fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from edge.beam_time import BeamTime
 from edge.events import Measured, ScanEvent, utc_text
 from edge.faults import IntegrityError
 from edge.record.journal import Journal
@@ -18,9 +19,11 @@ def utc_now() -> str:
 class Session:
     """One scan in progress: its journal, and the state that the journal's events add up to."""
 
-    def __init__(self, journal: Journal, state: ScanState) -> None:
+    def __init__(self, journal: Journal, state: ScanState, beam: BeamTime | None = None) -> None:
         self._journal = journal
         self.state = state
+        self.beam = BeamTime() if beam is None else beam
+        """How long the beam has been on in this scan."""
 
     def record(self, *events: ScanEvent) -> None:
         """Write the events down, durably, then take them over into the state.
@@ -32,12 +35,13 @@ class Session:
         IntegrityError
             An event that cannot follow the present state, or a journal that cannot be written.
         """
-        state = self.state
+        state, beam = self.state, self.beam
         for event in events:
+            beam = beam.after(event)
             following = advance(state, event)
             if not isinstance(following, Refused):
                 state = following
             elif not isinstance(event, Measured):
                 raise IntegrityError(f"{following.reason}: stop the scan and report this")
         self._journal.append(events)
-        self.state = state
+        self.state, self.beam = state, beam

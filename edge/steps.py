@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from importlib.metadata import version
 
 from calibration.registration_record import registration_to_dict
 from edge.camera import open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
+from edge.doctor import examine_controller, require
 from edge.events import Opened, Planned, Registered, Resumed
-from edge.faults import EdgeError
+from edge.faults import DeviceError, EdgeError
 from edge.live import LiveMaps
-from edge.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
-from edge.prepare import plan_scan, require_unmoved, sight, uncovered_mm
+from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
+from edge.prepare import plan_scan, require_unmoved, sight, stage_of, uncovered_mm
+from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import sighting_of
 from edge.review import ask_before_beam
-from edge.scan import Bounds, Run, RunOutcome
+from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
+from edge.shutter import Bounds
 from edge.state import Ready
-from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import Capabilities
 
@@ -54,16 +58,19 @@ class Scan:
     def __init__(
         self,
         config: ScanConfig,
-        controller: Controller,
+        connection: Connection,
         session: Session,
         paths: RecordingPaths,
         console: Console,
         *,
         scan_id: str,
+        config_yaml: str,
     ) -> None:
         self._scan_id = scan_id
+        self._config_yaml = config_yaml
         self._config = config
-        self._controller = controller
+        self._connection = connection
+        self._capabilities = connection.controller.capabilities
         self._session = session
         self._paths = paths
         self._console = console
@@ -81,7 +88,7 @@ class Scan:
         )
         for note in registration.notes:
             self._console.warn(note)
-        plan = plan_scan(sighting, self._config, self._controller.capabilities)
+        plan = plan_scan(sighting, self._config, self._capabilities)
         self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
         self._console.say(
             f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
@@ -100,7 +107,8 @@ class Scan:
         if not history.plan_json:
             return self.prepare()
         plan = plan_from_json(history.plan_json)
-        check_plan(plan, self._config, self._controller.capabilities)
+        check_plan(plan, self._config, self._capabilities)
+        self._check_rest(plan, history.done)
         self._confirm_place(plan)
         self._console.say(f"{len(history.done)} of {len(plan.exposures)} exposures are measured")
         return plan
@@ -120,28 +128,61 @@ class Scan:
             self._confirm_place(plan)
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
-        retained = self._controller.begin_scan(scan_number(self._scan_id), done)
+        retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done)
         run = Run(
-            self._controller,
+            self._connection,
             self._session,
             remaining(plan, done),
             bounds=bounds_of(plan),
             planned=len(plan.exposures),
             live_s=live_s,
+            rejoin=lambda recorded: self._rejoin(plan, recorded),
             confirm_place=lambda: self._confirm_place(plan),
             console=self._console,
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
         with LiveMaps(self._paths.folder):
             try:
-                return run.expose(retained=retained)
+                outcome = run.expose(retained=retained)
             except (EdgeError, BridgeError):
-                if not run.is_closed:
-                    self._console.warn(
-                        "the shutter could not be confirmed closed: switch the tube off by its own control, "
-                        "then look at the shutter"
-                    )
+                self._warn_unless(run.is_closed)
                 raise
+            self._warn_unless(run.is_closed)
+            return outcome
+
+    def _warn_unless(self, is_closed: bool) -> None:
+        if not is_closed:
+            self._console.warn(
+                "the shutter could not be confirmed closed: switch the tube off by its own control, "
+                "then look at the shutter"
+            )
+
+    def _rejoin(self, plan: ScanPlan, recorded: frozenset[int]) -> int:
+        """Take the scan up on a controller that was connected again; gives how many spectra will come again.
+
+        Raises
+        ------
+        DeviceError
+            It is another one than before.
+        SafetyStop
+            The object would receive too much beam.
+        """
+        controller = self._connection.controller
+        found, before = controller.capabilities, self._capabilities
+        require(examine_controller(self._config, found))
+        if replace(found, boot_id=before.boot_id) != before:
+            raise DeviceError(
+                f"what was connected again ({found.firmware}) is not the controller that was lost ({before.firmware}), "
+                "or has other limits: see what is plugged in, then go on with --resume"
+            )
+        self._check_rest(plan, recorded)
+        self._session.record(opened_event(self._config_yaml, found, scan_id=self._scan_id))
+        self._session.record(Resumed(utc_now(), "connected again"))
+        return controller.begin_scan(scan_number(self._scan_id), recorded)
+
+    def _check_rest(self, plan: ScanPlan, done: AbstractSet[int]) -> None:
+        stage = plan.stage or stage_of(self._config)
+        check_rest(plan, done, self._session.beam.received_s, self._config.dose, stage)
 
     def _confirm_place(self, plan: ScanPlan) -> None:
         """A new photograph must show the object where the plan's photograph showed it."""

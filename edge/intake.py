@@ -1,0 +1,140 @@
+"""Exposures out, spectra in: what a run still lacks, and each spectrum journalled before anything else sees it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import islice
+
+from edge.events import Measured
+from edge.faults import EdgeError, IntegrityError, SafetyStop
+from edge.reconnect import Connection
+from edge.session import Session, utc_now
+from firmware_bridge.faults import LeaseExpired
+from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag
+
+_WAIT_S = 0.1
+"""Longest that a request of the operator waits for an answer."""
+_BATCH = 64
+"""Exposures per journal transaction at the most: one sync serves them all."""
+_FETCH_S = 5.0
+"""Silence after which spectra that the controller said it kept are no longer waited for."""
+
+
+class Intake:
+    """The books of a run over the exposures that a plan still lacks.
+
+    Parameters
+    ----------
+    exposures
+        What is still to be measured, in travel order.
+    tolerance_mm
+        Largest distance between a planned and a measured pose.
+    live_s
+        Live time that the object has received already, in s.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        session: Session,
+        exposures: Sequence[Exposure],
+        *,
+        tolerance_mm: float,
+        live_s: float,
+    ) -> None:
+        self._connection = connection
+        self._session = session
+        self._tolerance_mm = tolerance_mm
+        self._waiting = deque(exposures)
+        self.lacking = {exposure.index: exposure for exposure in exposures}
+        """What is not recorded in full, by index, in travel order."""
+        self.live_s = live_s
+        """Live time that the object has received, in s."""
+
+    def begin_again(self) -> None:
+        """Submit everything that is lacking once more: another controller, or session, knows nothing of it."""
+        self._waiting = deque(self.lacking.values())
+
+    def feed(self) -> None:
+        """Keep the controller's look-ahead full."""
+        while self._waiting and self._waiting[0].index not in self.lacking:
+            self._waiting.popleft()
+        if self._waiting:
+            taken = self._connection.controller.submit(list(islice(self._waiting, _BATCH)))
+            for _ in range(taken):
+                self._waiting.popleft()
+
+    def fetch(self, retained: int) -> None:
+        """Take over what an earlier session measured and could not record: it is not exposed again."""
+        deadline_s = time.monotonic() + _FETCH_S
+        while retained > 0 and time.monotonic() < deadline_s:
+            fetched = self.collect()
+            retained -= fetched
+            if fetched:
+                deadline_s = time.monotonic() + _FETCH_S
+
+    def collect(self, timeout_s: float = _WAIT_S) -> int:
+        """Take over what has arrived: journal, then acknowledge, then check; gives how many spectra that were."""
+        controller = self._connection.controller
+        arrived: list[ExposureDone] = []
+        try:
+            done = controller.next_done(timeout_s)
+            while done is not None:
+                arrived.append(done)
+                done = controller.next_done(0.0) if len(arrived) < _BATCH else None
+        finally:
+            # Also when the link breaks between two spectra: those in hand are recorded before the fault goes on.
+            self._keep(arrived)
+        return len(arrived)
+
+    def drain(self) -> None:
+        """Take over everything that has arrived; an expired lease says nothing new once the shutter is closed."""
+        arrived = True
+        while arrived:
+            with suppress(LeaseExpired):
+                arrived = self.collect(0.0) > 0
+
+    def _keep(self, arrived: list[ExposureDone]) -> None:
+        if not arrived:
+            return
+        try:
+            self._session.record(*(Measured(utc_now(), measured) for measured in arrived))
+        except IntegrityError:
+            if len(arrived) == 1:
+                raise
+            self._keep_each(arrived)
+            return
+        for measured in arrived:
+            self._connection.controller.acknowledge(measured.index)
+            self.live_s += measured.live_s
+        for measured in arrived:
+            self._check_pose(measured)
+            if not measured.flags & ExposureFlag.TRUNCATED:
+                self.lacking.pop(measured.index, None)
+
+    def _keep_each(self, arrived: list[ExposureDone]) -> None:
+        """One of them contradicts the journal: keep the others, then say so."""
+        faults: list[EdgeError] = []
+        for measured in arrived:
+            try:
+                self._keep([measured])
+            except EdgeError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+
+    def _check_pose(self, done: ExposureDone) -> None:
+        planned = self.lacking.get(done.index)
+        if planned is None:
+            return
+        for told, found in ((planned.start, done.start), (planned.end, done.end)):
+            off_mm = math.hypot(told.x_mm - found.x_mm, told.y_mm - found.y_mm)
+            if off_mm > self._tolerance_mm:
+                raise SafetyStop(
+                    f"exposure {done.index} was measured {off_mm:.2f} mm away from where it was planned: "
+                    "home the stage, check belts and couplings, then go on with --resume"
+                )

@@ -1,0 +1,138 @@
+"""Taking up a scan again, after an interruption or a lost link: only on the same instrument, and within its dose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.beam_time import BeamTime
+from edge.config import ScanConfig
+from edge.console import Console
+from edge.events import Faulted, Opened, Planned, Registered, Resumed
+from edge.faults import DeviceError, SafetyStop
+from edge.grid import ScanGrid
+from edge.kinematics import StageModel
+from edge.plan import ScanPlan, check_rest, make_plan, plan_to_json
+from edge.reconnect import Connection
+from edge.record.fold import ScanHistory
+from edge.record.folder import RecordingPaths
+from edge.record.journal import Journal
+from edge.session import Session, utc_now
+from edge.state import New
+from edge.steps import Scan
+from models.sampling import SamplingMask
+from tests.unit.scripted_scan import ScriptedController, events
+
+GRID = ScanGrid(10, 1, 0.5, 8, 12)
+STAGE = StageModel(50, 500, settle_s=0.0)
+CONFIG = ScanConfig.model_validate(
+    {
+        "instrument": {
+            "controller": {"kind": "native", "port": "/dev/null"},
+            "camera": {"kind": "file", "path": "frame.png"},
+            "fiducials": {"markers": [{"id": 0, "x_mm": 0.0, "y_mm": 0.0}]},
+            "detector": {"channels": 64},
+        },
+        "area": {"x_mm": 10.0, "y_mm": 1.0, "width_mm": 6.0, "height_mm": 4.0, "pitch_mm": 0.5},
+        "dose": {"max_beam_s": 60.0},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def plan() -> ScanPlan:
+    """24 dwells of one second."""
+    cells = np.zeros(GRID.shape, np.bool_)
+    cells[:2] = True
+    mask = SamplingMask(cells, float(cells.mean()), "grid", "none", 0)
+    return make_plan(grid=GRID, mask=mask, dwell_s=1.0, stage=STAGE, registration_digest="ab" * 32)
+
+
+class Taken(ScriptedController):
+    """Remembers which scan it was told of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.capabilities = replace(self.capabilities, channels=64)
+        self.begun: list[tuple[int, frozenset[int]]] = []
+
+    def begin_scan(self, scan_id: int, recorded: frozenset[int]) -> int:
+        self.begun.append((scan_id, recorded))
+        return 3
+
+
+class Taking:
+    """A scan on a controller that can be exchanged behind its back."""
+
+    def __init__(self, journal: Journal, plan: ScanPlan, received_s: float = 0.0) -> None:
+        self.journal = journal
+        self.controller = Taken()
+        session = Session(journal, New())
+        now = utc_now()
+        session.record(Opened(now, "1f", "", (), 1), Registered(now, "{}", "0"), Planned(now, "{}", plan.digest))
+        session.record(Faulted(now, "LinkLost", "gone"))
+        session.beam = BeamTime(received_s)
+        console = Console(quiet=True, log_level="error")
+        self.connection = Connection(lambda: self.controller, patience_s=60.0, console=console)
+        paths = RecordingPaths(journal.path.parent)
+        self.scan = Scan(CONFIG, self.connection, session, paths, console, scan_id="1f", config_yaml="yaml")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.create(tmp_path / "journal.sqlite") as journal:
+        yield journal
+
+
+def test_what_was_received_and_what_is_left_count_together(plan):
+    rest = frozenset(range(10))
+    check_rest(plan, rest, 44.0, CONFIG.dose, STAGE)
+    with pytest.raises(SafetyStop, match=r"the beam was on for 46 s and the rest of the plan takes 14\.\d+ s"):
+        check_rest(plan, rest, 46.0, CONFIG.dose, STAGE)
+
+
+def test_a_scan_that_is_done_may_have_used_up_its_dose(plan):
+    check_rest(plan, frozenset(range(24)), 60.0, CONFIG.dose, STAGE)
+
+
+def test_a_resumption_that_would_keep_the_beam_on_for_too_long_is_refused(journal, plan):
+    history = ScanHistory(plans=(Planned(utc_now(), plan_to_json(plan), plan.digest),), done=frozenset(range(4)))
+    with pytest.raises(SafetyStop, match=r"above dose\.max_beam_s of 60 s: make do with what is measured"):
+        Taking(journal, plan, received_s=50.0).scan.prepare_again(history)
+
+
+def test_the_same_controller_takes_the_scan_up_with_what_is_recorded(journal, plan):
+    taking = Taking(journal, plan)
+    assert taking.scan._rejoin(plan, frozenset({0, 1})) == 3
+    assert taking.controller.begun == [(0x1F, frozenset({0, 1}))]
+    assert [event.reason for event in events(journal, Resumed)] == ["connected again"]
+    assert [event.config_yaml for event in events(journal, Opened)] == ["", "yaml"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"firmware": "another"}, {"x_limits_mm": (0.0, 40.0)}, {"max_speed_mm_s": 5.0}, {"lease_s": 0.4}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_controller_than_the_one_that_was_lost_is_refused(journal, plan, change):
+    taking = Taking(journal, plan)
+    taking.controller.capabilities = replace(taking.controller.capabilities, **change)
+    with pytest.raises(DeviceError, match="is not the controller that was lost"):
+        taking.scan._rejoin(plan, frozenset())
+    assert taking.controller.begun == []
+
+
+def test_a_controller_that_booted_meanwhile_is_still_the_same(journal, plan):
+    taking = Taking(journal, plan)
+    taking.controller.capabilities = replace(taking.controller.capabilities, boot_id=99)
+    assert taking.scan._rejoin(plan, frozenset()) == 3
+    assert events(journal, Opened)[-1].boot_id == 99
+
+
+def test_a_lost_scan_is_not_taken_up_beyond_its_dose(journal, plan):
+    taking = Taking(journal, plan, received_s=50.0)
+    with pytest.raises(SafetyStop, match="together above"):
+        taking.scan._rejoin(plan, frozenset())
+    assert taking.controller.begun == []
