@@ -1,16 +1,20 @@
 # Two set-up commands: `make demo` watches an autonomous scan, `make test` runs the whole suite.
+# At night: `make fuzz`, `make soak`, `make bench`; see CONTRIBUTING.md.
 VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format fuzz soak bench clean
+
+# Time that fuzzing takes, all targets together.
+SECONDS := 900
 
 demo: $(VENV)/.runtime
 	@$(BIN)/pointillist demo --out runs/demo --replace
 
 test: $(VENV)/.tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -22,15 +26,31 @@ format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+fuzz: $(VENV)/.fuzz
+	@$(BIN)/python -m tools.fuzz --seconds $(SECONDS)
+
+soak: $(VENV)/.runtime
+	@$(BIN)/python -m tools.bench soak
+
+bench: $(VENV)/.runtime
+	@$(BIN)/python -m tools.bench link
+
 $(VENV)/.runtime: $(INPUTS) tools/setup/prepare.sh
 	@sh tools/setup/prepare.sh $(VENV)
 	@echo "Installing Pointillist and what it needs into $(VENV)/ ..."
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.runtime
+$(VENV)/.tests: $(VENV)/.runtime tools/setup/compiler.sh
+	@sh tools/setup/compiler.sh
 	@echo "Installing what tests and training need into $(VENV)/ ..."
 	@$(PIP) --editable '.[test,train]'
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.runtime tools/setup/compiler.sh
+	@sh tools/setup/compiler.sh
+	@echo "Installing what fuzzing needs into $(VENV)/ ..."
+	@$(PIP) --editable '.[fuzz]'
 	@touch $@
 
 clean:

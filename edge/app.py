@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,27 +11,28 @@ from uuid import uuid4
 
 import yaml
 
-from edge.config import (
+from edge.config import ScanConfig, load_scan_config, parse_scan_config
+from edge.console import Console
+from edge.device_config import (
     NativeControllerConfig,
     PairedControllerConfig,
-    ScanConfig,
-    load_scan_config,
-    parse_scan_config,
+    spectrometer_options,
+    stage_options,
+    standoff_options,
 )
-from edge.console import Console
 from edge.doctor import (
     Finding,
-    examine_camera,
     examine_controller,
     examine_disk,
-    examine_fault,
     examine_installation,
     examine_readiness,
     require,
 )
-from edge.faults import DeviceError, EdgeError, ScanStopped, UsageError
+from edge.examination import Examination
+from edge.faults import EdgeError, ScanStopped, UsageError
 from edge.finish import finish_recording
 from edge.prepare import require_known_names
+from edge.reconnect import Connection, home_where_needed
 from edge.record.folder import RecordingPaths, create_recording, open_recording, refuse_taken
 from edge.record.journal import Journal
 from edge.scan import RunOutcome
@@ -40,7 +41,7 @@ from edge.state import Ended, New
 from edge.steps import Scan, opened_event
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError
-from firmware_bridge.registry import CONNECT, SPECTROMETERS, STAGES, connect_pair
+from firmware_bridge.registry import CONNECT, SPECTROMETERS, STAGES, STANDOFFS, connect_pair
 from models.faults import ModelsError
 
 
@@ -57,7 +58,7 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
     folder = out or _new_folder(config)
     refuse_taken(folder)
     require([*examine_installation(), *examine_disk(config, folder)])
-    with _connected(config, console) as controller:
+    with _connected(config, console) as connection:
         paths = create_recording(folder)
         console.log_to(paths.log)
         text = yaml_of(config)
@@ -65,8 +66,8 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
         with Journal.create(paths.journal) as journal:
             session = Session(journal, New())
             scan_id = uuid4().hex
-            session.record(opened_event(text, controller.capabilities, scan_id=scan_id))
-            scan = Scan(config, controller, session, paths, console, scan_id=scan_id)
+            session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
+            scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text)
             with _explained(paths, console):
                 outcome = scan.measure(scan.prepare(), done=frozenset(), live_s=0.0, review=review)
     return _conclude(outcome, paths, console)
@@ -90,10 +91,11 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
             raise UsageError(f"{folder}: this scan never began: delete the folder and start it again")
         config = parse_scan_config(history.config_yaml, paths.config)
         console.log_to(paths.log)
-        with _connected(config, console) as controller:
-            session = Session(journal, history.state)
-            session.record(opened_event(history.config_yaml, controller.capabilities, scan_id=history.scan_id))
-            scan = Scan(config, controller, session, paths, console, scan_id=history.scan_id)
+        text, scan_id = history.config_yaml, history.scan_id
+        with _connected(config, console) as connection:
+            session = Session(journal, history.state, history.beam)
+            session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
+            scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text)
             with _explained(paths, console):
                 plan = scan.prepare_again(history)
                 outcome = scan.measure(plan, done=history.done, live_s=history.live_s, review=review)
@@ -107,24 +109,23 @@ def report_scan(folder: Path, *, console: Console) -> None:
         console.say(line)
 
 
-def examine(path: Path) -> list[Finding]:
-    """Everything that `doctor` looks at; what cannot be reached is a finding, not a fault."""
+def examine(path: Path, *, show: Callable[[Finding], None]) -> list[Finding]:
+    """Everything that `doctor` looks at, shown as it is found; what cannot be reached is a finding, not a fault."""
+    examination = _examination(path, show)
+    examination.run()
+    return examination.findings
+
+
+def examine_with_shutter(path: Path, *, show: Callable[[Finding], None], console: Console) -> list[Finding]:
+    """As `examine`, and then a test of shutter, door and lease that opens the shutter; needs somebody at a terminal."""
+    examination = _examination(path, show)
+    examination.run_with_shutter(console)
+    return examination.findings
+
+
+def _examination(path: Path, show: Callable[[Finding], None]) -> Examination:
     config = load_scan_config(path)
-    findings = [*examine_installation(), *examine_disk(config, Path.cwd())]
-    try:
-        controller = _connect(config)
-    except BridgeError as error:
-        findings.append(Finding("controller", False, str(error), DeviceError))
-    else:
-        try:
-            status = controller.status()
-            findings += examine_controller(config, controller.capabilities)
-            findings += [*examine_readiness(status), *examine_fault(status)]
-        except BridgeError as error:
-            findings.append(Finding("controller", False, str(error), DeviceError))
-        finally:
-            controller.close()
-    return [*findings, *examine_camera(config)]
+    return Examination(config, lambda: _connect(config), show)
 
 
 def yaml_of(config: ScanConfig) -> str:
@@ -146,31 +147,30 @@ def _connect(config: ScanConfig) -> Controller:
     match config.instrument.controller:
         case NativeControllerConfig() as wanted:
             return CONNECT[wanted.kind](wanted.port, wanted.baud)
-        case PairedControllerConfig(stage=stage, spectrometer=spectrometer):
+        case PairedControllerConfig(stage=stage, spectrometer=spectrometer, standoff=standoff):
             return connect_pair(
-                lambda: STAGES[stage.kind](stage.port, stage.baud, stage.gate),
-                lambda: SPECTROMETERS[spectrometer.kind](spectrometer.port, spectrometer.baud, spectrometer.settings),
+                lambda: STAGES[stage.kind](stage_options(stage)),
+                lambda: SPECTROMETERS[spectrometer.kind](spectrometer_options(spectrometer)),
+                None
+                if standoff is None
+                else lambda moving: STANDOFFS[standoff.kind](moving, standoff_options(standoff)),
             )
 
 
 @contextmanager
-def _connected(config: ScanConfig, console: Console) -> Iterator[Controller]:
+def _connected(config: ScanConfig, console: Console) -> Iterator[Connection]:
     """A homed controller that has passed every check; on leaving, by whatever way, the shutter is closed."""
-    controller = _connect(config)
+    patience_s = config.instrument.reconnect_s
+    connection = Connection(lambda: _connect(config), patience_s=patience_s, console=console)
     try:
+        controller = connection.controller
         capabilities = controller.capabilities
         console.say(f"Connected to {capabilities.firmware}")
-        status = controller.status()
-        require([*examine_controller(config, capabilities), *examine_readiness(status)])
-        if status.fault:
-            console.warn(f"the controller reports a fault ({status.fault}): homing the stage to clear it")
-        if status.fault or not status.is_homed:
-            console.say("Homing the stage")
-            controller.home()
-            require(examine_fault(controller.status()))
-        yield controller
+        require([*examine_controller(config, capabilities), *examine_readiness(controller.status())])
+        home_where_needed(controller, console)
+        yield connection
     finally:
-        controller.close()
+        connection.close()
 
 
 @contextmanager
@@ -196,12 +196,17 @@ def _conclude(outcome: RunOutcome, paths: RecordingPaths, console: Console) -> P
             f"make them with: pointillist report {paths.folder}"
         ) from None
     except UsageError as reason:
-        if outcome is not RunOutcome.STOPPED:
+        if outcome not in (RunOutcome.STOPPED, RunOutcome.CUT_OFF):
             raise
         # Too little was measured for maps, which is no reason to hide that the scan can go on.
         console.warn(f"no maps yet: {reason}")
     if outcome is RunOutcome.STOPPED:
         raise ScanStopped(f"stopped with the shutter closed; go on with: pointillist scan --resume {paths.folder}")
+    if outcome is RunOutcome.CUT_OFF:
+        raise ScanStopped(
+            "stopped while the controller was out of reach: look at the instrument, then go on with: "
+            f"pointillist scan --resume {paths.folder}"
+        )
     return paths.folder
 
 

@@ -108,13 +108,19 @@ def report(
 @app.command()
 def doctor(
     config: Annotated[Path, typer.Argument(help="Configuration of the scan (YAML).")],
+    shutter: Annotated[
+        bool, typer.Option("--shutter", help="Open the shutter too, and test it with door and lease; asks first.")
+    ] = False,
 ) -> None:
     """Examine instrument, camera, disk and installation, and say what to do about each finding."""
-    from edge.app import examine
+    from edge.app import examine, examine_with_shutter
+    from edge.console import Console
 
-    findings = examine(config)
-    for finding in findings:
-        typer.echo(finding.line())
+    console = Console(quiet=False, log_level="info")
+    if shutter:
+        findings = examine_with_shutter(config, show=lambda finding: console.say(finding.line()), console=console)
+    else:
+        findings = examine(config, show=lambda finding: console.say(finding.line()))
     if failed := next((finding for finding in findings if not finding.passed), None):
         raise typer.Exit(failed.exit_code)
 

@@ -1,33 +1,19 @@
-"""The closed configuration of a scan: every key known, every bound stated, every complaint with its line."""
+"""The closed configuration of a scan."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from edge.faults import UsageError
-from edge.yaml_strict import LocatedYaml, StrictYamlError, parse_yaml
+from edge.device_config import ControllerConfig
+from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
 
-Millimetres = Annotated[float, Field(allow_inf_nan=False, ge=-10_000, le=10_000)]
-PositiveMillimetres = Annotated[float, Field(gt=0, le=10_000)]
-Schema = TypeVar("Schema", bound=BaseModel)
-Resolve = Callable[[dict[str, Any], Path], dict[str, Any]]
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 ElementName = Annotated[str, Field(pattern=r"^[A-Z][a-z]?(-[KLM])?$")]
-
 
 _MOST_CELLS = 20e6
 _MOST_CELLS_A_SIDE = 30_000
-
-
-class Closed(BaseModel):
-    """A mapping without unknown keys, read once and never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ObjectConfig(Closed):
@@ -36,48 +22,6 @@ class ObjectConfig(Closed):
     identifier: Name = "unnamed"
     title: str = ""
     operator: str = ""
-
-
-class NativeControllerConfig(Closed):
-    """A controller that speaks the native protocol."""
-
-    kind: Literal["native"] = "native"
-    port: Name
-    """Serial device, pseudo-terminal, or any address that pyserial opens."""
-    baud: Annotated[int, Field(ge=9_600, le=12_000_000)] = 2_000_000
-
-
-class GrblStageConfig(Closed):
-    """A stage on a GRBL 1.1 board."""
-
-    kind: Literal["grbl"] = "grbl"
-    port: Name
-    """Serial device, pseudo-terminal, or any address that pyserial opens."""
-    baud: Annotated[int, Field(ge=9_600, le=12_000_000)] = 115_200
-    gate: Literal["M3", "M7", "M8"]
-    """Output that triggers the external monostable which lets the beam through."""
-
-
-class Dp5SpectrometerConfig(Closed):
-    """A spectrometer of Amptek's DP5 family."""
-
-    kind: Literal["dp5"] = "dp5"
-    port: Name
-    """Serial device, or ``udp://host:10001``."""
-    baud: Annotated[int, Field(ge=9_600, le=12_000_000)] = 115_200
-    settings: dict[str, str] = {}
-    """Commands of the maker's guide and their values, sent without writing flash; empty: left as the device is."""
-
-
-class PairedControllerConfig(Closed):
-    """A stage and a spectrometer, each a device of its own, paired by this computer."""
-
-    kind: Literal["paired"] = "paired"
-    stage: GrblStageConfig
-    spectrometer: Dp5SpectrometerConfig
-
-
-ControllerConfig = Annotated[NativeControllerConfig | PairedControllerConfig, Field(discriminator="kind")]
 
 
 class FolderCameraConfig(Closed):
@@ -184,6 +128,8 @@ class InstrumentConfig(Closed):
     """Everything that is plugged in."""
 
     controller: ControllerConfig
+    reconnect_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How long a running scan looks for a controller that it has lost; 0: it ends at once."""
     camera: CameraConfig
     lens: LensConfig | None = None
     fiducials: FiducialsConfig
@@ -244,7 +190,7 @@ class ScanConfig(Closed):
     instrument: InstrumentConfig
     area: AreaConfig
     sampling: SamplingConfig = SamplingConfig()
-    elements: Annotated[list[ElementName], Field(max_length=60)] = []
+    elements: list[ElementName] = Field(default=[], max_length=60)
     """Elements to map (``Pb``, or ``Pb-L`` for one line group); empty: proposed from the sum spectrum."""
     reconstruct: ReconstructConfig = ReconstructConfig()
     dose: DoseConfig = DoseConfig()
@@ -266,40 +212,12 @@ def load_scan_config(path: Path) -> ScanConfig:
     UsageError
         The file is missing, not strict YAML, or breaks the schema; the text names file, line and key.
     """
-    return parse_scan_config(_read(path), path)
+    return parse_scan_config(read_text(path), path)
 
 
 def parse_scan_config(text: str, path: Path) -> ScanConfig:
     """Check a configuration's text; `path` names it in complaints and is where its relative paths start."""
-    return _validated(ScanConfig, text, path, _resolve_paths)
-
-
-def validate_yaml(schema: type[Schema], path: Path, resolve: Resolve | None = None) -> Schema:
-    """Parse a YAML file against a closed schema; see `load_scan_config`."""
-    return _validated(schema, _read(path), path, resolve)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file: give the path of a configuration") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error}): give a text file that this user may read") from None
-
-
-def _validated(schema: type[Schema], text: str, path: Path, resolve: Resolve | None) -> Schema:
-    try:
-        document = parse_yaml(text)
-    except StrictYamlError as error:
-        raise UsageError(f"{path}:{error}") from None
-    if not isinstance(document.value, dict):
-        raise UsageError(f"{path}:1:1: a configuration is a mapping of keys: start from the one that the demo leaves")
-    value = resolve(document.value, path.parent) if resolve else document.value
-    try:
-        return schema.model_validate(value)
-    except ValidationError as error:
-        raise UsageError(_sentence(path, document, error)) from None
+    return validated(ScanConfig, text, path, _resolve_paths)
 
 
 _PATHS = (
@@ -307,6 +225,7 @@ _PATHS = (
     ("controller", "port"),
     ("controller", "stage", "port"),
     ("controller", "spectrometer", "port"),
+    ("controller", "standoff", "port"),
 )
 """Where under ``instrument`` a path may stand."""
 
@@ -326,32 +245,3 @@ def _resolved(section: Any, place: tuple[str, ...], folder: Path) -> Any:
     if not isinstance(section, dict) or place[0] not in section:
         return section
     return {**section, place[0]: _resolved(section[place[0]], place[1:], folder)}
-
-
-def _sentence(path: Path, document: LocatedYaml, error: ValidationError) -> str:
-    # A mistyped key is also a missing one: name the typing, which is what the operator sees in the file.
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    location = _without_tags(document, first["loc"])
-    line, column = document.position(location)
-    key = ".".join(str(part) for part in location) or "configuration"
-    match first["type"]:
-        case "extra_forbidden":
-            what = "unknown key: remove it, or see docs/reference/configuration.md for the right name"
-        case "missing":
-            what = "missing: add this key"
-        case "value_error":
-            what = str(first["ctx"]["error"])
-        case _:
-            what = f"{first['msg'].lower()} (got {first['input']!r})"
-    others = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{path}:{line}:{column}: {key}: {what}{others}"
-
-
-def _without_tags(document: LocatedYaml, location: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Drop the union tags that pydantic inserts into a location (``camera.folder.path``)."""
-    path: tuple[str | int, ...] = ()
-    for i, part in enumerate(location):
-        last = i == len(location) - 1
-        if (*path, part) in document.positions or last:
-            path = (*path, part)
-    return path

@@ -127,6 +127,24 @@ class Console:
                     return answer
 
     @contextmanager
+    def countdown(self, what: str) -> Iterator[Callable[[float], None]]:
+        """Seconds that are left, counted down in place on a terminal, in plain lines elsewhere."""
+        if self.quiet:
+            yield lambda _left_s: None
+        elif self._out.isatty():
+            with self._without_bars():
+                try:
+                    yield lambda left_s: self._in_place(f"{what}: {left_s:.0f} s left")
+                finally:
+                    self._in_place("")
+        else:
+            yield _plain_countdown(self.say, what)
+
+    def _in_place(self, text: str) -> None:
+        self._out.write(f"\r{text}\x1b[K")
+        self._out.flush()
+
+    @contextmanager
     def progress(self, what: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
         """A bar with rate and time left on a terminal, plain lines elsewhere; yields what takes the count."""
         if self.quiet:
@@ -189,6 +207,19 @@ def _plain_lines(say: Callable[[str], None], what: str, total: int, done: int) -
         rate = (count - done) / max(now - started, 1e-9)
         left_s = (total - count) / rate if rate > 0 else float("inf")
         say(f"{what}: {count} of {total}, {rate:.0f}/s, {duration_text(left_s)} left")
+
+    return report
+
+
+def _plain_countdown(say: Callable[[str], None], what: str) -> Callable[[float], None]:
+    last = -_PLAIN_INTERVAL_S
+
+    def report(left_s: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PLAIN_INTERVAL_S:
+            last = now
+            say(f"{what}: {left_s:.0f} s left")
 
     return report
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.camera import open_camera
 from edge.config import AreaConfig, ScanConfig
+from edge.device_config import NativeControllerConfig, PairedControllerConfig, RangefinderStandoffConfig
 from edge.faults import DeviceError, EdgeError, SafetyStop, UsageError
-from firmware_bridge.messages import Capabilities, ControllerStatus
+from firmware_bridge.faults import BridgeError
+from firmware_bridge.messages import Capabilities, ControllerStatus, Observation
+from firmware_bridge.usb_identity import PREFIX, UsbPort, identity_of
 
 _ROOMS = ("firmware_bridge", "calibration", "models", "edge")
 _BYTES_PER_CHANNEL = 1.0
@@ -28,6 +31,8 @@ class Finding:
     """What was found; for a failure a sentence with the remedy."""
     fault: type[EdgeError] = UsageError
     """What a scan raises when this has not passed."""
+    is_good: bool = True
+    """Whether nothing has to be done about it; a scan may run all the same when it has passed."""
 
     @property
     def exit_code(self) -> int:
@@ -35,7 +40,8 @@ class Finding:
 
     def line(self) -> str:
         """The finding as the terminal shows it."""
-        return f"{'ok  ' if self.passed else 'FAIL'}  {self.what:<12} {self.text}"
+        level = "FAIL" if not self.passed else "ok  " if self.is_good else "note"
+        return f"{level}  {self.what:<21} {self.text}"
 
 
 def require(findings: Iterator[Finding] | list[Finding]) -> list[Finding]:
@@ -61,6 +67,46 @@ def examine_installation() -> Iterator[Finding]:
         )
     else:
         yield Finding("packages", True, "no other distribution owns a name of ours")
+
+
+def examine_ports(config: ScanConfig, listed: Iterable[UsbPort]) -> Iterator[Finding]:
+    """Serial ports that the system lists, and which of them, or what else, the configuration names."""
+    named = dict(_named_ports(config))
+    found = sorted(listed, key=lambda port: port.device)
+    for port in found:
+        roles = " and ".join(role for role, name in named.items() if _means(name, port))
+        yield Finding("port", True, f"{_described(port)}: {roles or 'not named in the configuration'}")
+    for role, name in named.items():
+        if not any(_means(name, port) for port in found):
+            kind = "an address" if "://" in name else "not among the serial ports that this system lists"
+            yield Finding("port", True, f"{name}: {role}, {kind}")
+
+
+def _named_ports(config: ScanConfig) -> Iterator[tuple[str, str]]:
+    """What is where: a role and a port for each device of the configuration."""
+    match config.instrument.controller:
+        case NativeControllerConfig(port=port):
+            yield "the controller", port
+        case PairedControllerConfig(stage=stage, spectrometer=spectrometer, standoff=standoff):
+            yield "the stage", stage.port
+            yield "the spectrometer", spectrometer.port
+            if isinstance(standoff, RangefinderStandoffConfig):
+                yield "the rangefinder", standoff.port
+
+
+def _means(name: str, port: UsbPort) -> bool:
+    if name.startswith(PREFIX):
+        try:
+            return identity_of(name).is_of(port)
+        except BridgeError:
+            return False
+    return "://" not in name and Path(name).resolve() == Path(port.device).resolve()
+
+
+def _described(port: UsbPort) -> str:
+    if port.vendor is None:
+        return f"{port.device} (not USB)"
+    return str(port)
 
 
 def examine_disk(config: ScanConfig, folder: Path) -> Iterator[Finding]:
@@ -101,6 +147,27 @@ def examine_readiness(status: ControllerStatus) -> Iterator[Finding]:
     )
     words = "open although nobody asked: switch the tube off and check the shutter" if is_open else "closed"
     yield Finding("shutter", not is_open, words, SafetyStop)
+
+
+def examine_standoff(config: ScanConfig, status: ControllerStatus) -> Iterator[Finding]:
+    """Distance to the object where something measures it; a scan would pause on one out of range."""
+    if status.standoff_mm is None:
+        return
+    text = f"{status.standoff_mm:.2f} mm to the object"
+    controller = config.instrument.controller
+    watched = controller.standoff if isinstance(controller, PairedControllerConfig) else None
+    if isinstance(watched, RangefinderStandoffConfig):
+        text += f", {watched.nearest_mm:g} to {watched.farthest_mm:g} mm allowed"
+        if not watched.nearest_mm <= status.standoff_mm <= watched.farthest_mm:
+            yield Finding("stand-off", True, f"{text}: set the distance right, or a scan will pause", is_good=False)
+            return
+    yield Finding("stand-off", True, text)
+
+
+def examine_observations(observed: Iterable[Observation]) -> Iterator[Finding]:
+    """What the devices and their links were found to be; nothing of it makes a scan impossible."""
+    for each in observed:
+        yield Finding(each.what, True, each.text, is_good=each.is_good)
 
 
 def examine_fault(status: ControllerStatus) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import numpy as np
 from edge.config import ScanConfig
 from edge.events import Opened, ShutterClosed, ShutterOpened
 from edge.kinematics import predict_raster_s
-from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm
+from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
 from edge.prepare import choose_cells, stage_of
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, open_recording
@@ -120,6 +120,7 @@ def _effort(history: ScanHistory, planned: Planned, ledger: Ledger) -> Effort:
         counting_s=float(ledger.real_s.sum()),
         planned_travel_mm=plan.travel_mm,
         travel_mm=travel_mm(ledger.starts_mm, ledger.ends_mm),
+        pose_uncertainty_mm=uncertainty_mm(ledger.pose_uncertainty_mm),
         full_raster_s=predict_raster_s(plan.grid, config.sampling.dwell_s, stage),
         stage=stage,
         is_stage_of_plan=plan.stage is not None,

@@ -30,6 +30,8 @@ class Ledger:
     opened_at_s: NDArray[np.float64]
     """Controller time, shape (n,)."""
     closed_at_s: NDArray[np.float64]
+    pose_uncertainty_mm: NDArray[np.float64]
+    """Standard uncertainty of the measured positions along the beam's way, shape (n,), NaN where none was stated."""
     counts: NDArray[np.int64]
     """Counts of each spectrum, shape (n,)."""
 
@@ -45,6 +47,7 @@ def read_ledger(reader: JournalReader, grid: ScanGrid) -> Ledger:
             live_s=portion.live_s,
             opened_at_s=portion.opened_at_s,
             closed_at_s=portion.closed_at_s,
+            pose_uncertainty_mm=portion.pose_uncertainty_mm,
             counts=portion.counts.sum(axis=1, dtype=np.int64),
         )
         for portion in portions(reader)
@@ -80,6 +83,12 @@ def travel_mm(starts_mm: NDArray[np.float64], ends_mm: NDArray[np.float64]) -> f
         Measured positions in the order of recording, shape (n, 2).
     """
     return float(np.hypot(*(starts_mm[1:] - ends_mm[:-1]).T).sum())
+
+
+def uncertainty_mm(stated_mm: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Median and largest of what was stated of the positions' uncertainty, NaN left out; None where nothing was."""
+    known = stated_mm[~np.isnan(stated_mm)]
+    return (float(np.median(known)), float(known.max())) if known.size else None
 
 
 def seconds_per_cell(

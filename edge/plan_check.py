@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.config import AreaConfig, DoseConfig, ScanConfig
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, stroke_ramps, stroke_speeds, widened
+from edge.kinematics import ExposureTable, StageModel, predict_duration, stroke_ramps, stroke_speeds, widened
 from edge.scan_plan import ScanPlan
 from firmware_bridge.messages import Capabilities
 
@@ -32,6 +34,33 @@ def check_plan(plan: ScanPlan, config: ScanConfig, capabilities: Capabilities) -
     _check_area(plan.table, config.area)
     _check_stage(plan.table, capabilities)
     _check_dose(plan, config.dose)
+
+
+def check_rest(plan: ScanPlan, done: AbstractSet[int], received_s: float, dose: DoseConfig, stage: StageModel) -> None:
+    """Refuse to go on with a plan when that would keep the beam on for too long in all.
+
+    Parameters
+    ----------
+    done
+        Indices that need not be measured any more.
+    received_s
+        Time with the shutter open so far, in s.
+    stage
+        How the stage moves on the way through the rest.
+
+    Raises
+    ------
+    SafetyStop
+        What was received and what is predicted for the rest exceed ``dose.max_beam_s``.
+    """
+    rest = np.setdiff1d(np.arange(len(plan.table)), np.fromiter(done, np.intp, len(done)))
+    rest_s = predict_duration(plan.table[rest], stage).total_s
+    if received_s + rest_s > dose.max_beam_s * (1 + _ROUNDING):
+        raise SafetyStop(
+            f"the beam was on for {received_s:.4g} s and the rest of the plan takes {rest_s:.4g} s, together above "
+            f"dose.max_beam_s of {dose.max_beam_s:g} s: make do with what is measured (pointillist report), or start "
+            "a new scan with a higher limit"
+        )
 
 
 def live_s_per_cell(table: ExposureTable, grid: ScanGrid) -> NDArray[np.float64]:

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Final, Protocol
 
-from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
+from firmware_bridge.messages import (
+    Capabilities,
+    ControllerStatus,
+    Exposure,
+    ExposureDone,
+    Observation,
+    StagePose,
+)
 
 ATTENTION_S: Final = 5.0
 """Longest time without a call from the program that uses a controller before the shutter is left to close."""
@@ -34,6 +41,13 @@ class Controller(Protocol):
 
     def status(self) -> ControllerStatus:
         """Ask for a fresh snapshot."""
+        ...
+
+    def diagnose(self) -> tuple[Observation, ...]:
+        """What can be found out with the shutter closed and nothing moving: buffers, round trips, clock, rates.
+
+        Takes a few seconds at most.
+        """
         ...
 
     def home(self) -> None:

@@ -7,13 +7,15 @@
     ├── LinkLost             the controller stopped answering
     ├── WrongDevice          something answers, but not this protocol or version
     ├── ProtocolViolation    an answer breaks the protocol
+    │   └── ClockJumped      the controller's clock does not run on
     └── ControllerFault      the controller reports a fault
         ├── Rebooted         a new boot identity: the position is unknown
         ├── DoorOpen         the door interlock is open
         ├── LeaseExpired     the shutter closed because nobody renewed its lease
         ├── LimitExceeded    a pose outside the controller's own limits
         ├── SettingRefused   a setting was not taken as it was asked for
-        └── WrongPosition    the stage stands elsewhere than it was sent
+        ├── WrongPosition    the stage stands elsewhere than it was sent
+        └── StandoffExceeded the object is too near or too far
 
 Every message is one sentence that names the thing and the remedy.
 """
@@ -41,6 +43,10 @@ class ProtocolViolation(BridgeError):
     """An answer breaks the protocol."""
 
 
+class ClockJumped(ProtocolViolation):
+    """The controller's clock went backwards or ran ahead: its times are of no use from here."""
+
+
 class ControllerFault(BridgeError):
     """The controller reports a fault; the shutter is closed."""
 
@@ -63,6 +69,10 @@ class SettingRefused(ControllerFault):
 
 class WrongPosition(ControllerFault):
     """The stage stands elsewhere than it was sent."""
+
+
+class StandoffExceeded(ControllerFault):
+    """The object's surface is too near or too far; the shutter closed, and opening it again goes on."""
 
 
 class LeaseExpired(ControllerFault):

@@ -6,6 +6,7 @@ and origin are not the host's.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum, IntFlag
 
@@ -71,6 +72,8 @@ class ExposureDone:
     flags: ExposureFlag
     counts: NDArray[np.uint32]
     """Spectrum, shape (channels,), read-only."""
+    pose_uncertainty_mm: float = math.nan
+    """Standard uncertainty of both poses along the beam's way; NaN where the controller doesn't state one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +120,19 @@ class ControllerStatus:
     queue_free: int
     fault: str
     """Sentence naming the controller's fault, empty when there is none."""
+    standoff_mm: float | None = None
+    """Distance from the rangefinder to the object's surface, None where nothing measures it."""
+    is_in_range: bool = True
+    """False while the object is known to be too near or too far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Something that a device, or its link, was found to be or to do: for `pointillist doctor`."""
+
+    what: str
+    """One or two words: ``buffers``, ``round trip``, ``clock``."""
+    text: str
+    """What was found, with its units; where it isn't good, a sentence with the remedy."""
+    is_good: bool = True
+    """Whether nothing has to be done about it. What makes a scan impossible is raised on connecting instead."""

@@ -1,69 +1,87 @@
 """A stage and a spectrometer that know nothing of each other, paired into one controller by this computer.
 
-One thread drives both: move, hold the beam, count, read, next. The stage's own gate closes the beam when this
-computer falls silent; spectra that were read and not yet recorded live in this program alone.
+One thread drives both: move, hold the beam, count, read, next; or fly a row of strokes, and read in step with it. The
+stage's own outputs close the beam when this computer falls silent; spectra that were read and not yet recorded live in
+this program alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import math
-import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 
-from firmware_bridge.controller import ATTENTION_S
-from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, LimitExceeded
+from firmware_bridge.faults import BridgeError, ControllerFault, DoorOpen
 from firmware_bridge.messages import (
     Capabilities,
     ControllerState,
     ControllerStatus,
     Exposure,
     ExposureDone,
-    ExposureFlag,
+    Observation,
     StagePose,
 )
-from firmware_bridge.spectrometer import Spectrometer, Spectrum
-from firmware_bridge.stage import Stage
+from firmware_bridge.pairing.acceptance import LEASE_S, check_exposure, check_pose, check_stroke_time, combined
+from firmware_bridge.pairing.assignments import Assignments
+from firmware_bridge.pairing.dwell import Dweller
+from firmware_bridge.pairing.flight import Flyer
+from firmware_bridge.pairing.leave import Leave, Withdrawn
+from firmware_bridge.pairing.rows import Row
+from firmware_bridge.pairing.standoff_watch import StandoffWatch
+from firmware_bridge.spectrometer import Spectrometer
+from firmware_bridge.stage import PoseAt, Stage, StageStatus
+from firmware_bridge.standoff import StandoffSensor
 
 _LOG = logging.getLogger("firmware_bridge")
-_QUEUE_LENGTH = 16
-_GATE_S = 0.5
-"""How long the gate stays open after the last word from here."""
-_RENEW_S = 0.15
-_PRESET_GRACE_S = 2.0
-"""Beyond three times its preset, a spectrum that does not come is a fault of the spectrometer."""
+_HALT_AGAIN_S = 0.3
+"""A flight that was about to begin when it was halted is halted again after so long."""
 
 
 class PairedController:
     """`Controller` over a `Stage` and a `Spectrometer`.
 
-    Dwells only: a stage that stops for each exposure. Faults are raised by `submit` or `next_done`, once; the beam is
-    off by then. Opening the shutter again goes on with the queue.
+    Faults are raised by `submit` or `next_done`, once; the beam is off by then. Opening the shutter again goes on with
+    the queue.
 
     Parameters
     ----------
+    standoff
+        What watches the distance to the object; it is closed with the controller.
     clock
-        Monotonic time in s; another one in tests.
+        Monotonic time in s, the one by which the stage dates its reports; another one in tests.
+
+    Raises
+    ------
+    SettingRefused
+        The stage has no output that closes the shutter by itself.
     """
 
-    def __init__(self, stage: Stage, spectrometer: Spectrometer, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        spectrometer: Spectrometer,
+        standoff: StandoffSensor | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stage, self._spectrometer, self._clock = stage, spectrometer, clock
+        self._capabilities = combined(stage.capabilities, spectrometer.capabilities)
         self._devices = threading.RLock()
         """Held by whoever talks to a device; one thread at a time."""
         self._changed = threading.Condition()
         """Guards everything below."""
-        self._queue: deque[Exposure] = deque()
-        self._taken: set[int] = set()
-        self._inbox: deque[ExposureDone] = deque()
+        self._leave = Leave(self._changed, clock)
+        self._assignments = Assignments(self._capabilities.queue_length)
         self._faults: deque[BridgeError] = deque()
-        self._current: Exposure | None = None
-        self._may_expose = self._is_paused = self._is_ended = False
-        self._attended_s = clock()
-        self._capabilities = _combined(stage, spectrometer)
+        self._heard: PoseAt | None = None
+        """Where the stage was last heard of in the flight in progress; None while none is."""
+        self._is_paused = self._is_ended = False
+        self._standoff = StandoffWatch(standoff, clock)
+        self._dweller = Dweller(stage, spectrometer, self._leave.require, clock)
+        self._flyer = Flyer(stage, spectrometer, self._hear, clock)
         self._thread = threading.Thread(target=self._run, name="paired controller", daemon=True)
         self._thread.start()
 
@@ -73,137 +91,144 @@ class PairedController:
         return self._capabilities
 
     def status(self) -> ControllerStatus:
-        """Ask the stage for a fresh snapshot."""
-        self._attend()
-        with self._devices:
-            found = self._stage.status()
-        with self._changed:
-            if found.fault:
-                state = ControllerState.FAULTED
-            elif self._current is not None:
-                state = ControllerState.EXPOSING
-            elif not found.is_homed:
-                state = ControllerState.UNHOMED
-            else:
-                state = ControllerState.PAUSED if self._is_paused else ControllerState.IDLE
-            free = _QUEUE_LENGTH - len(self._queue)
-            is_open = self._may_expose or found.is_beam_on
-        return ControllerStatus(
-            state, found.pose, found.is_homed, is_open, found.is_door_closed, self._clock(), free, found.fault
-        )
+        """Ask the stage for a fresh snapshot; of a row in flight, what was heard of it last."""
+        with self._leave.attending():
+            with self._changed:
+                if self._heard is not None:
+                    return self._told(StageStatus(self._heard.pose, True, True, True, True, ""))
+            with self._devices:
+                found = self._stage.status()
+                self._standoff.refresh()
+            with self._changed:
+                return self._told(found)
+
+    def diagnose(self) -> tuple[Observation, ...]:
+        """What both devices can find out about themselves, and the distance to the object; shutter closed."""
+        self._forbid()
+        with self._leave.attending(), self._devices:
+            self._flyer.forget()
+            return (
+                *(replace(each, what=f"stage {each.what}") for each in self._stage.diagnose()),
+                *(replace(each, what=f"detector {each.what}") for each in self._spectrometer.diagnose()),
+                *self._standoff.observe(),
+            )
 
     def home(self) -> None:
         """Find the stage's origin; returns when it is found, shutter closed."""
         self._forbid()
-        with self._devices:
+        with self._leave.attending(), self._devices:
             self._stage.home()
 
     def move_to(self, pose: StagePose) -> None:
         """Travel with the shutter closed; returns when the pose is reached."""
         self._forbid()
-        self._check_pose(pose, "moving the stage")
-        with self._devices:
+        check_pose(self._stage.capabilities, pose, "moving the stage")
+        with self._leave.attending(), self._devices:
             self._stage.drop_beam()
             self._stage.move_to(pose)
 
     def open_shutter(self) -> None:
-        """Let the thread expose; each exposure then holds the gate open for itself."""
+        """Let the thread expose; each exposure then opens the beam for itself.
+
+        Raises
+        ------
+        DoorOpen
+            The door is open.
+        StandoffExceeded
+            The object is too near or too far.
+        """
         found = self.status()
         if not found.is_door_closed:
             raise DoorOpen("the door is open: close it, then open the shutter again")
-        with self._changed:
-            self._may_expose = True
-            self._changed.notify_all()
+        with self._leave.attending(), self._devices:
+            self._standoff.require()
+            self._standoff.forget()
+        self._leave.give()
 
     def close_shutter(self) -> None:
-        """Take the permission back; returns when the stage has confirmed that the beam is off."""
+        """Take the permission back, stopping a row in flight; returns when the stage has confirmed the beam off."""
         self._forbid()
-        with self._devices:
+        with self._leave.attending(), self._devices:
             self._stage.drop_beam()
 
     def begin_scan(self, scan_id: int, recorded: Container[int]) -> int:
         """Nothing is kept beyond this program's life: no spectrum comes again."""
         del scan_id, recorded
         with self._changed:
-            self._queue.clear()
-            self._taken.clear()
+            self._assignments.forget()
         return 0
 
     def submit(self, exposures: Sequence[Exposure]) -> int:
-        """Queue as many as there is room for; returns how many were taken.
+        """Queue as many as there is room for; returns how many were taken. Strokes that lie end to end become rows.
+
+        The first strokes may wait until the spectrometer has been read a few times.
 
         Raises
         ------
         LimitExceeded
-            One lies outside the stage's limits; none is taken.
-        ValueError
-            A stroke: this pairing dwells.
+            One lies outside the stage's limits, or is too fast or too short; none is taken.
+        SettingRefused
+            The stage has no output for dwells, or for strokes; none is taken.
         """
-        for exposure in exposures:
-            if not exposure.is_dwell:
-                raise ValueError(f"exposure {exposure.index} is a stroke: this pairing of devices dwells")
-            self._check_pose(exposure.start, f"exposure {exposure.index}")
-        self._attend()
-        with self._changed:
-            self._raise_fault()
-            count = 0
+        with self._leave.attending():
             for exposure in exposures:
-                if len(self._queue) >= _QUEUE_LENGTH:
-                    break
-                if exposure.index not in self._taken:
-                    self._taken.add(exposure.index)
-                    self._queue.append(exposure)
-                count += 1
-            self._changed.notify_all()
-        return count
+                check_exposure(self._stage.capabilities, exposure)
+            if not all(exposure.is_dwell for exposure in exposures):
+                shortest_s = self._shortest_stroke_s()
+                for exposure in exposures:
+                    check_stroke_time(exposure, shortest_s, is_triggered=self._flyer.is_triggered)
+            with self._changed:
+                self._raise_fault()
+                count = self._assignments.add(exposures)
+                self._changed.notify_all()
+                return count
 
     def next_done(self, timeout_s: float) -> ExposureDone | None:
         """The next finished exposure, or None when none came in time. Raises what the thread found wrong."""
-        self._attend()
-        with self._changed:
-            self._changed.wait_for(lambda: bool(self._inbox or self._faults), timeout_s)
-            if self._inbox:
-                return self._inbox.popleft()
+        done = self._assignments.done
+        with self._leave.attending(), self._changed:
+            self._changed.wait_for(lambda: bool(done or self._faults), timeout_s)
+            if done:
+                return done.popleft()
             self._raise_fault()
         return None
 
     def acknowledge(self, index: int) -> None:
         """Nothing to forget: a spectrum leaves this program by `next_done`."""
         del index
-        self._attend()
+        with self._leave.attending():
+            pass
 
     def pause(self) -> None:
-        """Finish the exposure in progress, close the shutter, keep the queue; returns when paused."""
-        with self._changed:
+        """Finish the exposure or the row in progress, close the shutter, keep the queue; returns when paused."""
+        with self._leave.attending(), self._changed:
             self._is_paused = True
-            self._changed.wait_for(lambda: self._current is None)
+            self._changed.wait_for(lambda: not self._assignments.current)
         self.close_shutter()
 
     def resume(self) -> None:
         """Go on with the queue; the shutter must be opened again first."""
-        self._attend()
-        with self._changed:
+        with self._leave.attending(), self._changed:
             self._is_paused = False
             self._changed.notify_all()
 
     def abort(self) -> None:
         """Beam off and motion stopped at once, the queue dropped."""
-        self._stage.halt()
+        self._leave.take_back()
         with self._changed:
-            self._may_expose = False
-            self._queue.clear()
-            self._changed.notify_all()
+            self._assignments.drop()
+        self._stage.halt()
 
     def close(self) -> None:
-        """Beam off, then both devices. Safe to call twice."""
+        """Beam off, then all devices. Safe to call twice."""
         with self._changed:
             if self._is_ended:
                 return
-            self._is_ended, self._may_expose = True, False
-            self._changed.notify_all()
-        self._thread.join(_GATE_S + 2.0)
+            self._is_ended = True
+        self._forbid()
+        self._thread.join(LEASE_S + 2.0)
         with self._devices:
-            for device in (self._stage, self._spectrometer):
+            for device in (self._stage, self._spectrometer, self._standoff):
                 with contextlib.suppress(BridgeError):
                     device.close()
 
@@ -215,122 +240,98 @@ class PairedController:
                 self._changed.wait_for(lambda: self._is_ended or self._is_due())
                 if self._is_ended:
                     return
-                self._current = self._queue[0]
+                self._assignments.begin(self._flyer.limits)
+            done: tuple[ExposureDone, ...] = ()
+            fault: Exception | None = None
             try:
-                done = self._expose(self._current)
-            except BridgeError as fault:
-                self._stop_with(fault)
+                with self._devices:
+                    done, fault = self._measure(self._assignments.current)
             except Exception as error:
-                _LOG.error("the pairing thread failed", exc_info=error)
-                self._stop_with(BridgeError(f"the pairing of the devices failed ({error!r}): report this with the log"))
-            else:
-                with self._changed:
-                    if done is not None and self._queue and self._queue[0].index == done.index:
-                        self._queue.popleft()
-                        self._inbox.append(done)
+                fault = error
+            if fault is not None:
+                self._stop_with(fault)
             with self._changed:
-                self._current = None
+                self._heard = None
+                self._assignments.conclude(done)
                 self._changed.notify_all()
 
     def _is_due(self) -> bool:
-        return bool(self._queue) and self._may_expose and not self._is_paused
+        return self._assignments.has_waiting and self._leave.is_given and not self._is_paused
 
-    def _expose(self, exposure: Exposure) -> ExposureDone | None:
-        """One dwell; None when the permission was taken back meanwhile: it is measured again then."""
-        with self._devices:
-            before = self._stage.move_to(exposure.start)
-            opened_s = self._clock()
-            self._hold_gate()
-            self._spectrometer.begin(exposure.live_s)
-            spectrum = self._await_spectrum(exposure)
-            if spectrum is None:
-                self._spectrometer.stop()
-                self._stage.drop_beam()
-                return None
-            closed_s = self._clock()
-        return ExposureDone(
-            index=exposure.index,
-            start=before,
-            end=before,
-            real_s=spectrum.real_s,
-            live_s=spectrum.live_s,
-            opened_at_s=opened_s,
-            closed_at_s=closed_s,
-            input_rate_hz=spectrum.input_rate_hz,
-            output_rate_hz=spectrum.output_rate_hz,
-            flags=ExposureFlag.NONE,
-            counts=spectrum.counts,
-        )
+    def _measure(self, exposures: tuple[Exposure, ...]) -> tuple[tuple[ExposureDone, ...], Exception | None]:
+        """One dwell or one row, as far as it went, and what ended it before."""
+        if exposures[0].is_dwell:
+            self._standoff.require()
+            self._flyer.forget()
+            return (self._dweller.expose(exposures[0]),), None
+        self._standoff.forget()
+        self._standoff.require()
+        flown = self._flyer.fly(Row(exposures))
+        return flown.cells, flown.fault
 
-    def _await_spectrum(self, exposure: Exposure) -> Spectrum | None:
-        deadline_s = self._clock() + 3 * exposure.live_s + _PRESET_GRACE_S
-        while True:
-            spectrum = self._spectrometer.read(_RENEW_S)
-            if spectrum is not None:
-                return spectrum
-            with self._changed:
-                if not self._may_expose:
-                    return None
-            if self._clock() > deadline_s:
-                raise BridgeError(
-                    f"the spectrometer did not reach its preset of {exposure.live_s:g} s in "
-                    f"{3 * exposure.live_s + _PRESET_GRACE_S:.0f} s: check detector, shutter and tube"
-                )
-            self._hold_gate()
+    def _hear(self, said: PoseAt) -> None:
+        """Whether a flight may go on, at every report of the stage's."""
+        with self._changed:
+            self._heard = said
+        self._leave.require()
 
-    def _hold_gate(self) -> None:
-        if self._clock() - self._attended_s > ATTENTION_S:
-            raise LeaseExpired(
-                "the shutter closed because nobody attended to it: see what kept this computer busy, then open it again"
-            )
-        self._stage.hold_beam(_GATE_S)
-
-    def _stop_with(self, fault: BridgeError) -> None:
+    def _stop_with(self, fault: Exception) -> None:
+        """Beam off; the fault is for whoever calls next, unless it is but the answer to a closed shutter."""
         with contextlib.suppress(BridgeError), self._devices:
             self._stage.drop_beam()
+        was_given = self._leave.take_back()
+        if not was_given and type(fault) in (Withdrawn, ControllerFault):
+            with contextlib.suppress(BridgeError), self._devices:
+                self._spectrometer.stop()
+            return
+        if not isinstance(fault, BridgeError):
+            _LOG.error("the pairing thread failed", exc_info=fault)
+            fault = BridgeError(f"the pairing of the devices failed ({fault!r}): report this with the log")
         with self._changed:
-            self._may_expose = False
             self._faults.append(fault)
 
     def _forbid(self) -> None:
-        self._attend()
-        with self._changed:
-            self._may_expose = False
-            self._changed.wait_for(lambda: self._current is None)
+        """Take the permission back, and wait until nothing is in progress; a row in flight is halted."""
+        with self._leave.attending():
+            self._leave.take_back()
+            while True:
+                with self._changed:
+                    if not self._assignments.current:
+                        return
+                    is_flying = self._heard is not None
+                if is_flying:
+                    with contextlib.suppress(BridgeError):
+                        self._stage.halt()
+                with self._changed:
+                    self._changed.wait_for(lambda: not self._assignments.current, _HALT_AGAIN_S)
 
-    def _attend(self) -> None:
-        self._attended_s = self._clock()
+    def _told(self, found: StageStatus) -> ControllerStatus:
+        if found.fault:
+            state = ControllerState.FAULTED
+        elif self._assignments.current:
+            state = ControllerState.EXPOSING
+        elif not found.is_homed:
+            state = ControllerState.UNHOMED
+        else:
+            state = ControllerState.PAUSED if self._is_paused else ControllerState.IDLE
+        return ControllerStatus(
+            state=state,
+            pose=found.pose,
+            is_homed=found.is_homed,
+            is_shutter_open=self._leave.is_given or found.is_beam_on,
+            is_door_closed=found.is_door_closed,
+            controller_time_s=self._clock(),
+            queue_free=self._assignments.room,
+            fault=found.fault,
+            standoff_mm=self._standoff.distance_mm,
+        )
+
+    def _shortest_stroke_s(self) -> float:
+        if self._flyer.is_measured:
+            return self._flyer.shortest_s()
+        with self._devices:
+            return self._flyer.shortest_s()
 
     def _raise_fault(self) -> None:
         if self._faults:
             raise self._faults.popleft()
-
-    def _check_pose(self, pose: StagePose, what: str) -> None:
-        (x_low, x_high), (y_low, y_high) = self._capabilities.x_limits_mm, self._capabilities.y_limits_mm
-        inside = x_low <= pose.x_mm <= x_high and y_low <= pose.y_mm <= y_high
-        if not (inside and math.isfinite(pose.x_mm + pose.y_mm)):
-            raise LimitExceeded(
-                f"{what}: {pose.x_mm:.3f}, {pose.y_mm:.3f} mm lies outside the stage's limits "
-                f"({x_low:g} to {x_high:g}, {y_low:g} to {y_high:g} mm): move the scan area or the object"
-            )
-
-
-def _combined(stage: Stage, spectrometer: Spectrometer) -> Capabilities:
-    moves, counts = stage.capabilities, spectrometer.capabilities
-    if not moves.has_gate:
-        raise BridgeError(
-            "the stage has no output that closes the shutter by itself when this computer falls silent: wire a "
-            "retriggerable monostable to one and name it as the stage's gate"
-        )
-    return Capabilities(
-        firmware=f"{moves.firmware} with {counts.model} {counts.serial_number} ({counts.firmware})",
-        protocol_version=1,
-        boot_id=secrets.randbits(32),
-        x_limits_mm=moves.x_limits_mm,
-        y_limits_mm=moves.y_limits_mm,
-        max_speed_mm_s=moves.max_speed_mm_s,
-        max_acceleration_mm_s2=moves.max_acceleration_mm_s2,
-        channels=counts.channels,
-        queue_length=_QUEUE_LENGTH,
-        lease_s=_GATE_S,
-    )

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from firmware_bridge.messages import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class SpectrometerOptions:
+    """What the operator says of a spectrometer: where it is, and how it is to be set."""
+
+    port: str
+    """Path or address, see `firmware_bridge.ports.open_port`; some devices know further addresses."""
+    baud: int
+    """Of serial ports."""
+    settings: Mapping[str, str]
+    """The device's own commands and their values; empty: it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,9 @@ class Spectrum:
     output_rate_hz: float
     """Events in the spectrum per second of real time."""
     is_preset_reached: bool
+    taken_before_s: float = math.inf
+    """By this computer's monotonic clock, when the device had certainly taken it: the first byte of the answer had
+    come. Infinite where nobody noted it."""
 
 
 class Spectrometer(Protocol):
@@ -64,6 +83,30 @@ class Spectrometer(Protocol):
         """Stop counting."""
         ...
 
+    def diagnose(self) -> tuple[Observation, ...]:
+        """What can be found out without beam: round trips, spectra a second, high voltage, temperature."""
+        ...
+
     def close(self) -> None:
         """Stop counting, then the port. Safe to call twice."""
+        ...
+
+
+class BufferedSpectrometer(Spectrometer, Protocol):
+    """A spectrometer that stores spectra by itself on a trigger: `SpectrometerCapabilities.slots` is not 0."""
+
+    def begin_slots(self) -> None:
+        """From now on every edge on the trigger input stores the spectrum to the next slot, from 0, and clears it."""
+        ...
+
+    def slots_filled(self) -> int:
+        """How many slots edges have filled since `begin_slots`."""
+        ...
+
+    def read_slot(self, slot: int) -> Spectrum:
+        """A stored spectrum; reading it again is harmless."""
+        ...
+
+    def cancel_slots(self) -> None:
+        """No more storing; slots keep what they hold."""
         ...

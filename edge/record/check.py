@@ -12,9 +12,9 @@ from edge.faults import IntegrityError
 from edge.record.codec import DamagedRecord, check_event, check_exposure
 from edge.record.schema import (
     EVENT_COLUMNS,
-    EXPOSURE_COLUMNS,
     connect,
     explained,
+    exposure_columns,
     identify,
     read_extent,
     wal_path,
@@ -22,7 +22,6 @@ from edge.record.schema import (
 from edge.record.wal import commits_behind_damage
 
 _WINDOW = 512
-_TABLES = (("events", EVENT_COLUMNS), ("exposures", EXPOSURE_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _is_sound_alone(connection: sqlite3.Connection, seq: int) -> bool:
 
 
 def _rows(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    for table, columns in _TABLES:
+    for table, columns in (("events", EVENT_COLUMNS), ("exposures", exposure_columns(connection))):
         yield from connection.execute(f"SELECT {columns} FROM {table} WHERE seq BETWEEN ? AND ?", (first, last))
 
 

@@ -41,10 +41,11 @@ _PLAIN_BODY = 4096
 EventRow = tuple[int, str, str, bytes, int]
 """seq, kind, at, body, crc."""
 ExposureRow = tuple[Any, ...]
-"""seq, exposure_index, at, ten measured numbers, flags, channels, spectrum, crc."""
+"""seq, exposure_index, at, ten measured numbers, flags, channels, spectrum, crc, the poses' uncertainty in mm."""
 
 _EXPOSURE_HEAD = struct.Struct("<qqqqqq10d")
 _EVENT_HEAD = struct.Struct("<qqqq")
+_UNCERTAINTY = struct.Struct("<d")
 
 
 class DamagedRecord(ValueError):
@@ -155,21 +156,21 @@ def encode_exposure(seq: int, event: Measured) -> ExposureRow:
         The spectrum is not a vector of 1 to 16,384 counts that fit into 32 bits.
     """
     done = event.done
-    numbers = _storable_numbers(done)
+    *numbers, uncertainty_mm = _storable_numbers(done)
     spectrum = encode_counts(done.counts)
     measured = (*numbers, int(done.flags), done.counts.shape[0], spectrum)
     try:
-        crc = _exposure_crc((seq, done.index, event.at.encode(), *measured))
+        crc = _exposure_crc((seq, done.index, event.at.encode(), *measured), uncertainty_mm)
     except struct.error:
         raise ValueError(f"the exposure's index {done.index} or flags {int(done.flags)} do not fit 64 bits") from None
-    return seq, done.index, event.at, *measured, crc
+    return seq, done.index, event.at, *measured, crc, uncertainty_mm
 
 
 def decode_exposure(row: tuple[Any, ...]) -> Measured:
     """The event of a stored exposure (texts as bytes); raises `DamagedRecord`."""
     check_exposure(row)
-    at, channels, spectrum = row[2], row[-3], row[-2]
-    numbers = [math.nan if value is None else value for value in row[3:13]]
+    at, flags, channels, spectrum = row[2], *row[13:16]
+    numbers = [math.nan if value is None else value for value in (*row[3:13], row[17])]
     counts = decode_counts([spectrum], channels)[0]
     counts.setflags(write=False)
     done = ExposureDone(
@@ -182,8 +183,9 @@ def decode_exposure(row: tuple[Any, ...]) -> Measured:
         closed_at_s=numbers[7],
         input_rate_hz=numbers[8],
         output_rate_hz=numbers[9],
-        flags=ExposureFlag(row[-4]),
+        flags=ExposureFlag(flags),
         counts=counts,
+        pose_uncertainty_mm=numbers[10],
     )
     return Measured(at.decode(errors="replace"), done)
 
@@ -191,21 +193,26 @@ def decode_exposure(row: tuple[Any, ...]) -> Measured:
 def check_exposure(row: tuple[Any, ...]) -> None:
     """Compare a stored exposure's check sum without unpacking its spectrum; raises `DamagedRecord`."""
     try:
-        expected = _exposure_crc(row[:-1])
+        *columns, crc, uncertainty_mm = row
+        expected = _exposure_crc(columns, uncertainty_mm)
     except (TypeError, ValueError, struct.error):
         raise DamagedRecord("its columns have the wrong types") from None
-    if row[-1] != expected:
+    if crc != expected:
         raise DamagedRecord("its check sum differs")
-    if not 1 <= row[-3] <= MAX_CHANNELS:
-        raise DamagedRecord(f"it declares {row[-3]} channels, outside 1 to {MAX_CHANNELS}")
+    if not 1 <= row[14] <= MAX_CHANNELS:
+        raise DamagedRecord(f"it declares {row[14]} channels, outside 1 to {MAX_CHANNELS}")
 
 
-def _exposure_crc(columns: Sequence[Any]) -> int:
-    """Check sum over all columns of an exposure before ``crc``, the time as bytes."""
+def _exposure_crc(columns: Sequence[Any], uncertainty_mm: float | None) -> int:
+    """Check sum over all columns of an exposure before ``crc``, the time as bytes, and the uncertainty if stated.
+
+    One that isn't stated adds nothing, so that records of the format without it keep their check sums.
+    """
     seq, index, at, *numbers, flags, channels, spectrum = columns
     values = [math.nan if value is None else value for value in numbers]
     head = _EXPOSURE_HEAD.pack(seq, index, flags, channels, len(at), len(spectrum), *values)
-    return zlib.crc32(spectrum, zlib.crc32(at, zlib.crc32(head)))
+    stated = b"" if uncertainty_mm is None else _UNCERTAINTY.pack(uncertainty_mm)
+    return zlib.crc32(stated, zlib.crc32(spectrum, zlib.crc32(at, zlib.crc32(head))))
 
 
 def _storable_numbers(done: ExposureDone) -> tuple[float | None, ...]:
@@ -221,6 +228,7 @@ def _storable_numbers(done: ExposureDone) -> tuple[float | None, ...]:
         done.closed_at_s,
         done.input_rate_hz,
         done.output_rate_hz,
+        done.pose_uncertainty_mm,
     )
     return tuple(None if math.isnan(value) else float(value) + 0.0 for value in numbers)
 

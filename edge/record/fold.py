@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from edge.beam_time import BeamTime
 from edge.events import (
     Closed,
     Faulted,
@@ -42,6 +43,8 @@ class ScanHistory:
     live_s: float = 0.0
     """Sum of live time over all spectra: the dose that the object received."""
     real_s: float = 0.0
+    beam: BeamTime = field(default_factory=BeamTime)
+    """How long the shutter was open, travel between exposures included."""
     counts: int = 0
     """Sum of all spectra's counts."""
     shutter: tuple[ShutterOpened | ShutterClosed, ...] = ()
@@ -99,6 +102,7 @@ class _Tally:
         self._exposures = history.exposures
         self._live_s = history.live_s
         self._real_s = history.real_s
+        self._beam = history.beam
         self._counts = history.counts
         self._shutter = list(history.shutter)
         self._pauses = list(history.pauses)
@@ -113,6 +117,7 @@ class _Tally:
         else:
             self._state = after
         self._last_at = event.at
+        self._beam = self._beam.after(event)
         match event:
             case Opened():
                 self._opened.append(event)
@@ -154,6 +159,7 @@ class _Tally:
             exposures=self._exposures,
             live_s=self._live_s,
             real_s=self._real_s,
+            beam=self._beam,
             counts=self._counts,
             shutter=tuple(self._shutter),
             pauses=tuple(self._pauses),

@@ -28,6 +28,7 @@ from edge.record.reader import JournalReader, MeasuredArrays
 from edge.record.schema import (
     EXPOSURE_COLUMNS,
     TRUNCATED,
+    bring_up_to_date,
     connect,
     explained,
     extent_crc,
@@ -39,7 +40,7 @@ from firmware_bridge.messages import ExposureDone
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
 _COMMIT_BYTES = 16 * 1024
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?)"
-_INSERT_EXPOSURE = f"INSERT INTO exposures VALUES ({', '.join('?' * 17)})"
+_INSERT_EXPOSURE = f"INSERT INTO exposures VALUES ({', '.join('?' * 18)})"
 
 
 class Journal:
@@ -64,6 +65,7 @@ class Journal:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            bring_up_to_date(self._connection)
             self._last_seq = read_extent(self._connection, path)
 
     @classmethod
@@ -91,7 +93,7 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Go on with a journal, after looking at every record of it.
+        """Go on with a journal, after looking at every record of it; one of an older format gets the present one.
 
         Raises
         ------

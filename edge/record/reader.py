@@ -26,10 +26,10 @@ from edge.record.codec import (
 )
 from edge.record.schema import (
     EVENT_COLUMNS,
-    EXPOSURE_COLUMNS,
     TRUNCATED,
     connect,
     explained,
+    exposure_columns,
     identify,
     read_extent,
 )
@@ -37,10 +37,7 @@ from firmware_bridge.messages import ExposureDone
 
 _WINDOW = 512
 _WINDOW_BYTES = 16 * 1024 * 1024
-_EXPOSURES = (
-    f"SELECT {EXPOSURE_COLUMNS} FROM exposures WHERE seq > ? AND seq <= ?"
-    f" AND length(spectrum) <= {MAX_STORED_SPECTRUM} ORDER BY seq"
-)
+_EXPOSURES = f"FROM exposures WHERE seq > ? AND seq <= ? AND length(spectrum) <= {MAX_STORED_SPECTRUM} ORDER BY seq"
 _EVENTS = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
 _Row = tuple[Any, ...]
 
@@ -66,6 +63,8 @@ class MeasuredArrays:
     input_rate_hz: NDArray[np.float64]
     output_rate_hz: NDArray[np.float64]
     flags: NDArray[np.int64]
+    pose_uncertainty_mm: NDArray[np.float64]
+    """Standard uncertainty of both positions along the beam's way, NaN where the controller stated none."""
     counts: NDArray[np.uint32]
     """Shape (n, channels)."""
 
@@ -143,7 +142,7 @@ class JournalReader:
         scalars: list[_Row] = []
         spectra: list[NDArray[np.uint32]] = []
         for rows, after in self._exposure_windows(after_seq):
-            scalars += [row[:15] for row in rows]
+            scalars += [(*row[:15], row[17]) for row in rows]
             spectra += self._unpacked(rows)
             after_seq = after
             if len(scalars) >= at_most:
@@ -182,7 +181,8 @@ class JournalReader:
                 if size > _WINDOW_BYTES:
                     last = row[0]
                     break
-            rows += [(row[0], row) for row in self._connection.execute(_EXPOSURES, (after, last))]
+            exposures = f"SELECT {exposure_columns(self._connection)} {_EXPOSURES}"
+            rows += [(row[0], row) for row in self._connection.execute(exposures, (after, last))]
         rows.sort(key=lambda numbered: numbered[0])
         for expected, (seq, _) in enumerate(rows, start=after + 1):
             if seq != expected:
@@ -223,7 +223,7 @@ class JournalReader:
         if len(lengths) > 1:
             raise IntegrityError(f"{self._path}: spectra of {sorted(lengths)} channels are mixed: read them one by one")
         counts = np.concatenate(spectra) if spectra else np.zeros((0, 0), np.uint32)
-        numbers = np.array([row[3:13] for row in rows], dtype=np.float64).reshape(-1, 10)
+        numbers = np.array([(*row[3:13], row[15]) for row in rows], dtype=np.float64).reshape(-1, 11)
         whole = np.array([(row[1], row[13]) for row in rows], dtype=np.int64).reshape(-1, 2)
         for array in (counts, numbers, whole):
             array.setflags(write=False)
@@ -239,6 +239,7 @@ class JournalReader:
             input_rate_hz=numbers[:, 8],
             output_rate_hz=numbers[:, 9],
             flags=whole[:, 1],
+            pose_uncertainty_mm=numbers[:, 10],
             counts=counts,
         )
 

@@ -17,32 +17,46 @@ from edge.record.wal import PAGE_SIZE
 
 APPLICATION_ID = 0x504E544C
 """``PNTL``, in the file's header: a journal of Pointillist."""
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """In the file's header as ``user_version``; raised whenever an older reader would misread."""
+_WITHOUT_UNCERTAINTY = 1
+"""The format whose exposures say nothing of their poses' uncertainty; read as it is, brought up to date to go on."""
 _MAX_VALUE = 80 * 1024 * 1024
 _WAIT_S = 10.0
 
 TRUNCATED = 2
 """`firmware_bridge.messages.ExposureFlag.TRUNCATED`: such an exposure is repeated under its own index."""
 
+_UNCERTAINTY = ", pose_uncertainty_mm REAL"
 SCHEMA = (
     "CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL,"
     " crc INTEGER NOT NULL)",
     "CREATE TABLE exposures (seq INTEGER PRIMARY KEY, exposure_index INTEGER NOT NULL, at TEXT NOT NULL,"
     " start_x_mm REAL, start_y_mm REAL, end_x_mm REAL, end_y_mm REAL, real_s REAL, live_s REAL, opened_at_s REAL,"
     " closed_at_s REAL, input_rate_hz REAL, output_rate_hz REAL, flags INTEGER NOT NULL, channels INTEGER NOT NULL,"
-    " spectrum BLOB NOT NULL, crc INTEGER NOT NULL)",
+    f" spectrum BLOB NOT NULL, crc INTEGER NOT NULL{_UNCERTAINTY})",
     f"CREATE UNIQUE INDEX complete_once ON exposures (exposure_index) WHERE (flags & {TRUNCATED}) = 0",
     f"CREATE INDEX truncated ON exposures (exposure_index) WHERE (flags & {TRUNCATED}) <> 0",
     "CREATE TABLE extent (id INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, crc INTEGER NOT NULL)",
 )
 """``events`` and ``exposures`` share one running number from 1 without gaps; ``extent`` holds the last, in one row."""
 
+_SCHEMA_OF = {
+    _WITHOUT_UNCERTAINTY: tuple(statement.replace(_UNCERTAINTY, "") for statement in SCHEMA),
+    FORMAT_VERSION: SCHEMA,
+}
+
 EVENT_COLUMNS = "seq, kind, at, body, crc"
 EXPOSURE_COLUMNS = (
     "seq, exposure_index, at, start_x_mm, start_y_mm, end_x_mm, end_y_mm, real_s, live_s, opened_at_s, closed_at_s,"
-    " input_rate_hz, output_rate_hz, flags, channels, spectrum, crc"
+    " input_rate_hz, output_rate_hz, flags, channels, spectrum, crc, pose_uncertainty_mm"
 )
+
+
+def exposure_columns(connection: sqlite3.Connection) -> str:
+    """What to select for an exposure's row, whatever the journal's format; to be asked anew in each transaction."""
+    is_stated = _version_of(connection) > _WITHOUT_UNCERTAINTY
+    return EXPOSURE_COLUMNS if is_stated else EXPOSURE_COLUMNS.replace("pose_uncertainty_mm", "NULL")
 
 
 def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
@@ -90,7 +104,7 @@ def identify(connection: sqlite3.Connection, path: Path) -> None:
         A foreign database, a newer format, or a damaged schema.
     """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version_of(connection)
     if application != APPLICATION_ID:
         raise IntegrityError(f"{path}: not a journal of Pointillist but another database: give a recording's folder")
     if version > FORMAT_VERSION:
@@ -100,8 +114,22 @@ def identify(connection: sqlite3.Connection, path: Path) -> None:
     stored = connection.execute(
         "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 20"
     ).fetchall()
-    if version < 1 or [sql for (sql,) in stored] != [statement.encode() for statement in SCHEMA]:
+    if [sql for (sql,) in stored] != [statement.encode() for statement in _SCHEMA_OF.get(version, ())]:
         raise IntegrityError(f"{path}: the journal's tables are damaged or altered: restore the file from a copy")
+
+
+def bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Give an identified journal of an older format the present one's tables, all at once; its records stay."""
+    if _version_of(connection) == _WITHOUT_UNCERTAINTY:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"ALTER TABLE exposures ADD COLUMN{_UNCERTAINTY.removeprefix(',')}")
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        connection.execute("COMMIT")
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def extent_crc(last_seq: int) -> int:

@@ -47,6 +47,8 @@ class Effort:
     """Between the exposures of the whole plan."""
     travel_mm: float | None = None
     """Between the exposures made, from their measured positions."""
+    pose_uncertainty_mm: tuple[float, float] | None = None
+    """Median and largest standard uncertainty of the measured positions; None where no controller stated one."""
     full_raster_s: float | None = None
     """Predicted duration of visiting every cell of the same grid."""
     stage: StageModel | None = None

@@ -56,6 +56,9 @@ def _time_rows(report: ScanReport) -> list[tuple[str, str, str, str]]:
     add("Stage travel, planned", _metres(effort.planned_travel_mm), "the plan")
     travelled = _against(effort.travel_mm, effort.planned_travel_mm) if finished else "not finished"
     add("Stage travel", _metres(effort.travel_mm), "measured positions", travelled)
+    if effort.running_s is not None:
+        by = "" if effort.pose_uncertainty_mm is None else "the controller"
+        add("Uncertainty of positions", _positions(effort.pose_uncertainty_mm), by)
     planned, made = effort.exposures_planned, effort.exposures_measured
     share = f"{percent(made / planned)} of the plan" if planned else ""
     add("Exposures", f"{whole(made)} of {whole(planned)}", "the recording", share)
@@ -68,6 +71,13 @@ def _timed(seconds: float | None) -> str | None:
 
 def _metres(length_mm: float | None) -> str | None:
     return None if length_mm is None else f"{significant(length_mm / 1000)} m"
+
+
+def _positions(median_and_largest_mm: tuple[float, float] | None) -> str:
+    if median_and_largest_mm is None:
+        return "not stated by this controller"
+    median_um, largest_um = (significant(1000 * uncertainty_mm, 2) for uncertainty_mm in median_and_largest_mm)
+    return f"{median_um} µm median, {largest_um} µm at most"
 
 
 def _stage(stage: StageModel, effort: Effort) -> str:

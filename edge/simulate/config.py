@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from calibration.fiducials import Fiducial
-from edge.config import Closed, FiducialsConfig, Millimetres, Name, PositiveMillimetres, validate_yaml
+from edge.config import FiducialsConfig
 from edge.faults import UsageError
+from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, validate_yaml
 from firmware_bridge.messages import StagePose
 
 if TYPE_CHECKING:
@@ -147,24 +149,63 @@ class TwinConfig(Closed):
     door_open_at_s: Annotated[float, Field(ge=0)] | None = None
     door_opens_after: Annotated[int, Field(ge=0)] | None = None
     door_stays_open_s: Annotated[float, Field(ge=0)] | None = None
+    standoff_mm: PositiveMillimetres | None = None
+    bow_mm: Millimetres | None = None
+    nearest_mm: PositiveMillimetres | None = None
+    farthest_mm: PositiveMillimetres | None = None
+    standoff_leaves_at_s: Annotated[float, Field(ge=0)] | None = None
+    standoff_leaves_after: Annotated[int, Field(ge=0)] | None = None
+    standoff_stays_out_s: Annotated[float, Field(ge=0)] | None = None
+    clock_step_s: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
+    clock_steps_at_s: Annotated[float, Field(ge=0)] | None = None
     faults: list[LineFaultConfig] = Field(default=[], max_length=1_000)
     """What goes wrong on its line."""
 
 
 class PairConfig(Closed):
-    """A GRBL stage and a DP5 spectrometer in place of the one native controller; each a process of its own.
+    """A stage and a spectrometer in place of the one native controller; each a process of its own.
 
     Both take from `twin` what applies to them: limits, speeds, clock and seed the one, the detector the other.
     """
 
-    spectrometer_link: Name
-    """Where the spectrometer's twin leaves a link to its serial port."""
+    stage: Literal["grbl", "marlin"] = "grbl"
+    spectrometer: Literal["dp5", "scpi"] = "dp5"
+    gate: Annotated[str, Field(pattern=r"^(M3|M7|M8|P\d{1,3})$")] | None = None
+    """Output that triggers the monostable; None: M8 of a GRBL board, P57 of Marlin."""
+    has_trigger: bool = False
+    """Whether the level of a GRBL board's spindle output is wired to a DP5's AUX_IN2."""
+    spectrometer_link: Name | None = None
+    """Where a DP5's twin leaves a link to its serial port, and a SCPI twin a file with its address."""
     udp_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    """Port on the loopback interface where the spectrometer answers too; 0 for any that is free."""
-    gate: Literal["M3", "M7", "M8"] = "M8"
-    """Output that triggers the monostable."""
+    """Port on the loopback interface where a DP5 answers too; 0 for any that is free."""
+    network_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """Port on the loopback interface where a SCPI spectrometer answers; None and 0: any that is free."""
     stage_log: Name | None = None
     """Where the stage's twin writes its own log."""
+    rangefinder_link: Name | None = None
+    """Where a rangefinder leaves a link to its serial port; None: there is none."""
+    stage_faults: list[LineFaultConfig] = Field(default=[], max_length=1_000)
+    """What goes wrong on the stage's line."""
+    spectrometer_faults: list[LineFaultConfig] = Field(default=[], max_length=1_000)
+    """What goes wrong on the spectrometer's line."""
+
+    @property
+    def gate_output(self) -> str:
+        """The gate, chosen or not."""
+        return self.gate or {"grbl": "M8", "marlin": "P57"}[self.stage]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.gate_output.startswith("P") != (self.stage == "marlin"):
+            raise ValueError(f"gate {self.gate}: give M3, M7 or M8 of a grbl stage, or a pin as P57 of a marlin stage")
+        if self.has_trigger and (self.stage, self.spectrometer) != ("grbl", "dp5"):
+            raise ValueError("has_trigger: only a grbl stage triggers, and only a dp5 spectrometer: leave it out")
+        if self.spectrometer == "dp5" and self.spectrometer_link is None:
+            raise ValueError("a dp5 spectrometer needs spectrometer_link: name the link to its serial port")
+        stray = {"dp5": "network_port", "scpi": "udp_port"}[self.spectrometer]
+        if getattr(self, stray) is not None:
+            raise ValueError(f"a {self.spectrometer} spectrometer has no {stray}: leave it out")
+        return self
 
 
 class SimulatedInstrumentConfig(Closed):
@@ -180,6 +221,14 @@ class SimulatedInstrumentConfig(Closed):
     camera: SimulatedCameraConfig = SimulatedCameraConfig()
     twin: TwinConfig = TwinConfig()
     pair: PairConfig | None = None
+
+    @model_validator(mode="after")
+    def _has_each_fault_on_its_line(self) -> Self:
+        if self.pair is not None and self.twin.faults:
+            raise ValueError(
+                "twin.faults is of the native controller's line: use pair.stage_faults and pair.spectrometer_faults"
+            )
+        return self
 
 
 def load_instrument(path: Path) -> SimulatedInstrumentConfig:
@@ -218,10 +267,21 @@ def twin_settings(config: SimulatedInstrumentConfig, *, log: Path | None = None)
 
 
 def twin_wire(config: SimulatedInstrumentConfig) -> FaultScript | None:
-    """The line between twin and port; None where nothing is said to go wrong on it."""
+    """The line between the native controller's twin and its port; None where nothing is said to go wrong on it."""
+    return faulty_wire(config.twin.faults, delimiter=0)
+
+
+def faulty_wire(faults: Sequence[LineFaultConfig], *, delimiter: int | None) -> FaultScript | None:
+    """A line on which these faults happen; None for none of them.
+
+    Parameters
+    ----------
+    delimiter
+        Byte that ends a message of the line's protocol; None where there is none.
+    """
     from firmware_bridge.twins.fault_script import FaultScript
 
-    return FaultScript([fault.scripted() for fault in config.twin.faults]) if config.twin.faults else None
+    return FaultScript([fault.scripted() for fault in faults], delimiter) if faults else None
 
 
 def fiducials_of(config: FiducialsConfig) -> tuple[Fiducial, ...]:
@@ -242,7 +302,7 @@ def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(specimen.get("files"), list):
             specimen["files"] = [resolved(file) for file in specimen["files"]]
         result["specimen"] = specimen
-    for section, keys in (("twin", ("log",)), ("pair", ("spectrometer_link", "stage_log"))):
+    for section, keys in (("twin", ("log",)), ("pair", ("spectrometer_link", "stage_log", "rangefinder_link"))):
         part = value.get(section)
         if isinstance(part, dict):
             result[section] = {key: resolved(text) if key in keys else text for key, text in part.items()}

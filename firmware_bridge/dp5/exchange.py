@@ -6,6 +6,7 @@ silence an echo request with a number of its own is sent: whatever comes before 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Container
 from enum import Enum
@@ -75,6 +76,8 @@ class Dp5Exchange:
         self._echoes = 0
         self._heard = 0
         self._packets_heard = 0
+        self.heard_at_s = math.inf
+        """When the first byte came after the last request, by this computer's clock."""
         self.repeated = 0
         """Questions asked again."""
 
@@ -135,6 +138,7 @@ class Dp5Exchange:
         while self._port.read_available(0.0):
             pass
         self._deframer.drop()
+        self.heard_at_s = math.inf
         self._port.write(octets)
 
         def answers(packet: Packet) -> bool:
@@ -158,6 +162,7 @@ class Dp5Exchange:
             if not octets:
                 continue
             self._heard += len(octets)
+            self.heard_at_s = min(self.heard_at_s, now_s)
             quiet_from_s = now_s + silence_s
             packets = self._deframer.feed(octets)
             self._packets_heard += len(packets)

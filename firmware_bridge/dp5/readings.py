@@ -25,6 +25,8 @@ from firmware_bridge.spectrometer import Spectrum
 
 _ROUNDING_S: Final = 0.0015
 """A clock told in milliseconds may stand one short of its preset."""
+_LATE_S: Final = 0.25
+"""No device goes on for so long once its preset is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,12 @@ def is_reached(status: Dp5Status, clock: Preset, preset_s: float) -> bool:
     return StatusFlag.REAL_REACHED in status.flags or clock_ms / 1000 >= preset_s - _ROUNDING_S
 
 
+def is_overrun(status: Dp5Status, clock: Preset, preset_s: float) -> bool:
+    """Whether an exposure goes on long after its preset: the device knows of none."""
+    clock_ms = status.real_ms if clock is PresetClock.REAL.value else status.accumulation_ms
+    return StatusFlag.ENABLED in status.flags and clock_ms / 1000 > preset_s + _LATE_S
+
+
 def read_status(exchange: Dp5Exchange) -> Dp5Status:
     """Ask for the status. Raises `ProtocolViolation` when the answer is none."""
     packet = exchange.ask(ASK_STATUS, expected=(STATUS,))
@@ -84,8 +92,8 @@ def counts_and_status(packet: Packet, channels: int, name: str) -> tuple[NDArray
     assert status is not None, "only spectra with a status are asked for"
     if counts.size != channels:
         raise ProtocolViolation(
-            f"{name} sent a spectrum of {counts.size} channels instead of {channels}: let no other program change its "
-            "settings, then connect again"
+            f"{name} sent a spectrum of {counts.size} channels instead of {channels}: it has restarted, or another "
+            "program has changed its settings; connect again"
         )
     return counts, status
 

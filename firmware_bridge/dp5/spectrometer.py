@@ -9,15 +9,25 @@ import contextlib
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from firmware_bridge.datagrams import SCHEME, open_datagrams
+from firmware_bridge.dp5 import diagnosis
 from firmware_bridge.dp5 import vocabulary as v
 from firmware_bridge.dp5.codec import Dp5Status, Packet
 from firmware_bridge.dp5.configuration import configure, read_settings
 from firmware_bridge.dp5.exchange import OK, SPECTRA_WITH_STATUS, Dp5Exchange, Repeat
-from firmware_bridge.dp5.readings import PresetClock, counts_and_status, is_reached, read_status, spectrum_of
+from firmware_bridge.dp5.readings import (
+    PresetClock,
+    counts_and_status,
+    is_overrun,
+    is_reached,
+    read_status,
+    spectrum_of,
+)
 from firmware_bridge.faults import BridgeError, ControllerFault, ProtocolViolation, SettingRefused, WrongDevice
+from firmware_bridge.messages import Observation
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.spectrometer import Spectrometer, SpectrometerCapabilities, Spectrum
 
@@ -25,6 +35,7 @@ _SLOT_MEMORY: Final = 131_072
 """Channels that all slots share: 64 slots of 2,048."""
 _POLL_S: Final = 0.002
 _FIRST_POLL_S: Final = 0.02
+_SHORTEST_S: Final = 1e-6
 _OFF: Final = "OFF"
 
 
@@ -35,9 +46,15 @@ class Dp5Spectrometer:
     """
 
     def __init__(
-        self, exchange: Dp5Exchange, status: Dp5Status, settings: Mapping[str, str], clock: PresetClock
+        self,
+        exchange: Dp5Exchange,
+        status: Dp5Status,
+        settings: Mapping[str, str],
+        clock: PresetClock,
+        baud: int | None = None,
     ) -> None:
         self._exchange = exchange
+        self._baud = baud
         self._last_status = status
         self._clock = clock.value
         self._presets = {name: settings.get(name, "") for name in ("PRET", "PRER")}
@@ -88,7 +105,7 @@ class Dp5Spectrometer:
         Raises
         ------
         ControllerFault
-            Counting ended before the preset was reached.
+            Counting ended before the preset was reached, or went on long after it.
         """
         deadline_s = time.monotonic() + timeout_s
         while True:
@@ -96,6 +113,11 @@ class Dp5Spectrometer:
             now_s = time.monotonic()
             if v.StatusFlag.ENABLED not in status.flags:
                 break
+            if is_overrun(status, self._clock, self._preset_s):
+                raise ControllerFault(
+                    f"{self.name} counts on past its preset: it has restarted, or another program uses it; measure "
+                    "again"
+                )
             if now_s >= deadline_s:
                 return None
             time.sleep(max(0.0, min(self._until_due_s(status, now_s), deadline_s - now_s)))
@@ -125,7 +147,7 @@ class Dp5Spectrometer:
         packet = self._exchange.ask(
             v.ASK_SPECTRUM_WITH_STATUS_AND_CLEAR, expected=SPECTRA_WITH_STATUS, repeat=Repeat.LOSES
         )
-        spectrum = self._spectrum(packet)
+        spectrum = replace(self._spectrum(packet), taken_before_s=self._exchange.heard_at_s)
         if v.StatusFlag.ENABLED not in self._last_status.flags:
             self._is_counting = False
             raise ControllerFault(
@@ -153,6 +175,20 @@ class Dp5Spectrometer:
     def status(self) -> Dp5Status:
         """What the device says of itself: high voltage, detector temperature, counters."""
         return read_status(self._exchange)
+
+    def diagnose(self) -> tuple[Observation, ...]:
+        """Identity, high voltage, temperature, round trips, spectra a second; the device stays as it is."""
+        statuses_s = []
+        for _ in range(diagnosis.STATUSES):
+            asked_s = time.monotonic()
+            status = self.status()
+            statuses_s.append(time.monotonic() - asked_s)
+        asked_s = time.monotonic()
+        self._exchange.ask(v.ASK_SPECTRUM_WITH_STATUS, expected=SPECTRA_WITH_STATUS)
+        spectrum_s = max(time.monotonic() - asked_s, _SHORTEST_S)
+        return diagnosis.observe(
+            self._capabilities, status, baud=self._baud, statuses_s=statuses_s, spectrum_s=spectrum_s
+        )
 
     def keep_alive(self) -> None:
         """Say that this host still uses the device; over Ethernet others may take it after a silence."""
@@ -279,13 +315,25 @@ def connect_dp5(
         A setting was not taken as it was asked for.
     """
     port: BytePort = open_datagrams(address) if address.startswith(SCHEME) else open_port(address, baud)
-    return connect_dp5_over(port, address, settings=settings, clock=clock)
+    is_network = "://" in address
+    return connect_dp5_over(port, address, settings=settings, clock=clock, baud=None if is_network else baud)
 
 
 def connect_dp5_over(
-    port: BytePort, name: str, *, settings: Mapping[str, str], clock: PresetClock = PresetClock.REAL
+    port: BytePort,
+    name: str,
+    *,
+    settings: Mapping[str, str],
+    clock: PresetClock = PresetClock.REAL,
+    baud: int | None = None,
 ) -> Dp5Spectrometer:
-    """`connect_dp5` over a port that is open already; it is closed with the spectrometer, or when this fails."""
+    """`connect_dp5` over a port that is open already; it is closed with the spectrometer, or when this fails.
+
+    Parameters
+    ----------
+    baud
+        Bits per second that bound what the line carries, None over a network.
+    """
     exchange = Dp5Exchange(port, name)
     try:
         status = read_status(exchange)
@@ -295,7 +343,7 @@ def connect_dp5_over(
             told = configure(exchange, settings, from_defaults=True)
         else:
             told = read_settings(exchange, ["MCAC"])
-        return Dp5Spectrometer(exchange, status, told, clock)
+        return Dp5Spectrometer(exchange, status, told, clock, baud)
     except BaseException:
         exchange.close()
         raise

@@ -26,7 +26,8 @@ ASK_BUILD: Final = b"$I\n"
 ASK_SETTINGS: Final = b"$$\n"
 HOME: Final = b"$H\n"
 
-_LONGEST_LINE = 256
+LONGEST_LINE: Final = 256
+"""Bytes of an answer; no firmware sends as many."""
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _STATES = "Idle|Run|Hold|Jog|Alarm|Door|Check|Home|Sleep|Tool"
 _REPORT = re.compile(rf"<(?P<state>{_STATES})(?::(?P<substate>\d+))?(?P<fields>(?:\|[A-Za-z]+:[^|<>]*)*)>")
@@ -120,6 +121,8 @@ class Report:
     """Letters of the inputs that are active, D for the door."""
     accessories: str | None
     """Letters of the outputs that are on (S or C spindle, F flood, M mist); None when this report doesn't tell."""
+    power: float | None = None
+    """Of the spindle's output, 0 to $30; of what is planned for the next tenth of a second, in laser mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class LineReader:
         *lines, rest = self._pending.split(b"\n")
         self._pending = bytearray(rest)
         answers = [parse(bytes(line)) for line in lines if line.strip(b"\r \0")]
-        if len(self._pending) > _LONGEST_LINE:
+        if len(self._pending) > LONGEST_LINE:
             answers.append(Garbled(_shown(bytes(self._pending))))
             self._pending.clear()
         return answers
@@ -156,6 +159,8 @@ class LineReader:
 
 def parse(line: bytes) -> Answer:
     """One line, with or without its carriage return."""
+    if len(line) > LONGEST_LINE:
+        return Garbled(_shown(line))
     try:
         text = line.decode("ascii").strip("\r ")
     except UnicodeDecodeError:
@@ -217,9 +222,10 @@ def _report(text: str) -> Report | None:
     for name in ("MPos", "WPos", "WCO"):
         if name in fields and not _COORDINATES.fullmatch(fields[name]):
             return None
-    room = fields.get("Bf")
-    if room is not None and (not _INTEGERS.fullmatch(room) or room.count(",") != 1):
-        return None
+    room, pace = fields.get("Bf"), fields.get("FS")
+    for pair, form in ((room, _INTEGERS), (pace, _COORDINATES)):
+        if pair is not None and (not form.fullmatch(pair) or pair.count(",") != 1):
+            return None
     free = [int(part) for part in room.split(",")] if room is not None else [None, None]
     return Report(
         state=RunState(found["state"]),
@@ -231,6 +237,7 @@ def _report(text: str) -> Report | None:
         receive_free=free[1],
         pins=fields.get("Pn", ""),
         accessories=fields.get("A", "") if "Ov" in fields else None,
+        power=float(pace.split(",")[1]) if pace is not None else None,
     )
 
 
@@ -244,9 +251,12 @@ def travel_line(x_mm: float, y_mm: float) -> bytes:
 
 
 def stroke_line(x_mm: float, y_mm: float, speed_mm_s: float, power: float | None = None) -> bytes:
-    """Drive straight to a machine position at a speed, with the output's power if given."""
+    """Drive straight to a machine position at a speed, with the output's power if given.
+
+    Power and speed come first: of a line whose end is lost, the beam is still right, and the place wrong, which shows.
+    """
     spindle = b"" if power is None else b"S%s" % number(power)
-    return b"G53G1X%sY%sF%s%s\n" % (number(x_mm), number(y_mm), number(speed_mm_s * 60.0), spindle)
+    return b"G53G1%sF%sX%sY%s\n" % (spindle, number(speed_mm_s * 60.0), number(x_mm), number(y_mm))
 
 
 def setting_line(setting: int, value: float) -> bytes:

@@ -25,8 +25,14 @@ GATES: Final[dict[str, tuple[bytes, bytes]]] = {
 }
 """Outputs that may trigger a monostable: the line that switches on and the one that switches off."""
 
+_DIMMED: Final = 0.6
+"""Level of every other cell of a triggered row, as a share of the full one: the shutter stays open, well above its own
+threshold, and the trigger's comparator at 0.8 sees the change."""
 _NEEDED: Final = (13, 20, 22, 30, 32, 100, 101, 110, 111, 120, 121, 130, 131)
 _SMALLEST_BUFFER: Final = 64
+_LARGEST_BUFFER: Final = 65_536
+_MOST_BLOCKS: Final = 1_000
+"""What grblHAL's ``$398`` allows at most."""
 _REPORT_ROUNDING_MM: Final = 0.002
 """Rounding of a coordinate to 0.001 mm on its way out and again on its way back, with as much to spare."""
 
@@ -42,6 +48,8 @@ class GrblConfiguration:
     receive_bytes: int
     settings: Mapping[int, float]
     gate: str | None
+    has_trigger: bool = False
+    """Whether a spectrometer's trigger input follows the level of the spindle's output."""
 
     @property
     def travel_mm(self) -> tuple[float, float]:
@@ -63,6 +71,12 @@ class GrblConfiguration:
     @property
     def full_power(self) -> float:
         return self.settings[30]
+
+    @property
+    def dimmed_power(self) -> float:
+        """Power whose level the trigger's comparator tells from the full one; levels begin at ``$31``."""
+        low = self.settings.get(31, 0.0)
+        return low + _DIMMED * (self.full_power - low)
 
     @property
     def tolerance_mm(self) -> float:
@@ -123,7 +137,12 @@ class GrblConfiguration:
 
 
 def configuration_of(
-    banner: c.Banner, options: c.BuildOptions | None, settings: Mapping[int, float], gate: str | None
+    banner: c.Banner,
+    options: c.BuildOptions | None,
+    settings: Mapping[int, float],
+    gate: str | None,
+    *,
+    has_trigger: bool = False,
 ) -> GrblConfiguration:
     """Put together and check what a board said.
 
@@ -145,7 +164,7 @@ def configuration_of(
         raise ProtocolViolation(f"the stage doesn't tell its setting ${missing[0]}: update its firmware")
     configuration = GrblConfiguration(
         banner.name, banner.version, options.letters, options.planner_blocks, options.receive_bytes,
-        dict(settings), gate,
+        dict(settings), gate, has_trigger,
     )  # fmt: skip
     _check_values(configuration)
     _check_beam(configuration)
@@ -157,6 +176,11 @@ def _check_values(configuration: GrblConfiguration) -> None:
         raise ProtocolViolation(
             f"the stage says that it holds {configuration.receive_bytes} bytes and {configuration.planner_blocks} "
             "moves, too few to stream: update its firmware"
+        )
+    if configuration.receive_bytes > _LARGEST_BUFFER or configuration.planner_blocks > _MOST_BLOCKS:
+        raise ProtocolViolation(
+            f"the stage says that it holds {configuration.receive_bytes} bytes and {configuration.planner_blocks} "
+            "moves, more than any board does: update its firmware"
         )
     if configuration.settings[13]:
         raise SettingRefused("the stage reports inches ($13=1): set $13=0")
@@ -179,4 +203,9 @@ def _check_beam(configuration: GrblConfiguration) -> None:
     if gate == "M3" and configuration.settings[32]:
         raise SettingRefused(
             "the spindle's output can't both fly ($32=1) and trigger a monostable: trigger it by M8, or set $32=0"
+        )
+    if configuration.has_trigger and not configuration.has_laser_mode:
+        raise SettingRefused(
+            "the spectrometer's trigger follows the spindle's output, which needs laser mode: set $32=1, or fly "
+            "without the trigger"
         )

@@ -18,7 +18,7 @@ HEARING_S: Final = 3.0
 _ANSWER_S: Final = 5.0
 
 
-def introduce(carrier: GrblCarrier, name: str, gate: str | None) -> GrblConfiguration:
+def introduce(carrier: GrblCarrier, name: str, gate: str | None, *, has_trigger: bool = False) -> GrblConfiguration:
     """Wait for the banner, then read what the board says of itself, and check it.
 
     Raises
@@ -41,7 +41,7 @@ def introduce(carrier: GrblCarrier, name: str, gate: str | None) -> GrblConfigur
                 raise _reason(session, order.fault or nobody(name))
         options = next((answer for answer in build.answers if isinstance(answer, c.BuildOptions)), None)
         told = {answer.number: answer.value for answer in settings.answers if isinstance(answer, c.Setting)}
-        board = configuration_of(session.banner, options, told, gate)
+        board = configuration_of(session.banner, options, told, gate, has_trigger=has_trigger)
         before = session.reports
         session.ask(carrier.now_s())
         carrier.kick()

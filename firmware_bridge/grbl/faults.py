@@ -131,3 +131,27 @@ def wrong_position(meant: StagePose, found: StagePose) -> WrongPosition:
         f"{meant.y_mm:.3f} mm: a command or the report was mangled on its way, so check the cable and its shielding; "
         "the stage was stopped"
     )
+
+
+def beam_astray(found: StagePose) -> WrongPosition:
+    """The output was on before the stroke's start or after its end."""
+    return WrongPosition(
+        f"the beam was on at {found.x_mm:.3f}, {found.y_mm:.3f} mm, outside its stroke: a command was mangled on its "
+        "way, so check the cable and its shielding; the stage was stopped"
+    )
+
+
+def beam_missing(found: StagePose) -> ControllerFault:
+    """The output was off within a stroke."""
+    return ControllerFault(
+        f"the beam was off at {found.x_mm:.3f}, {found.y_mm:.3f} mm, within its stroke: a command was mangled or late, "
+        "so check the cable and that this computer isn't too busy; the stroke is measured again"
+    )
+
+
+def overrun(expected_s: float) -> ControllerFault:
+    """A stroke doesn't come to its end."""
+    return ControllerFault(
+        f"a stroke of {expected_s:.1f} s took more than twice as long: a command was mangled on its way, so check the "
+        "cable and its shielding; the stage was stopped"
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, assert_never
 
@@ -32,6 +33,8 @@ BUSY_POLL_S: Final = 0.2
 """Between questions for the status while lines are outstanding: five a second, as the firmware's makers advise."""
 SILENCE_S: Final = 2.0
 """A question unanswered for this long means that the link is lost."""
+_REPEAT_S: Final = 0.5
+"""Before that, a question that waits for its answer isn't asked again: so that each report belongs to one question."""
 _IDLE_POLL_S: Final = 1.0
 _BRAKING_POLL_S: Final = 0.05
 _LONGEST_BRAKING_S: Final = 1.0
@@ -55,6 +58,15 @@ class Phase(Enum):
     """A hold was sent; once the stage rests it is reset, so that its position stays known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A report, and between which moments it was true."""
+
+    asked_s: float
+    heard_s: float
+    report: c.Report
+
+
 class GrblSession:
     """One link with one board.
 
@@ -76,8 +88,8 @@ class GrblSession:
         self.report: c.Report | None = None
         self.reports = 0
         """Reports that have come; the next one after an acknowledgement is younger than what it acknowledges."""
-        self.path: list[tuple[float, c.Report]] = []
-        """Reports with the times at which they came, since the path was last cleared."""
+        self.path: list[Sighting] = []
+        """Reports that answered a question, since the path was last cleared."""
         self.offset_mm: tuple[float, ...] | None = None
         """Machine less work position, once heard."""
         self.accessories = ""
@@ -97,6 +109,8 @@ class GrblSession:
         self._brake_by_s = math.inf
         self._poll_s = math.inf
         self._asked_s = math.inf
+        """When the oldest question without an answer was asked."""
+        self._asked_last_s = -math.inf
         self._idle_since_s = math.inf
 
     @property
@@ -208,8 +222,10 @@ class GrblSession:
             self._gate_until_s = now_s + _GATE_LOOK_S
 
     def _question(self, now_s: float) -> None:
-        self._urgent += c.STATUS
-        self._asked_s = min(self._asked_s, now_s)
+        is_waiting = self._asked_s < math.inf and now_s - self._asked_last_s < _REPEAT_S
+        if not is_waiting or self.phase is not Phase.READY:
+            self._urgent += c.STATUS
+            self._asked_s, self._asked_last_s = min(self._asked_s, now_s), now_s
         if self.phase is Phase.BRAKING:
             self._poll_s = now_s + _BRAKING_POLL_S
         else:
@@ -271,10 +287,11 @@ class GrblSession:
             self.queue.unanswered[0].answers.append(answer)
 
     def _note(self, report: c.Report, now_s: float) -> None:
+        if self._asked_s < math.inf:
+            self.path.append(Sighting(self._asked_s, now_s, report))
         self._asked_s = math.inf
         self.report = report
         self.reports += 1
-        self.path.append((now_s, report))
         if report.offset_mm is not None:
             self.offset_mm = report.offset_mm
         if report.accessories is not None:

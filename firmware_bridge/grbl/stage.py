@@ -6,6 +6,10 @@ pulsed anew by every `GrblStage.hold_beam`. One half of a 74HC123 does it: trigg
 the clear input, whose rising edge starts the time and whose low level ends it. The renewing pulse is low for a few
 milliseconds, which the shutter must not follow. Either output opens the shutter; neither is the X-ray interlock.
 
+A spectrometer's trigger input may be wired to the spindle's output too: the level of the output, smoothed, goes to a
+comparator at 0.8 of full power with a pulse at every change, see `firmware_bridge.grbl.stroke`. The shutter's own
+threshold has to lie well below 0.6.
+
 What this can't guard: a board that hangs in a stroke leaves its output as it is, and a mangled line may carry the
 beam off its stroke until the next report shows it, 0.2 s at most while streaming.
 """
@@ -15,18 +19,30 @@ from __future__ import annotations
 import atexit
 import contextlib
 import math
+from collections.abc import Callable
 
 from firmware_bridge.faults import BridgeError, SettingRefused
 from firmware_bridge.grbl import codec as c
 from firmware_bridge.grbl.configuration import GrblConfiguration
 from firmware_bridge.grbl.connect import introduce
+from firmware_bridge.grbl.diagnosis import observe
 from firmware_bridge.grbl.dialogue import GrblDialogue
-from firmware_bridge.grbl.faults import door_open, lost_answer, not_homed, outside, unverified, wrong_position
+from firmware_bridge.grbl.faults import (
+    beam_astray,
+    beam_missing,
+    door_open,
+    lost_answer,
+    not_homed,
+    outside,
+    overrun,
+    unverified,
+    wrong_position,
+)
 from firmware_bridge.grbl.link import GrblCarrier, GrblLink
 from firmware_bridge.grbl.queue import Order
-from firmware_bridge.grbl.session import GrblSession
+from firmware_bridge.grbl.session import GrblSession, Sighting
 from firmware_bridge.grbl.stroke import BEAM_ON_LIMIT_S, Stroke, plan_stroke
-from firmware_bridge.messages import StagePose
+from firmware_bridge.messages import Observation, StagePose
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.stage import PoseAt, StageCapabilities, StageStatus
 
@@ -35,12 +51,17 @@ _ANSWER_S = 10.0
 """For lines that nothing has to move for."""
 _CORRIDOR_MM = 0.05
 """Beyond the tolerance of a pose at rest, how far from its line a stroke may be reported."""
+_POWER_LEAD_S = 0.15
+"""A report tells the power of motion that is prepared up to so long ahead."""
+_OVERRUN = 2.0
+_OVERRUN_S = 2.0
+"""A stroke may take so many times its time, and so much more, before it is stopped."""
 _SETTING_ROUNDING = 1e-3
 _OFFSET_REPORTS = 40
 """Reports among which one tells the offset of work positions."""
 
 
-def connect_grbl(port: str, baud: int, *, gate: str | None) -> GrblStage:
+def connect_grbl(port: str, baud: int, *, gate: str | None, has_trigger: bool = False) -> GrblStage:
     """Open a port, wait for the board to boot, and read its buffers, limits and settings.
 
     Opening resets an Arduino-class board: its motors let go, and its position is unknown until homed.
@@ -53,6 +74,8 @@ def connect_grbl(port: str, baud: int, *, gate: str | None) -> GrblStage:
         Bits per second; 115200 as a rule.
     gate
         Output that triggers the monostable: ``"M8"``, ``"M7"`` or ``"M3"``; None without one.
+    has_trigger
+        Whether a spectrometer's trigger input follows the level of the spindle's output.
 
     Raises
     ------
@@ -67,14 +90,14 @@ def connect_grbl(port: str, baud: int, *, gate: str | None) -> GrblStage:
     ProtocolViolation
         It contradicts itself.
     """
-    return connect_grbl_over(open_port(port, baud), port, gate=gate)
+    return connect_grbl_over(open_port(port, baud), port, gate=gate, has_trigger=has_trigger)
 
 
-def connect_grbl_over(byte_port: BytePort, name: str, *, gate: str | None) -> GrblStage:
+def connect_grbl_over(byte_port: BytePort, name: str, *, gate: str | None, has_trigger: bool = False) -> GrblStage:
     """As `connect_grbl`, over a port that is open already; it is closed with the stage, or when this fails."""
     link = GrblLink(GrblSession(name, GrblLink.now_s()), byte_port)
     try:
-        stage = GrblStage(link, introduce(link, name, gate), name)
+        stage = GrblStage(link, introduce(link, name, gate, has_trigger=has_trigger), name)
     except BaseException:
         link.close()
         raise
@@ -109,6 +132,9 @@ class GrblStage:
             max_speed_mm_s=self.board.max_speed_mm_s,
             max_acceleration_mm_s2=self.board.max_acceleration_mm_s2,
             has_gate=self.board.gate is not None,
+            flies_with_beam=self.board.has_laser_mode,
+            has_trigger=self.board.has_trigger,
+            pose_uncertainty_mm=self.board.tolerance_mm / math.sqrt(3),
         )
 
     def status(self) -> StageStatus:
@@ -125,7 +151,13 @@ class GrblStage:
                 is_beam_on=session.is_gate_held or bool(session.accessories),
                 is_door_closed=not session.is_door_open,
                 fault="" if session.fault is None else str(session.fault),
+                is_probe_active=report is not None and "P" in report.pins,
             )
+
+    def diagnose(self) -> tuple[Observation, ...]:
+        """Buffers, round trips and settings, found with the beam off and nothing moving; takes about two seconds."""
+        self._dialogue.await_ready()
+        return observe(self.board, self._dialogue)
 
     def home(self) -> None:
         """Find the origin; returns when it is found. Forgets an earlier fault."""
@@ -157,29 +189,46 @@ class GrblStage:
         self._dialogue.carry_out([Order(c.travel_line(*self.board.to_machine(pose))), Order(c.SYNCHRONISE)], math.inf)
         return self._verify(pose)
 
-    def fly(self, start: StagePose, end: StagePose, speed_mm_s: float, *, with_beam: bool) -> tuple[PoseAt, ...]:
+    def fly(
+        self,
+        start: StagePose,
+        end: StagePose,
+        speed_mm_s: float,
+        *,
+        with_beam: bool,
+        cells: int = 1,
+        lead_s: float = 0.0,
+        heard: Callable[[PoseAt], None] | None = None,
+    ) -> tuple[PoseAt, ...]:
         """Drive a straight stroke at constant speed, with run-up and run-out outside it; returns reported poses.
+
+        Reports are asked for five times a second. The first and the last pose are those at rest. The level of the
+        output changes with the cells where the board has a trigger.
 
         Raises
         ------
         LimitExceeded
-            The stroke, its run-up or its run-out lies outside the limits, or is too fast; nothing has moved.
+            The stroke, its run-up or its run-out lies outside the limits, or it or its cells are too fast; nothing
+            has moved.
         SettingRefused
             The beam is asked for without laser mode; nothing has moved.
         WrongPosition
             The stage left the stroke's line, or did not end where it should.
         """
-        stroke = plan_stroke(self.board, start, end, speed_mm_s, with_beam=with_beam)
+        stroke = plan_stroke(self.board, start, end, speed_mm_s, with_beam=with_beam, cells=cells, lead_s=lead_s)
         self._check_pose(stroke.begin, "the run-up of a stroke")
         self._check_pose(stroke.finish, "the run-out of a stroke")
         if self._session.is_gate_held:
             self.drop_beam()
         begin = self.move_to(stroke.begin)
         self._meant = None
-        first = PoseAt(self._carrier.now_s(), begin)
-        path = self._drive(stroke)
-        last = self._verify(stroke.finish)
-        return (first, *path, PoseAt(self._carrier.now_s(), last))
+        first = PoseAt(self._carrier.now_s(), begin, 0.0)
+        tell = heard if heard is not None else _ignore
+        tell(first)
+        path = self._drive(stroke, tell)
+        last = PoseAt(self._carrier.now_s(), self._verify(stroke.finish), 0.0)
+        tell(last)
+        return (first, *path, last)
 
     def hold_beam(self, seconds: float) -> None:
         """Let the beam on for so long from now, at most 0.5 s, unless this is called again before.
@@ -227,7 +276,7 @@ class GrblStage:
         """
         self.drop_beam()
         self._dialogue.carry_out([Order(c.setting_line(number, value), company=0)], _ANSWER_S)
-        self.board = introduce(self._carrier, self._name, self.board.gate)
+        self.board = introduce(self._carrier, self._name, self.board.gate, has_trigger=self.board.has_trigger)
         kept = self.board.settings.get(number)
         if kept is None or abs(kept - value) > _SETTING_ROUNDING:
             raise SettingRefused(f"the stage has kept ${number}={kept} instead of {value:g}: check the firmware")
@@ -264,30 +313,41 @@ class GrblStage:
         if not (0.0 <= pose.x_mm <= x_mm and 0.0 <= pose.y_mm <= y_mm):
             raise outside(pose, what, (0.0, x_mm), (0.0, y_mm))
 
-    def _drive(self, stroke: Stroke) -> list[PoseAt]:
+    def _drive(self, stroke: Stroke, tell: Callable[[PoseAt], None]) -> list[PoseAt]:
         session, carrier = self._session, self._carrier
         poses: list[PoseAt] = []
-        with self._dialogue.halting_on_error(), carrier.changed:
-            session.path.clear()
-            session.submit(stroke.orders)
-            carrier.kick()
-            while not all(order.is_settled for order in stroke.orders) and session.failure is None:
-                carrier.wait_for(lambda: bool(session.path) or stroke.orders[-1].is_settled, math.inf)
-                if stroke.orders[-1].fault is None:
-                    poses += self._take_path(stroke)
-            self._dialogue.raise_unless_done(stroke.orders)
+        latest_s = carrier.now_s() + _OVERRUN * stroke.expected_s + _OVERRUN_S
+        with self._dialogue.halting_on_error():
+            with carrier.changed:
+                session.path.clear()
+                session.submit(stroke.orders)
+                carrier.kick()
+            is_over = False
+            while not is_over:
+                with carrier.changed:
+                    carrier.wait_for(lambda: bool(session.path) or stroke.orders[-1].is_settled, math.inf)
+                    if carrier.now_s() > latest_s:
+                        raise overrun(stroke.expected_s)
+                    is_over = all(order.is_settled for order in stroke.orders) or session.failure is not None
+                    fresh = self._take_path(stroke) if stroke.orders[-1].fault is None else []
+                for pose in fresh:
+                    poses.append(pose)
+                    tell(pose)
+            with carrier.changed:
+                self._dialogue.raise_unless_done(stroke.orders)
         return poses
 
     def _take_path(self, stroke: Stroke) -> list[PoseAt]:
         """Poses reported since this was last called, each on the stroke's line."""
         taken = []
-        for time_s, report in self._session.path:
-            pose = self.board.to_stage(report, self._session.offset_mm)
+        for sighting in self._session.path:
+            pose = self.board.to_stage(sighting.report, self._session.offset_mm)
             if pose is not None:
                 nearest = _nearest(stroke.begin, stroke.finish, pose)
                 if _distance(nearest, pose) > self.board.tolerance_mm + _CORRIDOR_MM:
                     raise wrong_position(nearest, pose)
-                taken.append(PoseAt(time_s, pose))
+                _check_beam(stroke, sighting.report, pose)
+                taken.append(_pose_at(sighting, pose))
         self._session.path.clear()
         return taken
 
@@ -308,6 +368,31 @@ class GrblStage:
             if pose is not None:
                 return pose
         raise lost_answer(self._name)
+
+
+def _pose_at(sighting: Sighting, pose: StagePose) -> PoseAt:
+    """The board looks where it is at some moment between question and answer: midway, give or take."""
+    half_s = (sighting.heard_s - sighting.asked_s) / 2
+    return PoseAt(sighting.asked_s + half_s, pose, half_s / math.sqrt(3))
+
+
+def _ignore(_: PoseAt) -> None:
+    """Nobody listens."""
+
+
+def _check_beam(stroke: Stroke, report: c.Report, pose: StagePose) -> None:
+    """The beam is on from the stroke's start to its end, and nowhere else."""
+    if not stroke.with_beam or report.power is None or report.state is not c.RunState.RUN:
+        return
+    length_mm = _distance(stroke.start, stroke.end)
+    way_x, way_y = (stroke.end.x_mm - stroke.start.x_mm) / length_mm, (stroke.end.y_mm - stroke.start.y_mm) / length_mm
+    along_mm = (pose.x_mm - stroke.start.x_mm) * way_x + (pose.y_mm - stroke.start.y_mm) * way_y
+    outside_mm = max(-along_mm, along_mm - length_mm)
+    slack_mm = _POWER_LEAD_S * stroke.speed_mm_s + _CORRIDOR_MM
+    if report.power > 0 and outside_mm > slack_mm:
+        raise beam_astray(pose)
+    if report.power == 0 and outside_mm < -slack_mm:
+        raise beam_missing(pose)
 
 
 def _nearest(start: StagePose, end: StagePose, pose: StagePose) -> StagePose:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Container, Sequence
 
 from firmware_bridge.faults import BridgeError, ControllerFault, LinkLost, ProtocolViolation
-from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, StagePose
-from firmware_bridge.native import limits
+from firmware_bridge.messages import Capabilities, ControllerStatus, Exposure, ExposureDone, Observation, StagePose
+from firmware_bridge.native import diagnosis, limits
 from firmware_bridge.native import messages as m
 from firmware_bridge.native.device_clock import ClockFit
 from firmware_bridge.native.faults import nobody
@@ -23,6 +23,8 @@ from firmware_bridge.native.units import capabilities_of, exposure_of, micrometr
 from firmware_bridge.ports import BytePort, open_port
 
 _ABORT_S = 1.0
+_DIAGNOSIS_S = 5.0
+"""For twenty questions in two seconds; a lossy line leaves some of them unanswered."""
 _FLUSH_S = 0.5
 """For telling the controller, at the end, what it may forget; it isn't lost if this is too short."""
 
@@ -46,11 +48,17 @@ def connect(port: str, baud: int) -> NativeController:
     WrongDevice
         Something answers, but not this protocol or version.
     """
-    return connect_over(open_port(port, baud), port)
+    return connect_over(open_port(port, baud), port, None if "://" in port else baud)
 
 
-def connect_over(byte_port: BytePort, name: str) -> NativeController:
-    """Begin a session over a port that is open already; it is closed with the controller, or when this fails."""
+def connect_over(byte_port: BytePort, name: str, baud: int | None = None) -> NativeController:
+    """Begin a session over a port that is open already; it is closed with the controller, or when this fails.
+
+    Parameters
+    ----------
+    baud
+        Bits per second that bound what the line carries, None where nothing is known to.
+    """
     session = HostSession(secrets.randbelow(2**32 - 1) + 1, name, time.monotonic())
     link = NativeLink(session, byte_port)
     with link.changed:
@@ -59,7 +67,7 @@ def connect_over(byte_port: BytePort, name: str) -> NativeController:
     if failure is not None or not session.is_running:
         link.close()
         raise failure or nobody(name)
-    return NativeController(link)
+    return NativeController(link, baud)
 
 
 class NativeController:
@@ -71,8 +79,9 @@ class NativeController:
     longer than its work can take, everything is aborted and `ControllerFault` raised.
     """
 
-    def __init__(self, link: NativeLink) -> None:
+    def __init__(self, link: NativeLink, baud: int | None = None) -> None:
         self._link = link
+        self._baud = baud
         self._session = link.session
         self._capabilities = capabilities_of(link.session.welcome)
         self._speed_mm_s = self._capabilities.max_speed_mm_s
@@ -105,6 +114,18 @@ class NativeController:
         if not isinstance(answer, m.Status):
             raise ProtocolViolation("the controller answered a question for its status with something else: update it")
         return status_of(answer)
+
+    def diagnose(self) -> tuple[Observation, ...]:
+        """Buffers, lease, round trips, the controller's clock, and what the link can carry; takes some two seconds."""
+        session, heartbeat = self._session, self._session.heartbeat
+        with self._link.changed:
+            wanted = heartbeat.answered + diagnosis.QUESTIONS
+            heartbeat.hurry(diagnosis.QUESTIONS, time.monotonic())
+            self._link.kick()
+            self._link.wait_for(lambda: heartbeat.answered >= wanted, _DIAGNOSIS_S)
+            if session.failure is not None:
+                raise session.failure
+            return diagnosis.observe(session.welcome, heartbeat, self._baud)
 
     def home(self) -> None:
         """Find the stage's origin; returns when it is found, shutter closed."""

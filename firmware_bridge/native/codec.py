@@ -145,7 +145,7 @@ def _refine(message_class: type[Message], values: dict[str, Any]) -> None:
     if "state" in values:
         values["state"] = StateCode(values["state"])
     if "conditions" in values:
-        values["conditions"] = ConditionBits(values["conditions"] & 0x0F)
+        values["conditions"] = ConditionBits(values["conditions"] & 0x1F)
     if "window" in values and not 1 <= values["window"] <= MAX_WINDOW:
         raise CodecError(f"a window of {values['window']} frames is outside 1 to {MAX_WINDOW}")
     if "max_frame" in values and not SHORTEST_MAX_FRAME <= values["max_frame"] <= MAX_FRAME_BYTES:

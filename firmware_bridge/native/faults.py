@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from firmware_bridge.faults import (
+    ClockJumped,
     ControllerFault,
     DoorOpen,
     LeaseExpired,
@@ -12,6 +13,7 @@ from firmware_bridge.faults import (
     LinkLost,
     ProtocolViolation,
     Rebooted,
+    StandoffExceeded,
     WrongDevice,
 )
 from firmware_bridge.native.vocabulary import Code
@@ -35,6 +37,10 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.LIVE_TIME: "a live time is zero or longer than the controller can count: choose another dwell",
     Code.NO_SCAN: "an exposure came before its scan was named: begin the scan first",
     Code.FAULTED: "an earlier fault still holds: remove its cause and home the stage",
+    Code.STANDOFF: (
+        "the object is too near or too far: see whether it bows or has moved, set the distance right, "
+        "then open the shutter again"
+    ),
     Code.STALLED: "an axis stalled: look for an obstacle, then home the stage",
     Code.LIMIT_SWITCH: "a limit switch was hit: free the stage by hand, then home it",
     Code.DETECTOR: "the detector failed: check its power, cooling and cable, then home the stage",
@@ -45,24 +51,35 @@ _CLASSES: Final[dict[Code, type[ControllerFault]]] = {
     Code.DOOR_OPEN: DoorOpen,
     Code.LEASE_EXPIRED: LeaseExpired,
     Code.LIMIT: LimitExceeded,
+    Code.STANDOFF: StandoffExceeded,
 }
 
 
-def fault_of(code: int, what: str) -> ControllerFault | ProtocolViolation:
+def fault_of(code: int, what: str, remark: str = "") -> ControllerFault | ProtocolViolation:
     """The exception for a code that the controller sent.
 
     Parameters
     ----------
     what
         What was asked or happened, to begin the sentence: ``"opening the shutter"``.
+    remark
+        The firmware's own words, put behind it.
     """
+    said = f" ({words})" if (words := _plain(remark)) else ""
     try:
         known = Code(code)
     except ValueError:
-        return ControllerFault(f"{what}: the controller reports fault {code}: look it up in the firmware's manual")
+        return ControllerFault(
+            f"{what}: the controller reports fault {code}: look it up in the firmware's manual{said}"
+        )
     if known in (Code.MALFORMED, Code.NO_SCAN):
-        return ProtocolViolation(f"{what}: {SENTENCES[known]}")
-    return _CLASSES.get(known, ControllerFault)(f"{what}: {SENTENCES[known]}")
+        return ProtocolViolation(f"{what}: {SENTENCES[known]}{said}")
+    return _CLASSES.get(known, ControllerFault)(f"{what}: {SENTENCES[known]}{said}")
+
+
+def _plain(remark: str) -> str:
+    """One line without control characters, whatever the firmware sent."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in remark).split())
 
 
 def nobody(port: str) -> LinkLost:
@@ -92,6 +109,20 @@ def silent(port: str, silence_s: float) -> LinkLost:
         f"the controller at {port} has not answered for {silence_s:.0f} s: "
         "check its power and cable, then connect again; its shutter closes by itself"
     )
+
+
+def clock_jumped(port: str, jump_s: float) -> ClockJumped:
+    """Device time went backwards, or ran ahead of what can have passed."""
+    way = "forwards" if jump_s > 0 else "back"
+    return ClockJumped(
+        f"the clock of the controller at {port} has jumped {way} by {_jump_text(abs(jump_s))}, so that the times of "
+        "its exposures are of no use; its shutter closes by itself: see whether this computer was asleep, else mend "
+        "the firmware's timer; then connect again and resume the scan"
+    )
+
+
+def _jump_text(jump_s: float) -> str:
+    return f"{jump_s:.3g} s" if jump_s >= 1 else f"{1e3 * jump_s:.3g} ms"
 
 
 def rebooted(port: str) -> Rebooted:

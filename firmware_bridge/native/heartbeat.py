@@ -11,6 +11,8 @@ from firmware_bridge.native.device_clock import DeviceClock
 SILENCE_S = 2.0
 """A link on which a question stays unanswered for this long is lost."""
 _PING_EVERY_S = 0.25
+_HURRIED_S = 0.1
+"""Between questions that are asked to learn of the link."""
 _ASK_AGAIN_S = 0.1
 """When a question has not been answered yet."""
 _RENEWALS_PER_LEASE = 4
@@ -32,9 +34,14 @@ class Heartbeat:
         self.clock = DeviceClock()
         self.lease_ms = max(1, int(max_lease_ms * _LEASE_SHARE))
         """Lease that openings and renewals ask for."""
-        self._renewal_s = self.lease_ms / 1e3 / _RENEWALS_PER_LEASE
+        self.renewal_s = self.lease_ms / 1e3 / _RENEWALS_PER_LEASE
+        """Between two renewals."""
+        self.answered = 0
+        """Questions that were answered."""
         self._token = 0
-        self._asked_s: dict[int, float] = {}
+        self._asked: dict[int, tuple[float, float]] = {}
+        """Host time and latest known device time at each question."""
+        self._hurried = 0
         self._ping_s = now_s
         self._renew_s = math.inf
         self._attended_s = now_s
@@ -48,7 +55,7 @@ class Heartbeat:
     def hold_open(self, now_s: float) -> None:
         """Renew from now on; opening was the first lease."""
         if not self.is_renewing:
-            self._renew_s = now_s + self._renewal_s
+            self._renew_s = now_s + self.renewal_s
 
     def let_close(self) -> None:
         """Renew no more."""
@@ -58,6 +65,11 @@ class Heartbeat:
         """Note that the program above the link is alive; a shutter that it doesn't attend to is left to close."""
         self._attended_s = now_s
 
+    def hurry(self, questions: int, now_s: float) -> None:
+        """Ask so many questions in quick succession, to learn of the link."""
+        self._hurried = questions
+        self._ping_s = now_s
+
     def next_token(self) -> int:
         """A number greater than any before in this session."""
         self._token += 1
@@ -66,13 +78,16 @@ class Heartbeat:
     def take_question(self, now_s: float) -> m.Ping | m.Renew | None:
         """What is to be asked now."""
         if now_s >= self._renew_s:
-            self._renew_s = now_s + self._renewal_s
+            self._renew_s = now_s + self.renewal_s
             if now_s - self._attended_s <= ATTENTION_S:
                 self._ping_s = now_s + _PING_EVERY_S
                 return m.Renew(self._ask(now_s), self.lease_ms)
         if now_s >= self._ping_s:
             is_unanswered = self._unanswered_since_s < now_s
             self._ping_s = now_s + (_ASK_AGAIN_S if is_unanswered else _PING_EVERY_S)
+            if self._hurried:
+                self._hurried -= 1
+                self._ping_s = now_s + _HURRIED_S
             return m.Ping(self._ask(now_s))
         return None
 
@@ -80,11 +95,13 @@ class Heartbeat:
         """Anything has come from the controller."""
         self._unanswered_since_s = math.inf
 
-    def note_answer(self, pong: m.Pong, now_s: float) -> None:
-        """A question has been answered."""
-        asked_s = self._asked_s.pop(pong.token, None)
-        if asked_s is not None:
-            self.clock.add(asked_s, now_s, pong.time_us / 1e6)
+    def note_answer(self, pong: m.Pong, now_s: float) -> float:
+        """A question has been answered; returns by how much the controller's clock jumped, see `DeviceClock.add`."""
+        asked_s, known_s = self._asked.pop(pong.token, (math.nan, math.nan))
+        if math.isnan(asked_s):
+            return 0.0
+        self.answered += 1
+        return self.clock.add(asked_s, now_s, pong.time_us / 1e6, known_s)
 
     def has_lost_link(self, now_s: float) -> bool:
         """Whether a question has been unanswered for too long."""
@@ -96,8 +113,8 @@ class Heartbeat:
 
     def _ask(self, now_s: float) -> int:
         token = self.next_token()
-        self._asked_s[token] = now_s
-        if len(self._asked_s) > _REMEMBERED:
-            del self._asked_s[next(iter(self._asked_s))]
+        self._asked[token] = now_s, self.clock.latest_s
+        if len(self._asked) > _REMEMBERED:
+            del self._asked[next(iter(self._asked))]
         self._unanswered_since_s = min(self._unanswered_since_s, now_s)
         return token

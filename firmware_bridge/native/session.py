@@ -9,12 +9,21 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, ProtocolViolation
+from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, ProtocolViolation, StandoffExceeded
 from firmware_bridge.messages import Exposure
 from firmware_bridge.native import messages as m
 from firmware_bridge.native.codec import Message, decode, encode
 from firmware_bridge.native.exposure_ledger import ExposureLedger
-from firmware_bridge.native.faults import fault_of, nobody, other_version, rebooted, silent, stranger, taken_over
+from firmware_bridge.native.faults import (
+    clock_jumped,
+    fault_of,
+    nobody,
+    other_version,
+    rebooted,
+    silent,
+    stranger,
+    taken_over,
+)
 from firmware_bridge.native.framing import DELIMITER, MAX_FRAME_BYTES, PROTOCOL_VERSION, Deframer, Frame, encode_frame
 from firmware_bridge.native.heartbeat import SILENCE_S, Heartbeat
 from firmware_bridge.native.reliable_channel import ReliableChannel
@@ -72,7 +81,7 @@ class HostSession:
         self.faults: deque[BridgeError] = deque()
         """What the controller reported and nobody has been told yet."""
         self.remarks: deque[str] = deque(maxlen=32)
-        """The firmware's own words on its faults."""
+        """Faults that an opened shutter has answered before anybody was told, for the log."""
         self.deframer = Deframer()
         self.bytes_heard = 0
         self.progressed_s = now_s
@@ -83,6 +92,8 @@ class HostSession:
         self._running: _Running | None = None
         self._commands: deque[Command] = deque()
         self._awaited: dict[int, Command] = {}
+        self._kept_before: tuple[range, ...] = ()
+        """Indices that were measured before this session, perhaps before the controller's last boot."""
         self._requests = 0
         self._abort: _Abort | None = None
         self._says_bye = False
@@ -311,15 +322,17 @@ class HostSession:
             case m.Spectra(entries=entries):
                 for entry in entries:
                     self.ledger.deliver(entry)
+                    if not any(entry.index in span for span in self._kept_before):
+                        self.heartbeat.clock.note(entry.opened_us / 1e6)
             case m.Pong():
-                self.heartbeat.note_answer(message, now_s)
+                jump_s = self.heartbeat.note_answer(message, now_s)
+                if jump_s:
+                    self.fail(clock_jumped(self._port, jump_s))
             case m.Reply() | m.Status() | m.Retained():
                 self._take_answer(message, now_s)
             case m.Fault(code=code, remark=remark):
                 self.heartbeat.let_close()
-                self._report(fault_of(code, "the shutter closed"))
-                if remark:
-                    self.remarks.append(remark)
+                self._report(fault_of(code, "the shutter closed", remark))
             case m.Refused(index=index, code=code):
                 self.ledger.refuse(index)
                 self._report(fault_of(code, f"exposure {index} was refused"))
@@ -344,6 +357,8 @@ class HostSession:
         if command is None:
             return
         self.answers[answer.request] = answer
+        if isinstance(answer, m.Retained):
+            self._kept_before = answer.ranges
         is_granted = isinstance(answer, m.Reply) and answer.code == Code.OK
         match command:
             case m.Open() if is_granted:
@@ -358,7 +373,7 @@ class HostSession:
 
     def _forgive(self) -> None:
         """An open shutter answers what closed it before; keep the words for the log."""
-        overcome = [fault for fault in self.faults if isinstance(fault, DoorOpen | LeaseExpired)]
+        overcome = [fault for fault in self.faults if isinstance(fault, DoorOpen | LeaseExpired | StandoffExceeded)]
         for fault in overcome:
             self.faults.remove(fault)
             self.remarks.append(str(fault))

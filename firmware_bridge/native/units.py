@@ -76,6 +76,8 @@ def status_of(status: m.Status) -> ControllerStatus:
         controller_time_s=status.time_us / 1e6,
         queue_free=status.queue_free,
         fault=fault,
+        standoff_mm=status.standoff_um / 1e3 if status.standoff_um else None,
+        is_in_range=ConditionBits.OUT_OF_RANGE not in status.conditions,
     )
 
 

@@ -70,6 +70,7 @@ class Code(IntEnum):
     LIVE_TIME = 12
     NO_SCAN = 13
     FAULTED = 14
+    STANDOFF = 15
     STALLED = 32
     LIMIT_SWITCH = 33
     DETECTOR = 34
@@ -95,6 +96,8 @@ class ConditionBits(IntFlag):
     SHUTTER_OPEN = 2
     DOOR_CLOSED = 4
     STORE_FULL = 8
+    OUT_OF_RANGE = 16
+    """The object is too near or too far."""
 
 
 class CodecError(ValueError):

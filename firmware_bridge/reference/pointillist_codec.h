@@ -48,7 +48,7 @@ typedef int32_t pt_i32;
 #define PT_NO_SESSION_FIELDS(F) F(u32, boot_id)
 #define PT_REPLY_FIELDS(F) F(u16, request) F(u16, code)
 #define PT_STATUS_FIELDS(F) F(u16, request) F(u8, state) F(u8, conditions) F(i32, x_um) F(i32, y_um) \
-    F(u48, time_us) F(u16, queue_free) F(u16, kept) F(u16, code)
+    F(u48, time_us) F(u16, queue_free) F(u16, kept) F(u16, code) F(u32, standoff_um)
 #define PT_FAULT_FIELDS(F) F(u16, code) F(u48, time_us)
 #define PT_REFUSED_FIELDS(F) F(u32, index) F(u16, code)
 /* What stands in tails, once or many times. */
@@ -88,8 +88,8 @@ enum pt_type { PT_MESSAGES(PT_CONSTANT) PT_TYPE_END };
 enum pt_code {
     PT_CODE_OK, PT_CODE_NOT_HOMED, PT_CODE_LIMIT, PT_CODE_DOOR_OPEN, PT_CODE_LEASE_EXPIRED, PT_CODE_SHUTTER_OPEN,
     PT_CODE_BUSY, PT_CODE_ABORTED, PT_CODE_UNSUPPORTED, PT_CODE_MALFORMED, PT_CODE_LEASE_TOO_LONG, PT_CODE_TOO_FAST,
-    PT_CODE_LIVE_TIME, PT_CODE_NO_SCAN, PT_CODE_FAULTED, PT_CODE_STALLED = 32, PT_CODE_LIMIT_SWITCH, PT_CODE_DETECTOR,
-    PT_CODE_SHUTTER_STUCK
+    PT_CODE_LIVE_TIME, PT_CODE_NO_SCAN, PT_CODE_FAULTED, PT_CODE_STANDOFF, PT_CODE_STALLED = 32, PT_CODE_LIMIT_SWITCH,
+    PT_CODE_DETECTOR, PT_CODE_SHUTTER_STUCK
 };
 
 /* Bytes to be written, plain or as one frame. What doesn't fit is counted in `size`, and never written. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
 import tty
@@ -65,6 +66,45 @@ def pseudo_terminal(link: Path | None, *, survives_hosts: bool = True) -> Iterat
         if survives_hosts:
             os.close(slave)
         os.close(master)
+
+
+class TerminalPort:
+    """A pseudo-terminal as the device sees it.
+
+    Parameters
+    ----------
+    notices_hosts
+        Whether it was made not to survive hosts.
+    """
+
+    def __init__(self, master: int, *, notices_hosts: bool) -> None:
+        self._master = master
+        self._notices_hosts = notices_hosts
+        self._watch = select.poll()
+        self._watch.register(master, 0)
+
+    def has_host(self) -> bool:
+        """Whether somebody has it open; always, where hosts come and go unnoticed."""
+        return not (self._notices_hosts and any(event & select.POLLHUP for _, event in self._watch.poll(0)))
+
+    @property
+    def descriptor(self) -> int:
+        """What becomes readable when the host has written; -1 when there is none, who cannot be waited for."""
+        return self._master if self.has_host() else -1
+
+    def read(self, most: int) -> bytes:
+        """What the host has written; empty when there is nothing, or when it has left."""
+        with contextlib.suppress(OSError):
+            return os.read(self._master, most)
+        return b""
+
+    def write(self, unwritten: bytearray) -> None:
+        """Write as much as the terminal takes now, and keep the rest."""
+        with contextlib.suppress(OSError):
+            write_what_fits(self._master, unwritten)
+
+    def close(self) -> None:
+        """Nothing: whoever opened it closes it."""
 
 
 @contextlib.contextmanager

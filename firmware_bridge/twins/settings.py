@@ -89,6 +89,29 @@ class TwinSettings:
     """The door opens when this many exposures have been finished since boot."""
     door_stays_open_s: float | None = None
     """How long it stays open; None: for good."""
+    clock_step_s: float = 0.0
+    """By how much the times that it tells jump, negative backwards; what it does is not touched."""
+    clock_steps_at_s: float | None = None
+    """When they do; None: never."""
+
+    standoff_mm: float | None = None
+    """What the controller's rangefinder reads at the edges of the travel; None without one."""
+    bow_mm: float = 0.0
+    """How much nearer the object's surface is in the middle of the travel: a dome; negative: a dish."""
+    nearest_mm: float = 8.0
+    """Nearer than this is too near."""
+    farthest_mm: float = 12.0
+    standoff_leaves_at_s: float | None = None
+    """The object is moved away at this time on the simulated clock, out of range."""
+    standoff_leaves_after: int | None = None
+    """The object is moved away when this many exposures have been finished since boot."""
+    standoff_stays_out_s: float | None = None
+    """How long it stays out of range; None: for good."""
+
+    def told_s(self, device_s: float) -> float:
+        """The time that it tells at a time of its clock."""
+        has_stepped = self.clock_steps_at_s is not None and device_s >= self.clock_steps_at_s
+        return max(0.0, device_s + self.clock_step_s) if has_stepped else device_s
 
     def __post_init__(self) -> None:
         for low, high in (self.x_limits_mm, self.y_limits_mm):
@@ -102,3 +125,7 @@ class TwinSettings:
             raise ValueError(f"a clock factor of {self.clock_factor}: give a positive number")
         if not 1 <= self.receive_window <= 32:
             raise ValueError(f"a window of {self.receive_window} frames: the protocol allows 1 to 32")
+        if not 0 < self.nearest_mm < self.farthest_mm:
+            raise ValueError(f"{self.nearest_mm} to {self.farthest_mm} mm: give the nearest distance first, above 0")
+        if self.standoff_mm is None and (self.standoff_leaves_at_s, self.standoff_leaves_after) != (None, None):
+            raise ValueError("the object leaves a range that nothing measures: give standoff_mm as well")

@@ -205,10 +205,10 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
 def test_a_newer_format_is_refused_with_the_advice_to_upgrade(whole: bytes, path: Path) -> None:
     path.write_bytes(whole)
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     for use in (JournalReader, Journal.open, check_journal):
-        with pytest.raises(IntegrityError, match=r"format 2, newer .* upgrade"):
+        with pytest.raises(IntegrityError, match=r"format 3, newer .* upgrade"):
             use(path)
 
 

@@ -236,6 +236,7 @@ def test_a_door_opened_in_mid_scan_stops_it_and_nothing_is_lost(bench):
 
 def test_an_instrument_that_dies_in_mid_scan_is_a_lost_link_and_resumable(bench):
     bench.instrument["twin"]["clock_factor"] = 40.0
+    bench.scan["instrument"]["reconnect_s"] = 1.0
     with bench.running() as instrument, bench.scanning() as scan:
         bench.scan_until(30, scan)
         instrument.kill()

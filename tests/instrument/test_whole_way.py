@@ -69,9 +69,14 @@ def test_quiet_prints_nothing(bench):
 def test_doctor_finds_a_sound_instrument(bench):
     with bench.running():
         found = bench.run("doctor", str(bench.config))
+        assert not [event for event in bench.twin_events() if event["event"] == "shutter_opened"]
     assert found.returncode == 0, found.stdout
-    for what in ("packages", "disk", "firmware", "detector", "limits", "door", "shutter", "camera", "fiducials"):
+    sound = ("packages", "disk", "port", "firmware", "detector", "limits", "door", "shutter", "camera", "fiducials")
+    for what in sound:
         assert re.search(rf"^ok +{what} ", found.stdout, re.MULTILINE), what
+    for what in ("buffers", "lease", "round trip", "link"):
+        assert re.search(rf"^(ok|note) +{what} ", found.stdout, re.MULTILINE), what
+    assert re.search(r"^note +clock .* as a simulated instrument's may", found.stdout, re.MULTILINE)
 
 
 def test_review_without_anybody_to_ask_stops_before_the_beam(bench):

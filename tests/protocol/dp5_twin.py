@@ -101,6 +101,7 @@ def _serve(told: dict[str, Any]) -> None:
         pose=path,
         ready=lambda port, udp: print(port, udp, flush=True),
         wire=_wire(told),
+        network_faults=[fault_of(fault) for fault in told["faults"] or []],
         electronics=Dp5Electronics(**told["electronics"]),
     )
 

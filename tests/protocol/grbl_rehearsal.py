@@ -120,9 +120,9 @@ class GrblRehearsal:
         self.time_s += seconds
         self.core.advance(self.time_s)
 
-    def stage(self, gate: str | None = "M8", *, homed: bool = True) -> GrblStage:
+    def stage(self, gate: str | None = "M8", *, homed: bool = True, has_trigger: bool = False) -> GrblStage:
         """Connect, and home unless told not to."""
-        stage = GrblStage(self, introduce(self, "the port", gate), "the port")
+        stage = GrblStage(self, introduce(self, "the port", gate, has_trigger=has_trigger), "the port")
         if homed:
             stage.home()
         return stage

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,12 @@ class GrblProcess:
 
 
 @contextmanager
-def running_grbl(folder: Path, **settings: Any) -> Iterator[GrblProcess]:
-    """Start a twin with these settings; end it with the context."""
+def running_grbl(folder: Path, *, faults: Sequence[Mapping[str, Any]] = (), **settings: Any) -> Iterator[GrblProcess]:
+    """Start a twin with these settings on a line with these faults; end it with the context."""
     log = folder / "grbl.jsonl"
     arguments = json.dumps({"log": str(log), **settings})
     process = subprocess.Popen(
-        [sys.executable, __file__, str(folder / "grbl"), arguments],
+        [sys.executable, __file__, str(folder / "grbl"), arguments, json.dumps(list(faults))],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         text=True,
@@ -60,6 +60,7 @@ def running_grbl(folder: Path, **settings: Any) -> Iterator[GrblProcess]:
 
 
 if __name__ == "__main__":
+    from firmware_bridge.twins.fault_script import FaultScript, fault_of
     from firmware_bridge.twins.grbl.process import serve_grbl
     from firmware_bridge.twins.grbl.settings import GrblTwinSettings
 
@@ -69,4 +70,5 @@ if __name__ == "__main__":
         GrblTwinSettings(**{**chosen, **paths}),
         link=Path(sys.argv[1]),
         ready=lambda port: print(port, flush=True),
+        wire=FaultScript([fault_of(fault) for fault in json.loads(sys.argv[3])], ord("\n")),
     )

@@ -131,7 +131,7 @@ def test_a_spectrum_of_another_size_is_a_breach(rehearsal: Rehearsal) -> None:
     spectrometer = rehearsal.connect()
     spectrometer.begin(0.05)
     rehearsal.to_host = in_place_of(v.SPECTRUM, encode_packet(Packet(Pid(v.SPECTRUM, 4), bytes(512 * 3 + 64))))
-    with pytest.raises(ProtocolViolation, match="512 channels instead of 256: let no other program"):
+    with pytest.raises(ProtocolViolation, match="512 channels instead of 256: it has restarted"):
         spectrometer.read(1.0)
 
 

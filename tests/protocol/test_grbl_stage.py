@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firmware_bridge.faults import ControllerFault, LimitExceeded, SettingRefused
 from firmware_bridge.grbl.queue import Order
 from firmware_bridge.messages import StagePose
+from firmware_bridge.stage import PoseAt
 from tests.protocol.grbl_rehearsal import rehearsed
 
 
@@ -330,3 +331,127 @@ def test_what_could_be_safer_is_said() -> None:
 def test_work_positions_do_as_well_as_machine_positions() -> None:
     stage = rehearsed(report_mask=0).stage()
     assert stage.move_to(StagePose(100.0, 120.0)) == StagePose(100.0, 120.0)
+
+
+@pytest.mark.parametrize(("cells", "first"), [(1, 100.0), (2, 110.0), (5, 100.0), (8, 102.5)])
+def test_a_triggered_row_gives_an_edge_at_every_boundary_and_at_its_end(cells: int, first: float) -> None:
+    rehearsal = rehearsed(has_trigger=True)
+    stage = rehearsal.stage(has_trigger=True)
+    stage.fly(StagePose(100.0, 50.0), StagePose(120.0, 50.0), 20.0, with_beam=True, cells=cells)
+    edges = [event["x_mm"] for event in rehearsal.log.of("edge")]
+    boundaries = [100.0 + 20.0 * cell / cells for cell in range(cells + 1)]
+    assert edges == pytest.approx(boundaries if first == 100.0 else boundaries[1:], abs=0.005)
+    on, off = rehearsal.log.of("beam_on", "beam_off")
+    assert (on["x_mm"], off["x_mm"]) == pytest.approx((100.0, 120.0), abs=0.005)
+
+
+def test_edges_do_not_slow_the_row() -> None:
+    rehearsal = rehearsed(has_trigger=True)
+    stage = rehearsal.stage(has_trigger=True)
+    stage.fly(StagePose(100.0, 50.0), StagePose(140.0, 50.0), 20.0, with_beam=True, cells=40)
+    on, off = rehearsal.log.of("beam_on", "beam_off")
+    assert off["device_s"] - on["device_s"] == pytest.approx(40.0 / (20.0 * 0.98), rel=0.005)
+
+
+def test_cells_that_are_more_lines_than_the_board_can_be_fed_are_refused_before_anything_is_sent() -> None:
+    rehearsal = rehearsed(has_trigger=True)
+    stage = rehearsal.stage(has_trigger=True)
+    said = len(rehearsal.lines)
+    with pytest.raises(LimitExceeded, match="lengthen the strokes"):
+        stage.fly(StagePose(100.0, 50.0), StagePose(120.0, 50.0), 20.0, with_beam=True, cells=300)
+    assert len(rehearsal.lines) == said
+
+
+def test_without_a_trigger_the_power_stays_the_same_over_all_cells() -> None:
+    rehearsal = rehearsed(has_trigger=True)
+    stage = rehearsal.stage()
+    stage.fly(StagePose(100.0, 50.0), StagePose(120.0, 50.0), 20.0, with_beam=True, cells=5)
+    assert [event["x_mm"] for event in rehearsal.log.of("edge")] == pytest.approx([100.0, 120.0], abs=0.005)
+
+
+def test_a_trigger_without_laser_mode_is_refused() -> None:
+    with pytest.raises(SettingRefused, match=r"set \$32=1"):
+        rehearsed(laser_mode=False).stage(has_trigger=True)
+
+
+def test_a_lead_gives_reports_at_constant_speed_before_the_start() -> None:
+    stage = rehearsed().stage()
+    path = stage.fly(StagePose(100.0, 50.0), StagePose(110.0, 50.0), 20.0, with_beam=True, lead_s=0.6)
+    before = [said for said in path[1:-1] if 88.0 <= said.pose.x_mm < 100.0]
+    assert len(before) >= 2
+    speeds = [
+        (after.pose.x_mm - said.pose.x_mm) / (after.monotonic_s - said.monotonic_s) for said, after in pairwise(before)
+    ]
+    assert speeds == pytest.approx([20.0 * 0.98] * len(speeds), rel=0.02)
+
+
+def test_every_reported_pose_was_true_within_the_moment_that_is_stated_for_it() -> None:
+    rehearsal = rehearsed(speed_factor=1.0)
+    stage = rehearsal.stage()
+    path = stage.fly(StagePose(100.0, 50.0), StagePose(160.0, 50.0), 20.0, with_beam=True)
+    (on, _) = rehearsal.log.of("beam_on", "beam_off")
+    begun_s = on["device_s"] + rehearsal.time_s - rehearsal.core.board.time_s
+    within = [said for said in path if 100.0 < said.pose.x_mm < 160.0]
+    assert len(within) > 10
+    for said in within:
+        true_mm = 100.0 + 20.0 * (said.monotonic_s - begun_s)
+        assert abs(said.pose.x_mm - true_mm) <= 20.0 * 3**0.5 * said.uncertainty_s + 0.005
+
+
+def test_poses_are_told_as_they_are_reported() -> None:
+    rehearsal = rehearsed()
+    told: list[PoseAt] = []
+    path = rehearsal.stage().fly(
+        StagePose(100.0, 50.0), StagePose(140.0, 50.0), 20.0, with_beam=True, heard=told.append
+    )
+    assert tuple(told) == path
+
+
+def test_a_listener_who_objects_stops_the_stage_with_the_beam_off() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+
+    class Objection(Exception):
+        pass
+
+    def object_to(said: PoseAt) -> None:
+        if said.pose.x_mm > 110.0:
+            raise Objection
+
+    with pytest.raises(Objection):
+        stage.fly(StagePose(100.0, 50.0), StagePose(200.0, 50.0), 20.0, with_beam=True, heard=object_to)
+    rehearsal.leave(1.0)
+    ((on_s, off_s),) = rehearsal.beam_intervals()
+    assert off_s - on_s < 1.0
+    assert stage.status().is_homed
+    assert not stage.status().is_moving
+
+
+def test_the_probe_input_is_told() -> None:
+    rehearsal = rehearsed(probe_active_at_s=5.0, probe_stays_active_s=5.0)
+    stage = rehearsal.stage()
+    assert not stage.status().is_probe_active
+    rehearsal.pass_time(max(0.0, 6.0 - rehearsal.core.board.time_s))
+    assert stage.status().is_probe_active
+    rehearsal.pass_time(5.0)
+    assert not stage.status().is_probe_active
+
+
+def test_observations_tell_buffers_round_trip_and_limits() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    begun_s = rehearsal.time_s
+    found = {each.what: each for each in stage.diagnose()}
+    assert set(found) == {"buffers", "round trip", "limits"}
+    assert all(each.is_good for each in found.values())
+    assert "15 moves and 128 bytes" in found["buffers"].text
+    assert "over 10 questions" in found["round trip"].text
+    assert 1.5 < rehearsal.time_s - begun_s < 4.0
+
+
+def test_observations_name_doubtful_settings_with_their_remedy() -> None:
+    stage = rehearsed(soft_limits=False, gate=None, report_mask=1).stage(gate=None)
+    doubtful = [each.text for each in stage.diagnose() if not each.is_good]
+    assert any("set $20=1" in text for text in doubtful)
+    assert any("no monostable" in text for text in doubtful)
+    assert any("add 2 to $10" in text for text in doubtful)

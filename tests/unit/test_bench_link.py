@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
-from tools.bench.link import gaps_of, joined_strokes
+from tools.bench.counting_port import CountingPort
+from tools.bench.link_grbl import STEPS_MM, executable_per_s, row_of
+from tools.bench.link_native import gaps_of, joined_strokes
 from tools.bench.link_twin import CHANNELS, sparse_spectrum
 from tools.bench.table import Row
 
@@ -35,3 +38,39 @@ def test_a_sparse_spectrum_has_all_its_counts():
 def test_strokes_of_the_bench_join():
     strokes = joined_strokes(5)
     assert [stroke.start for stroke in strokes[1:]] == [stroke.end for stroke in strokes[:-1]]
+
+
+@pytest.mark.parametrize("step_mm", STEPS_MM)
+def test_a_row_of_the_bench_has_equal_moves_and_stays_on_the_stage(step_mm):
+    places_mm = [float(line.split(b"X")[1].split(b"Y")[0]) for line in row_of(step_mm, (0.0, 0.0))]
+    steps_mm = {round(after - before, 3) for before, after in pairwise(places_mm)}
+    assert steps_mm == {step_mm}
+    assert places_mm[-1] < 300.0
+
+
+def test_a_board_executes_short_moves_as_fast_as_it_reads_lines_and_long_ones_as_fast_as_it_moves():
+    # 3 ms a line; 0.5 mm at 50 mm/s take 10 ms
+    assert 290 < executable_per_s(0.1) < 334
+    assert 90 < executable_per_s(0.5) < 100
+
+
+def test_a_counting_port_counts_what_it_hands_on():
+    class Echo:
+        def __init__(self) -> None:
+            self.held = b""
+
+        def read_available(self, timeout_s: float) -> bytes:
+            octets, self.held = self.held, b""
+            return octets
+
+        def write(self, octets: bytes) -> None:
+            self.held += octets
+
+        def wake(self) -> None: ...
+
+        def close(self) -> None: ...
+
+    port = CountingPort(Echo())
+    port.write(b"twelve bytes")
+    assert port.read_available(0.0) == b"twelve bytes"
+    assert (port.said, port.heard) == (12, 12)

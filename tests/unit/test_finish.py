@@ -14,7 +14,7 @@ from edge.config import DetectorConfig
 from edge.events import Measured, Opened
 from edge.finish import calibration_line, energy_scale_of, versions_of
 from edge.grid import ScanGrid
-from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm
+from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
 from edge.spectra.energy import NotCalibrated, nominal_calibration
@@ -83,6 +83,14 @@ def test_travel_runs_from_where_an_exposure_ended_to_where_the_next_began() -> N
     starts = np.array([[0.0, 0.0], [3.0, 4.0], [3.0, 10.0]])
     ends = np.array([[0.0, 0.0], [3.0, 8.0], [3.0, 10.0]])
     assert travel_mm(starts, ends) == pytest.approx(5.0 + 2.0)
+
+
+def test_positions_are_as_uncertain_as_the_controller_stated() -> None:
+    assert uncertainty_mm(np.array([0.01, np.nan, 0.04, 0.02])) == pytest.approx((0.02, 0.04))
+
+
+def test_positions_of_which_nothing_was_stated_have_no_uncertainty() -> None:
+    assert uncertainty_mm(np.full(3, np.nan)) is None
 
 
 def test_exposures_of_one_cell_are_added_up_and_cells_without_any_left_out() -> None:

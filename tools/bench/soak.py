@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from firmware_bridge.faults import BridgeError, LeaseExpired, LinkLost, PortUnavailable, Rebooted
 from firmware_bridge.messages import Exposure
 from firmware_bridge.native.client import NativeController, connect
-from tools.bench.link import COUNTS, dwell, twin
+from tools.bench.link_native import COUNTS, dwell, twin
 from tools.bench.link_twin import SPECTRA, sparse_spectrum
 from tools.bench.table import Row
 

@@ -7,7 +7,7 @@ import random
 from firmware_bridge.dp5 import vocabulary as v
 from firmware_bridge.dp5.codec import LONGEST_REQUEST, Packet, encode_spectrum, encode_status
 from firmware_bridge.dp5.vocabulary import Ack
-from firmware_bridge.twins.dp5.beam import BeamFollower, Stretch
+from firmware_bridge.twins.beam import BeamFollower, Stretch
 from firmware_bridge.twins.dp5.configuration import Dp5Configuration
 from firmware_bridge.twins.dp5.counter import Dp5Counter
 from firmware_bridge.twins.dp5.electronics import Dp5Electronics
@@ -17,6 +17,7 @@ from firmware_bridge.twins.simulated_clock import SimulatedClock
 from firmware_bridge.twins.source import SpectrumSource
 from firmware_bridge.twins.twin_log import TwinLog
 
+_PATIENCE_S = 0.15
 _KEEP_ALIVES = (v.KEEP_ALIVE, v.KEEP_ALIVE_SHARING, v.KEEP_ALIVE_LOCKED)
 _SPECTRUM_REQUESTS = (
     v.ASK_SPECTRUM, v.ASK_SPECTRUM_AND_CLEAR, v.ASK_SPECTRUM_WITH_STATUS, v.ASK_SPECTRUM_WITH_STATUS_AND_CLEAR,
@@ -72,8 +73,11 @@ class Dp5Core:
         return self._clock.device_s(now_s)
 
     def advance(self, now_s: float) -> None:
-        """Count up to now."""
-        for piece in self._beam.until(now_s):
+        """Count, but not yet what the stage's process may still have to tell of."""
+        self._count(now_s, _PATIENCE_S)
+
+    def _count(self, now_s: float, patience_s: float) -> None:
+        for piece in self._beam.until(now_s, patience_s=patience_s):
             if isinstance(piece, Stretch):
                 self.counter.expose(piece)
             else:
@@ -81,7 +85,7 @@ class Dp5Core:
 
     def answer(self, request: Packet, now_s: float) -> Packet:
         """Carry a request out, unless the device is busy, and say so."""
-        self.advance(now_s)
+        self._count(now_s, 0.0)
         if len(request.content) > LONGEST_REQUEST:
             return _ack(Ack.LENGTH)
         return _ack(Ack.BUSY) if now_s < self._busy_until_s else self._carry_out(request, now_s)

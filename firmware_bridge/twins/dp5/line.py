@@ -61,6 +61,10 @@ class Dp5Line:
             return math.inf
         return max(now_s, self._core.stalled_until_s)
 
+    def device_s(self, now_s: float) -> float:
+        """The device's own time."""
+        return self._core.device_s(now_s)
+
     def forget(self) -> None:
         """The device boots again."""
         self._requests.clear()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.grbl.motion import Block, Motion
 from firmware_bridge.twins.grbl.outputs import Outputs
 from firmware_bridge.twins.grbl.settings import GrblTwinSettings
+from firmware_bridge.twins.shared_pose import BeamSample
 from firmware_bridge.twins.twin_log import TwinLog
 
 _OFFSET_EVERY: Final = 10
 _OVERRIDES_EVERY: Final = 10
 _MOST_LOST_MM: Final = 0.5
+_MOST_MOMENTS: Final = 4096
 
 
 def first_registers(settings: GrblTwinSettings) -> dict[int, float]:
@@ -52,6 +56,10 @@ class Board:
         self.z_mm = 0.0
         self.lost_mm = (0.0, 0.0)
         """Where the stage really is, less where the firmware believes that it is."""
+        self.on_beam: Callable[[float], None] = lambda _: None
+        """Called with the time whenever the beam goes on."""
+        self.moments: deque[BeamSample] = deque(maxlen=_MOST_MOMENTS)
+        """When exactly the beam changed or an edge was given, on the board's clock; for whoever tells the detector."""
         self._log = log
         self._chance = random.Random(settings.seed)
         self._until_offset = 0
@@ -81,15 +89,24 @@ class Board:
         return "Run" if self.motion.is_moving else "Idle"
 
     @property
+    def is_probe_active(self) -> bool:
+        """Whether the switch on the probe input is closed."""
+        since_s, stays_s = self.settings.probe_active_at_s, self.settings.probe_stays_active_s
+        return since_s is not None and since_s <= self.time_s < since_s + (math.inf if stays_s is None else stays_s)
+
+    @property
     def is_silent(self) -> bool:
         """Whether not even ``?`` is answered."""
         return self.is_locked or self.is_homing
 
     def record(self, event: str, time_s: float, **details: Any) -> None:
         """Write to the twin's own log, with the pose where the beam is concerned."""
-        if event.startswith("beam"):
+        if event in ("beam_on", "beam_off", "edge"):
             pose = self.true_pose(time_s)
+            self.moments.append(BeamSample(time_s, pose, self.outputs.is_beam_on, event == "edge"))
             details = {**details, "x_mm": round(pose.x_mm, 4), "y_mm": round(pose.y_mm, 4)}
+        if event == "beam_on":
+            self.on_beam(time_s)
         self._log.write(event, time_s, **details)
 
     def true_pose(self, time_s: float) -> StagePose:
@@ -104,7 +121,7 @@ class Board:
 
     def refresh(self, time_s: float) -> None:
         """Let the outputs follow what has changed."""
-        self.outputs.refresh(time_s, self.motion.power)
+        self.outputs.refresh(time_s, self.motion.power, self.registers[30])
 
     def queue(self, target: StagePose, feed_mm_s: float | None, power: float) -> None:
         """Append a straight move; without a feed at the axes' full speed."""
@@ -169,9 +186,10 @@ class Board:
         if mask & 2:
             free = self.motion.capacity - len(self.motion.blocks)
             parts.append(f"Bf:{free},{self.settings.receive_bytes}")
-        parts.append(f"FS:{self.motion.speed(self.time_s) * 60:.0f},{self.outputs.power:.0f}")
-        if self.is_door_open:
-            parts.append("Pn:D")
+        parts.append(f"FS:{self.motion.speed(self.time_s) * 60:.0f},{self._told_power():.0f}")
+        pins = ("P" if self.is_probe_active else "") + ("D" if self.is_door_open else "")
+        if pins:
+            parts.append(f"Pn:{pins}")
         self._add_now_and_then(parts)
         self.said += f"<{'|'.join(parts)}>\r\n".encode("ascii")
 
@@ -190,6 +208,12 @@ class Board:
                 parts.append(f"A:{letters}")
             self._until_overrides = _OVERRIDES_EVERY
         self._until_overrides -= 1
+
+    def _told_power(self) -> float:
+        """In laser mode that of the block in motion, for M4 and M3 alike; otherwise what is set."""
+        if self.outputs.spindle == "M5":
+            return 0.0
+        return self.motion.power if self.outputs.is_laser and self.motion.is_moving else self.outputs.power
 
     def _stepped(self, value_mm: float) -> float:
         steps = self.registers[100]

@@ -6,11 +6,13 @@ Real-time bytes bypass the receive buffer; what doesn't fit into the buffer is d
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.grbl.board import Board
 from firmware_bridge.twins.grbl.firmware import Firmware, Task, Wait
 from firmware_bridge.twins.grbl.settings import GrblTwinSettings
+from firmware_bridge.twins.shared_pose import BeamSample
 from firmware_bridge.twins.simulated_clock import SimulatedClock
 from firmware_bridge.twins.twin_log import TwinLog
 
@@ -37,12 +39,14 @@ class GrblCore:
         self._ring = bytearray()
         self._runs_at_s = settings.boot_s
         self._opens_s = _or_never(settings.door_opens_at_s)
+        self._opens_after_s = _or_never(settings.door_opens_after_beam_s)
         self._closes_s = math.inf
         self._reboots_s = _or_never(settings.reboots_at_s)
         self._halts_s = _or_never(settings.halts_at_s)
         self._firmware: Firmware | None = None
         self._task: Task | None = None
         self._wait: Wait = lambda: math.inf
+        self.board.on_beam = self._see_beam
         self.board.record("boot", 0.0)
 
     @property
@@ -76,13 +80,19 @@ class GrblCore:
             self._happen()
         board.time_s = max(board.time_s, until_s)
         while self.is_halted and (due_s := board.outputs.next_s()) <= device_s:
-            board.outputs.refresh(due_s, board.motion.power)
+            board.outputs.refresh(due_s, board.motion.power, board.registers[30])
 
     def outgoing(self) -> bytes:
         """What the board has to say, once."""
         said = bytes(self.board.said)
         self.board.said.clear()
         return said
+
+    def take_moments(self) -> list[BeamSample]:
+        """Changes of the beam and edges for the detector since this was last called, at their exact wall times."""
+        taken = [replace(each, monotonic_s=self._clock.wall_s(each.monotonic_s)) for each in self.board.moments]
+        self.board.moments.clear()
+        return taken
 
     def deadline_s(self) -> float:
         """Wall time at which something happens next."""
@@ -209,6 +219,10 @@ class GrblCore:
         self._ring.clear()
         self._task = self._firmware = None
         self._runs_at_s = self.board.time_s + seconds
+
+    def _see_beam(self, time_s: float) -> None:
+        self._opens_s = min(self._opens_s, time_s + self._opens_after_s)
+        self._opens_after_s = math.inf
 
     def _turn_door(self) -> None:
         board = self.board

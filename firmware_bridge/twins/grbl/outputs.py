@@ -3,15 +3,19 @@
 The shutter is open while the spindle's output is on (in laser mode: while a block with power moves), or while the
 monostable is. A rising edge of its output starts the monostable's time afresh; the output's falling ends it. With the
 gate on M3 the spindle's output drives the monostable alone.
+
+A detector's trigger input may follow the spindle's output: an edge whenever its level crosses 0.8 of full power.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from firmware_bridge.twins.grbl.settings import GrblTwinSettings
+
+TRIGGER_SHARE: Final = 0.8
 
 
 class Outputs:
@@ -35,6 +39,10 @@ class Outputs:
         self._expires_s = -math.inf
         self._falls_s = math.inf
         self._levels: dict[str, bool] = {"M3": False, "M7": False, "M8": False}
+        self._has_trigger = settings.has_trigger
+        self._is_above = False
+        self._lost_edges = settings.lost_edges
+        self._edges = 0
         self._record = record
 
     @property
@@ -55,13 +63,15 @@ class Outputs:
             return math.inf
         return min(self._expires_s, self._falls_s)
 
-    def refresh(self, time_s: float, block_power: float) -> None:
+    def refresh(self, time_s: float, block_power: float, full_power: float) -> None:
         """Follow what has been commanded and what moves.
 
         Parameters
         ----------
         block_power
             Of the block that is moving now, 0 when none is.
+        full_power
+            What ``$30`` says.
         """
         is_spinning = {
             "M3": self.power > 0 if self.is_laser else True,
@@ -81,6 +91,12 @@ class Outputs:
         if is_beam_on != self.is_beam_on:
             self.is_beam_on = is_beam_on
             self._record("beam_on" if is_beam_on else "beam_off", time_s, **self._cause(is_direct))
+        power = block_power if self.is_laser else self.power
+        is_above = is_spinning and power > TRIGGER_SHARE * full_power
+        if self._has_trigger and is_above != self._is_above:
+            self._record("edge lost" if self._edges in self._lost_edges else "edge", time_s)
+            self._edges += 1
+        self._is_above = is_above
 
     @property
     def _is_monostable_on(self) -> bool:

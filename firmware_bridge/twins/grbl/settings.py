@@ -57,7 +57,19 @@ class GrblTwinSettings:
     gate_lag_s: float = 0.006
     """A gap shorter than this between two pulses doesn't close the shutter."""
 
+    has_trigger: bool = False
+    """Whether a comparator at 0.8 of the spindle output's full power gives the detector an edge at every change."""
+    lost_edges: tuple[int, ...] = ()
+    """Edges that never arrive, counted from 0 since the supply was switched on."""
+
+    probe_active_at_s: float | None = None
+    """A switch on the probe input closes at this time: the object is too near or too far."""
+    probe_stays_active_s: float | None = None
+    """How long it stays closed; None: for good."""
+
     door_opens_at_s: float | None = None
+    door_opens_after_beam_s: float | None = None
+    """The door opens so long after the beam first went on."""
     door_stays_open_s: float | None = None
     """How long it stays open; None: for good."""
     reboots_at_s: float | None = None

@@ -304,7 +304,7 @@ class NativeCore:
         self._say_at_once(m.Aborted(abort.token))
 
     def _pong(self, token: int, now_s: float) -> None:
-        time_us = round(self.instrument.device_s(now_s) * 1e6)
+        time_us = round(self.instrument.told_s(now_s) * 1e6)
         self._say_at_once(m.Pong(token, time_us, self.instrument.conditions))
 
     def _reply(self, request: int, code: Code) -> None:
@@ -322,6 +322,6 @@ class NativeCore:
                     for request in self._rest_requests:
                         self._reply(request, Code.OK)
                     self._rest_requests.clear()
-                case ClosedItself(code=code, device_s=device_s):
+                case ClosedItself(code=code, device_s=device_s, remark=remark):
                     if self._channel is not None:
-                        self._outbox.say(m.Fault(code, round(device_s * 1e6), ""))
+                        self._outbox.say(m.Fault(code, round(device_s * 1e6), remark))

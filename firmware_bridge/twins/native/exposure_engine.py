@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,50 +11,17 @@ from firmware_bridge.messages import Exposure, StagePose
 from firmware_bridge.native.messages import CodedSpectrum
 from firmware_bridge.native.spectrum_coding import encode_spectrum
 from firmware_bridge.native.units import is_wire_dwell, micrometres, microseconds
-from firmware_bridge.twins.detector import Detector, Illumination
+from firmware_bridge.twins.detector import Detector
+from firmware_bridge.twins.native.activities import Activity, Approach, Counting, Errand, Withheld
 from firmware_bridge.twins.native.kinematics import Axes, Move, between
+from firmware_bridge.twins.native.standoff_watch import StandoffWatch
+from firmware_bridge.twins.native.strokes import goes_on, speed_mm_s
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.source import SpectrumSource
 
 _SATURATED = 1
-_SAME_POSE_MM = 5e-4
-_SAME_SPEED = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """A move that was commanded, with nothing to measure at its end."""
-
-    move: Move
-    began_s: float
-    ends_s: float
-    homes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Approach:
-    """On the way to an exposure's start, or to its run-up's."""
-
-    exposure: Exposure
-    move: Move
-    began_s: float
-    ends_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """Beam on the object, counter running."""
-
-    exposure: Exposure
-    true_start: StagePose
-    true_end: StagePose
-    illumination: Illumination
-    live_s: float
-    began_s: float
-    ends_s: float
-
-
-Activity = Errand | Approach | Counting
+_LOOK_EVERY_S = 0.1
+"""How often the stand-off is read on the way."""
 
 
 class ExposureEngine:
@@ -65,7 +31,7 @@ class ExposureEngine:
     All times are device times, and only ever grow.
     """
 
-    def __init__(self, source: SpectrumSource, settings: TwinSettings) -> None:
+    def __init__(self, source: SpectrumSource, settings: TwinSettings, standoff: StandoffWatch) -> None:
         self.queue: deque[Exposure] = deque()
         self.kept: dict[int, CodedSpectrum] = {}
         """Finished spectra that nobody has said may be forgotten."""
@@ -78,6 +44,7 @@ class ExposureEngine:
         """Exposures since boot."""
         self._source = source
         self._settings = settings
+        self._standoff = standoff
         self._detector = Detector(settings)
         self._chance = np.random.default_rng((settings.seed, 2**32 + 1))
         self._axes = Axes(
@@ -127,33 +94,24 @@ class ExposureEngine:
             return True
         return isinstance(self.activity, Approach | Counting) and self.activity.exposure.index == index
 
-    def step(self, until_s: float) -> CodedSpectrum | Errand | None:
+    def step(self, until_s: float) -> CodedSpectrum | Errand | Withheld | None:
         """Let time pass up to a device time, or to the next thing finished, whichever comes first.
 
-        Returns the finished exposure or errand; None when time has passed without one.
+        Returns the finished exposure or errand, or what keeps the next one from beginning; None when time has passed
+        without any. Who is told that an exposure is withheld closes the shutter.
         """
-        while True:
-            if self.activity is None:
-                if not self._can_start():
-                    self._now_s = max(self._now_s, until_s)
-                    return None
-                self._start_next()
-                continue
-            if self.activity.ends_s > until_s:
+        happened: CodedSpectrum | Errand | Withheld | None = None
+        while happened is None:
+            if self.activity is None and self._can_start():
+                happened = self._start_next()
+            elif self.activity is None or self.activity.ends_s > until_s:
                 self._now_s = max(self._now_s, until_s)
                 return None
-            ended, self.activity = self.activity, None
-            self._now_s = max(self._now_s, ended.ends_s)
-            match ended:
-                case Errand():
-                    self._pose = ended.move.end
-                    return ended
-                case Approach():
-                    self._pose = ended.move.end
-                    self._count(ended.exposure)
-                case Counting():
-                    self._pose = ended.true_end
-                    return self._finish(ended)
+            else:
+                ended, self.activity = self.activity, None
+                self._now_s = max(self._now_s, ended.ends_s)
+                happened = self._end(ended)
+        return happened
 
     def travel(self, pose: StagePose) -> None:
         """Begin a commanded move."""
@@ -189,35 +147,70 @@ class ExposureEngine:
         if isinstance(self.activity, Approach):
             self.interrupt()
 
+    def _end(self, ended: Activity) -> CodedSpectrum | Errand | Withheld | None:
+        """What comes of an activity whose time is over."""
+        match ended:
+            case Errand():
+                self._pose = ended.move.end
+                return ended
+            case Approach(arrives=False):
+                elapsed_s = ended.ends_s - ended.began_s
+                self._pose = ended.move.pose_when_stopped(elapsed_s)
+                return self._withhold(ended.exposure, ended.move.pose_at(elapsed_s))
+            case Approach():
+                self._pose = ended.move.end
+                return self._begin(ended.exposure)
+            case Counting():
+                self._pose = ended.true_end
+                return self._finish(ended)
+
     def _can_start(self) -> bool:
         return self.may_start and bool(self.queue) and not self.is_store_full
 
-    def _start_next(self) -> None:
+    def _start_next(self) -> Withheld | None:
         exposure = self.queue.popleft()
         if self._continues(exposure):
-            self._count(exposure)
-            return
+            return self._begin(exposure)
         target = exposure.start if is_wire_dwell(exposure) else self._run_up_start(exposure)
         move = self._axes.move(self._pose, self._stray(target))
         settle_s = self._settle_s if move.length_mm > 0 else 0.0
         ends_s = self._now_s + move.duration_s + settle_s
         if not is_wire_dwell(exposure):
-            ends_s += _speed_mm_s(exposure) / self._axes.acceleration_mm_s2
-        self.activity = Approach(exposure, move, self._now_s, ends_s)
+            ends_s += speed_mm_s(exposure) / self._axes.acceleration_mm_s2
+        found_s = self._out_of_range_s(move)
+        if found_s is None:
+            self.activity = Approach(exposure, move, self._now_s, ends_s)
+        else:
+            self.activity = Approach(exposure, move, self._now_s, self._now_s + found_s, arrives=False)
+        return None
+
+    def _out_of_range_s(self, move: Move) -> float | None:
+        """Time after which a reading on the way finds the object too near or too far."""
+        if not self._standoff.has_sensor:
+            return None
+        readings_s = (_LOOK_EVERY_S * count for count in range(1, math.ceil(move.duration_s / _LOOK_EVERY_S)))
+        return next((time_s for time_s in readings_s if not self._standoff.is_in_range(move.pose_at(time_s))), None)
+
+    def _begin(self, exposure: Exposure) -> Withheld | None:
+        """Count, unless the object is too near or too far."""
+        pose = self._pose if is_wire_dwell(exposure) else exposure.start
+        if not self._standoff.is_in_range(pose):
+            return self._withhold(exposure, pose)
+        self._count(exposure)
+        return None
+
+    def _withhold(self, exposure: Exposure, pose: StagePose) -> Withheld:
+        self._cruising = None
+        self.queue.appendleft(exposure)
+        return Withheld(pose)
 
     def _continues(self, exposure: Exposure) -> bool:
-        """Whether a stroke goes on where the last one ended, in its direction and at its speed."""
-        last = self._cruising
-        if last is None or is_wire_dwell(exposure):
-            return False
-        gap_mm = math.hypot(exposure.start.x_mm - last.end.x_mm, exposure.start.y_mm - last.end.y_mm)
-        (vx_mm_s, vy_mm_s), (last_vx_mm_s, last_vy_mm_s) = _velocity_mm_s(exposure), _velocity_mm_s(last)
-        change_mm_s = math.hypot(vx_mm_s - last_vx_mm_s, vy_mm_s - last_vy_mm_s)
-        return gap_mm < _SAME_POSE_MM and change_mm_s <= _SAME_SPEED * _speed_mm_s(exposure)
+        """Whether it is a stroke that goes on where the last one ended."""
+        return self._cruising is not None and not is_wire_dwell(exposure) and goes_on(exposure, self._cruising)
 
     def _run_up_start(self, stroke: Exposure) -> StagePose:
-        speed_mm_s = _speed_mm_s(stroke)
-        return between(stroke.start, stroke.end, -self._axes.run_up_mm(speed_mm_s) / (speed_mm_s * stroke.live_s))
+        fast_mm_s = speed_mm_s(stroke)
+        return between(stroke.start, stroke.end, -self._axes.run_up_mm(fast_mm_s) / (fast_mm_s * stroke.live_s))
 
     def _count(self, exposure: Exposure) -> None:
         is_dwell = is_wire_dwell(exposure)
@@ -237,7 +230,7 @@ class ExposureEngine:
         start, end = self._measure(ended.true_start), self._measure(ended.true_end)
         spectrum = CodedSpectrum(
             index=exposure.index,
-            opened_us=microseconds(ended.began_s),
+            opened_us=microseconds(self._settings.told_s(ended.began_s)),
             real_us=microseconds(ended.ends_s - ended.began_s),
             live_us=microseconds(ended.live_s),
             input_events=self._detector.input_events(ended.illumination, ended.live_s, exposure.index),
@@ -266,14 +259,3 @@ class ExposureEngine:
             return pose
         dx_mm, dy_mm = self._chance.normal(0.0, sigma_mm, 2)
         return StagePose(pose.x_mm + float(dx_mm), pose.y_mm + float(dy_mm))
-
-
-def _velocity_mm_s(stroke: Exposure) -> tuple[float, float]:
-    return (
-        (stroke.end.x_mm - stroke.start.x_mm) / stroke.live_s,
-        (stroke.end.y_mm - stroke.start.y_mm) / stroke.live_s,
-    )
-
-
-def _speed_mm_s(stroke: Exposure) -> float:
-    return math.hypot(*_velocity_mm_s(stroke))

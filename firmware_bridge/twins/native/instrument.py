@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from firmware_bridge.messages import Exposure, StagePose
 from firmware_bridge.native.vocabulary import Code, ConditionBits, StateCode
-from firmware_bridge.twins.native.door import Door
-from firmware_bridge.twins.native.exposure_engine import Approach, Counting, Errand, ExposureEngine
+from firmware_bridge.twins.native.activities import Approach, Counting, Errand, Withheld
+from firmware_bridge.twins.native.exposure_engine import ExposureEngine
+from firmware_bridge.twins.native.standoff_watch import StandoffWatch
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.simulated_clock import SimulatedClock
 from firmware_bridge.twins.source import SpectrumSource
+from firmware_bridge.twins.spell import Spell
 from firmware_bridge.twins.twin_log import TwinLog
 
 _MOST_AT_ONCE = 16
@@ -41,6 +43,7 @@ class ClosedItself:
 
     code: Code
     device_s: float
+    remark: str = ""
 
 
 InstrumentEvent = ErrandEnded | Rested | ClosedItself
@@ -56,7 +59,8 @@ class Instrument:
     """
 
     def __init__(self, source: SpectrumSource, settings: TwinSettings, log: TwinLog, now_s: float) -> None:
-        self.engine = ExposureEngine(source, settings)
+        self._standoff = StandoffWatch(settings)
+        self.engine = ExposureEngine(source, settings, self._standoff)
         self.events: deque[InstrumentEvent] = deque()
         self.is_homed = settings.starts_homed
         self.is_shutter_open = False
@@ -69,7 +73,7 @@ class Instrument:
         self._lease_ends_s = math.inf
         self._is_resting = False
         self._drops_when_resting = False
-        self._door = Door(settings)
+        self._open_door = Spell(settings.door_open_at_s, settings.door_stays_open_s)
         log.write("boot", 0.0, clock_factor=settings.clock_factor, seed=settings.seed)
 
     # What it says of itself.
@@ -77,7 +81,7 @@ class Instrument:
     @property
     def is_door_closed(self) -> bool:
         """The interlock's contact."""
-        return self._door.is_closed
+        return not self._open_door.is_on
 
     @property
     def state(self) -> StateCode:
@@ -107,6 +111,8 @@ class Instrument:
             bits |= ConditionBits.DOOR_CLOSED
         if self.engine.is_store_full:
             bits |= ConditionBits.STORE_FULL
+        if not self._standoff.is_in_range(self.engine.pose_at(self.engine.now_s)):
+            bits |= ConditionBits.OUT_OF_RANGE
         return bits
 
     @property
@@ -119,9 +125,17 @@ class Instrument:
         """Its clock."""
         return max(self.engine.now_s, self._clock.device_s(now_s))
 
+    def told_s(self, now_s: float) -> float:
+        """Its clock as it tells it."""
+        return self._settings.told_s(self.device_s(now_s))
+
     def pose(self, now_s: float) -> StagePose:
         """Where the stage is."""
         return self.engine.pose_at(self.device_s(now_s))
+
+    def standoff_mm(self, now_s: float) -> float | None:
+        """What the rangefinder reads; None without one."""
+        return self._standoff.distance_mm(self.pose(now_s))
 
     # Time.
 
@@ -129,12 +143,11 @@ class Instrument:
         """Let everything happen that was due by a wall time, in order."""
         for _ in range(_MOST_AT_ONCE):
             until_s = self._clock.device_s(min(now_s, self._lease_ends_s))
-            finished = self.engine.step(min(until_s, self._door.turns_s))
+            finished = self.engine.step(min(until_s, self._turns_s))
             if finished is not None:
                 self._note_finished(finished)
-            elif self._door.turns_s <= until_s:
-                self._door.turn()
-                self._note_door()
+            elif self._turns_s <= until_s:
+                self._turn()
             elif self._lease_ends_s <= now_s:
                 self._close_by_itself(Code.LEASE_EXPIRED)
             else:
@@ -143,7 +156,7 @@ class Instrument:
 
     def deadline_s(self) -> float:
         """Wall time at which `advance` has something to do."""
-        device_s = min(self.engine.deadline_s(), self._door.turns_s)
+        device_s = min(self.engine.deadline_s(), self._turns_s)
         return min(self._clock.wall_s(device_s), self._lease_ends_s)
 
     # Commands.
@@ -182,6 +195,8 @@ class Instrument:
             return refused
         if not self.is_door_closed:
             return Code.DOOR_OPEN
+        if not self._standoff.is_in_range(self.pose(now_s)):
+            return Code.STANDOFF
         if isinstance(self.engine.activity, Errand):
             return Code.BUSY
         if not 0 < lease_s <= self._settings.lease_s:
@@ -253,8 +268,8 @@ class Instrument:
     def set_door(self, *, is_closed: bool, now_s: float) -> None:
         """Open or close the door."""
         self.advance(now_s)
-        if is_closed != self._door.is_closed:
-            self._door.is_closed = is_closed
+        if is_closed != self.is_door_closed:
+            self._open_door.is_on = not is_closed
             self._note_door()
 
     def trip(self, fault: Code, now_s: float) -> None:
@@ -265,6 +280,21 @@ class Instrument:
         self._close_by_itself(fault)
 
     # Inside.
+
+    @property
+    def _turns_s(self) -> float:
+        """Device time at which door or object move next by themselves."""
+        return min(self._open_door.turns_s, self._standoff.moved_away.turns_s)
+
+    def _turn(self) -> None:
+        if self._open_door.turns_s <= self._standoff.moved_away.turns_s:
+            self._open_door.turn()
+            self._note_door()
+        else:
+            is_away = self._standoff.moved_away.turn()
+            self._log.write("object_moved_away" if is_away else "object_moved_back", self.engine.now_s)
+            if is_away:
+                self._note_standoff(self.engine.pose_at(self.engine.now_s))
 
     def _refusal(self) -> Code:
         if self.fault is not Code.OK:
@@ -283,6 +313,9 @@ class Instrument:
             self.is_homed = self.is_homed or finished.homes
             self.events.append(ErrandEnded(Code.OK))
             return
+        if isinstance(finished, Withheld):
+            self._note_standoff(finished.pose)
+            return
         spectrum = self.engine.kept[self.engine.fresh[-1]]
         self._log.write(
             "exposed",
@@ -295,7 +328,9 @@ class Instrument:
         if self._is_resting:
             self._rest()
         if self.engine.finished == self._settings.door_opens_after:
-            self._door.open_at(self.engine.now_s)
+            self._open_door.begin_at(self.engine.now_s)
+        if self.engine.finished == self._settings.standoff_leaves_after:
+            self._standoff.moved_away.begin_at(self.engine.now_s)
 
     def _rest(self) -> None:
         self._close("stop" if self._drops_when_resting else "pause")
@@ -315,16 +350,23 @@ class Instrument:
             self.events.append(Rested())
         self._permit()
 
-    def _close_by_itself(self, code: Code) -> None:
+    def _close_by_itself(self, code: Code, remark: str = "") -> None:
         was_open = self.is_shutter_open
-        if isinstance(self.engine.activity, Errand) and code is not Code.DOOR_OPEN:
+        minds_shutter_only = code in (Code.DOOR_OPEN, Code.STANDOFF)
+        if isinstance(self.engine.activity, Errand) and not minds_shutter_only:
             self.engine.interrupt()
             self.events.append(ErrandEnded(code))
         self._close(code.name.lower())
-        if was_open or code is not Code.DOOR_OPEN:
-            self.events.append(ClosedItself(code, self.engine.now_s))
+        if was_open or not minds_shutter_only:
+            self.events.append(ClosedItself(code, self.engine.now_s, remark))
 
     def _note_door(self) -> None:
-        self._log.write("door_closed" if self._door.is_closed else "door_opened", self.engine.now_s)
-        if not self._door.is_closed:
+        self._log.write("door_closed" if self.is_door_closed else "door_opened", self.engine.now_s)
+        if not self.is_door_closed:
             self._close_by_itself(Code.DOOR_OPEN)
+
+    def _note_standoff(self, pose: StagePose) -> None:
+        """The object is too near or too far at this pose."""
+        remark = self._standoff.remark(pose)
+        self._log.write("standoff_exceeded", self.engine.now_s, x_mm=pose.x_mm, y_mm=pose.y_mm, reading=remark)
+        self._close_by_itself(Code.STANDOFF, remark)

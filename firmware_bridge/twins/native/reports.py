@@ -33,14 +33,16 @@ def welcome_of(settings: TwinSettings, boot_id: int) -> m.Welcome:
 def status_of(instrument: Instrument, request: int, now_s: float) -> m.Status:
     """A snapshot."""
     pose = instrument.pose(now_s)
+    standoff_mm = instrument.standoff_mm(now_s)
     return m.Status(
         request=request,
         state=instrument.state,
         conditions=instrument.conditions,
         x_um=micrometres(pose.x_mm),
         y_um=micrometres(pose.y_mm),
-        time_us=microseconds(instrument.device_s(now_s)),
+        time_us=microseconds(instrument.told_s(now_s)),
         queue_free=instrument.queue_free,
         kept=len(instrument.engine.kept),
         code=instrument.fault,
+        standoff_um=0 if standoff_mm is None else max(1, micrometres(standoff_mm)),
     )

@@ -83,7 +83,8 @@ def test_two_processes_share_it_without_a_torn_sample(tmp_path: Path) -> None:
             while last < 50_000:
                 for sample in reader.news():
                     assert sample.pose.y_mm == -sample.pose.x_mm
-                    assert sample.pose.x_mm > last or sample.pose.x_mm == last == 0.0
+                    # a writer that paused says once more where it stood
+                    assert sample.pose.x_mm >= last
                     last = sample.pose.x_mm
         process.communicate("end\n", timeout=10)
     assert process.returncode == 0

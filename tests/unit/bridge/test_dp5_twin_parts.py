@@ -11,7 +11,7 @@ from firmware_bridge.dp5 import vocabulary as v
 from firmware_bridge.dp5.codec import Dp5Deframer, Packet, decode_spectrum, decode_status, encode_packet
 from firmware_bridge.dp5.vocabulary import Ack, Pid
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.dp5.beam import BeamFollower, Stretch, Trigger
+from firmware_bridge.twins.beam import BeamFollower, Stretch, Trigger
 from firmware_bridge.twins.dp5.configuration import Dp5Configuration
 from firmware_bridge.twins.dp5.core import Dp5Core
 from firmware_bridge.twins.dp5.counter import Dp5Counter

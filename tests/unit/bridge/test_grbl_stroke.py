@@ -39,7 +39,7 @@ def test_what_the_board_holds_with_the_beam_takes_less_than_half_a_second(
         stroke = plan_stroke(limits, start, end, speed_mm_s, with_beam=True)
     except LimitExceeded:
         assume(False)
-    beam_lines = [order for order in stroke.orders if order.line.endswith(b"S1000\n")]
+    beam_lines = [order for order in stroke.orders if order.line.startswith(b"G53G1S1000F")]
     piece_s = length_mm / speed_mm_s / len(beam_lines)
     most_held = min(len(beam_lines), blocks + 1 + max(order.company for order in beam_lines))
     assert most_held * piece_s + speed_mm_s / (2 * rate) <= BEAM_ON_LIMIT_S
@@ -48,10 +48,10 @@ def test_what_the_board_holds_with_the_beam_takes_less_than_half_a_second(
 def test_the_beam_is_on_between_start_and_end_alone() -> None:
     stroke = plan_stroke(board(), StagePose(100.0, 50.0), StagePose(110.0, 50.0), 10.0, with_beam=True)
     lines = [order.line for order in stroke.orders]
-    assert lines[:2] == [b"M4S0\n", b"G53G1X-200Y-250F600S0\n"]
-    assert lines[-4].startswith(b"G53G1X-190Y-250")
-    assert lines[-4].endswith(b"S1000\n")
-    assert lines[-3].endswith(b"S0\n")
+    assert lines[:2] == [b"M4S0\n", b"G53G1S0F600X-200Y-250\n"]
+    assert lines[-4].endswith(b"X-190Y-250\n")
+    assert lines[-4].startswith(b"G53G1S1000F")
+    assert lines[-3].startswith(b"G53G1S0F")
     assert lines[-2:] == [b"M5\n", b"G4P0\n"]
     assert stroke.begin.x_mm < 100.0
     assert stroke.finish.x_mm > 110.0

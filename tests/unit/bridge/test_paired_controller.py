@@ -33,7 +33,9 @@ class Table:
         self.gate_held = 0
         self.is_door_closed = True
         self.fault: Exception | None = None
-        self.capabilities = StageCapabilities("table", (0.0, 100.0), (0.0, 50.0), 50.0, 500.0, has_gate)
+        self.capabilities = StageCapabilities(
+            "table", (0.0, 100.0), (0.0, 50.0), 50.0, 500.0, has_gate, False, False, 0.005
+        )
 
     def status(self) -> StageStatus:
         return StageStatus(self.pose, True, False, False, self.is_door_closed, "")
@@ -96,7 +98,7 @@ def pair():
     """A controller with its two devices and its clock; closed at the end."""
     clock = Clock()
     table, counter = Table(), Counter(clock)
-    controller = PairedController(table, counter, clock)
+    controller = PairedController(table, counter, clock=clock)
     yield controller, table, counter, clock
     counter.may_finish.set()
     controller.close()
@@ -240,7 +242,7 @@ def test_a_pose_outside_the_limits_is_refused_and_none_is_taken(pair):
 def test_a_stage_without_a_gate_that_closes_by_itself_is_refused():
     clock = Clock()
     with pytest.raises(BridgeError, match="retriggerable monostable"):
-        PairedController(Table(has_gate=False), Counter(clock), clock)
+        PairedController(Table(has_gate=False), Counter(clock), clock=clock)
 
 
 def test_an_abort_drops_the_queue(pair):

@@ -51,6 +51,7 @@ exposures = st.builds(
     output_rate_hz=numbers,
     flags=st.sampled_from([ExposureFlag.NONE, ExposureFlag.SATURATED]),
     counts=spectra,
+    pose_uncertainty_mm=numbers,
 )
 plain_events = st.one_of(
     st.builds(Opened, texts, texts, texts, st.lists(st.tuples(texts, texts)).map(tuple), st.integers(0, 2**64)),
@@ -253,7 +254,7 @@ def test_the_journal_declares_its_kind_and_format_in_the_header(path: Path) -> N
     Journal.create(path).close()
     header = path.read_bytes()[:100]
     assert header[68:72] == b"PNTL"
-    assert int.from_bytes(header[60:64], "big") == 1
+    assert int.from_bytes(header[60:64], "big") == 2
 
 
 def test_every_commit_is_synced(path: Path) -> None:

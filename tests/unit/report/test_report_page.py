@@ -189,6 +189,13 @@ def test_a_scan_that_did_not_run_to_its_end_is_not_compared_with_the_whole_plan(
     assert "1 min 35 s controller’s clock not finished" in partial
 
 
+def test_the_positions_uncertainty_is_stated_or_said_to_be_unknown(make_report: MakeReport) -> None:
+    report = make_report()
+    assert "Uncertainty of positions not stated by this controller" in _Outline(render(report)).text
+    stated = dataclasses.replace(report, effort=dataclasses.replace(report.effort, pose_uncertainty_mm=(0.0121, 0.05)))
+    assert "Uncertainty of positions 12 µm median, 50 µm at most" in _Outline(render(stated)).text
+
+
 def test_every_duration_names_its_clock(make_report: MakeReport) -> None:
     text = _Outline(render(make_report())).text
     assert "Exposures and moves 1 min 35 s controller’s clock" in text

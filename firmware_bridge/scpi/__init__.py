@@ -1,0 +1,1 @@
+"""A spectrometer on the network that takes SCPI commands, a line each."""

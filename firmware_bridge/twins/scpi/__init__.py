@@ -1,0 +1,1 @@
+"""The simulated spectrometer that takes SCPI commands."""

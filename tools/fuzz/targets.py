@@ -1,0 +1,17 @@
+"""Everything that is fuzzed, by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tools.fuzz import dp5_targets, grbl_targets, marlin_targets, native_targets, scpi_targets, script_targets
+from tools.fuzz.properties import Target
+
+TARGETS: Final[dict[str, Target]] = {
+    **native_targets.TARGETS,
+    **grbl_targets.TARGETS,
+    **dp5_targets.TARGETS,
+    **marlin_targets.TARGETS,
+    **scpi_targets.TARGETS,
+    **script_targets.TARGETS,
+}
