@@ -121,8 +121,15 @@ class Stage(Protocol):
         """
         ...
 
-    def hold_beam(self, seconds: float) -> None:
-        """Let the beam on for so long from now, at most 0.5 s, unless this is called again before (`has_gate`)."""
+    def hold_beam(self, seconds: float) -> float:
+        """Let the beam on for so long from now, at most 0.5 s, unless this is called again before (`has_gate`).
+
+        Returns
+        -------
+        float
+            When the stage was told, by this computer's monotonic clock: the beam is on by the time of the return, and
+            stays on at least as long after this moment as the gate holds.
+        """
         ...
 
     def drop_beam(self) -> None:

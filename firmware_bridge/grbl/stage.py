@@ -230,10 +230,10 @@ class GrblStage:
         tell(last)
         return (first, *path, last)
 
-    def hold_beam(self, seconds: float) -> None:
+    def hold_beam(self, seconds: float) -> float:
         """Let the beam on for so long from now, at most 0.5 s, unless this is called again before.
 
-        The first call verifies the position.
+        The first call verifies the position. Returns when the board was told.
 
         Raises
         ------
@@ -251,9 +251,11 @@ class GrblStage:
                 raise unverified()
             self._verify(self._meant)
         on, off = lines
+        told_s = self._carrier.now_s()
         with self._carrier.changed:
-            orders = self._session.hold_gate(on, off, self._carrier.now_s(), seconds)
+            orders = self._session.hold_gate(on, off, told_s, seconds)
         self._dialogue.finish(orders, _ANSWER_S)
+        return told_s
 
     def drop_beam(self) -> None:
         """Beam off; returns when the stage has confirmed it."""

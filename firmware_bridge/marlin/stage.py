@@ -183,10 +183,10 @@ class MarlinStage:
                 heard(poses[-1])
         return tuple(poses)
 
-    def hold_beam(self, seconds: float) -> None:
+    def hold_beam(self, seconds: float) -> float:
         """Let the beam on for so long from now, at most 0.5 s, unless this is called again before.
 
-        The first call verifies the position.
+        The first call verifies the position. Returns when the board was told.
         """
         if not 0.0 < seconds <= BEAM_ON_LIMIT_S:
             raise ValueError(f"the beam for {seconds} s: hold it for {BEAM_ON_LIMIT_S} s at most, and again")
@@ -195,9 +195,11 @@ class MarlinStage:
             if self._meant is None:
                 raise f.unverified()
             self._verify(self._meant, self._do(_SETTLED, _ANSWER_S))
+        told_s = self._carrier.now_s()
         with self._carrier.changed:
-            exchange = self._session.hold_gate(self._on, self._off, self._carrier.now_s(), seconds)
+            exchange = self._session.hold_gate(self._on, self._off, told_s, seconds)
         self._finish(exchange, _ANSWER_S)
+        return told_s
 
     def drop_beam(self) -> None:
         """Beam off; returns when the stage has confirmed it."""

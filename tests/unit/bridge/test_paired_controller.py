@@ -27,7 +27,10 @@ class Clock:
 class Table:
     """A stage that obeys, and writes down what it was asked."""
 
-    def __init__(self, *, has_gate: bool = True) -> None:
+    def __init__(self, clock: Clock | None = None, *, has_gate: bool = True) -> None:
+        self.clock = Clock() if clock is None else clock
+        self.slow_holds = 0
+        """So many of the next triggers of the gate take longer than it holds."""
         self.calls: list[str] = []
         self.pose = StagePose(0.0, 0.0)
         self.gate_held = 0
@@ -50,9 +53,14 @@ class Table:
         self.pose = pose
         return pose
 
-    def hold_beam(self, seconds: float) -> None:
+    def hold_beam(self, seconds: float) -> float:
         assert seconds <= 0.5
         self.gate_held += 1
+        told_s = self.clock()
+        if self.gate_held > 1 and self.slow_holds > 0:
+            self.slow_holds -= 1
+            self.clock.now_s += 0.6
+        return told_s
 
     def drop_beam(self) -> None:
         self.calls.append("drop")
@@ -70,6 +78,8 @@ class Counter:
     def __init__(self, clock: Clock, looks: int = 3) -> None:
         self.capabilities = SpectrometerCapabilities("counter", "7", "1", 16, 0.001, 0)
         self.began: list[float] = []
+        self.slow_begins = 0
+        """So many of the next beginnings take longer than the gate holds."""
         self.may_finish = threading.Event()
         self.may_finish.set()
         self._clock, self._looks, self._left = clock, looks, 0
@@ -77,6 +87,9 @@ class Counter:
     def begin(self, preset_s: float) -> None:
         self.began.append(preset_s)
         self._left = self._looks
+        if self.slow_begins > 0:
+            self.slow_begins -= 1
+            self._clock.now_s += 0.6
 
     def read(self, timeout_s: float) -> Spectrum | None:
         self._clock.now_s += timeout_s
@@ -97,7 +110,7 @@ class Counter:
 def pair():
     """A controller with its two devices and its clock; closed at the end."""
     clock = Clock()
-    table, counter = Table(), Counter(clock)
+    table, counter = Table(clock), Counter(clock)
     controller = PairedController(table, counter, clock=clock)
     yield controller, table, counter, clock
     counter.may_finish.set()
@@ -252,3 +265,28 @@ def test_an_abort_drops_the_queue(pair):
     assert "halt" in table.calls
     controller.open_shutter()
     assert controller.next_done(0.05) is None
+
+
+@pytest.mark.parametrize("slow", ["slow_begins", "slow_holds"])
+def test_a_spectrum_whose_gate_may_have_fallen_meanwhile_is_measured_again(pair, slow):
+    controller, table, counter, _ = pair
+    setattr(counter if slow == "slow_begins" else table, slow, 2)
+    controller.submit([dwell(0)])
+    controller.open_shutter()
+    done = controller.next_done(5.0)
+    assert done is not None
+    begun = [preset for preset in counter.began if preset > 0]
+    assert len(begun) == 3
+    assert (done.counts == counter.began.index(0.2, len(counter.began) - 1) + 1).all(), "the last one's counts"
+
+
+def test_a_gate_that_cannot_be_held_is_an_expired_lease_and_the_exposure_stays_queued(pair):
+    controller, table, counter, _ = pair
+    counter.slow_begins = 3
+    controller.submit([dwell(0)])
+    controller.open_shutter()
+    with pytest.raises(LeaseExpired, match="could not be held through exposure 0"):
+        controller.next_done(5.0)
+    assert table.calls[-1] == "drop"
+    controller.open_shutter()
+    assert collected(controller, 1) == [0]

@@ -149,8 +149,8 @@ class FlyingTable:
             self.is_beam_on = False
         return ()
 
-    def hold_beam(self, seconds: float) -> None:
-        """Nothing to do."""
+    def hold_beam(self, seconds: float) -> float:
+        return self._clock()
 
     def drop_beam(self) -> None:
         self.is_beam_on = False
