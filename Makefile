@@ -1,11 +1,11 @@
 # Two set-up commands: `make demo` watches an autonomous scan, `make test` runs the whole suite.
-# At night: `make fuzz`, `make soak`, `make bench`; see CONTRIBUTING.md.
+# At night: `make faults`, `make fuzz`, `make soak`, `make bench`; see CONTRIBUTING.md.
 VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check format fuzz soak bench clean
+.PHONY: demo test check format faults fuzz soak bench clean
 
 # Time that fuzzing takes, all targets together.
 SECONDS := 900
@@ -25,6 +25,9 @@ check: $(VENV)/.tests
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+faults: $(VENV)/.tests
+	@$(BIN)/python -m pytest -m campaign
 
 fuzz: $(VENV)/.fuzz
 	@$(BIN)/python -m tools.fuzz --seconds $(SECONDS)

@@ -55,6 +55,7 @@ class Console:
         self._out = _Patient(sys.stdout)
         self._err = _Patient(sys.stderr)
         self._bars: Progress | None = None
+        self._is_counting_down = False
         self._log = logging.getLogger("edge")
         self._log.setLevel(log_level.upper())
         self._log.propagate = False
@@ -79,14 +80,20 @@ class Console:
         """A line for the operator."""
         self._log.info(text)
         if not self.quiet:
-            self._out.write(text + "\n")
-            self._out.flush()
+            self._write_line(self._out, text)
 
     def warn(self, text: str) -> None:
         """A line that the operator sees even when quiet."""
         self._log.warning(text)
-        self._err.write(f"pointillist: {text}\n")
-        self._err.flush()
+        self._write_line(self._err, f"pointillist: {text}")
+
+    def _write_line(self, stream: _Patient, text: str) -> None:
+        """A line of its own, beside whatever stands in the terminal without an end."""
+        with self._without_bars():
+            if self._is_counting_down:
+                self._in_place("")
+            stream.write(f"{text}\n")
+            stream.flush()
 
     @property
     def can_ask(self) -> bool:
@@ -100,15 +107,17 @@ class Console:
 
     @contextmanager
     def _without_bars(self) -> Iterator[None]:
-        """A bar that is drawn again and again would be drawn over the question."""
-        if self._bars is None:
+        """A bar that is drawn again and again would be drawn over what is written, or asked, meanwhile."""
+        bars, self._bars = self._bars, None
+        if bars is None:
             yield
             return
-        self._bars.stop()
+        bars.stop()
         try:
             yield
         finally:
-            self._bars.start()
+            bars.start()
+            self._bars = bars
 
     def _answer(self, question: str, answers: tuple[str, ...]) -> str:
         while True:
@@ -133,9 +142,11 @@ class Console:
             yield lambda _left_s: None
         elif self._out.isatty():
             with self._without_bars():
+                self._is_counting_down = True
                 try:
                     yield lambda left_s: self._in_place(f"{what}: {left_s:.0f} s left")
                 finally:
+                    self._is_counting_down = False
                     self._in_place("")
         else:
             yield _plain_countdown(self.say, what)

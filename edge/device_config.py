@@ -31,7 +31,7 @@ class GrblStageConfig(Closed):
     """Serial device, pseudo-terminal, or any address that pyserial opens."""
     baud: Baud = 115_200
     gate: Literal["M3", "M7", "M8"] | None = None
-    """Output that triggers the external monostable which lets the beam through at rest; none: strokes only."""
+    """Output that triggers the external monostable which lets the beam through at rest; none: strokes only, no scan."""
     has_trigger: bool = False
     """Whether the spectrometer's trigger input is wired to the level of the spindle's output."""
 
@@ -108,17 +108,28 @@ class PairedControllerConfig(Closed):
     standoff: StandoffConfig | None = None
     """What tells whether the object's surface is where the beam's focus needs it; none: nothing watches it."""
 
+    @model_validator(mode="after")
+    def _is_wired(self) -> Self:
+        if isinstance(self.standoff, InputStandoffConfig) and not isinstance(self.stage, GrblStageConfig):
+            raise ValueError(
+                "standoff: a switch is read from a grbl board's probe input, and this stage has none: use a rangefinder"
+            )
+        has_trigger = isinstance(self.stage, GrblStageConfig) and self.stage.has_trigger
+        if has_trigger and not isinstance(self.spectrometer, Dp5SpectrometerConfig):
+            raise ValueError("stage.has_trigger: only a dp5 spectrometer has a trigger input: leave it out")
+        return self
+
 
 ControllerConfig = Annotated[NativeControllerConfig | PairedControllerConfig, Field(discriminator="kind")]
 
 
-def stage_options(stage: GrblStageConfig | MarlinStageConfig) -> StageOptions:
+def stage_options(stage: PairedStageConfig) -> StageOptions:
     """What the bridge is told of a stage."""
     has_trigger = isinstance(stage, GrblStageConfig) and stage.has_trigger
     return StageOptions(stage.port, stage.baud, stage.gate, has_trigger)
 
 
-def spectrometer_options(spectrometer: Dp5SpectrometerConfig | ScpiSpectrometerConfig) -> SpectrometerOptions:
+def spectrometer_options(spectrometer: PairedSpectrometerConfig) -> SpectrometerOptions:
     """What the bridge is told of a spectrometer."""
     baud = spectrometer.baud if isinstance(spectrometer, Dp5SpectrometerConfig) else 0
     return SpectrometerOptions(spectrometer.port, baud, spectrometer.settings)

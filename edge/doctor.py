@@ -9,7 +9,12 @@ from pathlib import Path
 
 from edge.camera import open_camera
 from edge.config import AreaConfig, ScanConfig
-from edge.device_config import NativeControllerConfig, PairedControllerConfig, RangefinderStandoffConfig
+from edge.device_config import (
+    GrblStageConfig,
+    NativeControllerConfig,
+    PairedControllerConfig,
+    RangefinderStandoffConfig,
+)
 from edge.faults import DeviceError, EdgeError, SafetyStop, UsageError
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import Capabilities, ControllerStatus, Observation
@@ -137,6 +142,13 @@ def examine_controller(config: ScanConfig, capabilities: Capabilities) -> Iterat
     )
     yield Finding("detector", wanted == has, text, DeviceError)
     yield _travel(config.area, capabilities)
+    match config.instrument.controller:
+        case PairedControllerConfig(stage=GrblStageConfig(gate=None)):
+            words = (
+                "instrument.controller.stage.gate is left out, so no beam comes through at rest, and scans are planned "
+                "as dwells: wire a monostable and name the output that triggers it"
+            )
+            yield Finding("gate", False, words)
 
 
 def examine_readiness(status: ControllerStatus) -> Iterator[Finding]:
@@ -151,17 +163,20 @@ def examine_readiness(status: ControllerStatus) -> Iterator[Finding]:
 
 def examine_standoff(config: ScanConfig, status: ControllerStatus) -> Iterator[Finding]:
     """Distance to the object where something measures it; a scan would pause on one out of range."""
-    if status.standoff_mm is None:
-        return
-    text = f"{status.standoff_mm:.2f} mm to the object"
-    controller = config.instrument.controller
-    watched = controller.standoff if isinstance(controller, PairedControllerConfig) else None
-    if isinstance(watched, RangefinderStandoffConfig):
-        text += f", {watched.nearest_mm:g} to {watched.farthest_mm:g} mm allowed"
-        if not watched.nearest_mm <= status.standoff_mm <= watched.farthest_mm:
-            yield Finding("stand-off", True, f"{text}: set the distance right, or a scan will pause", is_good=False)
-            return
-    yield Finding("stand-off", True, text)
+    is_in_range, text = status.is_in_range, "the object is too near or too far"
+    if status.standoff_mm is not None:
+        text = f"{status.standoff_mm:.2f} mm to the object"
+        controller = config.instrument.controller
+        watched = controller.standoff if isinstance(controller, PairedControllerConfig) else None
+        if isinstance(watched, RangefinderStandoffConfig):
+            text += f", {watched.nearest_mm:g} to {watched.farthest_mm:g} mm allowed"
+            is_in_range = watched.nearest_mm <= status.standoff_mm <= watched.farthest_mm
+        elif not is_in_range:
+            text += ", too near or too far"
+    if not is_in_range:
+        yield Finding("stand-off", True, f"{text}: set the distance right, or a scan will pause", is_good=False)
+    elif status.standoff_mm is not None:
+        yield Finding("stand-off", True, text)
 
 
 def examine_observations(observed: Iterable[Observation]) -> Iterator[Finding]:

@@ -19,10 +19,10 @@ from edge.doctor import (
     examine_readiness,
     examine_standoff,
 )
-from edge.faults import DeviceError, EdgeError, UsageError
+from edge.faults import DeviceError, EdgeError, SafetyStop, UsageError
 from edge.shutter_test import ShutterTest
 from firmware_bridge.controller import Controller
-from firmware_bridge.faults import BridgeError
+from firmware_bridge.faults import BridgeError, ControllerFault
 
 Connect = Callable[[], Controller]
 
@@ -114,8 +114,15 @@ class Examination:
 
 
 def _failed(error: BridgeError) -> Finding:
-    return Finding("controller", False, str(error), DeviceError)
+    return Finding("controller", False, str(error), _fault_of(error))
 
 
 def _fault_of(error: BridgeError | EdgeError) -> type[EdgeError]:
-    return type(error) if isinstance(error, EdgeError) else DeviceError
+    """What has the exit code that a scan would end with."""
+    match error:
+        case EdgeError():
+            return type(error)
+        case ControllerFault():
+            return SafetyStop
+        case _:
+            return DeviceError

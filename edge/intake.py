@@ -108,13 +108,21 @@ class Intake:
                 raise
             self._keep_each(arrived)
             return
-        for measured in arrived:
+        wanted = [(measured, self._take(measured)) for measured in arrived]
+        for measured, _ in wanted:
             self._connection.controller.acknowledge(measured.index)
+        for measured, planned in wanted:
+            if planned is not None:
+                self._check_pose(planned, measured)
+
+    def _take(self, measured: ExposureDone) -> Exposure | None:
+        """Enter a spectrum that is journalled; what was planned, None when it had been there before."""
+        planned = self.lacking.get(measured.index)
+        if planned is not None:
             self.live_s += measured.live_s
-        for measured in arrived:
-            self._check_pose(measured)
             if not measured.flags & ExposureFlag.TRUNCATED:
-                self.lacking.pop(measured.index, None)
+                del self.lacking[measured.index]
+        return planned
 
     def _keep_each(self, arrived: list[ExposureDone]) -> None:
         """One of them contradicts the journal: keep the others, then say so."""
@@ -127,10 +135,7 @@ class Intake:
         if faults:
             raise faults[0]
 
-    def _check_pose(self, done: ExposureDone) -> None:
-        planned = self.lacking.get(done.index)
-        if planned is None:
-            return
+    def _check_pose(self, planned: Exposure, done: ExposureDone) -> None:
         for told, found in ((planned.start, done.start), (planned.end, done.end)):
             off_mm = math.hypot(told.x_mm - found.x_mm, told.y_mm - found.y_mm)
             if off_mm > self._tolerance_mm:

@@ -156,8 +156,14 @@ class Run:
         self._retained = 0
         request = self._interrupts.request
         if self._intake.lacking and request is None:
-            self._open(reason)
-            request = self._stream(show)
+            try:
+                self._get_ready()
+            except KeyboardInterrupt:
+                return self._abort()
+            request = self._interrupts.request
+            if request is None:
+                self._open(reason)
+                request = self._stream(show)
         if not self._intake.lacking:
             self._shutter.close("finished")
             return RunOutcome.FINISHED
@@ -169,16 +175,23 @@ class Run:
             case _:
                 return self._pause("asked to stop by the system")
 
-    def _open(self, reason: str) -> None:
-        """Open over the next exposure: the beam must not sweep over what is not to be measured."""
-        controller = self._connection.controller
+    def _get_ready(self) -> None:
+        """Go to the next exposure with the shutter closed: the beam must not sweep over what is not to be measured.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            A signal came while a controller that was found again was being made fit: that may take minutes.
+        """
         if self._boot_id is not None:
-            self._settle(self._boot_id)
-        lacking = self._intake.lacking
-        controller.move_to(next(iter(lacking.values())).start)
-        self._shutter.open(reason, exposures_left=len(lacking), live_s=self._intake.live_s)
+            with self._interrupts.asking():
+                self._settle(self._boot_id)
+        self._connection.controller.move_to(next(iter(self._intake.lacking.values())).start)
+
+    def _open(self, reason: str) -> None:
+        self._shutter.open(reason, exposures_left=len(self._intake.lacking), live_s=self._intake.live_s)
         if self._is_paused:
-            controller.resume()
+            self._connection.controller.resume()
             self._is_paused = False
 
     def _stream(self, show: Callable[[int], None]) -> Request | None:
@@ -252,9 +265,9 @@ class Run:
                 self._shutter.note_closed("lease expired")
                 return self._expiries.spend()
             case DoorOpen():
-                return self._console.can_ask
+                return self._console.can_ask and not self._connection.is_lost
             case StandoffExceeded():
-                return True
+                return not self._connection.is_lost
             case _:
                 return self._connection.may_reconnect()
 
@@ -273,7 +286,8 @@ class Run:
 
     def _reconnect(self, fault: BridgeError) -> RunOutcome | str:
         """Find the controller again and take the scan up there; raises the fault when it stays away."""
-        lost = self._connection.controller.capabilities
+        if self._boot_id is None:
+            self._boot_id = self._connection.controller.capabilities.boot_id
         self._shutter.note_lost()
         with suppress(BridgeError):
             self._intake.drain()
@@ -284,8 +298,6 @@ class Run:
             return RunOutcome.CUT_OFF
         self._shutter.note_found()
         self._is_paused = False
-        if self._boot_id is None:
-            self._boot_id = lost.boot_id
         self._retained = self._rejoin(frozenset(range(self._planned)) - self._intake.lacking.keys())
         self._intake.begin_again()
         return "connected again"
@@ -309,8 +321,8 @@ class Run:
     def _fail(self, fault: BaseException) -> None:
         """Shutter first, then the journal; neither may hide the fault itself, nor claim what is not known."""
         if not self._connection.is_lost:
-            with suppress(BridgeError):
-                self._shutter.abort_and_look()
+            with suppress(BridgeError, SafetyStop):
+                self._shutter.abort()
             with suppress(Exception):
                 self._intake.drain()
         with suppress(Exception):

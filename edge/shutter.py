@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,10 @@ from edge.reconnect import Connection
 from edge.session import Session, utc_now
 from firmware_bridge.faults import DoorOpen
 from firmware_bridge.messages import StagePose
+
+_CLOSE_S = 2.0
+"""Longest time that a shutter may take to be told of as closed after an abort."""
+_LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,6 @@ class Shutter:
         self._connection.controller.close_shutter()
         self.note_closed(reason)
 
-    def abort(self) -> None:
-        """Close at once, dropping the queue; what had arrived by then is to be taken over before `note_closed`."""
-        self._connection.controller.abort()
-        self.is_closed = True
-
     def note_closed(self, reason: str, at: str = "") -> None:
         """Journal that it is known to be closed, unless the journal says so already."""
         self.is_closed = True
@@ -106,10 +106,28 @@ class Shutter:
             at = min(datetime.now(UTC), self._lost_at + timedelta(seconds=self._lease_s))
             self.note_closed("closed by its lease, without the link", utc_text(at))
 
-    def abort_and_look(self) -> None:
-        """Close at once, and see whether that is true; nothing is journalled."""
-        self.abort()
-        self.is_closed = not self._connection.controller.status().is_shutter_open
+    def abort(self) -> None:
+        """Close at once, dropping the queue, and look until that is true.
+
+        Nothing is journalled: what had arrived by then is to be taken over before `note_closed`.
+
+        Raises
+        ------
+        SafetyStop
+            It is open all the same.
+        """
+        controller = self._connection.controller
+        controller.abort()
+        until_s = time.monotonic() + _CLOSE_S
+        while controller.status().is_shutter_open:
+            self.is_closed = False
+            if time.monotonic() > until_s:
+                raise SafetyStop(
+                    "the shutter was told to close and the controller says that it is open: switch the tube off by its "
+                    "own control, then look at the shutter"
+                )
+            time.sleep(_LOOK_EVERY_S)
+        self.is_closed = True
 
 
 def door_open() -> DoorOpen:

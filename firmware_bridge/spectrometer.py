@@ -55,6 +55,9 @@ class Spectrum:
     taken_before_s: float = math.inf
     """By this computer's monotonic clock, when the device had certainly taken it: the first byte of the answer had
     come. Infinite where nobody noted it."""
+    has_live_clock: bool = False
+    """Whether live time was clocked: then time without beam is live throughout. Otherwise it was worked out of the
+    counts, as one share of all of the real time."""
 
 
 class Spectrometer(Protocol):

@@ -175,6 +175,8 @@ def complaint(path: Path, error: sqlite3.Error) -> EdgeError:
         return IntegrityError(f"{path}: not a journal, or its beginning is damaged: restore the file from a copy")
     if name.startswith("SQLITE_CANTOPEN") or name.startswith("SQLITE_READONLY"):
         return UsageError(f"{path}: cannot be opened: copy the recording to a folder that this user may write")
+    if name.startswith("SQLITE_FULL"):
+        return UsageError(f"{path}: cannot be written, the disk is full: free some space")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return UsageError(f"{path}: another process is writing: wait until it has ended")
     return IntegrityError(f"{path}: the journal is damaged ({error}): keep the file, and restore a copy")

@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.faults import UsageError
-from edge.simulate.config import (
-    PairConfig,
-    SimulatedInstrumentConfig,
-    faulty_wire,
-    twin_settings,
-)
+from edge.simulate.config import SimulatedInstrumentConfig, twin_settings
 from edge.simulate.specimen import Specimen
+from edge.simulate.twin_config import PairConfig, faulty_wire
 
 if TYPE_CHECKING:
     from firmware_bridge.twins.grbl.settings import GrblTwinSettings

@@ -121,10 +121,11 @@ class Dp5Spectrometer:
             if now_s >= deadline_s:
                 return None
             time.sleep(max(0.0, min(self._until_due_s(status, now_s), deadline_s - now_s)))
+        over_by_s = self._exchange.heard_at_s
         if self._is_reached(status):
             spectrum = self._spectrum(self._exchange.ask(v.ASK_SPECTRUM_WITH_STATUS, expected=SPECTRA_WITH_STATUS))
             if spectrum.is_preset_reached:
-                return spectrum
+                return replace(spectrum, taken_before_s=over_by_s)
         self._is_counting = False
         raise ControllerFault(
             f"{self.name} stopped counting before its preset was reached: it has restarted, or another program uses "

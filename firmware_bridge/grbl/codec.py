@@ -24,6 +24,7 @@ OUTPUT_OFF: Final = b"M5\n"
 COOLANT_OFF: Final = b"M9\n"
 ASK_BUILD: Final = b"$I\n"
 ASK_SETTINGS: Final = b"$$\n"
+ASK_STARTUP: Final = b"$N\n"
 HOME: Final = b"$H\n"
 
 LONGEST_LINE: Final = 256
@@ -84,7 +85,7 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Another bracketed line, such as ``[MSG:...]`` or ``[VER:...]``."""
+    """Another bracketed line, such as ``[MSG:...]``; a stored line; or a start-up line that was carried out."""
 
     tag: str
     text: str
@@ -165,7 +166,7 @@ def parse(line: bytes) -> Answer:
         text = line.decode("ascii").strip("\r ")
     except UnicodeDecodeError:
         return Garbled(_shown(line))
-    for read in (_acknowledgement, _report, _setting, _banner, _bracketed):
+    for read in (_acknowledgement, _report, _setting, _banner, _bracketed, _started):
         answer = read(text)
         if answer is not None:
             return answer
@@ -205,6 +206,12 @@ def _bracketed(text: str) -> Answer | None:
             return BuildOptions(parts[0], int(parts[1]), int(parts[2]))
         return None
     return Remark(found["tag"], found["text"])
+
+
+def _started(text: str) -> Answer | None:
+    """A start-up line with its own answer, which acknowledges nothing: sent after the banner, and after homing."""
+    found = re.fullmatch(r">([ -~]*):(?:ok|error:\d{1,3})", text)
+    return Remark(">", found[1]) if found else None
 
 
 def _report(text: str) -> Report | None:

@@ -10,6 +10,7 @@ tells (WCO).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +32,9 @@ threshold, and the trigger's comparator at 0.8 sees the change."""
 _NEEDED: Final = (13, 20, 22, 30, 32, 100, 101, 110, 111, 120, 121, 130, 131)
 _SMALLEST_BUFFER: Final = 64
 _LARGEST_BUFFER: Final = 65_536
+_HARMFUL_AT_START: Final = re.compile(r"M0*[3478](?!\d)|G0*(?:20|93)(?!\d)", re.IGNORECASE)
+"""Words of a start-up line that switch outputs on, or change what lengths and speeds mean."""
+_ALWAYS_LOCKED: Final = 255
 _MOST_BLOCKS: Final = 1_000
 """What grblHAL's ``$398`` allows at most."""
 _REPORT_ROUNDING_MM: Final = 0.002
@@ -129,6 +133,12 @@ class GrblConfiguration:
             said.append("homing is off ($22=0): the stage can't be homed; fit limit switches and set $22=1")
         if not self.has_laser_mode:
             said.append("laser mode is off ($32=0): no strokes with the beam; set $32=1 to fly")
+        lock_ms = self.settings.get(1, _ALWAYS_LOCKED)
+        if lock_ms != _ALWAYS_LOCKED:
+            said.append(
+                f"the motors let go {lock_ms:g} ms after every move, which costs that time at every stop and may cost "
+                "the position ($1): set $1=255"
+            )
         if self.gate is None:
             said.append(
                 "no monostable is configured: no dwells; wire one and name its output to measure standing still"
@@ -169,6 +179,22 @@ def configuration_of(
     _check_values(configuration)
     _check_beam(configuration)
     return configuration
+
+
+def check_startup(lines: Mapping[str, str]) -> None:
+    """Refuse start-up lines (``$N0``, ``$N1``, by their names) that make every reset dangerous.
+
+    Raises
+    ------
+    SettingRefused
+        One switches an output on, or changes units.
+    """
+    for name, text in lines.items():
+        if name.startswith("$N") and _HARMFUL_AT_START.search(text.replace(" ", "")):
+            raise SettingRefused(
+                f"the stage carries out '{text}' by itself at every start, which switches outputs on or changes units: "
+                f"clear that line with {name}="
+            )
 
 
 def _check_values(configuration: GrblConfiguration) -> None:

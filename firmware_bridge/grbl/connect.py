@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from firmware_bridge.faults import BridgeError, ProtocolViolation
+from firmware_bridge.faults import BridgeError, ControllerFault, ProtocolViolation
 from firmware_bridge.grbl import codec as c
-from firmware_bridge.grbl.configuration import GrblConfiguration, configuration_of
-from firmware_bridge.grbl.faults import nobody
+from firmware_bridge.grbl.configuration import GrblConfiguration, check_startup, configuration_of
+from firmware_bridge.grbl.faults import misanswered, nobody
 from firmware_bridge.grbl.link import GrblCarrier
 from firmware_bridge.grbl.queue import Order
 from firmware_bridge.grbl.session import GrblSession, Phase
@@ -32,16 +32,20 @@ def introduce(carrier: GrblCarrier, name: str, gate: str | None, *, has_trigger:
         if session.failure is not None or session.banner is None:
             raise _reason(session, nobody(name))
         build, settings = Order(c.ASK_BUILD, company=0), Order(c.ASK_SETTINGS, company=0)
-        session.submit([build, settings])
+        startup = Order(c.ASK_STARTUP, company=0)
+        session.submit([build, settings, startup])
         carrier.kick()
-        carrier.wait_for(lambda: settings.is_settled, _ANSWER_S)
-        for order in (build, settings):
+        carrier.wait_for(lambda: startup.is_settled, _ANSWER_S)
+        for order in (build, settings, startup):
             if not order.is_done:
                 session.fault = None
+                if isinstance(order.fault, ControllerFault):
+                    raise _reason(session, misanswered(name, order.fault))
                 raise _reason(session, order.fault or nobody(name))
         options = next((answer for answer in build.answers if isinstance(answer, c.BuildOptions)), None)
         told = {answer.number: answer.value for answer in settings.answers if isinstance(answer, c.Setting)}
         board = configuration_of(session.banner, options, told, gate, has_trigger=has_trigger)
+        check_startup({each.tag: each.text for each in startup.answers if isinstance(each, c.Remark)})
         before = session.reports
         session.ask(carrier.now_s())
         carrier.kick()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from firmware_bridge.faults import BridgeError
+from firmware_bridge.faults import BridgeError, Rebooted
 from firmware_bridge.grbl import codec as c
 from firmware_bridge.grbl.connect import HEARING_S, READY_S
 from firmware_bridge.grbl.faults import door_open, lost_answer, not_homed, silent
@@ -80,13 +80,15 @@ class GrblDialogue:
 
     @contextlib.contextmanager
     def halting_on_error(self) -> Iterator[None]:
-        """Stop the stage on any exception; a link that is found dead meanwhile is what went wrong."""
+        """Stop the stage on any exception; a dead link or a restart that shows meanwhile is what went wrong."""
         try:
             yield
         except BaseException as error:
             with contextlib.suppress(BridgeError):
                 self.halt()
             failure = self.session.failure
+            if failure is None and isinstance(self.session.fault, Rebooted):
+                failure = self.session.take_fault()
             if isinstance(error, BridgeError) and failure is not None and failure is not error:
                 raise failure from error
             raise

@@ -54,6 +54,13 @@ def garbled(port: str, text: str) -> ProtocolViolation:
     )
 
 
+def misanswered(port: str, answer: BridgeError) -> ProtocolViolation:
+    """A refusal of a question that every board answers: it belongs to a line of before."""
+    return ProtocolViolation(
+        f"the stage at {port} did not tell what it is ({answer}): see that nothing else sends to it, then connect again"
+    )
+
+
 def stray_answer(port: str) -> ProtocolViolation:
     """More answers than lines."""
     return ProtocolViolation(
@@ -78,6 +85,14 @@ def halted() -> ControllerFault:
 def door_open() -> DoorOpen:
     """The safety door's input is active."""
     return DoorOpen("the door is open: close it, then go on")
+
+
+def hold_input() -> DoorOpen:
+    """The hold input is active: where firmware without a door input has the door's switch."""
+    return DoorOpen(
+        "the stage's hold input is active: close the door if its switch is wired there, or release the button, then "
+        "go on"
+    )
 
 
 def not_homed() -> ControllerFault:
@@ -121,6 +136,15 @@ def outside(
     return LimitExceeded(
         f"{what}: {pose.x_mm:.3f}, {pose.y_mm:.3f} mm lies outside the stage's limits ({x_limits_mm[0]:g} to "
         f"{x_limits_mm[1]:g}, {y_limits_mm[0]:g} to {y_limits_mm[1]:g} mm): move the scan area or the object"
+    )
+
+
+def turned_back(before: StagePose, found: StagePose) -> WrongPosition:
+    """A stroke that goes backward."""
+    return WrongPosition(
+        f"the stage went back from {before.x_mm:.3f}, {before.y_mm:.3f} mm to {found.x_mm:.3f}, {found.y_mm:.3f} mm "
+        "within a stroke: a command or the report was mangled on its way, so check the cable and its shielding; the "
+        "stage was stopped"
     )
 
 

@@ -17,6 +17,7 @@ from firmware_bridge.grbl.faults import (
     door_open,
     garbled,
     halted,
+    hold_input,
     lost_answer,
     nobody,
     of_alarm,
@@ -33,6 +34,10 @@ BUSY_POLL_S: Final = 0.2
 """Between questions for the status while lines are outstanding: five a second, as the firmware's makers advise."""
 SILENCE_S: Final = 2.0
 """A question unanswered for this long means that the link is lost."""
+_STREAMING_POLL_S: Final = 0.4
+"""The same while many short lines stream: each answer takes the firmware as long as three of them."""
+_STREAMED: Final = 3
+"""Unanswered lines above which they do; a stroke with the beam never has as many."""
 _REPEAT_S: Final = 0.5
 """Before that, a question that waits for its answer isn't asked again: so that each report belongs to one question."""
 _IDLE_POLL_S: Final = 1.0
@@ -229,8 +234,13 @@ class GrblSession:
         if self.phase is Phase.BRAKING:
             self._poll_s = now_s + _BRAKING_POLL_S
         else:
-            is_busy = self.is_working or self.is_gate_held
-            self._poll_s = now_s + (BUSY_POLL_S if is_busy else _IDLE_POLL_S)
+            self._poll_s = now_s + self._poll_every_s
+
+    @property
+    def _poll_every_s(self) -> float:
+        if self.is_gate_held or 0 < len(self.queue.unanswered) <= _STREAMED:
+            return BUSY_POLL_S
+        return _STREAMING_POLL_S if self.is_working else _IDLE_POLL_S
 
     def _take(self, answer: c.Answer, now_s: float) -> None:
         match answer:
@@ -298,16 +308,17 @@ class GrblSession:
             self.accessories = report.accessories
         if report.state is c.RunState.ALARM:
             self.is_homed = False
+        self._watch_door(report, now_s)
         if report.state is c.RunState.HOLD and self.phase is Phase.READY:
             self._brake(self._fault(on_hold()), now_s)
-        self._watch_door(report, now_s)
         self._watch_for_lost_answers(report, now_s)
 
     def _watch_door(self, report: c.Report, now_s: float) -> None:
-        is_open = "D" in report.pins or (report.state is c.RunState.DOOR and report.substate != 0)
+        is_held = "H" in report.pins
+        is_open = is_held or "D" in report.pins or (report.state is c.RunState.DOOR and report.substate != 0)
         if is_open and not self.is_door_open:
             self.is_door_open = True
-            self._brake(self._fault(door_open()), now_s)
+            self._brake(self._fault(hold_input() if is_held else door_open()), now_s)
         elif not is_open:
             self.is_door_open = False
             if report.state is c.RunState.DOOR:
@@ -349,8 +360,9 @@ class GrblSession:
 
     def _start(self, banner: c.Banner, now_s: float) -> None:
         """The board has started; whatever was outstanding is forgotten, and an answer to it stale."""
-        is_expected = self.phase is Phase.BOOTING
+        is_expected = self.phase is Phase.BOOTING and not self._has_unsent_reset
         self.phase = Phase.READY
+        self._urgent.clear()
         self.banner = banner
         self.offset_mm = None
         self.accessories = ""
@@ -360,8 +372,15 @@ class GrblSession:
         if is_expected:
             self._drop(halted())
         else:
+            # Half a line before it, or what else seemed wrong, comes of the restart.
             self.is_homed = False
+            self.fault = None
             self._fault(rebooted(self._port))
+
+    @property
+    def _has_unsent_reset(self) -> bool:
+        """Whether the board cannot have been reset from here yet, though it is going to be."""
+        return self.banner is not None and self._resets_left == _RESETS and c.RESET in self._urgent
 
     def _miss_banner(self, now_s: float) -> None:
         if self._resets_left == 0:

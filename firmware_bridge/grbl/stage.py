@@ -3,8 +3,8 @@
 Beam in motion: the spindle's output in laser mode (M4, ``$32=1``), which drops at the end of motion and on hold.
 Beam at rest: a retriggerable monostable of at most 0.5 s on a named output, whose low level also clears it; it is
 pulsed anew by every `GrblStage.hold_beam`. One half of a 74HC123 does it: triggers tied active, the board's output on
-the clear input, whose rising edge starts the time and whose low level ends it. The renewing pulse is low for a few
-milliseconds, which the shutter must not follow. Either output opens the shutter; neither is the X-ray interlock.
+the clear input, whose rising edge starts the time and whose low level ends it. The renewing pulse is low for 0.3 to
+a few milliseconds, which the shutter must not follow. Either output opens the shutter; neither is the X-ray interlock.
 
 A spectrometer's trigger input may be wired to the spindle's output too: the level of the output, smoothed, goes to a
 comparator at 0.8 of full power with a pulse at every change, see `firmware_bridge.grbl.stroke`. The shutter's own
@@ -35,6 +35,7 @@ from firmware_bridge.grbl.faults import (
     not_homed,
     outside,
     overrun,
+    turned_back,
     unverified,
     wrong_position,
 )
@@ -324,23 +325,24 @@ class GrblStage:
                 session.path.clear()
                 session.submit(stroke.orders)
                 carrier.kick()
-            is_over = False
+            is_over, reached = False, stroke.begin
             while not is_over:
                 with carrier.changed:
                     carrier.wait_for(lambda: bool(session.path) or stroke.orders[-1].is_settled, math.inf)
                     if carrier.now_s() > latest_s:
                         raise overrun(stroke.expected_s)
                     is_over = all(order.is_settled for order in stroke.orders) or session.failure is not None
-                    fresh = self._take_path(stroke) if stroke.orders[-1].fault is None else []
+                    fresh = self._take_path(stroke, reached) if stroke.orders[-1].fault is None else []
                 for pose in fresh:
+                    reached = pose.pose
                     poses.append(pose)
                     tell(pose)
             with carrier.changed:
                 self._dialogue.raise_unless_done(stroke.orders)
         return poses
 
-    def _take_path(self, stroke: Stroke) -> list[PoseAt]:
-        """Poses reported since this was last called, each on the stroke's line."""
+    def _take_path(self, stroke: Stroke, reached: StagePose) -> list[PoseAt]:
+        """Poses reported since this was last called, each on the stroke's line and not behind the one before."""
         taken = []
         for sighting in self._session.path:
             pose = self.board.to_stage(sighting.report, self._session.offset_mm)
@@ -348,6 +350,9 @@ class GrblStage:
                 nearest = _nearest(stroke.begin, stroke.finish, pose)
                 if _distance(nearest, pose) > self.board.tolerance_mm + _CORRIDOR_MM:
                     raise wrong_position(nearest, pose)
+                if _advance_mm(stroke, reached, pose) < -self.board.tolerance_mm:
+                    raise turned_back(reached, pose)
+                reached = pose
                 _check_beam(stroke, sighting.report, pose)
                 taken.append(_pose_at(sighting, pose))
         self._session.path.clear()
@@ -356,6 +361,11 @@ class GrblStage:
     def _verify(self, meant: StagePose) -> StagePose:
         """Ask where the stage is, and stop it if that isn't where it was sent."""
         found = self._locate()
+        with self._carrier.changed:
+            fault = self._session.take_fault()
+        if fault is not None:
+            # A board that has just restarted stands elsewhere, too; the restart is what went wrong.
+            raise fault
         off_mm = max(abs(found.x_mm - meant.x_mm), abs(found.y_mm - meant.y_mm))
         if off_mm > self.board.tolerance_mm:
             self.halt()
@@ -403,6 +413,13 @@ def _nearest(start: StagePose, end: StagePose, pose: StagePose) -> StagePose:
     along = (pose.x_mm - start.x_mm) * dx_mm + (pose.y_mm - start.y_mm) * dy_mm
     share = min(1.0, max(0.0, along / (dx_mm**2 + dy_mm**2)))
     return StagePose(start.x_mm + share * dx_mm, start.y_mm + share * dy_mm)
+
+
+def _advance_mm(stroke: Stroke, before: StagePose, pose: StagePose) -> float:
+    """How much farther along a stroke one pose is than another."""
+    dx_mm, dy_mm = stroke.finish.x_mm - stroke.begin.x_mm, stroke.finish.y_mm - stroke.begin.y_mm
+    along = (pose.x_mm - before.x_mm) * dx_mm + (pose.y_mm - before.y_mm) * dy_mm
+    return along / math.hypot(dx_mm, dy_mm)
 
 
 def _distance(a: StagePose, b: StagePose) -> float:

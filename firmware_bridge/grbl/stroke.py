@@ -31,6 +31,8 @@ _REFILL_S: Final = 0.06
 """Time that the planner's queue must outlast braking by, so that a late line doesn't slow the stroke."""
 _RUN_UP_SHARE: Final = 1.25
 _RUN_UP_EXTRA_MM: Final = 0.2
+_PREPARED_S: Final = 0.06
+"""Motion that the firmware has prepared and changes no more; it begins the run-up before the rest has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def plan_stroke(
             f"a stroke at {speed_mm_s:g} mm/s is faster than the stage ({fastest_mm_s:g} mm/s): lower the speed"
         )
     run_up_mm = speed_mm_s**2 / (2 * rate) * _RUN_UP_SHARE + _RUN_UP_EXTRA_MM
-    lead_mm = run_up_mm + speed_mm_s * lead_s
+    lead_mm = run_up_mm + speed_mm_s * max(lead_s, _PREPARED_S)
     begin = _beyond(start, -dx_mm / length_mm * lead_mm, -dy_mm / length_mm * lead_mm)
     finish = _beyond(end, dx_mm / length_mm * run_up_mm, dy_mm / length_mm * run_up_mm)
     if not with_beam:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ from firmware_bridge.messages import StagePose
 ASK: Final = (b"M115", b"M211", b"M503", b"M114")
 _REPORT_ROUNDING_MM: Final = 0.01
 """``M114`` tells two decimals; a position is rounded on its way out and again on its way back."""
+_SLOWEST: Final = 10.0
+"""Speeds can be turned down to a tenth at a board's own panel."""
 _NEEDED: Final = {"M92": "steps per millimetre", "M201": "largest accelerations", "M203": "largest speeds"}
 
 
@@ -43,6 +46,12 @@ class MarlinBoard:
         """Whether a pose lies within the travel; the board would clamp it without a word."""
         (x_low, x_high), (y_low, y_high) = self.x_limits_mm, self.y_limits_mm
         return x_low <= pose.x_mm <= x_high and y_low <= pose.y_mm <= y_high
+
+    def longest_s(self, speed_mm_s: float) -> float:
+        """In which any move has ended, even on a board that was slowed down."""
+        (x_low, x_high), (y_low, y_high) = self.x_limits_mm, self.y_limits_mm
+        way_mm = math.hypot(x_high - x_low, y_high - y_low)
+        return _SLOWEST * (way_mm / speed_mm_s + speed_mm_s / self.max_acceleration_mm_s2)
 
     def origin_of(self, place: c.Place) -> tuple[float, float]:
         """What a place in millimetres is more than its steps: offsets that were set on the board."""
@@ -77,7 +86,7 @@ def board_of(told: Sequence[c.Answer], port: str) -> MarlinBoard:
         firmware=name,
         x_limits_mm=limits.x_mm,
         y_limits_mm=limits.y_mm,
-        keeps_limits=limits.are_kept,
+        keeps_limits=settings.get("M211", {}).get("S") == 1.0 if limits.are_kept is None else limits.are_kept,
         steps_per_mm=steps,
         max_speed_mm_s=min(speeds),
         max_acceleration_mm_s2=min(*accelerations, general),

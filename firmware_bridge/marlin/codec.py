@@ -93,11 +93,12 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``M211``: the travel, and whether the board clamps targets to it, which it does without a word."""
+    """``M211``: the travel."""
 
     x_mm: tuple[float, float]
     y_mm: tuple[float, float]
-    are_kept: bool
+    are_kept: bool | None = None
+    """Whether the board clamps targets to it, without a word; None where a `Setting` tells it (2.0.9.2 and later)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def _place(found: re.Match[str]) -> Place:
 
 def _limits(found: re.Match[str]) -> Limits:
     x_low, y_low, x_high, y_high = (float(part) for part in found.groups()[1:])
-    return Limits((x_low, x_high), (y_low, y_high), found["on"] == "ON")
+    return Limits((x_low, x_high), (y_low, y_high), None if found["on"] is None else found["on"] == "ON")
 
 
 def _setting(found: re.Match[str]) -> Setting:
@@ -187,7 +188,7 @@ _LINES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Answer]], .
         (r"FIRMWARE_NAME:(.+?)(?: \(.*| +[A-Z_]+:.*)?", lambda found: Firmware(found[1])),
         (r"Cap:([A-Z0-9_]+):([01])", lambda found: Capability(found[1], found[2] == "1")),
         (
-            rf"(?:echo:)?Soft endstops: (?P<on>ON|OFF) *Min: *X({_NUMBER}) Y({_NUMBER}).*"
+            rf"(?:echo:)?(?:Soft endstops: (?P<on>ON|OFF))? *Min: *X({_NUMBER}) Y({_NUMBER}).*"
             rf"Max: *X({_NUMBER}) Y({_NUMBER}).*",
             _limits,
         ),

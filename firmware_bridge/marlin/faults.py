@@ -19,8 +19,17 @@ from firmware_bridge.messages import StagePose
 
 _REMEDIES: Final = {
     "Protected Pin": "the gate's pin is one that the firmware uses itself: wire the gate to a free pin and name that",
-    "paused for user": "it waits for somebody at its own panel: confirm there, then home the stage",
-    "Homing Failed": "it did not find its end switches: check them and their wiring, then home the stage",
+    "paused for": "it waits for somebody at its own panel: confirm there, then home the stage",
+}
+_LAST_WORDS: Final = {
+    "Homing Failed": "it did not find its end switches, or was halted while it looked for them: check them",
+}
+"""What is said just before a firmware stops for good, and what it means."""
+_BUILDS: Final = {
+    "M42": "with DIRECT_PIN_CONTROL",
+    "M113": "with HOST_KEEPALIVE_FEATURE",
+    "M211": "with software endstops",
+    "M503": "without DISABLE_M503",
 }
 
 
@@ -58,8 +67,8 @@ def silent(port: str, silence_s: float) -> LinkLost:
 def lost_answer(port: str) -> ProtocolViolation:
     """It talks, but not about what it was asked."""
     return ProtocolViolation(
-        f"the stage at {port} does not finish what it was asked for: check the cable's shielding and the baud rate, "
-        "then home it"
+        f"the stage at {port} does not finish what it was asked for: see at its panel that it is neither paused nor "
+        "slowed down, check the cable's shielding and the baud rate, then home it"
     )
 
 
@@ -71,11 +80,12 @@ def rebooted(port: str) -> Rebooted:
     )
 
 
-def killed(port: str, text: str) -> LinkLost:
-    """The firmware has stopped for good."""
+def killed(port: str, text: str, said_before: str) -> LinkLost:
+    """The firmware has stopped for good, and said why just before."""
+    meant = next((f"{words}: {meaning}" for words, meaning in _LAST_WORDS.items() if words in said_before), None)
     return LinkLost(
-        f"the stage at {port} has shut itself down ('{text}'): remedy what its display names, press its reset button, "
-        "then connect again and home it"
+        f"the stage at {port} has shut itself down ({meant or text}): remedy what its display names, press its reset "
+        "button, then connect again and home it"
     )
 
 
@@ -90,9 +100,8 @@ def complaint(text: str) -> BridgeError:
 
 def unknown(command: str) -> SettingRefused:
     """The firmware was built without a command."""
-    return SettingRefused(
-        f"the stage's firmware doesn't know '{command}': build it with this command (M42 is DIRECT_PIN_CONTROL)"
-    )
+    option = _BUILDS.get(command.partition(" ")[0], "with this command")
+    return SettingRefused(f"the stage's firmware doesn't know '{command}': build it {option}")
 
 
 def halted() -> ControllerFault:

@@ -9,6 +9,7 @@ from typing import Final
 from firmware_bridge.marlin.codec import numbered
 
 _BEGIN: Final = b"M110 N0"
+"""Sets the number when it is read, and again when it is done: lines that were read between would be asked for anew."""
 
 
 class NumberedLines:
@@ -31,6 +32,8 @@ class NumberedLines:
 
     def take(self, most_unanswered: int) -> bytes:
         """Lines to send now."""
+        if self._answered == 0:
+            most_unanswered = 1
         out = bytearray()
         while (self._next < self.end or self._waiting) and self._next - self._answered < most_unanswered:
             if self._next == self.end:

@@ -72,14 +72,19 @@ class MarlinSession:
         self.is_homed = False
         self.room: c.Ok | None = None
         """The most room that the board's buffers have told of, None while they haven't (ADVANCED_OK)."""
+        self.halts = 0
+        """How often it was halted: what was asked for before must not begin after."""
         self.resent = 0
         """Lines that were sent again."""
         self.current: Exchange | None = None
         self._port = port
         self._reader = c.LineReader()
         self._urgent = bytearray()
+        self._stops_unanswered = 0
+        """Quick stops, whose ``ok`` is none of a numbered line's."""
         self._exchanges = 0
         self._lines = NumberedLines()
+        self._remark = ""
         self._boots_by_s = now_s + BOOT_S
         self._resends_s = math.inf
         self._heard_s = self._asked_s = now_s
@@ -122,6 +127,7 @@ class MarlinSession:
 
     def halt(self, off: bytes, now_s: float, *, moving: bool) -> Exchange:
         """Lower the gate's output before anything else, stop motion if there is any, and drop what was asked for."""
+        self.halts += 1
         self._lines.drop(off)
         if moving:
             self.stop_motion()
@@ -131,6 +137,7 @@ class MarlinSession:
     def stop_motion(self) -> None:
         """Stop at once; the board loses its position by it."""
         self._urgent += c.QUICK_STOP
+        self._stops_unanswered += 1
         self.is_homed = False
 
     def fail(self, failure: BridgeError) -> None:
@@ -186,6 +193,7 @@ class MarlinSession:
             # a line, its answer or the word was lost: a line with the next number brings either to light
             self._asked_s = now_s
             self._questions += 1
+            self._stops_unanswered = 0
             self._lines.presume_answered()
             self._lines.append([c.say(self.current.word)])
 
@@ -199,7 +207,10 @@ class MarlinSession:
             self._heard_s = self._asked_s = now_s
         match answer:
             case c.Ok():
-                self._lines.answer()
+                if self._stops_unanswered:
+                    self._stops_unanswered -= 1
+                else:
+                    self._lines.answer()
                 if self.room is None or (answer.lines_free or 0) > (self.room.lines_free or 0):
                     self.room = answer
             case c.Resend(number):
@@ -207,7 +218,7 @@ class MarlinSession:
             case c.Start():
                 self._boot()
             case c.Complaint(text) if "halted" in text or "kill" in text:
-                self.fail(f.killed(self._port, text))
+                self.fail(f.killed(self._port, text, self._remark))
             case c.Complaint(text):
                 self.fault = f.complaint(text)
                 self._end(self.fault)
@@ -220,6 +231,7 @@ class MarlinSession:
         """Count lines afresh; what was asked for is lost, or sent again where nothing depends on it."""
         self._boots_by_s = self._resends_s = math.inf
         self._urgent.clear()
+        self._stops_unanswered = 0
         self._lines = NumberedLines()
         self.release_gate()
         self.is_homed = False
@@ -239,6 +251,7 @@ class MarlinSession:
             self._boot()
 
     def _note(self, text: str) -> None:
+        self._remark = text
         current = self.current
         if current is not None and text == current.word:
             current.is_done = current.is_done or self._lines.confirm(current.end)

@@ -1,9 +1,10 @@
-"""A stage on a board with Marlin 2: point dwells.
+"""A stage on a board with Marlin 2, for point dwells.
 
 The beam: a pin of the board (``M42``) triggers a retriggerable monostable of at most 0.5 s, which lets the beam
 through; its low level also clears it. It is pulsed anew by every `MarlinStage.hold_beam`. It opens the shutter; it is
-not the X-ray interlock. Marlin has no output that drops at the end of motion, so there is no beam in motion; and it has
-no input for a door, so the door has to cut the shutter in hardware: `StageStatus.is_door_closed` is always true.
+not the X-ray interlock. No output of an ordinary build drops at the end of motion, so there is no beam in motion; and
+none of its inputs is a door's, so the door has to cut the shutter in hardware: `StageStatus.is_door_closed` is always
+true.
 
 A board acts on ``M42`` in the order of its commands but does not wait for moves that are planned, so motion is waited
 for (``M400``) and the position verified before the gate opens; it closes before the stage moves.
@@ -18,7 +19,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from firmware_bridge.faults import BridgeError, LimitExceeded, SettingRefused
+from firmware_bridge.faults import BridgeError, SettingRefused
 from firmware_bridge.link_thread import Carrier, LinkThread
 from firmware_bridge.marlin import codec as c
 from firmware_bridge.marlin import faults as f
@@ -37,8 +38,9 @@ _SETUP: Final = (b"G21", b"G90", b"M84 S0", b"M113 S2")
 """Millimetres, absolute; motors hold for ever; say every two seconds that it is busy."""
 _SETTLED: Final = (b"M400", b"M114")
 """Answered once motion has ended."""
-_STOPPING_S: Final = 0.3
-"""After which a quick stop is sent again: it may be lost, or have come before a move that was still unread."""
+_STOPPING_S: Final = 1.5
+"""After which a quick stop is sent again: it may be lost, or have come before a move that was still unread. Each takes
+the board a second, in which it does nothing else: sent faster than that, they would never be over."""
 _READINGS: Final = 3
 """Reports that may be mangled on their way before it is a fault."""
 
@@ -133,13 +135,21 @@ class MarlinStage:
         self._meant = self._origin_mm = None
         place = self._read_place(self._move([self._off, *_SETUP, b"G28 X Y", *_SETTLED], _HOMING_S))
         self._origin_mm = self.board.origin_of(place)
-        self._session.is_homed = True
+        with self._carrier.changed:
+            # a board that has restarted since is not homed
+            self._session.is_homed = self._session.fault is None
         self._meant = _pose_of(place)
 
     def move_to(self, pose: StagePose) -> StagePose:
         """Travel, the gate closed; returns the verified pose once it stands still there."""
-        self._check(pose, "moving the stage")
-        return self._travel(pose, self.board.max_speed_mm_s)
+        if not self.board.holds(pose):
+            raise f.outside("moving the stage", pose, self.board.x_limits_mm, self.board.y_limits_mm)
+        halts = self._require_position()
+        self._meant = None
+        speed_mm_s = self.board.max_speed_mm_s
+        line = c.move(pose.x_mm, pose.y_mm, speed_mm_s)
+        longest_s = self.board.longest_s(speed_mm_s) + _ANSWER_S
+        return self._verify(pose, self._move([self._off, line, *_SETTLED], longest_s, halts))
 
     def fly(
         self,
@@ -152,36 +162,11 @@ class MarlinStage:
         lead_s: float = 0.0,
         heard: Callable[[PoseAt], None] | None = None,
     ) -> tuple[PoseAt, ...]:
-        """Drive a straight row at constant speed without the beam; its ends alone are reported.
-
-        Raises
-        ------
-        SettingRefused
-            With the beam: nothing would switch it off at the end of motion. Nothing has moved.
-        LimitExceeded
-            The row, its run-up or its run-out lies outside the limits, or it is too fast. Nothing has moved.
-        """
-        if with_beam:
-            raise SettingRefused(
-                "Marlin has no output that drops at the end of motion, so it can't fly with the beam: scan by dwells, "
-                "or use a GRBL board for the stage"
-            )
-        if not 0 < speed_mm_s <= self.board.max_speed_mm_s:
-            raise LimitExceeded(
-                f"a row at {speed_mm_s:g} mm/s: the stage drives {self.board.max_speed_mm_s:g} mm/s at most, so give "
-                "a lower speed"
-            )
-        run_mm = speed_mm_s**2 / (2 * self.board.max_acceleration_mm_s2)
-        begin = _beyond(end, start, run_mm + speed_mm_s * lead_s)
-        finish = _beyond(start, end, run_mm)
-        self._check(begin, "the run-up of a row")
-        self._check(finish, "the run-out of a row")
-        poses = []
-        for pose, pace_mm_s in ((begin, self.board.max_speed_mm_s), (finish, speed_mm_s)):
-            poses.append(PoseAt(self._carrier.now_s(), self._travel(pose, pace_mm_s), 0.0))
-            if heard is not None:
-                heard(poses[-1])
-        return tuple(poses)
+        """Always refused: nothing would switch the beam off at the end of motion. Nothing has moved."""
+        raise SettingRefused(
+            "Marlin has no output that drops at the end of motion, so it can't fly: scan by dwells, or use a GRBL "
+            "board for the stage"
+        )
 
     def hold_beam(self, seconds: float) -> float:
         """Let the beam on for so long from now, at most 0.5 s, unless this is called again before.
@@ -190,13 +175,14 @@ class MarlinStage:
         """
         if not 0.0 < seconds <= BEAM_ON_LIMIT_S:
             raise ValueError(f"the beam for {seconds} s: hold it for {BEAM_ON_LIMIT_S} s at most, and again")
-        self._require_position()
+        halts = self._require_position()
         if not self._session.is_gate_held:
             if self._meant is None:
                 raise f.unverified()
             self._verify(self._meant, self._do(_SETTLED, _ANSWER_S))
         told_s = self._carrier.now_s()
         with self._carrier.changed:
+            self._require_no_halt_since(halts)
             exchange = self._session.hold_gate(self._on, self._off, told_s, seconds)
         self._finish(exchange, _ANSWER_S)
         return told_s
@@ -217,6 +203,8 @@ class MarlinStage:
                     self._session.stop_motion()
         if self._session.failure is not None:
             raise self._session.failure
+        if not exchange.is_over:
+            raise f.lost_answer(self._port)
 
     def close(self) -> None:
         """Beam off, then the port. Safe to call twice."""
@@ -235,24 +223,20 @@ class MarlinStage:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _check(self, pose: StagePose, what: str) -> None:
-        if not self.board.holds(pose):
-            raise f.outside(what, pose, self.board.x_limits_mm, self.board.y_limits_mm)
-
-    def _require_position(self) -> None:
-        """Raise what has gone wrong since the last call, or that the position isn't known."""
+    def _require_position(self) -> int:
+        """Raise what has gone wrong since the last call, or that the position isn't known; returns the halts so far."""
         with self._carrier.changed:
             fault = self._session.take_fault()
             if fault is not None:
                 raise fault
             if not self._session.is_homed:
                 raise f.not_homed()
+            return self._session.halts
 
-    def _travel(self, pose: StagePose, speed_mm_s: float) -> StagePose:
-        self._require_position()
-        self._meant = None
-        line = c.move(pose.x_mm, pose.y_mm, speed_mm_s)
-        return self._verify(pose, self._move([self._off, line, *_SETTLED], math.inf))
+    def _require_no_halt_since(self, halts: int) -> None:
+        """With the lock held: what was asked for before a halt does not begin after it."""
+        if self._session.halts != halts:
+            raise f.halted()
 
     def _verify(self, meant: StagePose, answered: Exchange) -> StagePose:
         """Look where the stage is, and refuse to go on if that isn't where it was sent."""
@@ -280,16 +264,18 @@ class MarlinStage:
         offsets_mm = zip(origin_mm, self._origin_mm or origin_mm, strict=True)
         return max(abs(now_mm - homed_mm) for now_mm, homed_mm in offsets_mm) <= self.board.tolerance_mm
 
-    def _move(self, commands: Sequence[bytes], timeout_s: float) -> Exchange:
+    def _move(self, commands: Sequence[bytes], timeout_s: float, halts: int | None = None) -> Exchange:
         self._is_moving = True
         try:
-            return self._do(commands, timeout_s)
+            return self._do(commands, timeout_s, halts)
         finally:
             self._is_moving = False
 
-    def _do(self, commands: Sequence[bytes], timeout_s: float) -> Exchange:
-        """Send commands, and wait until all are done."""
+    def _do(self, commands: Sequence[bytes], timeout_s: float, halts: int | None = None) -> Exchange:
+        """Send commands, and wait until all are done; with a number of halts, unless there was another since."""
         with self._carrier.changed:
+            if halts is not None:
+                self._require_no_halt_since(halts)
             if self._off in commands:
                 self._session.release_gate()
             exchange = self._session.begin(commands, self._carrier.now_s())
@@ -330,12 +316,3 @@ def _gate_commands(options: StageOptions) -> tuple[bytes, bytes]:
 
 def _pose_of(place: c.Place) -> StagePose:
     return StagePose(place.x_mm, place.y_mm)
-
-
-def _beyond(start: StagePose, end: StagePose, way_mm: float) -> StagePose:
-    """The pose so far behind the end of a row."""
-    length_mm = math.hypot(end.x_mm - start.x_mm, end.y_mm - start.y_mm)
-    if length_mm == 0.0:
-        raise ValueError("a row without length: move there instead")
-    share = way_mm / length_mm
-    return StagePose(end.x_mm + share * (end.x_mm - start.x_mm), end.y_mm + share * (end.y_mm - start.y_mm))

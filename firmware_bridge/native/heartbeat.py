@@ -16,13 +16,16 @@ _HURRIED_S = 0.1
 _ASK_AGAIN_S = 0.1
 """When a question has not been answered yet."""
 _RENEWALS_PER_LEASE = 4
-_LEASE_SHARE = 0.9
-"""Of the longest lease: leaves the controller time to act before its own limit."""
+_LEASE_SHARE = 0.8
+"""Of the longest lease: on a line that falls silent one renewal more is sent, and the shutter closes within the longest
+lease all the same."""
+_LISTEN_S = 0.01
+"""Between two looks whether anything has come, before an open shutter is renewed."""
 _REMEMBERED = 64
 
 
 class Heartbeat:
-    """PING while the shutter is closed, RENEW while it is held open and somebody attends to it.
+    """PING while the shutter is closed, RENEW while it is held open, attended to, and the controller is heard.
 
     Parameters
     ----------
@@ -78,8 +81,9 @@ class Heartbeat:
     def take_question(self, now_s: float) -> m.Ping | m.Renew | None:
         """What is to be asked now."""
         if now_s >= self._renew_s:
-            self._renew_s = now_s + self.renewal_s
-            if now_s - self._attended_s <= ATTENTION_S:
+            is_heard = self._unanswered_since_s == math.inf
+            self._renew_s = now_s + (self.renewal_s if is_heard else _LISTEN_S)
+            if is_heard and now_s - self._attended_s <= ATTENTION_S:
                 self._ping_s = now_s + _PING_EVERY_S
                 return m.Renew(self._ask(now_s), self.lease_ms)
         if now_s >= self._ping_s:

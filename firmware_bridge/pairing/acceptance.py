@@ -94,14 +94,16 @@ def check_exposure(moves: StageCapabilities, exposure: Exposure) -> None:
             f"{what} is a stroke at {speed_mm_s(exposure):g} mm/s, faster than the stage "
             f"({moves.max_speed_mm_s:g} mm/s): lengthen its time"
         )
-    _check_lead(moves, exposure, what)
+    _check_runs(moves, exposure, what)
 
 
-def _check_lead(moves: StageCapabilities, exposure: Exposure, what: str) -> None:
-    """A row may have to begin with any of its strokes: each needs its run-up, which the stage may make longer yet."""
-    speed = speed_mm_s(exposure)
-    lead_mm = speed * LEAD_S + speed**2 / (2 * moves.max_acceleration_mm_s2)
-    check_pose(moves, Row((exposure,)).place(-lead_mm), f"the run-up of {what}, {lead_mm:.1f} mm long")
+def _check_runs(moves: StageCapabilities, exposure: Exposure, what: str) -> None:
+    """A row may have to begin or end with any of its strokes: each needs its runs, which the stage may lengthen yet."""
+    row, speed = Row((exposure,)), speed_mm_s(exposure)
+    braking_mm = speed**2 / (2 * moves.max_acceleration_mm_s2)
+    lead_mm = speed * LEAD_S + braking_mm
+    check_pose(moves, row.place(-lead_mm), f"the run-up of {what}, {lead_mm:.1f} mm long")
+    check_pose(moves, row.place(row.length_mm + braking_mm), f"the run-out of {what}, {braking_mm:.1f} mm long")
 
 
 def check_stroke_time(exposure: Exposure, shortest_s: float, *, is_triggered: bool) -> None:

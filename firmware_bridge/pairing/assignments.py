@@ -25,7 +25,8 @@ class Assignments:
         self._length = length
         self._waiting: deque[Exposure] = deque()
         self._taken: set[int] = set()
-        self._is_dropped = False
+        self.is_dropped = False
+        """Whether nobody wants those in progress any longer."""
 
     @property
     def room(self) -> int:
@@ -54,11 +55,11 @@ class Assignments:
         self.current = (first,) if first.is_dwell else first_row(self._waiting, limits).exposures
         for _ in self.current:
             self._waiting.popleft()
-        self._is_dropped = False
+        self.is_dropped = False
 
     def conclude(self, done: tuple[ExposureDone, ...]) -> None:
         """The first of those in progress are done; the others wait again, before all others."""
-        if not self._is_dropped:
+        if not self.is_dropped:
             self.done.extend(done)
             self._waiting.extendleft(reversed(self.current[len(done) :]))
         self.current = ()
@@ -67,9 +68,10 @@ class Assignments:
         """Forget what waits and what is in progress, as if it had never been submitted."""
         self._taken.difference_update(exposure.index for exposure in (*self._waiting, *self.current))
         self._waiting.clear()
-        self._is_dropped = True
+        self.is_dropped = True
 
     def forget(self) -> None:
-        """`drop`, and forget what was done as well: indices begin to mean something else."""
+        """`drop`, and forget what was done as well, fetched or not: indices begin to mean something else."""
         self.drop()
+        self.done.clear()
         self._taken.clear()

@@ -172,14 +172,17 @@ def _beam_times(slots: Sequence[Spectrum], begins_s: float, began: Moment, cell_
 
 
 def _done(exposure: Exposure, row: Row, start: _Edge, end: _Edge, spectrum: Spectrum, beam_s: float) -> ExposureDone:
-    """A cell; what its spectrum counted without the beam is time alone, and is taken out."""
+    """A cell; what its spectrum counted without the beam is time alone, and is taken out: all dead time had beam."""
     share = min(1.0, beam_s / spectrum.real_s) if spectrum.real_s > 0 else 1.0
+    real_s, live_s = spectrum.real_s * share, spectrum.live_s * share
+    if spectrum.has_live_clock:
+        live_s = max(0.0, real_s - (spectrum.real_s - spectrum.live_s))
     return ExposureDone(
         index=exposure.index,
         start=_place(row, start),
         end=_place(row, end),
-        real_s=spectrum.real_s * share,
-        live_s=spectrum.live_s * share,
+        real_s=real_s,
+        live_s=live_s,
         opened_at_s=start.at_s,
         closed_at_s=end.at_s,
         input_rate_hz=spectrum.input_rate_hz / share,

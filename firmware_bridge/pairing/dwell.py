@@ -27,7 +27,8 @@ class Dweller:
     Parameters
     ----------
     watch
-        Called before the gate is opened and every time before it is renewed; what it raises ends the dwell.
+        Called before the gate is opened or renewed, and again once it is: leave may have been taken back meanwhile.
+        What it raises ends the dwell.
     """
 
     def __init__(
@@ -100,4 +101,6 @@ class Dweller:
     def _hold_gate(self) -> float:
         """Until when the gate is certainly open."""
         self._watch()
-        return self._stage.hold_beam(LEASE_S) + _SURE_S
+        told_s = self._stage.hold_beam(LEASE_S)
+        self._watch()
+        return told_s + _SURE_S

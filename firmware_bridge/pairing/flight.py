@@ -51,13 +51,20 @@ class Flyer:
     ----------
     watch
         Called with every pose that is reported; what it raises stops the flight.
+    landed
+        Called once the flight is over, however it ended; what it raises is raised, and no spectrum is read any more.
     """
 
     def __init__(
-        self, stage: Stage, spectrometer: Spectrometer, watch: Callable[[PoseAt], None], clock: Callable[[], float]
+        self,
+        stage: Stage,
+        spectrometer: Spectrometer,
+        watch: Callable[[PoseAt], None],
+        landed: Callable[[], None],
+        clock: Callable[[], float],
     ) -> None:
         self._stage, self._spectrometer = stage, spectrometer
-        self._watch, self._clock = watch, clock
+        self._watch, self._landed, self._clock = watch, landed, clock
         self._slots = spectrometer.capabilities.slots
         self._is_counting = False
         self._slowest_s = math.nan
@@ -181,6 +188,8 @@ class Flyer:
             )
         except BridgeError as fault:
             return fault
+        finally:
+            self._landed()
         return None
 
     def _conclude(

@@ -26,6 +26,11 @@ class StandoffWatch:
         """As last read; None where nothing measures it."""
         return None if self._last is None else self._last.distance_mm
 
+    @property
+    def is_in_range(self) -> bool:
+        """As last read; True where nothing watches it."""
+        return self._last is None or self._last.is_in_range
+
     def forget(self) -> None:
         """Hold the last reading to be old."""
         self._read_s = -math.inf

@@ -228,6 +228,7 @@ class ScpiSpectrometer:
             output_rate_hz=counters.output_count / counters.real_s if counters.real_s else 0.0,
             is_preset_reached=counters.is_preset_reached,
             taken_before_s=self._exchange.heard_at_s,
+            has_live_clock=True,
         )
 
     def _believed(self, counters: Counters) -> Counters:

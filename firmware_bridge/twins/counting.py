@@ -55,7 +55,7 @@ class Tally:
         self.arrived = 0
         """Events that reached the detector in the time that was put in."""
         self._portions: list[tuple[Illumination, float]] = []
-        self._recordings: dict[int, _Recording] = {}
+        self._recordings: dict[Illumination, _Recording] = {}
 
     def illumination(self, stretch: Stretch) -> Illumination:
         """What the detector sees during a stretch."""
@@ -91,7 +91,7 @@ class Tally:
             portion_s = seconds * illumination.live_fraction
             expected_arrived += illumination.input_hz * seconds
             if isinstance(illumination.radiation, RecordedCounts):
-                recording = self._recordings.setdefault(id(illumination), _Recording(illumination.radiation))
+                recording = self._recordings.setdefault(illumination, _Recording(illumination.radiation))
                 fresh += recording.deal(portion_s, np.random.default_rng((self._settings.seed, self._next_draw())))
                 expected_recorded += illumination.input_hz * portion_s
             elif illumination.mean_hz is not None:

@@ -236,6 +236,7 @@ class _Server:
         had_host, self._has_host = self._has_host, port.has_host()
         if had_host != self._has_host:
             self._unwritten.clear()
+            self._log.write("host_came" if self._has_host else "host_left", self._device.device_s(now_s))
             if self._has_host and self._greet_host is not None:
                 self._greet_host(now_s)
 

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from edge.record.folder import open_recording
 from edge.state import Ended
-from tests.instrument.conftest import Bench
+from tests.faults_page import Row, rows
+from tests.instrument.conftest import Bench, await_that
 
+RATE: Final = 0.0039
 PLANNED: Final = 24
 LEASE_S: Final = 0.5
 SLACK_S: Final = 0.25
@@ -19,11 +21,20 @@ CLOCK_FACTOR: Final = 20.0
 PATIENCE_S: Final = 3.0
 """For a device that stays away; a board and its detector are connected again in less, where they come back."""
 GONE_S: Final = 3_600.0
+FEWEST_COUNTS: Final = 100
+SPEAKER: Final = "pointillist: "
+COMMON: Final = {"Any port", "Any instrument, seen from the scan"}
+FAMILIES: Final = {
+    "native": {"Native controller"},
+    "grbl": {"GRBL stage", "DP5 spectrometer", "Stage and spectrometer together"},
+    "marlin": {"Marlin stage", "DP5 spectrometer", "Stage and spectrometer together"},
+}
+"""Sections of the page."""
 
 FAULTS: Final[dict[str, dict[str, Any]]] = {
     "drop": {"kind": "drop", "count": 7},
     "flip": {"kind": "flip", "bit": 6},
-    "garbage": {"kind": "flip", "count": 200, "bit": 7},
+    "garbage": {"kind": "flip", "count": 60, "bit": 7},
     "duplicate": {"kind": "duplicate", "count": 20},
     "delay": {"kind": "delay", "for_s": 0.3},
     "late reply": {"kind": "delay", "for_s": 3.0},
@@ -83,8 +94,10 @@ CASES: Final = tuple(
 
 
 def choose(bench: Bench, instrument: str) -> None:
-    """Put an instrument on the bench; the scan section stays as it is."""
+    """Put an instrument on the bench, and a small scan; but for the controller, the scan is the same on all."""
     bench.instrument["twin"]["clock_factor"] = CLOCK_FACTOR
+    bench.scan["sampling"]["rate"] = RATE
+    bench.scan["instrument"]["reconnect_s"] = PATIENCE_S
     if instrument == "native":
         return
     bench.instrument["pair"] = {"stage": instrument, "spectrometer_link": "mca", "stage_log": "stage.jsonl"}
@@ -98,53 +111,101 @@ def choose(bench: Bench, instrument: str) -> None:
 
 
 def arrange(bench: Bench, case: Case) -> None:
-    """An instrument with one fault on one of its lines, and a small scan."""
+    """An instrument with one fault on one of its lines."""
     choose(bench, case.instrument)
-    where = {
-        "controller": bench.instrument["twin"].setdefault("faults", []) if case.instrument == "native" else [],
-        "stage": bench.instrument.get("pair", {}).setdefault("stage_faults", []),
-        "spectrometer": bench.instrument.get("pair", {}).setdefault("spectrometer_faults", []),
+    room, key = {
+        "controller": ("twin", "faults"),
+        "stage": ("pair", "stage_faults"),
+        "spectrometer": ("pair", "spectrometer_faults"),
     }[case.line]
-    where.append(case.scripted)
-    bench.scan["sampling"]["rate"] = 0.0039
-    bench.scan["instrument"]["reconnect_s"] = PATIENCE_S
-
-
-def struck(bench: Bench, case: Case) -> dict[str, Any]:
-    """The fault, as the twin on whose line it happened wrote it down."""
-    kind = case.scripted["kind"]
-    (event,) = (event for event in log_of(bench, case.line) if event["event"] == f"line_{kind}")
-    return event
+    bench.instrument[room][key] = [case.scripted]
 
 
 def log_of(bench: Bench, line: str) -> list[dict[str, Any]]:
-    """A twin's own log."""
+    """The log of the twin at the end of a line."""
     path = bench.folder / "stage.jsonl" if line == "stage" else bench.twin_log
     return [json.loads(text) for text in path.read_text().splitlines()]
 
 
+def struck_s(bench: Bench, case: Case) -> float:
+    """When the fault happened, on this computer's clock; fails where it didn't."""
+    kind = f"line_{case.scripted['kind']}"
+    (event,) = (event for event in log_of(bench, case.line) if event["event"] == kind)
+    return event["monotonic_s"]
+
+
 def beam_of(bench: Bench, instrument: str) -> list[tuple[float, float]]:
-    """When the beam went on and off, on this computer's clock; fails where it is still on."""
-    names = {"shutter_opened", "beam_on"}, {"shutter_closed", "beam_off"}
-    events = log_of(bench, "controller" if instrument == "native" else "stage")
-    on = [event["monotonic_s"] for event in events if event["event"] in names[0]]
-    off = [event["monotonic_s"] for event in events if event["event"] in names[1]]
-    assert len(on) == len(off), "the beam is off in the end"
-    return list(zip(on, off, strict=True))
+    """When the beam went on and off, by the twin's own log on this computer's clock; waits until it is off."""
+    line = "controller" if instrument == "native" else "stage"
+
+    def moments(*kinds: str) -> list[float]:
+        return [event["monotonic_s"] for event in log_of(bench, line) if event["event"] in kinds]
+
+    on = ("shutter_opened", "beam_on")
+    off = ("shutter_closed", "beam_off")
+    await_that(lambda: len(moments(*on)) == len(moments(*off)), "the beam's end", timeout_s=LEASE_S + 10.0)
+    return list(zip(moments(*on), moments(*off), strict=True))
+
+
+def assert_beam_ends(bench: Bench, instrument: str, since_s: float) -> None:
+    """Whatever was on at that moment went off within a lease."""
+    assert all(
+        off_s - since_s <= LEASE_S + SLACK_S for on_s, off_s in beam_of(bench, instrument) if on_s <= since_s <= off_s
+    )
 
 
 def is_finished(bench: Bench) -> bool:
-    """Whether the recording is whole, every exposure of the plan in it once; fails where it is not even resumable."""
+    """Whether the recording is whole; fails where it is neither that nor resumable, or an exposure is there twice."""
     with open_recording(bench.recording) as recording:
         history = recording.history
         _, exposures = recording.reader.measured()
     assert history.plan_json
     assert history.irregular == ()
     indices = [done.index for done in exposures]
-    assert len(indices) == len(set(indices)), "no exposure is there twice"
+    assert len(indices) == len(set(indices))
     assert set(indices) <= set(range(PLANNED))
+    assert all(done.counts.sum() > FEWEST_COUNTS for done in exposures), "the beam was on for every one of them"
     if history.state == Ended("finished", is_planned=True):
         assert len(indices) == PLANNED
         return True
     assert not isinstance(history.state, Ended)
     return False
+
+
+def rows_for(instrument: str) -> list[Row]:
+    """Rows of the page that an operator of this instrument may meet."""
+    return [row for row in rows() if row.family in COMMON or row.family in FAMILIES[instrument]]
+
+
+def assert_on_the_page(said: str, code: int, instrument: str) -> None:
+    """What ended a command, and what was looked for meanwhile, stands on the page with this outcome."""
+    assert "Traceback" not in said
+    known = rows_for(instrument)
+    lines = [line.removeprefix(SPEAKER) for line in said.splitlines() if line.startswith(SPEAKER)]
+    for line in lines:
+        sentence, is_looked_for, _ = line.partition(" (looking for it for ")
+        if is_looked_for:
+            assert any(row.fits(sentence) and row.is_looked_for for row in known), f"not on the page: {sentence}"
+    if code:
+        assert any(row.fits(lines[-1]) and code in row.codes for row in known), f"not on the page ({code}): {lines[-1]}"
+        assert any("go on with: pointillist scan --resume" in line for line in lines)
+
+
+def endure(bench: Bench, case: Case) -> tuple[int, str]:
+    """A scan with a fault in it, and all that holds whatever the fault is; its exit code, and what was said."""
+    scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    at_s = struck_s(bench, case)
+    assert_on_the_page(scan.stderr, scan.returncode, case.instrument)
+    is_over = scan.returncode != 0 or "looking for it" in scan.stderr
+    if is_over:
+        assert_beam_ends(bench, case.instrument, at_s)
+    assert beam_of(bench, case.instrument)
+    assert is_finished(bench) == (scan.returncode == 0)
+    return scan.returncode, scan.stderr
+
+
+def resume(bench: Bench) -> None:
+    """Go on with a scan that ended, on the same instrument, to its end."""
+    resumed = bench.run("scan", "--resume", str(bench.recording))
+    assert resumed.returncode == 0, resumed.stderr
+    assert is_finished(bench)

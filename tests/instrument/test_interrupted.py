@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import random
+import re
 import select
 import signal
 import subprocess
@@ -46,7 +47,10 @@ def test_a_killed_scan_is_resumed_and_every_exposure_is_there_once(bench, seed):
         await_that(lambda: not shutter_is_open(bench), "the shutter's closing by the end of its lease")
         resumed = bench.run("scan", "--resume", str(bench.recording))
         assert resumed.returncode == 0, resumed.stderr
-        assert f"{survived} of {PLANNED} exposures are measured" in resumed.stdout
+        found = re.search(rf"(\d+) of {PLANNED} exposures are measured", resumed.stdout)
+        assert found is not None
+        # What the kill cut off between its sync and its announcement to readers is found when the log is recovered.
+        assert survived <= int(found[1]) < PLANNED
         exposed = [event["index"] for event in bench.twin_events() if event["event"] == "exposed"]
     assert_whole(bench)
     assert sorted(exposed) == list(range(PLANNED)), "no finished cell is exposed again"

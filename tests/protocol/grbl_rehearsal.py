@@ -1,124 +1,47 @@
-"""GRBL's client and its twin joined in one process, on a clock that waiting turns: deterministic, and fast."""
+"""GRBL's client and its twin joined in one process, on a clock that waiting turns."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from firmware_bridge.grbl.connect import introduce
 from firmware_bridge.grbl.session import GrblSession
 from firmware_bridge.grbl.stage import GrblStage
+from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.grbl.core import GrblCore
 from firmware_bridge.twins.grbl.settings import GrblTwinSettings
-from firmware_bridge.twins.pseudo_terminal import PerfectWire, Wire
-from firmware_bridge.twins.twin_log import TwinLog
+from firmware_bridge.twins.pseudo_terminal import Wire
+from tests.protocol.stage_rehearsal import BEGINS_S, LONGEST_STEP_S, StageRehearsal, Swap, Witness
 
-LONGEST_STEP_S = 0.02
-
-
-class Witness(TwinLog):
-    """A twin's own record, kept in memory."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.lines: list[dict[str, Any]] = []
-
-    def write(self, event: str, device_s: float, **details: Any) -> None:
-        self.lines.append({"event": event, "device_s": device_s, **details})
-
-    def of(self, *kinds: str) -> list[dict[str, Any]]:
-        """Events of these kinds, in order."""
-        return [line for line in self.lines if line["event"] in kinds]
+__all__ = ["LONGEST_STEP_S", "GrblBoard", "GrblRehearsal", "Swap", "Witness", "rehearsed"]
 
 
-class Swap:
-    """A line that mangles one thing once it is told to: the first occurrence of some bytes becomes others."""
+class GrblBoard:
+    """The twin's core as a rehearsal takes it."""
 
-    def __init__(self, *, sent: tuple[bytes, bytes] | None = None, said: tuple[bytes, bytes] | None = None) -> None:
-        self.sent = sent
-        self.said = said
-        self.is_armed = False
-        self.happened = 0
+    def __init__(self, core: GrblCore) -> None:
+        self.core = core
 
-    def to_controller(self, octets: bytes, now_s: float) -> bytes:
-        return self._swap(octets, self.sent)
+    def receive(self, octets: bytes, now_s: float) -> None:
+        self.core.receive(octets, now_s)
 
-    def to_host(self, octets: bytes, now_s: float) -> bytes:
-        return self._swap(octets, self.said)
+    def advance(self, now_s: float) -> None:
+        self.core.advance(now_s)
 
-    def _swap(self, octets: bytes, swap: tuple[bytes, bytes] | None) -> bytes:
-        if swap is None or not self.is_armed or self.happened or swap[0] not in octets:
-            return octets
-        self.happened += 1
-        return octets.replace(swap[0], swap[1], 1)
+    def outgoing(self, now_s: float, room: int) -> bytes:
+        return self.core.outgoing()
+
+    def deadline_s(self, now_s: float) -> float:
+        return self.core.deadline_s()
 
 
-class GrblRehearsal:
-    """A `GrblCarrier` without thread or port: waiting lets time pass."""
+class GrblRehearsal(StageRehearsal[GrblSession]):
+    """With the twin at the other end."""
 
     def __init__(self, settings: GrblTwinSettings, wire: Wire | None = None) -> None:
-        self.time_s = 1_000.0
-        self.wire = PerfectWire() if wire is None else wire
-        self.log = Witness()
-        self.core = GrblCore(settings, self.log, now_s=self.time_s)
-        self.session = GrblSession("the port", self.time_s)
-        self.lines: list[str] = []
-        """What was said, in order."""
-        self.is_closed = False
-        self.interrupt: Callable[[], None] = lambda: None
-        """Called at every turn."""
-
-    @property
-    def changed(self) -> AbstractContextManager[Any]:
-        return contextlib.nullcontext()
-
-    def now_s(self) -> float:
-        return self.time_s
-
-    def kick(self) -> None:
-        """What waits is sent at the next turn."""
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        end_s = self.time_s + min(timeout_s, 1_000.0)
-        while not condition():
-            if self.session.failure is not None:
-                return condition()
-            if self.time_s >= end_s:
-                assert timeout_s < 1_000.0, "it never came to that"
-                return False
-            self.turn()
-        return True
-
-    def turn(self) -> None:
-        """Exchange what is to be said now; if that is nothing, let time pass to the next thing that happens."""
-        self.interrupt()
-        out = self.session.outgoing(self.time_s)
-        if out:
-            self.lines += [f"host {piece!r}" for piece in out.splitlines(keepends=True)]
-            self.core.receive(self.wire.to_controller(out, self.time_s), self.time_s)
-        self.core.advance(self.time_s)
-        back = self.wire.to_host(self.core.outgoing(), self.time_s)
-        if back:
-            self.lines += [f"board {piece!r}" for piece in back.splitlines(keepends=True)]
-            self.session.receive(back, self.time_s)
-        if not out and not back:
-            due_s = min(self.core.deadline_s(), self.session.deadline_s())
-            self.time_s = min(max(due_s, self.time_s + 1e-5), self.time_s + LONGEST_STEP_S)
-
-    def pass_time(self, seconds: float) -> None:
-        end_s = self.time_s + seconds
-        while self.time_s < end_s:
-            self.turn()
-
-    def leave(self, seconds: float) -> None:
-        """The host is gone: time passes for the board alone."""
-        self.time_s += seconds
-        self.core.advance(self.time_s)
+        log = Witness()
+        self.core = GrblCore(settings, log, now_s=BEGINS_S)
+        super().__init__(GrblSession("the port", BEGINS_S), GrblBoard(self.core), wire, log)
 
     def stage(self, gate: str | None = "M8", *, homed: bool = True, has_trigger: bool = False) -> GrblStage:
         """Connect, and home unless told not to."""
@@ -127,15 +50,13 @@ class GrblRehearsal:
             stage.home()
         return stage
 
-    def beam_intervals(self) -> list[tuple[float, float]]:
-        """Device times at which the beam went on and off; an open end is infinite."""
-        intervals: list[tuple[float, float]] = []
-        for event in self.log.of("beam_on", "beam_off"):
-            if event["event"] == "beam_on":
-                intervals.append((event["device_s"], float("inf")))
-            else:
-                intervals[-1] = (intervals[-1][0], event["device_s"])
-        return intervals
+    @property
+    def true_pose(self) -> StagePose:
+        return self.core.true_pose()
+
+    def displace(self, pose: StagePose) -> None:
+        """Have the board stand, and know that it stands, where nobody sent it."""
+        self.core.board.motion.place(pose)
 
 
 def rehearsed(wire: Wire | None = None, **settings: Any) -> GrblRehearsal:

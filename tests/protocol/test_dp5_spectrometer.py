@@ -47,6 +47,19 @@ def test_a_real_time_preset_ends_at_its_millisecond(rehearsal: Rehearsal) -> Non
     assert 0.0 < spectrum.live_s <= 0.051
 
 
+def test_a_spectrum_says_by_this_computers_clock_when_its_preset_had_been_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rehearsal = Rehearsal(monkeypatch, clock_factor=10.0)
+    spectrometer = rehearsal.connect()
+    spectrometer.begin(1.0)
+    began_s = rehearsal.clock.now_s
+    spectrum = spectrometer.read(1.0)
+    assert spectrum is not None
+    assert spectrum.real_s == 1.0
+    assert began_s < spectrum.taken_before_s < began_s + 0.2
+
+
 def test_an_accumulation_preset_ends_at_its_tenth_of_a_second(rehearsal: Rehearsal) -> None:
     spectrometer = rehearsal.connect(clock=PresetClock.ACCUMULATION)
     spectrometer.begin(0.11)

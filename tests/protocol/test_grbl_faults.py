@@ -14,6 +14,7 @@ from firmware_bridge.faults import (
     LinkLost,
     ProtocolViolation,
     Rebooted,
+    SettingRefused,
     WrongDevice,
     WrongPosition,
 )
@@ -71,7 +72,11 @@ def off_after(rehearsal: GrblRehearsal, since_s: float) -> float:
         (b"<Idle|MPos:-2\r\n", ProtocolViolation, "misunderstood"),
         (b"\r\nGrbl 1.1h ['$' for help]\r\n", Rebooted, "has restarted"),
         (b"<Door:1|MPos:0.000,0.000,0.000|FS:0,0|Pn:D>\r\n", DoorOpen, "the door is open"),
-        (b"<Hold:0|MPos:0.000,0.000,0.000|FS:0,0>\r\n", ControllerFault, "put on hold"),
+        (
+            b"<Hold:0|MPos:0.000,0.000,0.000|FS:0,0>\r\n",
+            ControllerFault,
+            "put on hold at its own panel: release it there",
+        ),
     ],
 )
 def test_what_the_board_should_never_say_stops_the_beam(
@@ -109,7 +114,7 @@ def test_an_acknowledgement_too_many_is_noticed() -> None:
     rehearsal = rehearsed(wire)
     stage = rehearsal.stage()
     wire.is_armed = True
-    with pytest.raises(ProtocolViolation, match="never sent"):
+    with pytest.raises(ProtocolViolation, match="acknowledged a line that was never sent: see that no other"):
         stage.move_to(StagePose(100.0, 50.0))
 
 
@@ -138,6 +143,35 @@ def test_a_board_that_hangs_is_a_lost_link_and_the_monostable_has_closed_by_then
         stage.move_to(StagePose(10.0, 10.0))
     with pytest.raises(LinkLost):
         stage.status()
+
+
+@pytest.mark.parametrize("work", [fly, dwell])
+def test_a_door_on_the_hold_input_keeps_the_beam_off_until_it_is_closed(work: Callable[[GrblStage], None]) -> None:
+    rehearsal = rehearsed(door_is_hold=True, door_opens_at_s=9.0, door_stays_open_s=20.0)
+    stage = rehearsal.stage()
+    with pytest.raises(DoorOpen, match="hold input is active"):
+        again(work, stage)
+    (door,) = rehearsal.log.of("door")
+    assert rehearsal.beam_intervals()[-1][1] - door["device_s"] < 0.5
+    assert not stage.status().is_door_closed
+    with pytest.raises(DoorOpen):
+        stage.move_to(StagePose(10.0, 10.0))
+    rehearsal.pass_time(30.0)
+    assert stage.status().is_door_closed
+    stage.move_to(StagePose(10.0, 10.0))
+
+
+def test_a_harmless_start_up_line_is_no_answer_to_anything() -> None:
+    rehearsal = rehearsed(startup_line="G54")
+    stage = rehearsal.stage()
+    stage.halt()
+    assert stage.move_to(StagePose(100.0, 50.0)) == StagePose(100.0, 50.0)
+
+
+@pytest.mark.parametrize("line", ["M8", "G54M3S1000", "M04 S10", "G20", "g93"])
+def test_a_start_up_line_that_switches_outputs_or_units_is_refused(line: str) -> None:
+    with pytest.raises(SettingRefused, match=r"clear that line with \$N0="):
+        rehearsed(startup_line=line).stage()
 
 
 @pytest.mark.parametrize("work", [fly, dwell])
@@ -185,6 +219,18 @@ def test_a_mangled_stroke_is_noticed_and_the_beam_is_off() -> None:
     assert off_after(rehearsal, rehearsal.core.board.time_s) <= 0.0
 
 
+def test_a_mangled_piece_that_sends_the_beam_back_along_its_own_stroke_is_noticed() -> None:
+    wire = Swap(sent=(b"X-165", b"X-195"))
+    rehearsal = rehearsed(wire)
+    stage = rehearsal.stage()
+    when_beam_is_on(rehearsal, lambda: setattr(wire, "is_armed", True))
+    with pytest.raises(WrongPosition, match="went back"):
+        fly(stage)
+    assert wire.happened == 1
+    ((_, off_s),) = rehearsal.beam_intervals()
+    assert off_s <= rehearsal.core.board.time_s
+
+
 def test_no_beam_where_the_stage_does_not_stand() -> None:
     rehearsal = rehearsed()
     stage = rehearsal.stage()
@@ -207,7 +253,7 @@ def test_a_soft_limit_alarm_ends_the_silence_by_a_reset_and_drops_the_stale_ackn
     stage.home()
     said = rehearsal.lines.index("board b'ALARM:2\\r\\n'")
     assert rehearsal.lines[said + 1 : said + 4] == [
-        "board b'[MSG:Reset to continue]\\r\\n'", "host b'\\x18'", "board b'ok\\r\\n'",
+        "host b'\\x18'", "board b'[MSG:Reset to continue]\\r\\n'", "board b'ok\\r\\n'",
     ]  # fmt: skip
     assert stage.move_to(StagePose(100.0, 50.0)) == StagePose(100.0, 50.0)
 
@@ -227,7 +273,7 @@ def test_a_reset_in_motion_makes_the_stage_ask_for_homing() -> None:
 
 @pytest.mark.parametrize(("blocks", "octets"), [(15, 1024), (35, 128), (5, 128)])
 def test_a_firmware_that_lies_about_its_buffers_is_refused(blocks: int, octets: int) -> None:
-    with pytest.raises(ProtocolViolation, match="claims room"):
+    with pytest.raises(ProtocolViolation, match=r"the stage claims room for .* when empty: update its firmware"):
         rehearsed(announced_blocks=blocks, announced_bytes=octets).stage()
 
 

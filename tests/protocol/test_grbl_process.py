@@ -16,6 +16,7 @@ from firmware_bridge.faults import ControllerFault, LinkLost, PortUnavailable
 from firmware_bridge.grbl.stage import GrblStage, connect_grbl
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.shared_pose import SharedPoseReader
+from tests.instrument.conftest import await_that
 from tests.protocol.grbl_twin_process import GrblProcess, running_grbl
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,8 @@ def test_opening_the_port_again_resets_the_board(fast: GrblProcess) -> None:
         stage.home()
         stage.move_to(StagePose(100.0, 100.0))
     boots = len(fast.events("boot"))
+    # A board cannot miss an edge of DTR; its twin looks for hosts every few milliseconds.
+    await_that(lambda: fast.events("host_came", "host_left")[-1]["event"] == "host_left", "the host's leaving")
     with connect_grbl(fast.port, 115_200, gate="M8") as stage:
         assert len(fast.events("boot")) == boots + 1
         assert not stage.status().is_homed

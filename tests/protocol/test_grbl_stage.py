@@ -309,7 +309,9 @@ def test_short_moves_are_executed_nearly_as_fast_as_the_board_can() -> None:
     rehearsal.session.submit(orders)
     rehearsal.wait_for(lambda: orders[-1].is_settled, 100.0)
     took_s = rehearsal.core.board.time_s - begun_s
-    assert 600 * 0.003 / took_s > 0.95
+    assert 600 * 0.0036 / took_s > 0.95
+    asked = rehearsal.lines.count("host b'?'")
+    assert asked > took_s, "and the position is looked at meanwhile"
 
 
 def test_a_setting_is_written_alone_and_read_back() -> None:
@@ -326,6 +328,19 @@ def test_what_could_be_safer_is_said() -> None:
     stage = rehearsed(soft_limits=False).stage()
     (remark,) = stage.board.remarks()
     assert "set $20=1" in remark
+
+
+def test_motors_that_let_go_at_rest_are_named_with_their_remedy() -> None:
+    (remark,) = rehearsed(idle_lock_ms=25).stage().board.remarks()
+    assert "set $1=255" in remark
+
+
+def test_a_stroke_without_lead_has_full_power_from_its_start() -> None:
+    rehearsal = rehearsed(has_trigger=True)
+    stage = rehearsal.stage(has_trigger=True)
+    path = stage.fly(StagePose(100.0, 50.0), StagePose(110.0, 50.0), 10.0, with_beam=True)
+    assert path[0].pose.x_mm <= 100.0 - (10.0**2 / (2 * 500.0) + 0.06 * 10.0)
+    assert rehearsal.log.of("edge")[0]["x_mm"] == pytest.approx(100.0, abs=0.005)
 
 
 def test_work_positions_do_as_well_as_machine_positions() -> None:

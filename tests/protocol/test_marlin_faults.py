@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -21,9 +22,9 @@ from firmware_bridge.marlin.stage import MarlinStage
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.grbl.core import GrblCore
 from firmware_bridge.twins.grbl.settings import GrblTwinSettings
-from firmware_bridge.twins.twin_log import TwinLog
-from tests.protocol.grbl_rehearsal import Swap
+from tests.protocol.grbl_rehearsal import GrblBoard
 from tests.protocol.marlin_rehearsal import MarlinRehearsal, TwinRehearsal, rehearsed
+from tests.protocol.stage_rehearsal import BEGINS_S, Swap, Witness
 
 HERE = StagePose(100.0, 50.0)
 
@@ -39,6 +40,19 @@ def dwell(stage: MarlinStage) -> None:
     for _ in range(60):
         stage.hold_beam(0.4)
         stage._carrier.wait_for(lambda: False, 0.2)
+
+
+class Always:
+    """A line that mangles what a board says, every time."""
+
+    def __init__(self, said: bytes, heard: bytes) -> None:
+        self.said, self.heard = said, heard
+
+    def to_controller(self, octets: bytes, now_s: float) -> bytes:
+        return octets
+
+    def to_host(self, octets: bytes, now_s: float) -> bytes:
+        return (b"\n" + octets).replace(self.said, self.heard)[1:]
 
 
 class Speaker:
@@ -66,28 +80,9 @@ class Speaker:
         return self.due_s
 
 
-class Grbl:
-    """The GRBL board's twin at the other end."""
-
-    def __init__(self) -> None:
-        self.core = GrblCore(GrblTwinSettings(), TwinLog(None), now_s=1_000.0)
-
-    def receive(self, octets: bytes, now_s: float) -> None:
-        self.core.receive(octets, now_s)
-
-    def advance(self, now_s: float) -> None:
-        self.core.advance(now_s)
-
-    def outgoing(self, now_s: float, room: int) -> bytes:
-        return self.core.outgoing()
-
-    def deadline_s(self, now_s: float) -> float:
-        return self.core.deadline_s()
-
-
 def test_a_grbl_board_on_the_port_is_named_with_the_kind_to_set() -> None:
     with pytest.raises(WrongDevice, match="set the stage's kind to grbl"):
-        MarlinRehearsal(Grbl()).connect()
+        MarlinRehearsal(GrblBoard(GrblCore(GrblTwinSettings(), Witness(), now_s=BEGINS_S))).connect()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +120,7 @@ def test_a_port_where_nothing_answers_is_named() -> None:
 
 @pytest.mark.parametrize("firmware", ["Marlin 1.1.9", "Prusa-Firmware 3.14.0 based on Marlin", "Repetier_1.0.4"])
 def test_another_firmware_is_named(firmware: str) -> None:
-    with pytest.raises(WrongDevice, match=f"runs {firmware}"):
+    with pytest.raises(WrongDevice, match=f"runs {firmware}: update its firmware to Marlin 2"):
         rehearsed(firmware=firmware).connect()
 
 
@@ -133,7 +128,7 @@ def test_another_firmware_is_named(firmware: str) -> None:
     ("said", "fault", "remedy"),
     [
         (b"M92 X80.00 Y80.00", ProtocolViolation, "without DISABLE_M503"),
-        (b"Soft endstops: ON", ProtocolViolation, "with software endstops"),
+        (b"  Min:  X0.00", ProtocolViolation, "with software endstops"),
     ],
 )
 def test_a_board_that_does_not_say_enough_is_refused(said: bytes, fault: type[BridgeError], remedy: str) -> None:
@@ -143,15 +138,26 @@ def test_a_board_that_does_not_say_enough_is_refused(said: bytes, fault: type[Br
         rehearsed(wire).connect()
 
 
-def test_a_firmware_without_the_pins_command_is_refused() -> None:
-    wire = Swap(said=(b"ok", b'echo:Unknown command: "M42 P57 S0"\nok'))
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("M42 P57 S0", "with DIRECT_PIN_CONTROL"),
+        ("M211", "with software endstops"),
+        ("M503", "without DISABLE_M503"),
+        ("M114", "with this command"),
+    ],
+)
+def test_a_firmware_without_a_command_is_refused_with_the_option_that_it_was_built_without(
+    command: str, option: str
+) -> None:
+    wire = Swap(said=(b"ok", b'echo:Unknown command: "%s"\nok' % command.encode()))
     rehearsal = rehearsed(wire)
 
     def arm() -> None:
-        wire.is_armed = any("S0" in line for line in rehearsal.lines)
+        wire.is_armed = any(command in line for line in rehearsal.lines)
 
     rehearsal.interrupt = arm
-    with pytest.raises(SettingRefused, match="DIRECT_PIN_CONTROL"):
+    with pytest.raises(SettingRefused, match=f"the stage's firmware doesn't know '{command}': build it {option}"):
         rehearsal.connect()
 
 
@@ -214,14 +220,52 @@ def test_a_board_that_shuts_itself_down_is_named() -> None:
 
 
 def test_homing_that_fails_names_the_switches() -> None:
-    wire = Swap(said=(b"echo:busy: processing", b"Error:Homing Failed"))
+    wire = Swap(said=(b"echo:busy: processing", b"echo:Homing Failed\nError:Printer halted. kill() called!"))
     wire.is_armed = True
-    with pytest.raises(ControllerFault, match="check them and their wiring"):
+    with pytest.raises(LinkLost, match=r"did not find its end switches.*press its reset button"):
         rehearsed(wire, homing_s=5.0).stage()
 
 
-def test_a_board_that_waits_for_somebody_at_its_panel_is_named() -> None:
-    wire = Swap(said=(b"busy: processing", b"busy: paused for user"))
+def test_a_halt_while_homing_shuts_the_board_down_and_says_so() -> None:
+    rehearsal = rehearsed(homing_s=5.0)
+    stage = rehearsal.connect()
+
+    def interrupt() -> None:
+        if rehearsal.core.board.is_homing:
+            rehearsal.interrupt = lambda: None
+            raise KeyboardInterrupt
+
+    rehearsal.interrupt = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        stage.home()
+    with pytest.raises(LinkLost, match="was halted while it looked for them"):
+        stage.home()
+
+
+def test_a_stage_that_never_arrives_is_named_though_its_board_is_busy_for_ever() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    rehearsal.core.board.settings = replace(rehearsal.core.board.settings, speed_factor=1e-4)
+    began_s = rehearsal.time_s
+    with pytest.raises(ProtocolViolation, match="neither paused nor slowed down"):
+        stage.move_to(HERE)
+    assert rehearsal.time_s - began_s < 150.0
+    with pytest.raises(ControllerFault, match="home it first"):
+        stage.hold_beam(0.2)
+
+
+def test_a_halt_that_is_never_confirmed_is_a_fault() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    wire = Always(b"\npointillist", b"\npointillost")
+    rehearsal.wire = wire
+    with pytest.raises(ProtocolViolation, match="does not finish what it was asked for"):
+        stage.halt()
+
+
+@pytest.mark.parametrize("why", ["user", "input"])
+def test_a_board_that_waits_for_somebody_at_its_panel_is_named(why: str) -> None:
+    wire = Swap(said=(b"busy: processing", b"busy: paused for " + why.encode()))
     wire.is_armed = True
     with pytest.raises(ControllerFault, match="confirm there"):
         rehearsed(wire, homing_s=5.0).stage()
@@ -273,7 +317,7 @@ def test_a_mangled_answer_is_asked_for_again(mangled: tuple[bytes, bytes]) -> No
 
 
 def test_a_move_that_the_board_clamps_without_a_word_is_noticed() -> None:
-    wire = Swap(said=(b"Max: X300.00", b"Max: X400.00"))
+    wire = Swap(said=(b"Max:  X300.00", b"Max:  X400.00"))
     wire.is_armed = True
     rehearsal = rehearsed(wire)
     stage = rehearsal.stage()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from firmware_bridge.faults import ControllerFault, LimitExceeded, SettingRefused
 from firmware_bridge.messages import StagePose
 from firmware_bridge.stage import StageOptions
 from tests.protocol.marlin_rehearsal import rehearsed
+from tests.protocol.stage_rehearsal import Swap
 
 HERE = StagePose(100.0, 50.0)
 
@@ -127,29 +130,14 @@ def test_the_position_is_verified_before_every_opening() -> None:
     ] == ["M400", "M114", "S255"]
 
 
-def test_a_row_is_flown_without_the_beam_beyond_both_its_ends() -> None:
-    rehearsal = rehearsed()
-    stage = rehearsal.stage()
-    heard = []
-    poses = stage.fly(HERE, StagePose(150.0, 50.0), 20.0, with_beam=False, heard=heard.append)
-    assert poses == tuple(heard)
-    assert poses[0].pose.x_mm < 100.0
-    assert poses[-1].pose.x_mm > 150.0
-    assert rehearsal.beam_intervals() == []
-
-
-def test_a_row_with_the_beam_is_refused_with_what_to_do_instead() -> None:
+@pytest.mark.parametrize("with_beam", [True, False])
+def test_a_row_is_refused_with_what_to_do_instead_before_anything_is_sent(with_beam: bool) -> None:
     rehearsal = rehearsed()
     stage = rehearsal.stage()
     said = len(rehearsal.lines)
     with pytest.raises(SettingRefused, match="scan by dwells"):
-        stage.fly(HERE, StagePose(150.0, 50.0), 20.0, with_beam=True)
+        stage.fly(HERE, StagePose(150.0, 50.0), 20.0, with_beam=with_beam)
     assert len(rehearsal.lines) == said
-
-
-def test_a_row_whose_run_up_leaves_the_limits_is_refused() -> None:
-    with pytest.raises(LimitExceeded, match="run-up"):
-        rehearsed().stage().fly(StagePose(0.0, 50.0), StagePose(150.0, 50.0), 20.0, with_beam=False)
 
 
 @pytest.mark.parametrize("gate", [None, "M8", "57", "P5x"])
@@ -201,6 +189,45 @@ def test_a_halt_in_a_move_stops_it_and_asks_for_homing(emergency_parser: bool) -
     assert rehearsal.true_pose == HERE
 
 
+@pytest.mark.parametrize("emergency_parser", [True, False])
+def test_a_halt_is_over_soon_though_a_quick_stop_takes_the_board_a_second(emergency_parser: bool) -> None:
+    rehearsal = rehearsed(emergency_parser=emergency_parser)
+    stage = rehearsal.stage()
+    took_s: list[float] = []
+
+    def look() -> None:
+        if rehearsal.true_pose.x_mm > 50.0:
+            rehearsal.interrupt = lambda: None
+            began_s = rehearsal.time_s
+            stage.halt()
+            took_s.append(rehearsal.time_s - began_s)
+
+    rehearsal.interrupt = look
+    with pytest.raises(ControllerFault, match="halted"):
+        stage.move_to(StagePose(250.0, 0.0))
+    assert took_s[0] < 3.0
+    assert rehearsal.core.dropped_bytes == 0
+
+
+@pytest.mark.parametrize("work", ["beam", "move"])
+def test_what_was_asked_for_before_a_halt_does_not_begin_after_it(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    stage.move_to(HERE)
+    require = stage._require_position
+
+    def then_halt() -> int:
+        halts = require()
+        stage.halt()
+        return halts
+
+    monkeypatch.setattr(stage, "_require_position", then_halt)
+    with pytest.raises(ControllerFault, match="halted"):
+        stage.hold_beam(0.4) if work == "beam" else stage.move_to(StagePose(200.0, 50.0))
+    assert rehearsal.beam_intervals() == []
+    assert rehearsal.true_pose == HERE
+
+
 def test_closing_closes_the_gate_and_the_port() -> None:
     rehearsal = rehearsed()
     stage = rehearsal.stage()
@@ -229,17 +256,30 @@ def test_the_examination_names_buffers_limits_halting_and_round_trips() -> None:
         ({"line_s": 0.08}, "round trip", "use a higher baud rate"),
     ],
 )
-def test_what_could_be_safer_is_said_with_its_remedy(settings: dict[str, object], what: str, remedy: str) -> None:
+def test_what_could_be_safer_is_said_with_its_remedy(settings: dict[str, Any], what: str, remedy: str) -> None:
     found = {each.what: each for each in rehearsed(**settings).connect().diagnose()}
     assert not found[what].is_good
     assert remedy in found[what].text
 
 
 @pytest.mark.parametrize("settings", [{"advanced_ok": False}, {"buffer_lines": 2}, {"ok_after_resend": False}])
-def test_other_builds_of_the_firmware_do_as_well(settings: dict[str, object]) -> None:
+def test_other_builds_of_the_firmware_do_as_well(settings: dict[str, Any]) -> None:
     rehearsal = rehearsed(**settings)
     stage = rehearsal.stage()
     assert stage.move_to(HERE) == HERE
     stage.hold_beam(0.2)
     stage.drop_beam()
     assert rehearsal.core.dropped_bytes == 0
+
+
+@pytest.mark.parametrize("word", ["ON", "OFF"])
+def test_the_travel_is_read_as_firmware_before_2_0_9_2_tells_it(word: str) -> None:
+    digit = {"ON": b"1", "OFF": b"0"}[word]
+    new = b"  M211 S%s ; %s\n  Min:  X0.00 Y0.00 Z0.00   Max:  X300.00" % (digit, word.encode())
+    old = b"echo:Soft endstops: %s  Min: X0.00 Y0.00 Z0.00   Max: X300.00" % word.encode()
+    wire = Swap(said=(new, old))
+    wire.is_armed = True
+    stage = rehearsed(wire, soft_endstops=word == "ON").connect()
+    assert wire.happened
+    assert stage.capabilities.x_limits_mm == (0.0, 300.0)
+    assert stage.board.keeps_limits is (word == "ON")

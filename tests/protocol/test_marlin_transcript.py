@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.messages import StagePose
-from tests.protocol.grbl_rehearsal import Swap
 from tests.protocol.marlin_rehearsal import rehearsed
+from tests.protocol.stage_rehearsal import Swap
 
 TRANSCRIPT = Path(__file__).with_name("marlin_session.txt")
 

@@ -268,3 +268,11 @@ def test_a_diagnosis_leaves_the_device_as_it_is(rehearsal: Rehearsal) -> None:
     spectrometer.diagnose()
     rehearsal.clock.sleep(1.0)
     assert spectrometer.snapshot().real_s == pytest.approx(2.0)
+
+
+def test_the_live_time_is_told_as_clocked(rehearsal: Rehearsal) -> None:
+    spectrometer = rehearsal.connect()
+    spectrometer.begin(0.1)
+    spectrum = spectrometer.read(1.0)
+    assert spectrum is not None
+    assert spectrum.has_live_clock

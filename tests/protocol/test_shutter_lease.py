@@ -134,7 +134,7 @@ def test_the_lease_runs_on_the_wall_clock_however_fast_the_twins_is(scale: float
     rehearsal = Rehearsal(TwinSettings(starts_homed=True, channels=64, clock_factor=scale))
     rehearsal.begin()
     assert rehearsal.open() == 0
-    rehearsal.core.advance(rehearsal.now_s + 0.4)
+    rehearsal.core.advance(rehearsal.now_s + 0.35)
     assert rehearsal.core.instrument.is_shutter_open
     rehearsal.core.advance(rehearsal.now_s + 0.5)
     assert not rehearsal.core.instrument.is_shutter_open

@@ -157,7 +157,7 @@ def test_a_message_that_cannot_be_read_is_a_breach_and_ends_the_session() -> Non
 
     with device(liar(lie)) as port:
         controller = connect(port, 115_200)
-        with pytest.raises(ProtocolViolation, match="update it"):
+        with pytest.raises(ProtocolViolation, match=r" breaks the protocol: .*: update it"):
             controller.next_done(5.0)
         controller.close()
 

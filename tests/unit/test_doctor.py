@@ -14,12 +14,13 @@ from edge import examination
 from edge.cli import app
 from edge.config import ScanConfig
 from edge.console import Console
-from edge.doctor import Finding, examine_observations, examine_ports, examine_standoff
+from edge.doctor import Finding, examine_controller, examine_observations, examine_ports, examine_standoff
 from edge.examination import Examination
 from edge.faults import DeviceError, UsageError
+from edge.outcome import sentence_and_code
 from firmware_bridge.controller import Controller
-from firmware_bridge.faults import LinkLost
-from firmware_bridge.messages import ControllerState, ControllerStatus, Observation, StagePose
+from firmware_bridge.faults import BridgeError, LinkLost, SettingRefused
+from firmware_bridge.messages import Capabilities, ControllerState, ControllerStatus, Observation, StagePose
 from firmware_bridge.usb_identity import UsbPort
 
 NATIVE = {"kind": "native", "port": "/dev/ttyACM0"}
@@ -99,8 +100,39 @@ def test_a_distance_out_of_range_is_a_note(distance_mm: float, level: str) -> No
     assert finding.line().startswith(f"{level}stand-off")
 
 
+@pytest.mark.parametrize("distance_mm", [None, 7.4], ids=["told by a switch", "measured by the controller"])
+def test_a_controller_that_takes_the_object_for_out_of_range_is_believed(distance_mm: float | None) -> None:
+    status = replace(STATUS, standoff_mm=distance_mm, is_in_range=False)
+    (finding,) = examine_standoff(configured(NATIVE), status)
+    assert finding.line().startswith("note  stand-off")
+    assert "too near or too far" in finding.text
+
+
+def test_a_stage_that_lets_no_beam_through_at_rest_is_refused_before_it_moves() -> None:
+    capabilities = Capabilities("Grbl", 1, 7, (0.0, 300.0), (0.0, 300.0), 50.0, 500.0, 2048, 64, 0.5)
+    gated = list(examine_controller(configured(PAIR), capabilities))
+    assert all(finding.passed for finding in gated)
+    stage = {"kind": "grbl", "port": "usb:1a86:7523"}
+    (failed,) = (f for f in examine_controller(configured(PAIR | {"stage": stage}), capabilities) if not f.passed)
+    assert (failed.what, failed.exit_code) == ("gate", 2)
+
+
 def test_nothing_is_said_of_a_distance_that_nothing_measures() -> None:
     assert list(examine_standoff(configured(NATIVE), STATUS)) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(LinkLost("nothing answers: check its power"), 3), (SettingRefused("soft limits are off: set $20=1"), 4)],
+)
+def test_a_controller_that_is_refused_ends_with_the_code_of_a_scan(fault: BridgeError, code: int) -> None:
+    def refuse() -> Controller:
+        raise fault
+
+    shown: list[Finding] = []
+    Examination(configured(NATIVE), refuse, shown.append).run()
+    (failed,) = (finding for finding in shown if finding.what == "controller")
+    assert failed.exit_code == sentence_and_code(fault)[1] == code
 
 
 def test_a_controller_that_cannot_be_reached_is_a_finding_and_the_rest_is_still_looked_at() -> None:

@@ -245,6 +245,51 @@ def test_a_boot_is_not_forgotten_when_the_link_breaks_again_before_the_beam(benc
     assert again.calls[:3] == ["photograph", "move", "open"]
 
 
+def test_a_boot_is_not_forgotten_when_the_link_breaks_again_as_the_shutter_is_looked_at(bench):
+    class BreaksAtOnce(ScriptedController):
+        def status(self):
+            raise LinkLost(GONE)
+
+    again = ScriptedController(boot_id=2)
+    assert bench.run(losing_at(12), BreaksAtOnce(boot_id=2), again) is RunOutcome.FINISHED
+    assert again.calls[:3] == ["photograph", "move", "open"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_controller_that_booted_is_homed_ends_the_homing_and_the_run(bench, number):
+    class Homing(ScriptedController):
+        def home(self) -> None:
+            os.kill(os.getpid(), number)
+            super().home()
+
+    found = Homing(boot_id=2)
+    found.homed = False
+    assert bench.run(losing_at(12), found, answers=["resume"]) is RunOutcome.STOPPED
+    assert found.calls == ["abort"]
+    assert bench.session.state == Halted("aborted by the operator")
+
+
+def test_a_door_that_stands_open_when_the_controller_is_found_again_is_what_the_operator_reads(bench):
+    with pytest.raises(DoorOpen, match="close it"):
+        bench.run(losing_at(12), DoorOpen("the door is open: close it, then go on"), answers=["resume"])
+    assert bench.terminal.asked == 0, "there is no controller that could go on"
+
+
+def test_what_is_recorded_is_not_measured_again_when_the_link_breaks_before_its_acknowledgement(bench):
+    class BreaksAtAcknowledging(ScriptedController):
+        def acknowledge(self, index: int) -> None:
+            if index == 12:
+                raise LinkLost(GONE)
+            super().acknowledge(index)
+
+        def close_shutter(self) -> None:
+            raise LinkLost(GONE)
+
+    assert bench.run(BreaksAtAcknowledging(), ScriptedController()) is RunOutcome.FINISHED
+    assert 12 in bench.recorded_then[0]
+    assert recorded(bench.journal) == list(range(COUNT))
+
+
 def test_a_shutter_that_is_found_open_stops_the_scan_and_is_told_to_close(bench):
     found = ScriptedController()
     found.is_open = True
@@ -295,10 +340,11 @@ def test_a_link_that_breaks_as_the_shutter_is_to_close_is_found_again_to_see_it_
     assert bench.story() == ["ShutterOpened", "Faulted", "ShutterClosed", "Opened", "Resumed"]
 
 
-def test_a_link_that_breaks_too_often_ends_the_run(bench):
+def test_a_link_that_breaks_too_often_ends_the_run(bench, capsys):
     with pytest.raises(LinkLost, match=GONE):
         bench.run(*(losing_at(index) for index in range(30)))
     assert len(events(bench.journal, ShutterOpened)) == 21
+    assert "the link broke more than 20 times within an hour: see to cable, hub and supply" in capsys.readouterr().err
 
 
 def test_an_object_out_of_focus_stops_an_unattended_scan_resumably(bench):

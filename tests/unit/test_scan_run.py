@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from typing import ClassVar
 
@@ -220,3 +222,51 @@ def test_a_shutter_that_cannot_be_confirmed_closed_is_not_journalled_as_closed(r
         run(Mute(failing_at(3, LinkLost("the controller stopped answering: check the cable"))))
     assert events(journal, ShutterClosed) == []
     assert [fault.fault for fault in events(journal, Faulted)] == ["LinkLost"]
+
+
+def test_a_signal_while_the_stage_travels_keeps_the_shutter_closed(run, journal):
+    class Travelling(ScriptedController):
+        def move_to(self, pose: StagePose) -> None:
+            super().move_to(pose)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    controller = Travelling()
+    assert run(controller) is RunOutcome.STOPPED
+    assert "open" not in controller.calls
+    assert events(journal, ShutterOpened) == []
+
+
+class Stuck(ScriptedController):
+    """Its shutter stays open whatever it is told; somebody presses Ctrl-C twice."""
+
+    def next_done(self, timeout_s: float) -> ExposureDone | None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return None
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+
+
+def test_a_shutter_that_an_abort_does_not_close_is_not_journalled_as_closed(run, journal):
+    with pytest.raises(SafetyStop, match="says that it is open: switch the tube off"):
+        run(Stuck())
+    assert events(journal, ShutterClosed) == []
+    assert run.session.beam.on_since
+
+
+def test_a_shutter_that_nobody_could_look_at_after_a_fault_is_not_journalled_as_closed(run, journal):
+    class Mute(ScriptedController):
+        is_mute = False
+
+        def abort(self) -> None:
+            self.is_mute = True
+
+        def status(self):
+            if self.is_mute:
+                raise LinkLost("the controller stopped answering: check the cable")
+            return super().status()
+
+    with pytest.raises(DoorOpen):
+        run(Mute(failing_at(3, DoorOpen("the door is open: close it"))))
+    assert events(journal, ShutterClosed) == []

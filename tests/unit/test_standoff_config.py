@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from edge.device_config import InputStandoffConfig, RangefinderStandoffConfig, standoff_options
+from edge.device_config import (
+    InputStandoffConfig,
+    PairedControllerConfig,
+    RangefinderStandoffConfig,
+    standoff_options,
+)
 from firmware_bridge.standoff import StandoffOptions
 
+GRBL = {"kind": "grbl", "port": "stage", "gate": "M8"}
+MARLIN = {"kind": "marlin", "port": "stage", "gate": "P57"}
+DP5 = {"kind": "dp5", "port": "mca"}
+SCPI = {"kind": "scpi", "port": "socket://mca:5025"}
+SWITCH = {"kind": "input"}
 GOOD = {"kind": "rangefinder", "port": "usb:1234:5678", "nearest_mm": 8.0, "farthest_mm": 12.0}
 
 
@@ -35,3 +45,17 @@ def test_what_cannot_be_meant_is_refused(change):
     RangefinderStandoffConfig.model_validate(GOOD)
     with pytest.raises(ValidationError):
         RangefinderStandoffConfig.model_validate(GOOD | change)
+
+
+@pytest.mark.parametrize(
+    ("good", "change", "sentence"),
+    [
+        ({"stage": GRBL, "spectrometer": DP5, "standoff": SWITCH}, {"stage": MARLIN}, "use a rangefinder"),
+        ({"stage": GRBL | {"has_trigger": True}, "spectrometer": DP5}, {"spectrometer": SCPI}, "only a dp5"),
+    ],
+    ids=["a switch without an input", "a trigger without an input"],
+)
+def test_what_no_input_takes_is_refused_and_not_ignored(good, change, sentence):
+    PairedControllerConfig.model_validate({"kind": "paired"} | good)
+    with pytest.raises(ValidationError, match=sentence):
+        PairedControllerConfig.model_validate({"kind": "paired"} | good | change)

@@ -17,6 +17,8 @@ from firmware_bridge.twins.twin_log import TwinLog
 
 _OFFSET_EVERY: Final = 10
 _OVERRIDES_EVERY: Final = 10
+_OFFSET_EVERY_BUSY: Final = 30
+_OVERRIDES_EVERY_BUSY: Final = 20
 _MOST_LOST_MM: Final = 0.5
 _MOST_MOMENTS: Final = 4096
 
@@ -25,7 +27,8 @@ def first_registers(settings: GrblTwinSettings) -> dict[int, float]:
     """``$`` settings that a fresh board announces."""
     x_travel_mm, y_travel_mm = settings.travel_mm
     registers: dict[int, float] = {
-        0: 10, 1: 25, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 10: settings.report_mask, 11: 0.01, 12: 0.002, 13: 0,
+        0: 10, 1: settings.idle_lock_ms, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0,
+        10: settings.report_mask, 11: 0.01, 12: 0.002, 13: 0,
         20: int(settings.soft_limits), 21: 0, 22: int(settings.homing), 23: 0, 24: 25, 25: 500, 26: 250,
         27: settings.pull_off_mm, 30: 1000, 31: 0, 32: int(settings.laser_mode),
     }  # fmt: skip
@@ -50,12 +53,18 @@ class Board:
         self.is_homing = False
         self.is_locked = False
         """Whether nothing but a reset is heeded."""
+        self.answers_until_s = -math.inf
+        """Until when an answer to ``?`` keeps the board from reading lines."""
+        self.alarm_until_s = -math.inf
+        """Until when an alarm keeps the board from doing anything."""
         self.is_door_open = False
         self.is_in_door_state = False
         self.owes_report = False
         self.z_mm = 0.0
         self.lost_mm = (0.0, 0.0)
         """Where the stage really is, less where the firmware believes that it is."""
+        self.waiting_bytes: Callable[[], int] = lambda: 0
+        """Bytes in the receive buffer."""
         self.on_beam: Callable[[float], None] = lambda _: None
         """Called with the time whenever the beam goes on."""
         self.moments: deque[BeamSample] = deque(maxlen=_MOST_MOMENTS)
@@ -67,7 +76,9 @@ class Board:
         self._letters = ""
         self.outputs = Outputs(settings, self.record)
         self.motion = Motion(settings.planner_blocks, self.home_pose if settings.starts_homed else StagePose(0.0, 0.0))
-        self.motion.on_change = self.refresh
+        self.motion.on_change = self._follow
+        self.rests_since_s = -math.inf
+        """When motion ended last."""
 
     @property
     def home_pose(self) -> StagePose:
@@ -121,7 +132,17 @@ class Board:
 
     def refresh(self, time_s: float) -> None:
         """Let the outputs follow what has changed."""
-        self.outputs.refresh(time_s, self.motion.power, self.registers[30])
+        share = self.motion.segment_share(time_s) if self.outputs.spindle == "M4" else 1.0
+        self.outputs.refresh(time_s, self.motion.power * share, self.registers[30])
+
+    def next_power_s(self) -> float:
+        """When the output's power changes next with the speed."""
+        return self.motion.next_segment_s() if self.outputs.is_laser and self.motion.power > 0 else math.inf
+
+    def _follow(self, time_s: float) -> None:
+        if not self.motion.is_moving:
+            self.rests_since_s = time_s
+        self.refresh(time_s)
 
     def queue(self, target: StagePose, feed_mm_s: float | None, power: float) -> None:
         """Append a straight move; without a feed at the axes' full speed."""
@@ -170,24 +191,36 @@ class Board:
         self.is_homing = False
         self.is_alarmed = bool(self.registers[22])
 
+    def carry_out_startup(self) -> None:
+        """The stored line's own answer, which acknowledges nothing."""
+        if self.settings.startup_line:
+            self.say(f">{self.settings.startup_line}:ok")
+
     def finish_homing(self) -> None:
         """Stand at the origin, and know it."""
         self.lost_mm = (0.0, 0.0)
         self.motion.place(self.home_pose)
-        self.is_homing = self.is_alarmed = False
+        self.is_alarmed = False
+        if self.owes_report:
+            self.owes_report = False
+            self.report()
+        self.is_homing = False
         self.record("homed", self.time_s)
 
     def report(self) -> None:
         """Answer ``?``."""
+        if self.motion.is_moving:
+            self.answers_until_s = max(self.answers_until_s, self.time_s) + self.settings.report_s
         pose = self.motion.pose(self.time_s)
         place = f"{self._stepped(pose.x_mm):.3f},{self._stepped(pose.y_mm):.3f},{self.z_mm:.3f}"
         mask = int(self.registers[10])
         parts = [self.state, f"{'MPos' if mask & 1 else 'WPos'}:{place}"]
         if mask & 2:
             free = self.motion.capacity - len(self.motion.blocks)
-            parts.append(f"Bf:{free},{self.settings.receive_bytes}")
+            parts.append(f"Bf:{free},{self.settings.receive_bytes - self.waiting_bytes()}")
         parts.append(f"FS:{self.motion.speed(self.time_s) * 60:.0f},{self._told_power():.0f}")
-        pins = ("P" if self.is_probe_active else "") + ("D" if self.is_door_open else "")
+        door = "H" if self.settings.door_is_hold else "D"
+        pins = ("P" if self.is_probe_active else "") + (door if self.is_door_open else "")
         if pins:
             parts.append(f"Pn:{pins}")
         self._add_now_and_then(parts)
@@ -199,14 +232,14 @@ class Board:
             self._letters, self._until_overrides = letters, 0
         if self._until_offset <= 0:
             parts.append("WCO:0.000,0.000,0.000")
-            self._until_offset = _OFFSET_EVERY
+            self._until_offset = _OFFSET_EVERY_BUSY if self.motion.is_moving else _OFFSET_EVERY
             self._until_overrides = max(1, self._until_overrides)
         self._until_offset -= 1
         if self._until_overrides <= 0:
             parts.append("Ov:100,100,100")
             if letters:
                 parts.append(f"A:{letters}")
-            self._until_overrides = _OVERRIDES_EVERY
+            self._until_overrides = _OVERRIDES_EVERY_BUSY if self.motion.is_moving else _OVERRIDES_EVERY
         self._until_overrides -= 1
 
     def _told_power(self) -> float:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.grbl.board import Board
-from firmware_bridge.twins.grbl.firmware import Firmware, Task, Wait
+from firmware_bridge.twins.grbl.firmware import RESET_WANTED, Firmware, Task, Wait
 from firmware_bridge.twins.grbl.settings import GrblTwinSettings
 from firmware_bridge.twins.shared_pose import BeamSample
 from firmware_bridge.twins.simulated_clock import SimulatedClock
@@ -111,7 +111,13 @@ class GrblCore:
         elif not board.is_in_door_state:
             ready_s = self._wait()
         return min(
-            ready_s, board.motion.next_s(), board.outputs.next_s(), self._opens_s, self._closes_s, self._reboots_s
+            ready_s,
+            board.motion.next_s(),
+            board.next_power_s(),
+            board.outputs.next_s(),
+            self._opens_s,
+            self._closes_s,
+            self._reboots_s,
         )
 
     def _happen(self) -> None:
@@ -128,7 +134,8 @@ class GrblCore:
             if board.is_in_door_state and not board.motion.is_moving:
                 board.outputs.all_off()
                 board.refresh(time_s)
-        elif time_s >= board.outputs.next_s():
+        elif time_s >= min(board.next_power_s(), board.outputs.next_s()):
+            board.motion.pass_segment(time_s)
             board.refresh(time_s)
         elif self._task is None:
             self._begin()
@@ -142,13 +149,16 @@ class GrblCore:
         """The banner, and the main loop from its start."""
         board = self.board
         self._firmware = Firmware(board, self._ring)
+        board.waiting_bytes = lambda: len(self._ring)
         self._task = self._firmware.run()
         self._wait = next(self._task)
         board.said += b"\r\n"
         board.say(f"Grbl {self._settings.version.rsplit('.', 1)[0]} ['$' for help]")
         if board.is_alarmed:
             board.say("[MSG:'$H'|'$X' to unlock]")
-        if board.is_door_open:
+        else:
+            board.carry_out_startup()
+        if board.is_door_open and not self._settings.door_is_hold:
             self._enter_door_state()
 
     def _store(self, octet: int) -> None:
@@ -197,15 +207,20 @@ class GrblCore:
         was_locked = board.is_locked
         has_lost = board.stop_dead()
         board.is_homing = False
+        seconds = self._settings.reset_s
         board.record("reset", board.time_s, in_motion=has_lost)
         if (has_lost or was_homing) and not was_locked:
             number = 6 if was_homing else 3
             board.is_alarmed = True
             board.record("alarm", board.time_s, number=number)
             board.say(f"ALARM:{number}")
+            seconds += self._settings.alarm_s
+        if board.time_s < board.alarm_until_s:
+            board.say(RESET_WANTED)
+            seconds += board.alarm_until_s - board.time_s
         if was_in_line:
             board.say("ok")
-        self._stop(self._settings.reset_s)
+        self._stop(seconds)
 
     def _reboot(self) -> None:
         board = self.board
@@ -231,7 +246,10 @@ class GrblCore:
         if board.is_door_open:
             stays_s = _or_never(self._settings.door_stays_open_s)
             self._opens_s, self._closes_s = math.inf, board.time_s + stays_s
-            self._enter_door_state()
+            if not self._settings.door_is_hold:
+                self._enter_door_state()
+            elif not board.is_alarmed and not board.is_homing:
+                board.motion.hold(board.time_s)
         else:
             self._closes_s = math.inf
 

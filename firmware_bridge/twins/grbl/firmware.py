@@ -19,8 +19,11 @@ Wait = Callable[[], float]
 Task = Generator[Wait, None, None]
 Answering = Generator[Wait, None, int]
 
+RESET_WANTED: Final = "[MSG:Reset to continue]"
 _LONGEST_LINE: Final = 80
 _DWELL_STEP_S: Final = 0.05
+_ALWAYS_LOCKED: Final = 255
+_WITH_DECIMALS: Final = frozenset({11, 12, 24, 25, 27})
 
 
 class Firmware:
@@ -57,11 +60,16 @@ class Firmware:
             if length == 0 and octet == 0x0D:
                 continue
             self.is_in_line = True
-            yield self._after(self._board.settings.line_s if length else 0.0)
+            yield self._after(self._takes_s(text) + max(0.0, self._board.answers_until_s - self._board.time_s))
             number = 11 if length >= _LONGEST_LINE else (yield from self._answer(text))
             self._board.record("line", self._board.time_s, text=text, answer=number)
             self.is_in_line = False
             self._board.say(f"error:{number}" if number else "ok")
+
+    def _takes_s(self, text: str) -> float:
+        """Moves have to be planned; everything else is quick."""
+        settings = self._board.settings
+        return settings.line_s if re.match(r"[^$]*[XYZ]", text) else settings.short_line_s
 
     def _input(self) -> float:
         return self._board.time_s if self._ring else math.inf
@@ -71,7 +79,11 @@ class Firmware:
 
     def _still(self) -> float:
         motion = self._board.motion
-        return self._board.time_s if not motion.blocks and not motion.is_holding else math.inf
+        if motion.blocks or motion.is_holding:
+            return math.inf
+        lock_ms = self._board.registers[1]
+        locked_s = 0.0 if lock_ms == _ALWAYS_LOCKED else lock_ms / 1000
+        return max(self._board.time_s, self._board.rests_since_s + locked_s)
 
     def _at_rest(self) -> float:
         return math.inf if self._board.motion.is_moving else self._board.time_s
@@ -99,14 +111,18 @@ class Firmware:
         board = self._board
         is_busy = board.motion.is_moving or board.motion.is_holding
         assigned = re.fullmatch(r"\$(\d+)=(\d+\.?\d*)", text)
-        if text not in ("$$", "$I", "$H", "$X") and not assigned:
+        if text not in ("$$", "$I", "$N", "$H", "$X") and not assigned:
             return 3
         if is_busy:
             return 8
         match text:
             case "$$":
                 for number, value in board.registers.items():
-                    board.say(f"${number}={value:g}" if number < 100 else f"${number}={value:.3f}")
+                    has_decimals = number in _WITH_DECIMALS or number >= 100
+                    board.say(f"${number}={value:.3f}" if has_decimals else f"${number}={value:g}")
+            case "$N":
+                board.say(f"$N0={board.settings.startup_line}")
+                board.say("$N1=")
             case "$I":
                 self._introduce()
             case "$H" if not board.registers[22]:
@@ -115,6 +131,7 @@ class Firmware:
                 board.is_homing = True
                 yield self._after(board.settings.homing_s)
                 board.finish_homing()
+                board.carry_out_startup()
             case "$X":
                 board.is_alarmed = False
                 board.say("[MSG:Caution: Unlocked]")
@@ -187,7 +204,7 @@ class Firmware:
         if board.is_outside(target):
             board.motion.hold(board.time_s)
             yield self._at_rest
-            self._alarm_of_limits()
+            yield from self._alarm_of_limits()
             yield self._never
         yield self._room
         outputs = board.outputs
@@ -195,10 +212,12 @@ class Firmware:
         board.queue(target, self._feed_mm_s if is_stroke else None, outputs.power if has_power else 0.0)
         board.z_mm = command.values.get("Z", board.z_mm)
 
-    def _alarm_of_limits(self) -> None:
+    def _alarm_of_limits(self) -> Task:
         board = self._board
         board.stop_dead()
         board.is_alarmed = board.is_locked = True
         board.record("alarm", board.time_s, number=2)
         board.say("ALARM:2")
-        board.say("[MSG:Reset to continue]")
+        board.alarm_until_s = board.time_s + board.settings.alarm_s
+        yield self._after(board.settings.alarm_s)
+        board.say(RESET_WANTED)

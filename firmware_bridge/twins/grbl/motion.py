@@ -16,6 +16,8 @@ from firmware_bridge.twins.native.kinematics import between
 
 _DEVIATION_MM = 0.01
 _TINY_MM = 1e-9
+_SEGMENT_S = 0.01
+"""Motion is prepared in segments of this length; an output that follows the speed changes with them."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Motion:
         self._way_mm = 0.0
         self._speed_mm_s = 0.0
         self._phases: list[tuple[float, float]] = []
+        self._segment_s = 0.0
 
     @property
     def has_room(self) -> bool:
@@ -108,6 +111,26 @@ class Motion:
     def next_s(self) -> float:
         """When the next block begins or motion ends; infinite when nothing moves."""
         return self._since_s + sum(phase[0] for phase in self._phases) if self._phases else math.inf
+
+    def segment_share(self, time_s: float) -> float:
+        """Speed at the end of the present segment, as a share of what the block in progress was given."""
+        if not self.is_moving:
+            return 0.0
+        return min(1.0, self.speed(min(time_s + _SEGMENT_S, self.next_s())) / self.blocks[0].speed_mm_s)
+
+    def next_segment_s(self) -> float:
+        """When the next segment of a ramp begins; infinite while the speed stays."""
+        ramp_s = self._since_s
+        for duration_s, acceleration in self._phases:
+            begun_s, ramp_s = ramp_s, ramp_s + duration_s
+            if acceleration and duration_s > 0 and self._segment_s < ramp_s:
+                due_s = max(begun_s, self._segment_s)
+                return due_s if due_s < ramp_s else math.inf
+        return math.inf
+
+    def pass_segment(self, time_s: float) -> None:
+        """The segment that begins now is under way."""
+        self._segment_s = time_s + _SEGMENT_S
 
     def append(self, time_s: float, block: Block) -> None:
         """Queue a block that begins where the queue ends; one without length is none."""

@@ -35,14 +35,26 @@ class GrblTwinSettings:
     announced_blocks: int | None = None
     """What ``$I`` says instead of the truth."""
     announced_bytes: int | None = None
-    line_s: float = 0.003
-    """Time that the board takes to read and plan a line."""
+    line_s: float = 0.0036
+    """Time that the board takes to read and plan a move."""
+    short_line_s: float = 0.0003
+    """The same for any other line."""
+    report_s: float = 0.013
+    """Time that answering ``?`` in motion keeps it from reading lines."""
+    idle_lock_ms: int = 255
+    """``$1``: how long the motors hold after a move, while the board does nothing else; 255 for ever, and no wait."""
     eeprom_s: float = 0.02
     """Time that writing a setting takes; what arrives meanwhile is lost."""
     boot_s: float = 0.1
     """From reset by DTR to the banner."""
-    reset_s: float = 0.002
+    reset_s: float = 0.028
     """From reset by command to the banner."""
+    alarm_s: float = 0.5
+    """For so long after an alarm the board does nothing but receive."""
+    startup_line: str = ""
+    """``$N0``: carried out, or at least answered, after every banner of a board that isn't locked and after homing."""
+    door_is_hold: bool = False
+    """Whether the door's switch is on the hold input, as on firmware that was built without one for the door."""
 
     soft_limits: bool = True
     homing: bool = True

@@ -21,8 +21,11 @@ from firmware_bridge.twins.twin_log import TwinLog
 Wait = Callable[[], float]
 Task = Generator[Wait, None, None]
 
+QUICK_STOP_S = 1.0
+"""A quick stop drops moves for so long, and does nothing else meanwhile."""
 _MOST_LOST_MM = 0.5
 _WITHOUT_EFFECT = frozenset({"G21", "G90", "M84", "M110", "M113", "M112", "M410"})
+"""Here, that is: some are heeded elsewhere."""
 _WORD = re.compile(r"([A-Z])(-?\d+\.?\d*)?")
 
 
@@ -36,6 +39,7 @@ class Board:
         """What the board has sent and nobody has taken yet."""
         self.shutter = Shutter(settings, self.record)
         self.motion = Motion(settings.planner_blocks, StagePose(0.0, 0.0))
+        self.is_homing = False
         self._chance = random.Random(settings.seed)
         shares = (0.0, 0.0) if settings.starts_homed else (self._chance.random(), self._chance.random())
         self.lost_mm = (shares[0] * settings.travel_mm[0], shares[1] * settings.travel_mm[1])
@@ -86,12 +90,17 @@ class Board:
                 yield self._after(values.get("P", 0.0) / 1000.0 + values.get("S", 0.0))
             case "G28":
                 yield self._still
+                self.is_homing = True
                 yield self._after(self.settings.homing_s)
+                self.is_homing = False
                 self.lost_mm = (0.0, 0.0)
                 self.motion.place(StagePose(0.0, 0.0))
                 self.record("homed", self.time_s)
             case "M400":
                 yield self._still
+            case "M410" if not self.settings.emergency_parser:
+                self.stop_dead()
+                yield self._after(QUICK_STOP_S)
             case "M42":
                 self._set_pin(int(values.get("P", 0)), values)
             case "M118":
@@ -161,8 +170,8 @@ class Board:
             ],
             "M119": ["Reporting endstop status", "x_min: open", "y_min: open"],
             "M211": [
-                f"echo:Soft endstops: {'ON' if settings.soft_endstops else 'OFF'}  Min: X0.00 Y0.00 Z0.00   "
-                f"Max: X{x_mm:.2f} Y{y_mm:.2f} Z200.00"
+                f"  M211 S{int(settings.soft_endstops)} ; {'ON' if settings.soft_endstops else 'OFF'}",
+                f"  Min:  X0.00 Y0.00 Z0.00   Max:  X{x_mm:.2f} Y{y_mm:.2f} Z200.00",
             ],
             "M503": [
                 "echo:  G21    ; Units in mm (mm)",

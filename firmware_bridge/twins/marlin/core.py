@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from firmware_bridge.messages import StagePose
-from firmware_bridge.twins.marlin.board import Board, Task, Wait
+from firmware_bridge.twins.marlin.board import QUICK_STOP_S, Board, Task, Wait
 from firmware_bridge.twins.marlin.serial_line import SerialLine
 from firmware_bridge.twins.marlin.settings import MarlinTwinSettings
 from firmware_bridge.twins.simulated_clock import SimulatedClock
@@ -35,6 +35,8 @@ class MarlinCore:
         self._reboots_s = _or_never(settings.reboots_at_s)
         self._halts_s = _or_never(settings.halts_at_s)
         self._is_killed = False
+        self._stopped_until_s = -math.inf
+        self._stops_again = False
         self.board.record("boot", 0.0)
 
     @property
@@ -95,7 +97,9 @@ class MarlinCore:
         if self._line is None:
             due_s.append(self._boots_s)
         elif self._task is not None:
-            due_s += [self._wait(), self._busy_s]
+            due_s += [max(self._wait(), self._stopped_until_s), self._busy_s]
+        if self._stops_again:
+            due_s.append(self._stopped_until_s)
         return min(due_s)
 
     def _happen(self) -> None:
@@ -111,9 +115,11 @@ class MarlinCore:
             board.shutter.refresh(time_s)
         elif time_s >= board.motion.next_s():
             board.motion.step(time_s)
+        elif self._stops_again and time_s >= self._stopped_until_s:
+            self._quick_stop()
         elif self._line is None:
             self._begin()
-        elif self._task is not None and time_s >= self._wait():
+        elif self._task is not None and time_s >= max(self._wait(), self._stopped_until_s):
             self._go_on(self._task)
         else:
             board.say("echo:busy: processing")
@@ -143,7 +149,9 @@ class MarlinCore:
                 return
             room = self._settings.buffer_lines - len(line.commands)
             moves = self._settings.planner_blocks - len(board.motion.blocks) - 1
-            board.record("line", board.time_s, text=line.commands.popleft())
+            done = line.commands.popleft()
+            board.record("line", board.time_s, text=done)
+            line.renumber(done)
             board.say(f"ok P{moves} B{room}" if self._settings.advanced_ok else "ok")
             line.read()
             self._begin_next()
@@ -152,10 +160,27 @@ class MarlinCore:
         """What doesn't wait for its turn."""
         board = self.board
         board.record("urgent", board.time_s, text=word)
-        board.stop_dead()
         if word == "M112":
-            board.say("Error:Printer halted. kill() called!")
-            self._is_killed, self._task = True, None
+            self._kill("M112 Shutdown")
+        elif board.is_homing:
+            self._kill("Homing Failed")
+        elif board.time_s < self._stopped_until_s:
+            self._stops_again = True
+        else:
+            self._quick_stop()
+
+    def _quick_stop(self) -> None:
+        """Stop, and do nothing for a while; whoever asks for it again meanwhile gets another one afterwards."""
+        self.board.stop_dead()
+        self._stops_again = False
+        self._stopped_until_s = self.board.time_s + QUICK_STOP_S
+
+    def _kill(self, why: str) -> None:
+        """What an end switch that isn't found does too."""
+        self.board.stop_dead()
+        self.board.say(f"echo:{why}")
+        self.board.say("Error:Printer halted. kill() called!")
+        self._is_killed, self._task = True, None
 
     def _boot(self) -> None:
         board = self.board
@@ -165,7 +190,8 @@ class MarlinCore:
         board.shutter.let_go(board.time_s)
         board.record("boot", board.time_s)
         self._line = self._task = None
-        self._is_killed = False
+        self._is_killed = self._stops_again = board.is_homing = False
+        self._stopped_until_s = -math.inf
         self._boots_s = board.time_s + self._settings.boot_s
 
     def _turn_door(self) -> None:

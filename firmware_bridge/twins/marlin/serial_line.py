@@ -59,6 +59,12 @@ class SerialLine:
             if line.strip():
                 self._take(line[:_LONGEST_LINE].decode("latin-1").lstrip(" "))
 
+    def renumber(self, done: str) -> None:
+        """What a command that has been done means for the next number: ``M110`` sets it once more."""
+        found = re.fullmatch(r"M110 *N(-?\d+)", done)
+        if found is not None:
+            self._last = int(found[1])
+
     def _take(self, line: str) -> None:
         if line.startswith("N"):
             mistake = self._mistake(line)

@@ -74,4 +74,5 @@ class _Controller:
         return self._core.instrument.device_s(now_s)
 
     def reboot(self, now_s: float) -> None:
+        self._core.instrument.close_shutter("boot", now_s)
         self._core = NativeCore(self._source, replace(self._settings, starts_homed=False), self._log, now_s=now_s)

@@ -71,7 +71,8 @@ def test_the_sixteenth_move_waits_for_room(bench: Bench) -> None:
 
 
 def test_a_soft_limit_silences_the_board_until_it_is_reset(bench: Bench) -> None:
-    assert bench.send(b"G53G0X-301\n") == "ALARM:2\r\n[MSG:Reset to continue]\r\n"
+    assert bench.send(b"G53G0X-301\n") == "ALARM:2\r\n"
+    assert bench.wait(0.5) == "[MSG:Reset to continue]\r\n"
     assert bench.send(b"?", 5.0) == ""
     assert bench.send(b"$I\n", 5.0) == ""
     said = bench.send(b"\x18")
@@ -93,8 +94,9 @@ def test_soft_limits_without_homing_are_error_10() -> None:
 
 def test_a_reset_in_motion_is_alarm_3_and_loses_the_position(bench: Bench) -> None:
     bench.send(b"G53G1X-100Y-100F3000\n", 0.5)
-    said = bench.send(b"\x18")
-    assert said.startswith("ALARM:3\r\n")
+    said = bench.send(b"\x18", 0.4)
+    assert said == "ALARM:3\r\n"
+    said = bench.wait(0.2)
     assert "unlock" in said
     assert bench.send(b"G53G0X-5\n") == "error:9\r\n"
     assert bench.core.board.lost_mm != (0.0, 0.0)
@@ -121,8 +123,60 @@ def test_dtr_forgets_the_position(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("line", "seconds"), [(b"G4P0\n", 0.0), (b"G4P0.01\n", 0.05), (b"G4P0.12\n", 0.15)])
 def test_a_dwell_lasts_a_multiple_of_50_ms(bench: Bench, line: bytes, seconds: float) -> None:
-    assert bench.send(line, seconds + 0.002) == ""
+    assert bench.send(line, seconds + 0.0002) == ""
     assert bench.wait(0.002) == "ok\r\n"
+
+
+def test_a_reset_right_after_an_alarm_is_heeded_half_a_second_later(bench: Bench) -> None:
+    bench.send(b"G53G0X-301\n")
+    said = bench.send(b"\x18", 0.3)
+    assert "Grbl" not in said
+    assert "Grbl" in bench.wait(0.3)
+
+
+def test_motors_that_let_go_hold_the_board_up_after_every_move() -> None:
+    took_s = []
+    for lock_ms in (255, 25):
+        bench = Bench(idle_lock_ms=lock_ms)
+        bench.send(b"G53G0X-1.5\nG4P0\n", 1.0)
+        took_s.append(bench.log.of("line")[-1]["device_s"])
+    assert took_s[1] - took_s[0] == pytest.approx(0.025, abs=0.001)
+
+
+def test_the_output_follows_the_speed_while_m4_brakes() -> None:
+    bench = Bench(has_trigger=True)
+    bench.send(b"M4S1000\nG53G1X-100F1200\n", 0.5)
+    held_s = bench.core.board.time_s
+    bench.send(b"!", 1.0)
+    fell_s = bench.log.of("edge")[-1]["device_s"]
+    assert held_s <= fell_s < bench.outputs("M3")[-1][0] - 0.01
+
+
+def test_the_report_counts_what_waits_in_the_receive_buffer(bench: Bench) -> None:
+    bench.send(b"G4P1\nM8\n")
+    assert "|Bf:15,125|" in bench.send(b"?", 0.0)
+
+
+def test_offsets_and_overrides_come_less_often_in_motion(bench: Bench) -> None:
+    bench.send(b"G53G1X-200F600\n")
+    reports = [bench.send(b"?", 0.0) for _ in range(61)]
+    assert [number for number, report in enumerate(reports) if "WCO" in report] == [0, 30, 60]
+    assert sum("Ov:" in report for report in reports) == 3
+
+
+def test_a_start_up_line_is_answered_after_the_banner_and_after_homing() -> None:
+    bench = Bench(startup_line="G54", homing_s=0.5)
+    assert bench.send(b"\x18").splitlines()[-2:] == ["Grbl 1.1h ['$' for help]", ">G54:ok"]
+    assert bench.send(b"$H\n", 1.0) == ">G54:ok\r\nok\r\n"
+
+
+def test_a_door_on_the_hold_input_is_a_hold_and_a_reset_forgets_it() -> None:
+    bench = Bench(door_is_hold=True, door_opens_at_s=1.5, door_stays_open_s=3.0)
+    bench.send(b"G53G1X-100F600\n", 1.0)
+    assert re.search(r"<Hold:0.*\|Pn:H", bench.send(b"?", 0.0))
+    bench.send(b"\x18")
+    assert re.search(r"<Idle.*\|Pn:H", bench.send(b"?", 3.0))
+    assert "Pn" not in bench.send(b"?", 0.0)
 
 
 @pytest.mark.parametrize(("line", "name"), [(b"M3S1000\n", "M3"), (b"M8\n", "M8")])
@@ -172,7 +226,7 @@ def test_real_time_bytes_bypass_a_full_buffer(bench: Bench) -> None:
     bench.send(b"".join(b"G53G1X-%dF60\n" % (2 + n) for n in range(40)))
     assert bench.core.fullest_bytes == 128
     assert "<Run" in bench.send(b"?", 0.0)
-    assert "Grbl" in bench.send(b"\x18")
+    assert "Grbl" in bench.send(b"\x18", 1.0)
 
 
 def test_writing_a_setting_loses_what_comes_meanwhile(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from firmware_bridge.native import messages as m
 from firmware_bridge.native.heartbeat import Heartbeat
 
 STEP_S = 0.01
-RENEWAL_S = 0.45 / 4
+RENEWAL_S = 0.4 / 4
 
 
 def questions(heartbeat: Heartbeat, begin_s: float, end_s: float, attended: tuple[float, ...] = ()) -> list[float]:
@@ -60,6 +60,20 @@ def test_an_unattended_link_still_asks_whether_the_controller_is_alive_and_does_
         heartbeat.note_life()
         now_s = max(now_s + 1e-6, heartbeat.deadline_s())
         turns += 1
-    # A question every 250 ms, and a renewal that is left out every 112 ms.
+    # A question every 250 ms, and a renewal that is left out every 100 ms.
     assert asked == 8
     assert turns < 40
+
+
+def test_nothing_is_renewed_while_a_question_is_unanswered_and_the_shutter_closes_within_the_longest_lease() -> None:
+    heartbeat = held_open()
+    questions(heartbeat, 100.0, 100.5)
+    renewed = []
+    for step in range(200):
+        now_s = 100.5 + step * STEP_S
+        if isinstance(heartbeat.take_question(now_s), m.Renew):
+            renewed.append(now_s)
+    assert len(renewed) == 1, "the controller had been heard before it"
+    assert renewed[0] + heartbeat.lease_ms / 1e3 <= 100.5 + 0.5
+    heartbeat.note_life()
+    assert isinstance(heartbeat.take_question(102.51), m.Renew)

@@ -44,6 +44,11 @@ COMMANDS = st.binary(max_size=60).filter(lambda command: not set(command) & set(
             b"echo:Soft endstops: ON  Min: X0.00 Y-2.00 Z0.00   Max: X220.00 Y230.00 Z250.00",
             c.Limits((0.0, 220.0), (-2.0, 230.0), True),
         ),
+        (
+            b"  Min:  X0.00 Y-2.00 Z0.00   Max:  X220.00 Y230.00 Z250.00",
+            c.Limits((0.0, 220.0), (-2.0, 230.0)),
+        ),
+        (b"  M211 S0 ; OFF", c.Setting("M211", {"S": 0.0})),
         (b"echo:  M92 X80.00 Y80.50 Z400.00 E93.00", c.Setting("M92", {"X": 80.0, "Y": 80.5, "Z": 400.0, "E": 93.0})),
         (b" M203 X200 Y200 Z4", c.Setting("M203", {"X": 200.0, "Y": 200.0, "Z": 4.0})),
         (b"echo:  M211 S1 ; ON", c.Setting("M211", {"S": 1.0})),

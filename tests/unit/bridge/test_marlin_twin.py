@@ -100,8 +100,30 @@ def test_a_quick_stop_leaves_the_stage_elsewhere_than_the_board_believes() -> No
 
 def test_after_a_kill_nothing_is_answered() -> None:
     bench = Bench()
-    assert bench.tell(b"M112") == ["Error:Printer halted. kill() called!"]
+    assert bench.tell(b"M112") == ["echo:M112 Shutdown", "Error:Printer halted. kill() called!"]
     assert bench.tell(b"M115", seconds=5.0) == []
+
+
+@pytest.mark.parametrize("emergency_parser", [True, False])
+def test_a_quick_stop_takes_a_second_and_another_one_meanwhile_another_second(emergency_parser: bool) -> None:
+    bench = Bench(emergency_parser=emergency_parser)
+    bench.tell(b"G1 X100 F3000", seconds=0.5)
+    bench.tell(b"M410", seconds=0.3)
+    assert bench.tell(b"M410", b"M118 done", seconds=1.5) == []
+    assert "done" in bench.after(3.0)
+
+
+def test_a_quick_stop_while_homing_shuts_it_down() -> None:
+    bench = Bench(homing_s=5.0)
+    bench.tell(b"G28 X Y", seconds=1.0)
+    assert bench.tell(b"M410") == ["echo:Homing Failed", "Error:Printer halted. kill() called!"]
+
+
+def test_a_number_that_is_set_is_set_again_when_its_line_is_done() -> None:
+    bench = Bench()
+    told = bench.tell(b"G4 P100", numbered(0, b"M110 N0"), numbered(1, b"M400"))
+    assert told == ["ok P15 B1", "ok P15 B2", "ok P15 B3"]
+    assert "Resend: 1" in bench.tell(numbered(2, b"M400"))
 
 
 def test_a_reset_lowers_the_pins_and_loses_the_position() -> None:

@@ -108,7 +108,7 @@ class FlyingTable:
         self.at_mm: Callable[[float], None] = lambda _: None
         """Called with x at every step."""
         self._clock, self._slots = clock, slots
-        self._is_halted = threading.Event()
+        self.was_halted = threading.Event()
 
     def status(self) -> StageStatus:
         return StageStatus(StagePose(0.0, 0.0), True, False, self.is_beam_on, True, "")
@@ -131,7 +131,7 @@ class FlyingTable:
         heard: Callable[[PoseAt], None] | None = None,
     ) -> tuple[PoseAt, ...]:
         self.rows.append((start.x_mm, end.x_mm, cells))
-        self._is_halted.clear()
+        self.was_halted.clear()
         assert heard is not None
         steps, cell_mm = round((end.x_mm - start.x_mm) / speed_mm_s / STEP_S), (end.x_mm - start.x_mm) / cells
         try:
@@ -140,7 +140,7 @@ class FlyingTable:
                 way_mm = step * STEP_S * speed_mm_s
                 self.is_beam_on = 0 <= step < steps
                 self.at_mm(start.x_mm + way_mm)
-                if self._is_halted.is_set():
+                if self.was_halted.is_set():
                     raise ControllerFault("the stage was halted")
                 if way_mm > 0 and math.isclose(way_mm / cell_mm, round(way_mm / cell_mm), abs_tol=1e-6):
                     self._slots.edge()
@@ -157,7 +157,7 @@ class FlyingTable:
 
     def halt(self) -> None:
         self.halted += 1
-        self._is_halted.set()
+        self.was_halted.set()
 
     def close(self) -> None:
         """Nothing to do."""
@@ -271,7 +271,7 @@ def test_a_beam_that_nobody_attends_to_in_a_row_is_let_go(bench: Bench) -> None:
     bench.table.at_mm = be_away
     bench.controller.submit(strokes(4))
     bench.controller.open_shutter()
-    while not bench.table.rows or bench.controller._assignments.current:
+    while not bench.table.rows or bench.controller._measuring.assignments.current:
         pass
     assert not bench.table.is_beam_on
     assert bench.collect(2) == [0, 1]
@@ -348,6 +348,128 @@ def test_a_row_is_stopped_at_once_when_it_must(bench: Bench, how: str) -> None:
     assert bench.collect(4) == [0, 1, 2, 3]
 
 
+def test_a_stage_that_is_at_rest_is_not_halted_again_while_its_slots_are_read(bench: Bench) -> None:
+    reached, may_go_on, may_be_read = threading.Event(), threading.Event(), threading.Event()
+
+    def wait(x_mm: float) -> None:
+        if x_mm == pytest.approx(15.0):
+            reached.set()
+            assert may_go_on.wait(LIMIT_S)
+
+    def read_slot(slot: int) -> Spectrum:
+        assert may_be_read.wait(LIMIT_S)
+        return Slots.read_slot(bench.slots, slot)
+
+    bench.table.at_mm = wait
+    bench.slots.read_slot = read_slot  # type: ignore[method-assign]
+    bench.controller.submit(strokes(4))
+    bench.controller.open_shutter()
+    assert reached.wait(LIMIT_S)
+    closing = threading.Thread(target=bench.controller.close_shutter)
+    closing.start()
+    while not bench.table.halted:
+        pass
+    may_go_on.set()
+    closing.join(0.8)
+    may_be_read.set()
+    closing.join(LIMIT_S)
+    assert bench.table.halted == 1
+    assert bench.collect(2) == [0, 1]
+
+
+def test_of_an_aborted_row_no_slot_is_read_and_the_shutter_is_told_as_closed(bench: Bench) -> None:
+    reached, may_go_on = threading.Event(), threading.Event()
+    read: list[int] = []
+
+    def wait(x_mm: float) -> None:
+        if x_mm == pytest.approx(15.0):
+            reached.set()
+            assert may_go_on.wait(LIMIT_S)
+
+    def read_slot(slot: int) -> Spectrum:
+        read.append(slot)
+        return Slots.read_slot(bench.slots, slot)
+
+    bench.table.at_mm = wait
+    bench.slots.read_slot = read_slot  # type: ignore[method-assign]
+    bench.controller.submit(strokes(4))
+    bench.controller.open_shutter()
+    assert reached.wait(LIMIT_S)
+    aborting = threading.Thread(target=bench.controller.abort)
+    aborting.start()
+    while not bench.table.halted:
+        pass
+    may_go_on.set()
+    aborting.join(LIMIT_S)
+    assert not bench.controller.status().is_shutter_open
+    assert bench.controller.next_done(0.05) is None
+    assert read == []
+
+
+def test_a_dwell_that_was_about_to_begin_does_not_move_the_stage_after_an_abort(bench: Bench) -> None:
+    asked, may_answer = threading.Event(), threading.Event()
+    moves: list[StagePose] = []
+
+    def read() -> Standoff:
+        asked.set()
+        assert may_answer.wait(LIMIT_S)
+        return Standoff(10.0, True, "")
+
+    def move_to(pose: StagePose) -> StagePose:
+        moves.append(pose)
+        return pose
+
+    pose = StagePose(10.0, 20.0)
+    bench.controller.submit([Exposure(0, pose, pose, 0.1)])
+    bench.controller.open_shutter()
+    assert bench.collect(1) == [0]
+    bench.table.move_to = move_to  # type: ignore[method-assign]
+    bench.ruler.read = read  # type: ignore[method-assign]
+    bench.clock.now_s += 2.0
+    bench.controller.submit([Exposure(1, pose, pose, 0.1)])
+    assert asked.wait(LIMIT_S)
+    aborting = threading.Thread(target=bench.controller.abort)
+    aborting.start()
+    while not bench.table.halted:
+        pass
+    may_answer.set()
+    aborting.join(LIMIT_S)
+    assert bench.controller.next_done(0.05) is None
+    assert moves == []
+
+
+def test_a_row_that_was_about_to_begin_is_halted_after_an_abort(bench: Bench) -> None:
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def snapshot() -> Spectrum:
+        asked.set()
+        assert may_answer.wait(LIMIT_S)
+        return Slots.snapshot(bench.slots)
+
+    def fly_until_halted(_: float) -> None:
+        assert bench.table.was_halted.wait(LIMIT_S)
+
+    bench.slots.snapshot = snapshot  # type: ignore[method-assign]
+    bench.table.at_mm = fly_until_halted
+    bench.controller.submit(strokes(4))
+    bench.controller.open_shutter()
+    assert asked.wait(LIMIT_S)
+    aborting = threading.Thread(target=bench.controller.abort)
+    aborting.start()
+    while not bench.table.halted:
+        pass
+    may_answer.set()
+    aborting.join(LIMIT_S)
+    assert not bench.controller.status().is_shutter_open
+    assert bench.table.halted == 2
+
+
+def test_the_beam_is_off_before_the_devices_are_examined(bench: Bench) -> None:
+    bench.table.is_beam_on = True
+    bench.controller.diagnose()
+    assert not bench.table.is_beam_on
+
+
 def test_the_next_row_can_wait_while_one_is_flown(bench: Bench) -> None:
     assert bench.controller.submit(strokes(40, length_mm=0.4)) == 40
     assert bench.controller.capabilities.queue_length == 64
@@ -364,7 +486,8 @@ def test_an_object_out_of_range_stops_the_queue_and_keeps_it(bench: Bench) -> No
     assert bench.collect(3) == [0, 1, 2]
     with pytest.raises(StandoffExceeded, match=r"4\.00 mm away"):
         bench.controller.next_done(LIMIT_S)
-    assert bench.controller.status().standoff_mm == 4.0
+    status = bench.controller.status()
+    assert (status.standoff_mm, status.is_in_range) == (4.0, False)
     with pytest.raises(StandoffExceeded):
         bench.controller.open_shutter()
     bench.table.at_mm = lambda _: None
@@ -391,9 +514,13 @@ def test_the_distance_is_read_again_after_a_second_of_dwells(bench: Bench) -> No
         ({}, strokes(2, length_mm=0.05), LimitExceeded, "lengthen the strokes"),
         ({}, strokes(60), LimitExceeded, "outside the stage's limits"),
         ({"x_limits_mm": (9.0, 100.0)}, strokes(1), LimitExceeded, "the run-up of exposure 0"),
+        ({"x_limits_mm": (0.0, 12.01)}, strokes(1), LimitExceeded, "the run-out of exposure 0"),
     ],
-    ids=["a dwell without a gate", "a stroke at rest", "too fast", "too short", "outside", "no room to run up"],
-)
+    ids=[
+        "a dwell without a gate", "a stroke at rest", "too fast", "too short", "outside", "no room to run up",
+        "no room to run out",
+    ],
+)  # fmt: skip
 def test_what_the_pair_cannot_do_is_refused_and_none_is_taken(
     bench: Bench, changed: dict[str, object], exposures: list[Exposure], fault: type[BridgeError], sentence: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -94,6 +95,13 @@ def test_slots_become_cells_with_or_without_an_edge_at_the_start(real_s: tuple[f
     assert [cell.start.x_mm for cell in cells] == pytest.approx([10.0, 12.0, 14.0, 16.0])
     assert [cell.real_s for cell in cells] == pytest.approx([0.5] * 4)
     assert [cell.live_s for cell in cells] == pytest.approx([0.45] * 4)
+
+
+def test_a_live_clock_ran_through_before_the_beam() -> None:
+    """Counting began 1 s before a cell of 0.5 s; the detector was dead for 0.2 s of that, as in every cell."""
+    told = [replace(slot, live_s=slot.real_s - 0.2, has_live_clock=True) for slot in slots(1.5, 0.5, 0.5, 0.5)]
+    cells = triggered_cells(ROW, TRACK, BEGAN, told, 0.005, is_whole=True)
+    assert [cell.live_s for cell in cells] == pytest.approx([0.3] * 4)
 
 
 def test_of_a_slot_that_began_before_the_beam_the_rates_are_those_with_the_beam() -> None:

@@ -89,7 +89,7 @@ def row() -> Row:
 
 
 def flyer(stage: Glider, spectrometer: Ticker) -> Flyer:
-    return Flyer(stage, spectrometer, lambda _: None, time.monotonic)  # type: ignore[arg-type]
+    return Flyer(stage, spectrometer, lambda _: None, lambda: None, time.monotonic)  # type: ignore[arg-type]
 
 
 def test_boundaries_are_where_the_stage_was_when_the_spectrometer_was_read() -> None:

@@ -20,8 +20,9 @@ from firmware_bridge.twins import serving
 from firmware_bridge.twins.fault_script import FaultScript, fault_of
 from firmware_bridge.twins.loopback_socket import listening
 from firmware_bridge.twins.serving import serve_behind_socket, serve_behind_terminal
-from firmware_bridge.twins.twin_log import TwinLog
 from firmware_bridge.twins.wire import TimedWire
+from tests.instrument.conftest import await_that
+from tests.protocol.grbl_rehearsal import Witness
 
 _PATIENCE_S = 10.0
 
@@ -61,6 +62,7 @@ class Stop:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.reading, self.writing = os.pipe()
+        self.log = Witness()
         patch.setattr(serving, "stop_signal", self._given)
 
     @contextmanager
@@ -78,7 +80,7 @@ class Stop:
             told.append(address)
             is_ready.set()
 
-        with TwinLog(None) as log:
+        with self.log as log:
             options = {"ready": ready, "wire": wire, "log": log, **more}
             thread = threading.Thread(target=serve, args=(device,), kwargs=options)
             thread.start()
@@ -134,7 +136,7 @@ def test_every_host_resets_a_device_that_resets_on_open(stop: Stop) -> None:
             with opened(path) as port:
                 assert hear(port, b"boot ") == b"boot "
                 assert device.boots == count
-            time.sleep(0.05)
+            await_that(lambda: stop.log.of("host_came", "host_left")[-1]["event"] == "host_left", "the host's leaving")
 
 
 def test_a_reset_on_the_line_boots_the_device_and_loses_what_it_had_to_say(stop: Stop) -> None:
@@ -184,6 +186,7 @@ class Ticker:
 
     def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
+        self.log = Witness()
         self.heard = b""
 
     def fileno(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from edge.faults import IntegrityError, UsageError
 from edge.record.check import check_journal
 from edge.record.codec import MAX_CHANNELS, DamagedRecord, decode_counts, encode_counts, is_same_measurement
 from edge.record.journal import Journal, JournalReader
-from edge.record.schema import wal_path
+from edge.record.schema import explained, wal_path
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 
 AT = "2026-01-02T03:04:05.000006+00:00"
@@ -311,3 +312,12 @@ def test_the_records_are_plain_columns_for_other_tools(path: Path) -> None:
     assert connection.execute("SELECT exposure_index, start_x_mm, live_s FROM exposures").fetchall() == [(3, 1.5, 0.1)]
     assert connection.execute("SELECT kind, body FROM events").fetchall() == [("paused", b'{"reason":"lunch"}')]
     connection.close()
+
+
+def test_a_full_disk_is_not_taken_for_damage(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    Journal.create(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(UsageError, match="free some space"), explained(path):
+            connection.execute("CREATE TABLE larger AS SELECT zeroblob(1000000)")

@@ -7,7 +7,8 @@ from dataclasses import fields
 import pytest
 
 from edge.faults import UsageError
-from edge.simulate.config import LineFaultConfig, load_instrument, twin_settings, twin_wire
+from edge.simulate.config import load_instrument, twin_settings, twin_wire
+from edge.simulate.twin_config import LineFaultConfig
 from firmware_bridge.twins.fault_script import FaultKind, LineFault
 from tests.unit.simulate.test_instrument_file import MINIMAL, written
 

@@ -62,7 +62,7 @@ def test_settings_that_the_twin_refuses_are_a_usage_error(tmp_path):
 def test_every_twin_key_of_the_file_is_a_setting_of_the_twin():
     from dataclasses import fields
 
-    from edge.simulate.config import TwinConfig
+    from edge.simulate.twin_config import TwinConfig
     from firmware_bridge.twins.settings import TwinSettings
 
     of_its_line = {"faults"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edge.faults import UsageError
-from edge.simulate.config import PairConfig, load_instrument
+from edge.simulate.config import load_instrument
+from edge.simulate.twin_config import PairConfig
 from tests.unit.simulate.test_instrument_file import MINIMAL, written
 
 
@@ -49,4 +50,11 @@ def test_a_pair_that_does_not_fit_together_is_refused_with_its_line(tmp_path, en
 def test_faults_of_the_native_line_are_refused_beside_a_pair_and_the_two_keys_are_named(tmp_path):
     text = f"{MINIMAL}  faults: [{{kind: drop, at_byte: 1}}]\npair: {{spectrometer_link: mca}}\n"
     with pytest.raises(UsageError, match=r"use pair\.stage_faults and pair\.spectrometer_faults"):
+        load_instrument(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("entry", ["door_opens_after: 5", "lease_s: 0.3", "settle_s: 0.1"])
+def test_what_only_the_native_controller_heeds_is_refused_beside_a_pair(tmp_path, entry):
+    text = f"{MINIMAL}  {entry}\npair: {{spectrometer_link: mca}}\n"
+    with pytest.raises(UsageError, match=rf"twin\.{entry.split(':')[0]} is of the native controller.*leave it out"):
         load_instrument(written(tmp_path, text))
