@@ -84,9 +84,9 @@ GARBLED: Final = frozenset({Ack.SYNC, Ack.LENGTH, Ack.CHECKSUM})
 
 SENTENCES: Final[dict[int, str]] = {
     Ack.OK: "the request was carried out",
-    Ack.SYNC: "the request arrived without its beginning: check the cable and the baud rate",
+    Ack.SYNC: "the request arrived without its beginning: check the cable, its shield and the baud rate",
     Ack.PID: "the device knows no request of this kind: update its firmware",
-    Ack.LENGTH: "the request arrived with another length: check the cable and the baud rate",
+    Ack.LENGTH: "the request arrived with another length: check the cable, its shield and the baud rate",
     Ack.CHECKSUM: "the request arrived damaged: check the cable, its shield and the baud rate",
     Ack.PARAMETER: "a parameter lies outside what the device takes: correct the setting",
     Ack.HEX_RECORD: "an upload record was damaged: upload the firmware again with the maker's program",

@@ -34,10 +34,9 @@ BUSY_POLL_S: Final = 0.2
 """Between questions for the status while lines are outstanding: five a second, as the firmware's makers advise."""
 SILENCE_S: Final = 2.0
 """A question unanswered for this long means that the link is lost."""
-_STREAMING_POLL_S: Final = 0.4
-"""The same while many short lines stream: each answer takes the firmware as long as three of them."""
 _STREAMED: Final = 3
-"""Unanswered lines above which they do; a stroke with the beam never has as many."""
+"""Unanswered lines above which short ones stream: one question then slows the firmware by a tenth for as long as they
+do, so none is asked while acknowledgements come. A stroke with the beam never has as many."""
 _REPEAT_S: Final = 0.5
 """Before that, a question that waits for its answer isn't asked again: so that each report belongs to one question."""
 _IDLE_POLL_S: Final = 1.0
@@ -122,6 +121,11 @@ class GrblSession:
     def is_working(self) -> bool:
         """Whether lines wait or are unanswered."""
         return not self.queue.is_empty
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether more lines are under way than any that is watched has."""
+        return len(self.queue.unanswered) > _STREAMED
 
     def submit(self, orders: Sequence[Order]) -> None:
         """Queue lines, in order."""
@@ -238,9 +242,9 @@ class GrblSession:
 
     @property
     def _poll_every_s(self) -> float:
-        if self.is_gate_held or 0 < len(self.queue.unanswered) <= _STREAMED:
+        if self.is_gate_held or (self.is_working and not self.is_streaming):
             return BUSY_POLL_S
-        return _STREAMING_POLL_S if self.is_working else _IDLE_POLL_S
+        return _IDLE_POLL_S
 
     def _take(self, answer: c.Answer, now_s: float) -> None:
         match answer:
@@ -284,6 +288,8 @@ class GrblSession:
             return
         if isinstance(answer, c.Ok):
             order.is_done = True
+            if self.is_streaming and not self.is_gate_held:
+                self._poll_s = now_s + _IDLE_POLL_S
             return
         order.fault = of_refusal(answer.number, order.line)
         self._brake(self._fault(order.fault), now_s)

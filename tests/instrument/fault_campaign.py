@@ -34,7 +34,7 @@ FAMILIES: Final = {
 FAULTS: Final[dict[str, dict[str, Any]]] = {
     "drop": {"kind": "drop", "count": 7},
     "flip": {"kind": "flip", "bit": 6},
-    "garbage": {"kind": "flip", "count": 60, "bit": 7},
+    "garbage": {"kind": "flip", "count": 20, "bit": 7},
     "duplicate": {"kind": "duplicate", "count": 20},
     "delay": {"kind": "delay", "for_s": 0.3},
     "late reply": {"kind": "delay", "for_s": 3.0},

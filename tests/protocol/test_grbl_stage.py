@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.faults import ControllerFault, LimitExceeded, SettingRefused
+from firmware_bridge.faults import ControllerFault, LimitExceeded, LinkLost, SettingRefused
 from firmware_bridge.grbl.queue import Order
 from firmware_bridge.messages import StagePose
 from firmware_bridge.stage import PoseAt
@@ -305,13 +305,26 @@ def test_short_moves_are_executed_nearly_as_fast_as_the_board_can() -> None:
     stage = rehearsal.stage()
     stage.move_to(StagePose(100.0, 100.0))
     orders = [Order(b"G53G1X%.2fY-200F3000\n" % (-200 + 0.1 * move)) for move in range(1, 601)]
+    asked = rehearsal.lines.count("host b'?'")
     begun_s = rehearsal.core.board.time_s
     rehearsal.session.submit(orders)
     rehearsal.wait_for(lambda: orders[-1].is_settled, 100.0)
+    assert rehearsal.lines.count("host b'?'") == asked, "a question slows the firmware"
     took_s = rehearsal.core.board.time_s - begun_s
     assert 600 * 0.0036 / took_s > 0.95
-    asked = rehearsal.lines.count("host b'?'")
-    assert asked > took_s, "and the position is looked at meanwhile"
+
+
+def test_a_board_that_falls_silent_while_lines_stream_is_asked_and_found_lost() -> None:
+    rehearsal = rehearsed(starts_homed=True, halts_at_s=12.0)
+    stage = rehearsal.stage()
+    stage.move_to(StagePose(100.0, 100.0))
+    orders = [Order(b"G53G1X%.2fY-200F3000\n" % (-200 + 0.1 * (move % 50))) for move in range(1, 2001)]
+    rehearsal.session.submit(orders)
+    begun_s, halts_in_s = rehearsal.time_s, 12.0 - rehearsal.core.board.time_s
+    rehearsal.wait_for(lambda: orders[-1].is_settled, 60.0)
+    assert isinstance(rehearsal.session.failure, LinkLost)
+    assert halts_in_s > 1.0
+    assert rehearsal.time_s - begun_s < halts_in_s + 3.5
 
 
 def test_a_setting_is_written_alone_and_read_back() -> None:

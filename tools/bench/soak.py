@@ -93,12 +93,17 @@ def soak(exposures: int) -> list[Row]:
     record = Record([sparse_spectrum(COUNTS, seed) for seed in range(SPECTRA)], bytearray(exposures))
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, twin(folder, faults=scripted()) as (port, pid):
+        heard_s = time.monotonic()
         while record.missing:
+            before = record.count
             try:
                 with connect(port, 2_000_000) as controller:
                     go_on(controller, record, pid)
             except (LinkLost, Rebooted, PortUnavailable) as fault:
                 record.note_fault(fault)
+                heard_s = heard_s if record.count == before else time.monotonic()
+                if time.monotonic() - heard_s > _PATIENCE_S:
+                    raise RuntimeError(f"nothing was recorded in {_PATIENCE_S:g} s: {fault}") from fault
                 time.sleep(_KNOCK_S)
     wall_s = time.monotonic() - began_s
     size = f"{exposures} exposures"

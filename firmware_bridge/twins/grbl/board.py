@@ -53,8 +53,6 @@ class Board:
         self.is_homing = False
         self.is_locked = False
         """Whether nothing but a reset is heeded."""
-        self.answers_until_s = -math.inf
-        """Until when an answer to ``?`` keeps the board from reading lines."""
         self.alarm_until_s = -math.inf
         """Until when an alarm keeps the board from doing anything."""
         self.is_door_open = False
@@ -209,8 +207,6 @@ class Board:
 
     def report(self) -> None:
         """Answer ``?``."""
-        if self.motion.is_moving:
-            self.answers_until_s = max(self.answers_until_s, self.time_s) + self.settings.report_s
         pose = self.motion.pose(self.time_s)
         place = f"{self._stepped(pose.x_mm):.3f},{self._stepped(pose.y_mm):.3f},{self.z_mm:.3f}"
         mask = int(self.registers[10])

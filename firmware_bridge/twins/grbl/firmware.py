@@ -60,7 +60,7 @@ class Firmware:
             if length == 0 and octet == 0x0D:
                 continue
             self.is_in_line = True
-            yield self._after(self._takes_s(text) + max(0.0, self._board.answers_until_s - self._board.time_s))
+            yield self._after(self._takes_s(text))
             number = 11 if length >= _LONGEST_LINE else (yield from self._answer(text))
             self._board.record("line", self._board.time_s, text=text, answer=number)
             self.is_in_line = False

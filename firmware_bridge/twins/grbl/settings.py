@@ -39,8 +39,6 @@ class GrblTwinSettings:
     """Time that the board takes to read and plan a move."""
     short_line_s: float = 0.0003
     """The same for any other line."""
-    report_s: float = 0.013
-    """Time that answering ``?`` in motion keeps it from reading lines."""
     idle_lock_ms: int = 255
     """``$1``: how long the motors hold after a move, while the board does nothing else; 255 for ever, and no wait."""
     eeprom_s: float = 0.02

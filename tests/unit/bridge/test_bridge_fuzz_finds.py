@@ -49,6 +49,8 @@ def test_a_marlin_line_that_was_never_sent_cannot_have_been_done() -> None:
     end = lines.append([b"G1 X1"])
     assert not lines.confirm(end)
     lines.take(4)
+    lines.answer()
+    lines.take(4)
     assert lines.confirm(end)
     assert lines.append([b"G1 X2"]) == end + 1
 
@@ -59,4 +61,6 @@ def test_a_marlin_board_that_says_the_last_word_too_early_has_done_nothing() -> 
     exchange = session.begin([b"M114"], 0.0)
     session.receive(exchange.word.encode() + b"\n", 0.0)
     assert not exchange.is_over
+    session.outgoing(0.0)
+    session.receive(b"ok\n", 0.0)
     assert b"M114" in session.outgoing(0.0)

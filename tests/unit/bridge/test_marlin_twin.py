@@ -10,7 +10,7 @@ from firmware_bridge.marlin.codec import numbered
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.marlin.core import MarlinCore
 from firmware_bridge.twins.marlin.settings import MarlinTwinSettings
-from tests.protocol.marlin_rehearsal import Witness
+from tests.protocol.stage_rehearsal import Witness
 
 
 class Bench:
