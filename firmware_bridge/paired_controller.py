@@ -77,7 +77,7 @@ class PairedController:
             return self._told(found)
 
     def diagnose(self) -> tuple[Observation, ...]:
-        """What both devices can find out about themselves, and the distance to the object; shutter closed."""
+        """What both devices can find out about themselves; shutter closed."""
         self._forbid()
         with self._attending(), self._measuring.devices:
             self._stage.drop_beam()
@@ -85,7 +85,6 @@ class PairedController:
             return (
                 *(replace(each, what=f"stage {each.what}") for each in self._stage.diagnose()),
                 *(replace(each, what=f"detector {each.what}") for each in self._spectrometer.diagnose()),
-                *self._standoff.observe(),
             )
 
     def home(self) -> None:

@@ -111,6 +111,8 @@ def observe_rate(channels: int, baud: int | None, spectrum_s: float) -> Observat
         )
     octets = HEADER_BYTES + 3 * channels + STATUS_BYTES + CHECKSUM_BYTES
     bound_s = octets * _BITS_PER_BYTE / baud
+    if spectrum_s < bound_s / _MARGIN:
+        return Observation("spectra", f"{text}, more than {baud} baud can carry: the port heeds no baud rate")
     words = f"{text}, of which {octets} bytes at {baud} baud need {1e3 * bound_s:.0f}"
     if spectrum_s <= max(_MARGIN * bound_s, bound_s + _SLOW_STATUS_S):
         return Observation("spectra", f"{words}; Ethernet or fewer channels are quicker")

@@ -125,6 +125,19 @@ class Report:
     power: float | None = None
     """Of the spindle's output, 0 to $30; of what is planned for the next tenth of a second, in laser mode."""
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing moves, be it held or done."""
+        match self.state:
+            case RunState.HOLD:
+                return self.substate != 1
+            case RunState.DOOR:
+                return self.substate in (0, 1)
+            case RunState.RUN | RunState.JOG | RunState.HOME | RunState.TOOL:
+                return False
+            case _:
+                return True
+
 
 @dataclass(frozen=True, slots=True)
 class Garbled:

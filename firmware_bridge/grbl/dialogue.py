@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from firmware_bridge.faults import BridgeError, Rebooted
 from firmware_bridge.grbl import codec as c
 from firmware_bridge.grbl.connect import HEARING_S, READY_S
-from firmware_bridge.grbl.faults import door_open, lost_answer, not_homed, silent
+from firmware_bridge.grbl.faults import door_open, halted, lost_answer, not_homed, silent
 from firmware_bridge.grbl.link import GrblCarrier
 from firmware_bridge.grbl.queue import Order
 from firmware_bridge.grbl.session import Phase
@@ -103,5 +103,6 @@ class GrblDialogue:
             self.carrier.wait_for(lambda: session.reports > before or session.phase is not Phase.READY, HEARING_S)
             if session.reports > before and session.report is not None:
                 return session.report
+            was_stopped = session.phase is not Phase.READY
             self.carrier.wait_for(lambda: session.phase is Phase.READY, READY_S)
-            raise session.take_fault() or silent(self._name, HEARING_S)
+            raise session.take_fault() or (halted() if was_stopped else silent(self._name, HEARING_S))

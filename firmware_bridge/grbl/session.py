@@ -6,6 +6,7 @@ Lines and times go in; bytes, answers and faults come out. `link` drives it.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -50,6 +51,7 @@ _LOST_ANSWER_S: Final = 1.0
 _GATE_ANSWER_S: Final = 0.45
 """In which a board must have answered the opening of its gate."""
 _GATE_LOOK_S: Final = 0.005
+_LONGEST_PATH: Final = 256
 
 
 class Phase(Enum):
@@ -92,8 +94,8 @@ class GrblSession:
         self.report: c.Report | None = None
         self.reports = 0
         """Reports that have come; the next one after an acknowledgement is younger than what it acknowledges."""
-        self.path: list[Sighting] = []
-        """Reports that answered a question, since the path was last cleared."""
+        self.path: deque[Sighting] = deque(maxlen=_LONGEST_PATH)
+        """Latest reports that answered a question, since the path was last cleared."""
         self.offset_mm: tuple[float, ...] | None = None
         """Machine less work position, once heard."""
         self.accessories = ""
@@ -170,9 +172,12 @@ class GrblSession:
 
     def outgoing(self, now_s: float) -> bytes:
         """Bytes to send now."""
-        if self.failure is not None:
+        if self._has_failed():
             return b""
         self._follow_timers(now_s)
+        if self._has_failed():
+            # A board that still hears, and is heard no more, must not go on with what it holds.
+            return c.RESET
         out = bytes(self._urgent)
         self._urgent.clear()
         if self.phase is Phase.READY and not self.queue.is_empty:
@@ -200,6 +205,9 @@ class GrblSession:
         if self.phase is Phase.BOOTING:
             return self._banner_by_s
         return min(self._poll_s, self._gate_until_s, self._brake_by_s, self._asked_s + SILENCE_S)
+
+    def _has_failed(self) -> bool:
+        return self.failure is not None
 
     def _follow_timers(self, now_s: float) -> None:
         if self.phase is Phase.BOOTING:
@@ -275,7 +283,7 @@ class GrblSession:
             case c.Report() if self.phase is Phase.BRAKING:
                 self._asked_s = math.inf
                 self.report = answer
-                if _is_at_rest(answer):
+                if answer.is_at_rest:
                     self._reset(now_s)
             case _:
                 pass
@@ -404,15 +412,3 @@ class GrblSession:
         self.queue.drop(fault)
         if self.phase is not Phase.READY or self.failure is not None:
             self.release_gate()
-
-
-def _is_at_rest(report: c.Report) -> bool:
-    match report.state:
-        case c.RunState.HOLD:
-            return report.substate != 1
-        case c.RunState.DOOR:
-            return report.substate in (0, 1)
-        case c.RunState.RUN | c.RunState.JOG | c.RunState.HOME | c.RunState.TOOL:
-            return False
-        case _:
-            return True

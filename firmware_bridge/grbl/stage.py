@@ -27,22 +27,12 @@ from firmware_bridge.grbl.configuration import GrblConfiguration
 from firmware_bridge.grbl.connect import introduce
 from firmware_bridge.grbl.diagnosis import observe
 from firmware_bridge.grbl.dialogue import GrblDialogue
-from firmware_bridge.grbl.faults import (
-    beam_astray,
-    beam_missing,
-    door_open,
-    lost_answer,
-    not_homed,
-    outside,
-    overrun,
-    turned_back,
-    unverified,
-    wrong_position,
-)
+from firmware_bridge.grbl.faults import door_open, lost_answer, not_homed, outside, unverified, wrong_position
+from firmware_bridge.grbl.flight import drive
 from firmware_bridge.grbl.link import GrblCarrier, GrblLink
 from firmware_bridge.grbl.queue import Order
-from firmware_bridge.grbl.session import GrblSession, Sighting
-from firmware_bridge.grbl.stroke import BEAM_ON_LIMIT_S, Stroke, plan_stroke
+from firmware_bridge.grbl.session import GrblSession
+from firmware_bridge.grbl.stroke import BEAM_ON_LIMIT_S, plan_stroke
 from firmware_bridge.messages import Observation, StagePose
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.stage import PoseAt, StageCapabilities, StageStatus
@@ -50,13 +40,6 @@ from firmware_bridge.stage import PoseAt, StageCapabilities, StageStatus
 _HOMING_S = 300.0
 _ANSWER_S = 10.0
 """For lines that nothing has to move for."""
-_CORRIDOR_MM = 0.05
-"""Beyond the tolerance of a pose at rest, how far from its line a stroke may be reported."""
-_POWER_LEAD_S = 0.15
-"""A report tells the power of motion that is prepared up to so long ahead."""
-_OVERRUN = 2.0
-_OVERRUN_S = 2.0
-"""A stroke may take so many times its time, and so much more, before it is stopped."""
 _SETTING_ROUNDING = 1e-3
 _OFFSET_REPORTS = 40
 """Reports among which one tells the offset of work positions."""
@@ -226,7 +209,7 @@ class GrblStage:
         first = PoseAt(self._carrier.now_s(), begin, 0.0)
         tell = heard if heard is not None else _ignore
         tell(first)
-        path = self._drive(stroke, tell)
+        path = drive(stroke, self.board, self._dialogue, tell)
         last = PoseAt(self._carrier.now_s(), self._verify(stroke.finish), 0.0)
         tell(last)
         return (first, *path, last)
@@ -316,48 +299,6 @@ class GrblStage:
         if not (0.0 <= pose.x_mm <= x_mm and 0.0 <= pose.y_mm <= y_mm):
             raise outside(pose, what, (0.0, x_mm), (0.0, y_mm))
 
-    def _drive(self, stroke: Stroke, tell: Callable[[PoseAt], None]) -> list[PoseAt]:
-        session, carrier = self._session, self._carrier
-        poses: list[PoseAt] = []
-        latest_s = carrier.now_s() + _OVERRUN * stroke.expected_s + _OVERRUN_S
-        with self._dialogue.halting_on_error():
-            with carrier.changed:
-                session.path.clear()
-                session.submit(stroke.orders)
-                carrier.kick()
-            is_over, reached = False, stroke.begin
-            while not is_over:
-                with carrier.changed:
-                    carrier.wait_for(lambda: bool(session.path) or stroke.orders[-1].is_settled, math.inf)
-                    if carrier.now_s() > latest_s:
-                        raise overrun(stroke.expected_s)
-                    is_over = all(order.is_settled for order in stroke.orders) or session.failure is not None
-                    fresh = self._take_path(stroke, reached) if stroke.orders[-1].fault is None else []
-                for pose in fresh:
-                    reached = pose.pose
-                    poses.append(pose)
-                    tell(pose)
-            with carrier.changed:
-                self._dialogue.raise_unless_done(stroke.orders)
-        return poses
-
-    def _take_path(self, stroke: Stroke, reached: StagePose) -> list[PoseAt]:
-        """Poses reported since this was last called, each on the stroke's line and not behind the one before."""
-        taken = []
-        for sighting in self._session.path:
-            pose = self.board.to_stage(sighting.report, self._session.offset_mm)
-            if pose is not None:
-                nearest = _nearest(stroke.begin, stroke.finish, pose)
-                if _distance(nearest, pose) > self.board.tolerance_mm + _CORRIDOR_MM:
-                    raise wrong_position(nearest, pose)
-                if _advance_mm(stroke, reached, pose) < -self.board.tolerance_mm:
-                    raise turned_back(reached, pose)
-                reached = pose
-                _check_beam(stroke, sighting.report, pose)
-                taken.append(_pose_at(sighting, pose))
-        self._session.path.clear()
-        return taken
-
     def _verify(self, meant: StagePose) -> StagePose:
         """Ask where the stage is, and stop it if that isn't where it was sent."""
         found = self._locate()
@@ -382,45 +323,5 @@ class GrblStage:
         raise lost_answer(self._name)
 
 
-def _pose_at(sighting: Sighting, pose: StagePose) -> PoseAt:
-    """The board looks where it is at some moment between question and answer: midway, give or take."""
-    half_s = (sighting.heard_s - sighting.asked_s) / 2
-    return PoseAt(sighting.asked_s + half_s, pose, half_s / math.sqrt(3))
-
-
 def _ignore(_: PoseAt) -> None:
     """Nobody listens."""
-
-
-def _check_beam(stroke: Stroke, report: c.Report, pose: StagePose) -> None:
-    """The beam is on from the stroke's start to its end, and nowhere else."""
-    if not stroke.with_beam or report.power is None or report.state is not c.RunState.RUN:
-        return
-    length_mm = _distance(stroke.start, stroke.end)
-    way_x, way_y = (stroke.end.x_mm - stroke.start.x_mm) / length_mm, (stroke.end.y_mm - stroke.start.y_mm) / length_mm
-    along_mm = (pose.x_mm - stroke.start.x_mm) * way_x + (pose.y_mm - stroke.start.y_mm) * way_y
-    outside_mm = max(-along_mm, along_mm - length_mm)
-    slack_mm = _POWER_LEAD_S * stroke.speed_mm_s + _CORRIDOR_MM
-    if report.power > 0 and outside_mm > slack_mm:
-        raise beam_astray(pose)
-    if report.power == 0 and outside_mm < -slack_mm:
-        raise beam_missing(pose)
-
-
-def _nearest(start: StagePose, end: StagePose, pose: StagePose) -> StagePose:
-    """The point of a line that is nearest to a pose."""
-    dx_mm, dy_mm = end.x_mm - start.x_mm, end.y_mm - start.y_mm
-    along = (pose.x_mm - start.x_mm) * dx_mm + (pose.y_mm - start.y_mm) * dy_mm
-    share = min(1.0, max(0.0, along / (dx_mm**2 + dy_mm**2)))
-    return StagePose(start.x_mm + share * dx_mm, start.y_mm + share * dy_mm)
-
-
-def _advance_mm(stroke: Stroke, before: StagePose, pose: StagePose) -> float:
-    """How much farther along a stroke one pose is than another."""
-    dx_mm, dy_mm = stroke.finish.x_mm - stroke.begin.x_mm, stroke.finish.y_mm - stroke.begin.y_mm
-    along = (pose.x_mm - before.x_mm) * dx_mm + (pose.y_mm - before.y_mm) * dy_mm
-    return along / math.hypot(dx_mm, dy_mm)
-
-
-def _distance(a: StagePose, b: StagePose) -> float:
-    return math.hypot(a.x_mm - b.x_mm, a.y_mm - b.y_mm)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 from firmware_bridge.faults import StandoffExceeded
-from firmware_bridge.messages import Observation
 from firmware_bridge.standoff import Standoff, StandoffSensor
 
 _FRESH_S: Final = 1.0
@@ -47,15 +46,6 @@ class StandoffWatch:
         found = self.refresh()
         if found is not None and not found.is_in_range:
             raise StandoffExceeded(found.text)
-
-    def observe(self) -> tuple[Observation, ...]:
-        """A new reading, for the doctor."""
-        self.forget()
-        found = self.refresh()
-        if found is None:
-            return ()
-        in_range = "in range" if found.distance_mm is None else f"{found.distance_mm:.2f} mm, in range"
-        return (Observation("standoff", in_range if found.is_in_range else found.text, found.is_in_range),)
 
     def close(self) -> None:
         """Release the sensor."""

@@ -295,3 +295,11 @@ def test_a_port_that_stalls_in_a_dwell_is_named_and_the_beam_falls(tmp_path: Pat
         assert twin.events("beam_on")
         assert all(off["device_s"] - stalled["device_s"] <= LONGEST_S for off in twin.events("beam_off"))
         assert len(twin.events("beam_on")) == len(twin.events("beam_off"))
+
+
+def test_a_board_that_is_heard_no_more_is_told_to_stop() -> None:
+    whole, _, _ = run(None)
+    offset = whole.carried["host"] * 3 // 4
+    rehearsal, raised, over_s = run({"kind": "stall", "for_s": 30.0, "towards": "host", "at_byte": offset})
+    assert isinstance(raised, LinkLost)
+    assert any(event["device_s"] >= over_s - 0.1 for event in rehearsal.log.of("reset"))

@@ -339,3 +339,19 @@ def test_a_board_that_does_not_reset_on_opening_is_reset_by_command() -> None:
     rehearsal = rehearsed(wire)
     rehearsal.stage()
     assert "host b'\\x18'" in rehearsal.lines[:3]
+
+
+def test_a_halt_while_the_stage_is_asked_something_is_a_halt_and_no_lost_link() -> None:
+    rehearsal = rehearsed()
+    stage = rehearsal.stage()
+    asked = rehearsal.session.reports
+
+    def halt_once() -> None:
+        rehearsal.interrupt = lambda: None
+        rehearsal.session.halt(rehearsal.time_s)
+
+    rehearsal.interrupt = halt_once
+    with pytest.raises(ControllerFault, match="was halted"):
+        stage.status()
+    assert rehearsal.session.reports == asked
+    assert stage.status().fault == ""

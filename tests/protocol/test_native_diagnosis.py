@@ -24,7 +24,7 @@ def test_a_controller_is_diagnosed_with_its_shutter_closed(tmp_path: Path) -> No
         assert twin.events("shutter_opened") == []
     assert list(found) == ["buffers", "lease", "round trip", "clock", "link"]
     assert found["buffers"].text.startswith("64 exposures ahead, 512 spectra kept")
-    assert found["lease"].text == "the shutter closes 500 ms after the last word; renewed every 112 ms"
+    assert found["lease"].text == "the shutter closes 500 ms after the last word; renewed every 100 ms"
     assert found["round trip"].text.endswith(" of 20")
     assert "this computer's" in found["clock"].text
     # The makers' figures: 22 spectra a second dense over 921,600 baud, and 271 of 340 bytes.

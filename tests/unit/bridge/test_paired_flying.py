@@ -531,4 +531,4 @@ def test_what_the_pair_cannot_do_is_refused_and_none_is_taken(
 
 
 def test_observations_name_their_device(bench: Bench) -> None:
-    assert [each.what for each in bench.controller.diagnose()] == ["stage buffers", "detector round trip", "standoff"]
+    assert [each.what for each in bench.controller.diagnose()] == ["stage buffers", "detector round trip"]
