@@ -26,6 +26,7 @@ NOT_OF_A_PAIR: Final = {
     "standoff_leaves_after",
     "clock_step_s",
     "clock_steps_at_s",
+    "clock_steps_after",
 }
 """Keys of `twin` that only the native controller heeds."""
 
@@ -93,6 +94,7 @@ class TwinConfig(Closed):
     standoff_stays_out_s: Annotated[float, Field(ge=0)] | None = None
     clock_step_s: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
     clock_steps_at_s: Annotated[float, Field(ge=0)] | None = None
+    clock_steps_after: Annotated[int, Field(ge=0)] | None = None
     faults: list[LineFaultConfig] = Field(default=[], max_length=1_000)
     """What goes wrong on its line."""
 

@@ -93,6 +93,8 @@ class TwinSettings:
     """By how much the times that it tells jump, negative backwards; what it does is not touched."""
     clock_steps_at_s: float | None = None
     """When they do; None: never."""
+    clock_steps_after: int | None = None
+    """They do when this many exposures have been finished since boot."""
 
     standoff_mm: float | None = None
     """What the controller's rangefinder reads at the edges of the travel; None without one."""
@@ -107,11 +109,6 @@ class TwinSettings:
     """The object is moved away when this many exposures have been finished since boot."""
     standoff_stays_out_s: float | None = None
     """How long it stays out of range; None: for good."""
-
-    def told_s(self, device_s: float) -> float:
-        """The time that it tells at a time of its clock."""
-        has_stepped = self.clock_steps_at_s is not None and device_s >= self.clock_steps_at_s
-        return max(0.0, device_s + self.clock_step_s) if has_stepped else device_s
 
     def __post_init__(self) -> None:
         for low, high in (self.x_limits_mm, self.y_limits_mm):

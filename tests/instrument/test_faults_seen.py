@@ -72,7 +72,7 @@ def test_a_scan_ended_by_a_damaged_line_is_resumed_on_the_same_instrument(bench:
 
 def test_a_clock_that_jumps_ends_the_scan_resumably(bench: Bench) -> None:
     choose(bench, "native")
-    bench.instrument["twin"] |= {"clock_step_s": -30.0, "clock_steps_at_s": 60.0, "starts_homed": True}
+    bench.instrument["twin"] |= {"clock_step_s": -30.0, "clock_steps_after": 150, "starts_homed": True}
     bench.instrument["twin"]["clock_factor"] = 40.0
     bench.scan["sampling"]["rate"] = 0.0625
     with bench.running():

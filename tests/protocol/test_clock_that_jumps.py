@@ -56,7 +56,7 @@ def expose(controller: NativeController, wanted: set[int], recorded: dict[int, E
 
 def test_a_scan_whose_controllers_clock_jumped_back_is_taken_up_again(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"starts_homed": True, "clock_factor": 20.0}
-    settings |= {"clock_step_s": -30.0, "clock_steps_at_s": 60.0}
+    settings |= {"clock_step_s": -30.0, "clock_steps_after": 200}
     recorded: dict[int, ExposureDone] = {}
     with running_twin(tmp_path, **settings) as twin:
         with connect(twin.port, 2_000_000) as controller:

@@ -44,6 +44,8 @@ class ExposureEngine:
         """Exposures since boot."""
         self._source = source
         self._settings = settings
+        self.clock_steps_at_s = math.inf if settings.clock_steps_at_s is None else settings.clock_steps_at_s
+        """From then on the times that are told have jumped."""
         self._standoff = standoff
         self._detector = Detector(settings)
         self._chance = np.random.default_rng((settings.seed, 2**32 + 1))
@@ -224,13 +226,18 @@ class ExposureEngine:
         self._cruising = None
         self.activity = Counting(exposure, start, end, illumination, live_s, self._now_s, self._now_s + real_s)
 
+    def told_s(self, device_s: float) -> float:
+        """The time that is told of a moment."""
+        has_stepped = device_s >= self.clock_steps_at_s
+        return max(0.0, device_s + self._settings.clock_step_s) if has_stepped else device_s
+
     def _finish(self, ended: Counting) -> CodedSpectrum:
         exposure = ended.exposure
         counts = self._detector.count(ended.illumination, ended.live_s, exposure.index)
         start, end = self._measure(ended.true_start), self._measure(ended.true_end)
         spectrum = CodedSpectrum(
             index=exposure.index,
-            opened_us=microseconds(self._settings.told_s(ended.began_s)),
+            opened_us=microseconds(self.told_s(ended.began_s)),
             real_us=microseconds(ended.ends_s - ended.began_s),
             live_us=microseconds(ended.live_s),
             input_events=self._detector.input_events(ended.illumination, ended.live_s, exposure.index),

@@ -127,7 +127,7 @@ class Instrument:
 
     def told_s(self, now_s: float) -> float:
         """Its clock as it tells it."""
-        return self._settings.told_s(self.device_s(now_s))
+        return self.engine.told_s(self.device_s(now_s))
 
     def pose(self, now_s: float) -> StagePose:
         """Where the stage is."""
@@ -329,6 +329,8 @@ class Instrument:
             self._rest()
         if self.engine.finished == self._settings.door_opens_after:
             self._open_door.begin_at(self.engine.now_s)
+        if self.engine.finished == self._settings.clock_steps_after:
+            self.engine.clock_steps_at_s = self.engine.now_s
         if self.engine.finished == self._settings.standoff_leaves_after:
             self._standoff.moved_away.begin_at(self.engine.now_s)
 
