@@ -147,11 +147,12 @@ def replay(
     mask: Annotated[str | None, typer.Option(help="Where to measure; gradient, or grid without a photograph.")] = None,
     reconstruct: Annotated[str, typer.Option(help="How to fill the maps.")] = "kriging",
     seed: Annotated[int, typer.Option(help="Seed of the mask.")] = 0,
+    model: Annotated[Path | None, typer.Option(help="A mask network's ONNX file, for --mask netm.")] = None,
 ) -> None:
     """Measure a recorded scan or full raster again, sparsely, and score the maps against what was left out."""
     from edge.replay import replay_source
 
-    result = replay_source(source, rate=rate, mask=mask, method=reconstruct, seed=seed, out=out)
+    result = replay_source(source, rate=rate, mask=mask, method=reconstruct, seed=seed, model=model, out=out)
     typer.echo(result.summary())
 
 

@@ -164,9 +164,17 @@ class SamplingConfig(Closed):
     rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Fraction of the cells that are visited."""
     mask: Name = "gradient"
+    model: Name | None = None
+    """A mask network's ONNX file, for the mask ``netm``; None for the shipped one."""
     binariser: Name = "error-diffusion"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dwell_s: Annotated[float, Field(ge=0.001, le=3_600)] = 0.1
+
+    @model_validator(mode="after")
+    def _model_is_used(self) -> Self:
+        if self.model is not None and self.mask != "netm":
+            raise ValueError(f"model is of no use to the mask {self.mask!r}: write mask: netm, or remove model")
+        return self
 
 
 class DoseConfig(Closed):
@@ -221,20 +229,20 @@ def parse_scan_config(text: str, path: Path) -> ScanConfig:
 
 
 _PATHS = (
-    ("camera", "path"),
-    ("controller", "port"),
-    ("controller", "stage", "port"),
-    ("controller", "spectrometer", "port"),
-    ("controller", "standoff", "port"),
+    ("instrument", "camera", "path"),
+    ("instrument", "controller", "port"),
+    ("instrument", "controller", "stage", "port"),
+    ("instrument", "controller", "spectrometer", "port"),
+    ("instrument", "controller", "standoff", "port"),
+    ("sampling", "model"),
 )
-"""Where under ``instrument`` a path may stand."""
+"""Where a path may stand."""
 
 
 def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
-    instrument = value.get("instrument")
     for place in _PATHS:
-        instrument = _resolved(instrument, place, folder)
-    return value if instrument is None else {**value, "instrument": instrument}
+        value = _resolved(value, place, folder)
+    return value
 
 
 def _resolved(section: Any, place: tuple[str, ...], folder: Path) -> Any:

@@ -12,7 +12,7 @@ from edge.config import ScanConfig
 from edge.events import Opened, ShutterClosed, ShutterOpened
 from edge.kinematics import predict_raster_s
 from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
-from edge.prepare import choose_cells, stage_of
+from edge.prepare import density_of_plan, stage_of
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, open_recording
 from edge.record.maps_file import write_maps
@@ -34,6 +34,7 @@ from edge.report.page import write_report
 from edge.results import MAPS_UNIT, Planned, Results, read_planned, results_of
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, describe_calibration
 from edge.state import Ended
+from models.masks.network import network_digest
 
 
 def finish_recording(folder: Path) -> list[str]:
@@ -79,6 +80,7 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
     ledger = read_ledger(recording.reader, plan.grid)
     subject = planned.config.object
     finished_at = history.last_at
+    network = network_digest(plan.mask.origin)
     return ScanReport(
         subject=ScannedObject(subject.title, subject.identifier, subject.operator),
         started_at=datetime.fromisoformat(history.started_at),
@@ -89,7 +91,7 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
         maps=results.maps,
         maps_unit=MAPS_UNIT,
         rgb=sighting.rgb,
-        density=choose_cells(sighting, planned.config).density.values,
+        density=density_of_plan(sighting, planned.config, plan),
         effort=_effort(history, planned, ledger),
         dose=_dose(history, planned, ledger),
         counts=_count_totals(ledger),
@@ -103,7 +105,8 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
             "plan": plan.digest,
             "registration": sighting.registration.digest,
             "photograph": sighting.frame_sha256,
-        },
+        }
+        | ({} if network is None else {"mask network": network}),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ from edge.resample import rgb_on_grid
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
 from models.density import cells_for_rate
+from models.faults import ModelsError
 from models.masks import MASKS, MaskRequest, MaskResult, make_mask
+from models.masks.network import require_network
 
 _LEAST_TEXTURE = 2.0
 """Standard deviation of the grey levels below which a picture shows nothing to compare."""
@@ -114,12 +117,14 @@ def lens_of(config: LensConfig | None) -> Lens | None:
 
 
 def require_known_names(config: ScanConfig) -> None:
-    """Every method and element that a scan will need must exist before anything moves.
+    """Every method, mask network and element that a scan will need must exist before anything moves.
 
     Raises
     ------
     UsageError
         One does not; the text names those that do.
+    ModelsError
+        The mask network is missing, or is not what its manifest says.
     """
     from edge.reconstruct import METHODS
     from edge.spectra.lines import default_group
@@ -131,6 +136,8 @@ def require_known_names(config: ScanConfig) -> None:
     ):
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
+    if config.sampling.mask == "netm":
+        require_network(_model_of(config))
     for element in config.elements:
         default_group(element, config.instrument.tube.kv)
 
@@ -140,9 +147,27 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
     grid, sampling = sighting.grid, config.sampling
     count = cells_for_rate(sampling.rate, grid.rows * grid.columns)
     request = MaskRequest(
-        shape=grid.shape, count=count, rgb=sighting.rgb, binariser=sampling.binariser, seed=sampling.seed
+        shape=grid.shape,
+        count=count,
+        rgb=sighting.rgb,
+        binariser=sampling.binariser,
+        seed=sampling.seed,
+        model=_model_of(config),
     )
     return make_mask(sampling.mask, request)
+
+
+def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> NDArray[np.float32] | None:
+    """The density that chose a plan's cells, made again; None where the network that made it is gone or another."""
+    try:
+        density = choose_cells(sighting, config).density
+    except ModelsError:
+        return None
+    return density.values if density.origin == plan.mask.origin else None
+
+
+def _model_of(config: ScanConfig) -> Path | None:
+    return None if config.sampling.model is None else Path(config.sampling.model)
 
 
 def plan_scan(sighting: Sighting, config: ScanConfig, capabilities: Capabilities) -> ScanPlan:

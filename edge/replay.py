@@ -59,7 +59,9 @@ class _Stopwatch:
         self.seconds[name] = time.perf_counter() - start
 
 
-def replay_source(source: Path, *, rate: float, mask: str | None, method: str, seed: int, out: Path) -> ReplayResult:
+def replay_source(
+    source: Path, *, rate: float, mask: str | None, method: str, seed: int, out: Path, model: Path | None = None
+) -> ReplayResult:
     """Replay a recording's folder or an ``.npz`` stack and write ``report.json`` and ``maps.h5``.
 
     A full raster is its own truth: every valid cell is scored. A sparse recording is scored only on the exposures
@@ -72,12 +74,14 @@ def replay_source(source: Path, *, rate: float, mask: str | None, method: str, s
     """
     if not 0 < rate <= 1:
         raise UsageError(f"--rate {rate:g} is no fraction of the cells: give more than 0 and at most 1")
+    if model is not None and mask != "netm":
+        raise UsageError("--model is for the mask netm alone: give --mask netm, or leave --model out")
     watch = _Stopwatch()
     with watch.stage("load"):
         stack = load_stack(source)
     name = mask or ("gradient" if stack.rgb is not None else "grid")
     with watch.stage("mask"):
-        chosen = make_mask(name, _request(stack, rate, seed)).mask
+        chosen = make_mask(name, _request(stack, rate, seed, model)).mask
     with watch.stage("reconstruct"):
         maps = reconstruct(
             _samples(stack, chosen.cells), stack.shape, elements=stack.elements, rgb=stack.rgb, method=method
@@ -101,7 +105,7 @@ def replay_source(source: Path, *, rate: float, mask: str | None, method: str, s
     return result
 
 
-def _request(stack: Stack, rate: float, seed: int) -> MaskRequest:
+def _request(stack: Stack, rate: float, seed: int, model: Path | None) -> MaskRequest:
     known = int(stack.known.sum())
     count = cells_for_rate(rate, known if stack.is_full else stack.known.size)
     if count > known:
@@ -109,7 +113,7 @@ def _request(stack: Stack, rate: float, seed: int) -> MaskRequest:
             f"--rate {rate:g} asks for {count} cells and the recording holds {known}: "
             f"give at most {known / stack.known.size:.4f}"
         )
-    return MaskRequest(shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=seed)
+    return MaskRequest(shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=seed, model=model)
 
 
 def _samples(stack: Stack, cells: NDArray[np.bool_]) -> Samples:

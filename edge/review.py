@@ -9,7 +9,7 @@ from edge.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.faults import ScanStopped
 from edge.plan import ScanPlan
-from edge.prepare import choose_cells
+from edge.prepare import density_of_plan
 from edge.record.folder import RecordingPaths, open_recording
 from edge.report.figures import colour_limits, map_png, overlay_mask
 from edge.results import Planned, read_planned
@@ -45,10 +45,10 @@ def ask_before_beam(plan: ScanPlan, paths: RecordingPaths, config: ScanConfig, c
 
 
 def _pictures(planned: Planned, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
-    density = choose_cells(planned.sighting, config).density.values
+    density = density_of_plan(planned.sighting, config, plan)
     rgb = planned.sighting.rgb
-    return {
-        "density.png": map_png(density, "viridis", colour_limits(density)),
+    of_density = {} if density is None else {"density.png": map_png(density, "viridis", colour_limits(density))}
+    return of_density | {
         "mask.png": _png(overlay_mask(rgb, plan.mask.cells)),
         "path.png": _png(_path_over(rgb, plan)),
     }

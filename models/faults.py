@@ -7,7 +7,10 @@
     ├── UnknownBinariser       no binariser of that name
     ├── UnusablePhotograph     wrong shape, depth or values for the scan grid
     ├── UnusableRequest        shape, count, allowed cells or seed that no mask can satisfy
-    └── CoverageImpossible     the count is too small for the hole that was stated
+    ├── CoverageImpossible     the count is too small for the hole that was stated
+    ├── MissingModel           no mask network, or none where one was said to be
+    ├── UnusableManifest       what stands beside a mask network is no manifest, or of another kind
+    └── UnusableModel          a mask network that is damaged, foreign, or not what its manifest says
 
 Every message is one sentence that names the thing and the remedy.
 """
@@ -37,3 +40,15 @@ class UnusableRequest(ModelsError):
 
 class CoverageImpossible(ModelsError):
     """The count is too small for the hole that was stated."""
+
+
+class MissingModel(ModelsError):
+    """No mask network, or none where one was said to be."""
+
+
+class UnusableManifest(ModelsError):
+    """What stands beside a mask network is no manifest, or of another kind."""
+
+
+class UnusableModel(ModelsError):
+    """A mask network that is damaged, foreign, or not what its manifest says."""

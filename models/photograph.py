@@ -1,4 +1,4 @@
-"""A photograph on the scan grid as perceptual colour, whatever depth and channels it came with."""
+"""A photograph on the scan grid as colour, whatever depth and channels it came with."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ _ROUNDING = 1e-3
 def photograph_lab(photograph: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
     """CIE L*a*b* (D65) of an sRGB photograph already resampled to the scan grid.
 
+    Takes and raises what `photograph_rgb` does.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        Shape (rows, columns, 3), L* in [0, 100].
+    """
+    import cv2
+
+    return np.asarray(cv2.cvtColor(photograph_rgb(photograph, shape), cv2.COLOR_RGB2LAB), np.float32)
+
+
+def photograph_rgb(photograph: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """sRGB in [0, 1] of a photograph already resampled to the scan grid.
+
     Parameters
     ----------
     photograph
@@ -28,22 +43,20 @@ def photograph_lab(photograph: NDArray[Any], shape: tuple[int, int]) -> NDArray[
     Returns
     -------
     NDArray[np.float32]
-        Shape (rows, columns, 3), L* in [0, 100].
+        Shape (rows, columns, 3).
 
     Raises
     ------
     UnusablePhotograph
         Another shape, channel count or depth, a value that is not finite or out of range.
     """
-    import cv2
-
     unit = _unit_range(np.asarray(photograph))
     if unit.shape[:2] != shape:
         raise UnusablePhotograph(
             f"the photograph has {unit.shape[0]} x {unit.shape[1]} pixels and the scan grid "
             f"{shape[0]} x {shape[1]} cells: resample it to the grid first"
         )
-    return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), np.float32)
+    return unit
 
 
 def _unit_range(photograph: NDArray[Any]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ A new method is one file beside this one and one line in `MASKS`.
 from __future__ import annotations
 
 from models.faults import UnknownMask
+from models.masks.network import netm_mask
 from models.masks.photographic import gradient_mask, laplacian_mask
 from models.masks.request import MaskMethod, MaskRequest, MaskResult
 from models.masks.uniform import blue_noise_mask, grid_mask, random_mask
@@ -18,6 +19,7 @@ MASKS: dict[str, MaskMethod] = {
     "random": random_mask,
     "grid": grid_mask,
     "blue-noise": blue_noise_mask,
+    "netm": netm_mask,
 }
 
 

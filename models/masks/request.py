@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class MaskRequest:
     seed: int = 0
     max_hole: float | None = None
     """Coverage floor: no allowed cell further than this from a chosen one, in cells; None for none."""
+    model: Path | None = None
+    """A mask network's ONNX file, its manifest beside it; None for the shipped one. For `netm` alone."""
 
     def allowed_cells(self) -> NDArray[np.bool_]:
         """The allowed cells as an array, checked, together with everything else that can be wrong with a request.

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from tools.bench.table import print_table, write_json
 
-BENCHES = {"link": "tools.bench.link", "reconstruct": "tools.bench.reconstruct", "soak": "tools.bench.soak"}
+BENCHES = {
+    "link": "tools.bench.link",
+    "mask": "tools.bench.mask",
+    "reconstruct": "tools.bench.reconstruct",
+    "soak": "tools.bench.soak",
+}
 """Each name's module has ``measure(repeats) -> list[Row]`` and ``NOTES``, sentences that the table needs."""
 
 
