@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -113,6 +114,10 @@ class TrainingConfig(Closed):
     """Of the processor; 0: as many as torch takes."""
 
 
+_DATA = "$POINTILLIST_DATA/"
+"""A path that begins so lies in the folder of measurement data; others are taken from the configuration's folder."""
+
+
 def load_training_config(path: Path, *, train: Path | None = None, validation: Path | None = None) -> TrainingConfig:
     """Read a configuration; `train` and `validation` take the place of its photographs.
 
@@ -137,5 +142,14 @@ def load_training_config(path: Path, *, train: Path | None = None, validation: P
 
 
 def _place(section: dict[str, Any], key: str, folder: Path) -> None:
-    if isinstance(section.get(key), str) and section[key]:
-        section[key] = str(folder / section[key])
+    stated = section.get(key)
+    if not isinstance(stated, str) or not stated:
+        return
+    of_measurements = stated.removeprefix(_DATA)
+    section[key] = str(folder / stated if of_measurements == stated else _measurements() / of_measurements)
+
+
+def _measurements() -> Path:
+    """The folder of measurement data."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("POINTILLIST_DATA", beside))

@@ -260,6 +260,12 @@ def test_every_shipped_configuration_is_valid(path: Path) -> None:
     assert load_training_config(path).schedule.steps > 0
 
 
+def test_photographs_may_lie_in_the_folder_of_measurement_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POINTILLIST_DATA", "/measurements")
+    shipped = load_training_config(CHECKOUT / "tools" / "configs" / "netm-lean.yaml")
+    assert str(shipped.photographs.train) == "/measurements/photos_train/train_30000.tar"
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_network_and_one_of_them_writes(tmp_path: Path, drawings: Path) -> None:
     config = written(tmp_path, drawings, schedule={"steps": 2}, validation={"rivals": []})
