@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from edge.schema import Closed, validate_yaml
+from tools.measurement_folder import measurement_folder
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -146,10 +146,4 @@ def _place(section: dict[str, Any], key: str, folder: Path) -> None:
     if not isinstance(stated, str) or not stated:
         return
     of_measurements = stated.removeprefix(_DATA)
-    section[key] = str(folder / stated if of_measurements == stated else _measurements() / of_measurements)
-
-
-def _measurements() -> Path:
-    """The folder of measurement data."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("POINTILLIST_DATA", beside))
+    section[key] = str(folder / stated if of_measurements == stated else measurement_folder() / of_measurements)
