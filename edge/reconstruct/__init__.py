@@ -34,6 +34,12 @@ def _linear(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruc
     return linear(cells, rgb)
 
 
+def _mumford_shah(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.mumford_shah import mumford_shah
+
+    return mumford_shah(cells, rgb)
+
+
 def _nearest(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     from edge.reconstruct.plain import nearest
 
@@ -43,6 +49,7 @@ def _nearest(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstru
 METHODS: dict[str, Method] = {
     "kriging": _kriging,
     "harmonic": _harmonic,
+    "mumford-shah": _mumford_shah,
     "linear": _linear,
     "nearest": _nearest,
 }

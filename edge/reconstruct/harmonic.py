@@ -7,31 +7,18 @@ residual. Stopping early is deliberate: the exact solution has logarithmic spike
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct import multigrid
 from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.correction import Links, coarser, coarser_levels, correct
 from edge.reconstruct.distance import distance_standard_error, held_out
 from edge.reconstruct.reconstruction import Reconstruction
 
 _START_SWEEPS = 2
 _NOISE_SHARE = 0.3
 """Of a sample's counting variance in a cell between samples: several are averaged."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Links:
-    """Links of one coarse level and room for its correction."""
-
-    across: NDArray[np.float32]
-    down: NDArray[np.float32]
-    diagonal: NDArray[np.float32]
-    free: NDArray[np.bool_]
-    error: NDArray[np.float32]
-    load: NDArray[np.float32]
 
 
 def harmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None, *, cycles: int = 0) -> Reconstruction:
@@ -69,7 +56,7 @@ def fill(field: NDArray[np.float32], free: NDArray[np.bool_], sweeps: int = _STA
     if not free.any():
         return
     if max(free.shape) > 1:
-        shape = _coarser(free.shape)
+        shape = coarser(free.shape)
         coarse, coarse_free = np.empty((*shape, field.shape[2]), np.float32), np.empty(shape, np.bool_)
         multigrid.average_blocks(field, free, coarse, coarse_free)
         fill(coarse, coarse_free, sweeps)
@@ -85,7 +72,7 @@ def cycle(field: NDArray[np.float32], free: NDArray[np.bool_], *, cycles: int) -
         multigrid.relax(field, free)
         if levels:
             multigrid.restrict_residual(field, free, levels[0].load)
-            _correct(levels, 0)
+            correct(levels)
             multigrid.add_interpolated(levels[0].error, field, free)
         multigrid.relax(field, free)
 
@@ -98,19 +85,7 @@ def largest_residual(field: NDArray[np.float32], free: NDArray[np.bool_]) -> NDA
     return largest
 
 
-def _correct(levels: list[_Links], depth: int) -> None:
-    here = levels[depth]
-    here.error[:] = 0
-    multigrid.relax_correction(here.error, here.load, here.across, here.down, here.diagonal)
-    if depth + 1 < len(levels):
-        below = levels[depth + 1]
-        multigrid.restrict_correction(here.error, here.load, here.across, here.down, here.diagonal, below.load)
-        _correct(levels, depth + 1)
-        multigrid.add_interpolated(below.error, here.error, here.free)
-    multigrid.relax_correction(here.error, here.load, here.across, here.down, here.diagonal)
-
-
-def _levels(free: NDArray[np.bool_], elements: int) -> list[_Links]:
+def _levels(free: NDArray[np.bool_], elements: int) -> list[Links]:
     across: NDArray[np.float32] = np.zeros(free.shape, np.float32)
     down: NDArray[np.float32] = np.zeros(free.shape, np.float32)
     across[:, :-1] = free[:, :-1] & free[:, 1:]
@@ -121,17 +96,4 @@ def _levels(free: NDArray[np.bool_], elements: int) -> list[_Links]:
     neighbours[:, 0] -= 1
     neighbours[:, -1] -= 1
     diagonal: NDArray[np.float32] = np.where(free, neighbours, np.float32(0))
-    levels: list[_Links] = []
-    shape: tuple[int, ...] = free.shape
-    while max(shape) > 1 and diagonal.any():
-        shape = _coarser(shape)
-        finer = across, down, diagonal
-        across, down, diagonal = (np.empty(shape, np.float32) for _ in range(3))
-        multigrid.coarse_links(*finer, across, down, diagonal)
-        room = np.zeros((*shape, elements), np.float32), np.empty((*shape, elements), np.float32)
-        levels.append(_Links(across, down, diagonal, diagonal > 0, *room))
-    return levels
-
-
-def _coarser(shape: tuple[int, ...]) -> tuple[int, int]:
-    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
+    return coarser_levels(across, down, diagonal, elements)

@@ -24,6 +24,9 @@ _METHODS = {
         "themselves are at each distance{colour}"
     ),
     "harmonic": "each takes the mean of its neighbours, so that the map runs smoothly between the visited cells",
+    "mumford-shah": (
+        "each takes the mean of its neighbours, but for those beyond an edge that the visited cells themselves suggest"
+    ),
     "linear": "each is read off the plane through the three visited cells around it",
     "nearest": "each takes the value of the nearest visited cell",
 }
