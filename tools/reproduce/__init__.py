@@ -1,0 +1,1 @@
+"""The tables of the papers that Pointillist follows, measured again and printed beside what was published."""

@@ -1,0 +1,79 @@
+"""The columns of a table: reconstructions by name, each with a version that says what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.maps import Samples
+from edge.reconstruct import METHODS
+from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
+from edge.reconstruct.harmonic import harmonic
+from edge.reconstruct.reconstruction import Reconstruction
+from tools.reproduce.code_version import code_version
+from tools.reproduce.masks import Absent
+from tools.reproduce.subjects import Subject
+
+Estimate = Callable[[Subject, NDArray[np.bool_]], NDArray[np.float32]]
+"""Values everywhere from those of the chosen cells."""
+Photograph = Literal["used", "withheld"]
+
+CONVERGED_CYCLES = 10
+"""Multigrid cycles of the harmonic reconstruction: to the rounding of float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """One column."""
+
+    name: str
+    version: str
+    estimate: Estimate
+
+
+def estimators(
+    names: Sequence[str], *, photograph: Photograph = "withheld", nete: Path | None = None
+) -> list[Estimator | Absent]:
+    """Reconstructions in the order of names; the harmonic one is converged, unlike the application's."""
+    return [_nete(nete) if name == "nete" else _estimator(name, photograph) for name in names]
+
+
+def _estimator(name: str, photograph: Photograph) -> Estimator | Absent:
+    if name == "harmonic":
+        version = f"{code_version(harmonic)}-{CONVERGED_CYCLES}"
+        return Estimator(name, version, partial(_estimated, name, "withheld"))
+    if name not in METHODS:
+        return Absent(name, "this version has no reconstruction of that name")
+    return Estimator(name, f"{code_version(METHODS[name])}-{photograph}", partial(_estimated, name, photograph))
+
+
+def _nete(path: Path | None) -> Estimator | Absent:
+    if path is None:
+        return Absent("nete", "no network was given: `--nete FILE.onnx`")
+    return Absent("nete", "this version has no reconstruction of that name")
+
+
+def _estimated(name: str, photograph: Photograph, subject: Subject, cells: NDArray[np.bool_]) -> NDArray[np.float32]:
+    measured = measured_cells(subject, cells)
+    rgb = checked_photograph(subject.rgb, subject.shape) if photograph == "used" else None
+    return _reconstruction(name, measured, rgb).maps
+
+
+def _reconstruction(name: str, measured: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    if name == "harmonic":
+        return harmonic(measured, cycles=CONVERGED_CYCLES)
+    return METHODS[name](measured, rgb)
+
+
+def measured_cells(subject: Subject, cells: NDArray[np.bool_]) -> MeasuredCells:
+    """The subject's values at the chosen cells, of unknown noise."""
+    rows, columns = np.nonzero(cells)
+    values = subject.values[rows, columns]
+    names = tuple(str(channel) for channel in range(values.shape[1]))
+    return merged(Samples(rows, columns, values, np.zeros_like(values)), subject.shape, names)

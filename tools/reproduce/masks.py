@@ -1,0 +1,125 @@
+"""The rows of a table: masks by name, each with a version that says what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.binarise import DEFAULT_BINARISER
+from models.faults import MissingModel
+from models.masks import MASKS, MaskRequest, make_mask
+from models.masks.network import NAME as NETWORK
+from models.masks.network import SHIPPED
+from tools.reproduce.code_version import code_version
+from tools.reproduce.subjects import Subject
+
+Choose = Callable[[Subject, int], NDArray[np.bool_]]
+"""That many cells of a subject, shape (rows, columns)."""
+
+LEARNER = "learner2d"
+DIFFUSED = "-diffused"
+"""After the name of a network's row: its density under error diffusion, rather than independent draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFile:
+    """A mask network of a row."""
+
+    sha256: str
+    form: str
+    floor: float
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaskCandidate:
+    """One row."""
+
+    name: str
+    version: str
+    """Changes with the code, the network, and the settings."""
+    choose: Choose
+    network: NetworkFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A row or column that cannot be had."""
+
+    name: str
+    reason: str
+
+
+def mask_candidates(
+    names: Sequence[str], networks: Mapping[str, Path], *, published_forms: Sequence[str] = ()
+) -> list[MaskCandidate | Absent]:
+    """Candidates in the order of names: of the registry, of `networks`, or the learner.
+
+    A network of `networks` draws its mask as published; its name and ``-diffused`` is the same one under error
+    diffusion.
+
+    Raises
+    ------
+    ModelsError
+        A network's file that was given cannot be used.
+    """
+    return [_candidate(name, networks, published_forms) for name in names]
+
+
+def _candidate(name: str, networks: Mapping[str, Path], published_forms: Sequence[str]) -> MaskCandidate | Absent:
+    plain = name.removesuffix(DIFFUSED)
+    if plain in networks:
+        return _of_network(name, networks[plain], "bernoulli" if name == plain else "error-diffusion")
+    if plain in published_forms:
+        return Absent(name, f"no network was given: `--network {plain}=FILE.onnx`")
+    if name in (LEARNER, NETWORK):
+        return _learner() if name == LEARNER else _shipped()
+    if name not in MASKS:
+        return Absent(name, "this version has no mask of that name")
+    return MaskCandidate(name, code_version(MASKS[name]), partial(_of_registry, name, DEFAULT_BINARISER, None))
+
+
+def _shipped() -> MaskCandidate | Absent:
+    try:
+        return _of_network(NETWORK, SHIPPED, DEFAULT_BINARISER)
+    except MissingModel:
+        return Absent(NETWORK, "no network is shipped with this version")
+
+
+def _of_network(name: str, path: Path, binariser: str) -> MaskCandidate:
+    from models.network import open_network
+
+    network = open_network(path)
+    manifest = network.manifest
+    stated = NetworkFile(network.sha256, manifest.training.network, manifest.floor, manifest.training.step)
+    version = f"{code_version(MASKS[NETWORK])}-{network.sha256[:16]}-{manifest.floor:g}-{binariser}"
+    return MaskCandidate(name, version, partial(_of_registry, NETWORK, binariser, path), stated)
+
+
+def _learner() -> MaskCandidate | Absent:
+    if find_spec("adaptive") is None:
+        return Absent(LEARNER, "the extra `rivals` is not installed")
+    from importlib.metadata import version
+
+    from tools.reproduce.learner import learner_cells
+
+    return MaskCandidate(LEARNER, f"{code_version(learner_cells)}-{version('adaptive')}", learner_cells)
+
+
+def _of_registry(name: str, binariser: str, model: Path | None, subject: Subject, count: int) -> NDArray[np.bool_]:
+    request = MaskRequest(
+        shape=subject.shape,
+        count=count,
+        rgb=subject.rgb,
+        allowed=subject.allowed,
+        binariser=binariser,
+        seed=subject.seed,
+        model=model,
+    )
+    return make_mask(name, request).mask.cells

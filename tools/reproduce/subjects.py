@@ -1,0 +1,162 @@
+"""What is sampled: crops of photographs, whole paintings, element maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.score import score
+from models.training.photographs import Crops, open_photographs
+from tools.reproduce.faults import ReproductionError
+from tools.reproduce.result_cache import digest_of
+
+_PERFECT = 1e-15
+"""Least mean squared error that is told apart from none, 150 dB."""
+
+Measure = Literal["colours", "elements"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """One thing to sample and to reconstruct."""
+
+    name: str
+    rgb: NDArray[np.float32] | NDArray[np.uint8]
+    """The photograph that masks look at, shape (rows, columns, 3); [0, 1], or 8 bits."""
+    values: NDArray[np.float32]
+    """What is sampled, and the truth, shape (rows, columns, channels)."""
+    allowed: NDArray[np.bool_]
+    """Cells that may be sampled and are scored, shape (rows, columns)."""
+    seed: int
+    """Of masks that draw by chance, or binarise by it."""
+    measure: Measure
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the digest of everything above but the name."""
+        digest = digest_of(self.rgb, self.values, self.allowed, seed=self.seed, measure=self.measure)
+        object.__setattr__(self, "digest", digest)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.allowed.shape
+        return rows, columns
+
+    def psnr_db(self, estimate: NDArray[np.floating]) -> float:
+        """PSNR of an estimate of the values.
+
+        Colours: over all cells and channels at once, the peak being 1, the estimate clipped to [0, 1]. Elements: the
+        mean of each element's, scaled by the truth's 99.9th percentile, the estimate clipped at 0, on allowed cells.
+        """
+        if self.measure == "elements":
+            return score(np.maximum(estimate, 0), self.values, self.allowed).psnr_db
+        error = np.square(np.clip(estimate, 0, 1).astype(np.float64) - self.values)
+        return float(-10 * np.log10(max(float(error[self.allowed].mean()), _PERFECT)))
+
+    def corner(self, side: int) -> Subject:
+        """Its top left corner, to warm up on."""
+        return Subject(
+            self.name,
+            self.rgb[:side, :side],
+            self.values[:side, :side],
+            np.ones_like(self.allowed[:side, :side]),
+            self.seed,
+            self.measure,
+        )
+
+
+def crop_subjects(path: Path, *, count: int, side: int, seed: int) -> list[Subject]:
+    """A square from each of the first photographs of a folder or tar, at places that the seed fixes.
+
+    Raises
+    ------
+    ReproductionError
+        There are fewer photographs.
+    UnusablePhotographs
+        No photograph there.
+    """
+    crops = Crops(open_photographs(path), side, seed).fixed(count)
+    if len(crops) < count:
+        raise ReproductionError(
+            f"{path}: {len(crops)} photographs can be read and {count} are asked: give fewer as --images"
+        )
+    return [
+        _of_colours(f"{index:04}", np.ascontiguousarray(crop.transpose(1, 2, 0)), index)
+        for index, crop in enumerate(crops)
+    ]
+
+
+def painting_subjects(folder: Path, *, longer_side: int, count: int | None) -> tuple[list[Subject], list[str]]:
+    """The first paintings of a folder by name, resized so that the longer side has that many cells.
+
+    Returns
+    -------
+    tuple[list[Subject], list[str]]
+        The paintings, and the names of files that cannot be read.
+
+    Raises
+    ------
+    ReproductionError
+        No painting there.
+    """
+    import cv2
+
+    if not folder.is_dir():
+        raise ReproductionError(f"{folder}: no such folder of paintings: give one as --data")
+    subjects: list[Subject] = []
+    unread = []
+    for index, photograph in enumerate(_painted(folder)):
+        if len(subjects) == count:
+            break
+        rgb = photograph[1]
+        if rgb is None:
+            unread.append(photograph[0].name)
+            continue
+        scale = longer_side / max(rgb.shape[:2])
+        size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        resized = np.asarray(cv2.resize(rgb, size, interpolation=interpolation), np.float32) / np.float32(255)
+        subjects.append(_of_colours(photograph[0].stem, resized, index))
+    if not subjects:
+        raise ReproductionError(f"{folder}: no painting in it can be read: give a folder of photographs as --data")
+    return subjects, unread
+
+
+def portrait_subjects(path: Path, *, seeds: Sequence[int]) -> list[Subject]:
+    """Element maps with their photograph, once for each seed of the masks.
+
+    Raises
+    ------
+    ReproductionError
+        There is no photograph in the file.
+    UsageError
+        It cannot be read.
+    """
+    from edge.sources import load_stack
+
+    stack = load_stack(path)
+    if stack.rgb is None:
+        raise ReproductionError(f"{path}: holds no rgb: masks that look at a photograph need one")
+    return [Subject(f"seed {seed}", stack.rgb, stack.maps, stack.known, seed, "elements") for seed in seeds]
+
+
+def _painted(folder: Path) -> list[tuple[Path, NDArray[np.uint8] | None]]:
+    return [(path, _decoded(path)) for path in sorted(folder.iterdir()) if path.is_file()]
+
+
+def _decoded(path: Path) -> NDArray[np.uint8] | None:
+    import cv2
+
+    octets = np.fromfile(path, np.uint8)
+    decoded = cv2.imdecode(octets, cv2.IMREAD_COLOR) if octets.size else None
+    return None if decoded is None else np.ascontiguousarray(decoded[:, :, ::-1], np.uint8)
+
+
+def _of_colours(name: str, rgb: NDArray[np.float32], seed: int) -> Subject:
+    return Subject(name, rgb, rgb, np.ones(rgb.shape[:2], np.bool_), seed, "colours")
