@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,18 +18,19 @@ VERSION = 1
 OPSETS = range(13, 22)
 """Operator sets that the oldest onnxruntime of our range runs and the exporter may write."""
 _LARGEST_BYTES = 262_144
-_REMEDY = "export the network again with tools.export_onnx, or take file and manifest from one place"
 
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Text = Annotated[str, Field(min_length=1, max_length=2_000)]
-_AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(min_length=1, max_length=2_000)]
+AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
+    """A part of a manifest: every key known, every value of its own type."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Port(_Closed):
+class Port(Closed):
     """One input or output of a network."""
 
     name: str
@@ -48,48 +49,48 @@ OUTPUTS = [
 ]
 
 
-class Training(_Closed):
+class Training(Closed):
     """Where the weights come from; what nobody stated is None."""
 
-    network: _Text
+    network: Text
     options: dict[str, Any]
     step: Annotated[int, Field(ge=0)]
     seed: int | None
-    configuration_sha256: _Sha256 | None
+    configuration_sha256: Sha256 | None
     """Of the configuration as canonical JSON."""
-    checkpoint_sha256: _Sha256
-    commit: _Text | None
+    checkpoint_sha256: Sha256
+    commit: Text | None
     """Of the program, when it exported the network."""
     stated: dict[str, Any]
     """Everything that the training wrote about itself, the photographs and their digest among it."""
 
 
-class Parity(_Closed):
+class Parity(Closed):
     """How far onnxruntime was from torch over photographs and rates of several sizes."""
 
-    largest_difference: _AtLeastZero
+    largest_difference: AtLeastZero
     """Of the importance, as a fraction of its mean."""
     cases: Annotated[int, Field(ge=1)]
 
 
-class Quantisation(_Closed):
+class Quantisation(Closed):
     """What eight bits cost."""
 
     photographs: Annotated[int, Field(ge=1)]
     """On which ranges were learnt and the loss was measured."""
-    largest_difference: _AtLeastZero
+    largest_difference: AtLeastZero
     """Of the importance from that of the float network, as a fraction of its mean."""
-    rms_difference: _AtLeastZero
+    rms_difference: AtLeastZero
     cells_moved: Annotated[float, Field(ge=0, le=1)]
     """Fraction of a 10 % mask's cells that another cell replaces."""
 
 
-class Manifest(_Closed):
+class Manifest(Closed):
     """Everything that must be true of a mask network's file."""
 
     format: Literal["pointillist-mask-network"] = "pointillist-mask-network"
     version: Literal[1] = 1
-    sha256: _Sha256
+    sha256: Sha256
     opset: Annotated[int, Field(ge=OPSETS.start, lt=OPSETS.stop)]
     inputs: list[Port]
     outputs: list[Port]
@@ -101,14 +102,14 @@ class Manifest(_Closed):
     """Smallest and largest rate that the network is asked for; beyond them it is asked for the nearest."""
     floor: Annotated[float, Field(ge=0, le=10)]
     """Share of the mean importance that every cell is given on top, see `models.density.density_from_importance`."""
-    flop_per_cell: _AtLeastZero
-    bytes_per_cell: _AtLeastZero
+    flop_per_cell: AtLeastZero
+    bytes_per_cell: AtLeastZero
     """Working memory, measured."""
     precision: Literal["float32", "int8"]
     parity: Parity
     quantisation: Quantisation | None = None
     training: Training
-    licence: _Text
+    licence: Text
     results: dict[str, Any]
 
     @model_validator(mode="after")
@@ -122,13 +123,16 @@ class Manifest(_Closed):
         return self
 
 
+Stated = TypeVar("Stated", bound=Closed)
+
+
 def manifest_path(model: Path) -> Path:
     """Where the manifest of a network lies."""
     return model.with_suffix(".json")
 
 
 def read_manifest(model: Path) -> Manifest:
-    """Read and check the manifest beside a network's file.
+    """Read and check the manifest beside a mask network's file.
 
     Raises
     ------
@@ -137,33 +141,39 @@ def read_manifest(model: Path) -> Manifest:
     UnusableManifest
         It is not JSON, has a key too many or too few, a value out of bounds, or another contract.
     """
+    return read_as(Manifest, model, noun="mask network", exporter="tools.export_onnx")
+
+
+def read_as(kind: type[Stated], model: Path, *, noun: str, exporter: str) -> Stated:
+    """Read and check what stands beside a network's file as a manifest of the given kind; raises as `read_manifest`."""
     path = manifest_path(model)
+    remedy = f"export the network again with {exporter}, or take file and manifest from one place"
     try:
         with path.open("rb") as file:
             text = file.read(_LARGEST_BYTES + 1)
     except FileNotFoundError:
         raise MissingModel(
-            f"{path}: the manifest of the mask network {model.name} is not there: put it back beside the network"
+            f"{path}: the manifest of the {noun} {model.name} is not there: put it back beside the network"
         ) from None
     except OSError as error:
         raise UnusableManifest(
             f"{path}: cannot be read ({error.strerror}): give a file that this user may read"
         ) from None
     if len(text) > _LARGEST_BYTES:
-        raise UnusableManifest(f"{path}: larger than any manifest ({_LARGEST_BYTES} bytes): {_REMEDY}")
+        raise UnusableManifest(f"{path}: larger than any manifest ({_LARGEST_BYTES} bytes): {remedy}")
     try:
-        return Manifest.model_validate(json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant))
+        return kind.model_validate(json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         what = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"].lower()
-        raise UnusableManifest(f"{path}: {place}: {what}: {_REMEDY}") from None
+        raise UnusableManifest(f"{path}: {place}: {what}: {remedy}") from None
     except (ValueError, RecursionError) as error:
-        raise UnusableManifest(f"{path}: not the JSON of a manifest ({error}): {_REMEDY}") from None
+        raise UnusableManifest(f"{path}: not the JSON of a manifest ({error}): {remedy}") from None
 
 
-def manifest_text(manifest: Manifest) -> str:
-    """Text that `read_manifest` reads back."""
+def manifest_text(manifest: Closed) -> str:
+    """Text that `read_manifest`, or `read_as`, reads back."""
     return json.dumps(manifest.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.faults import MissingModel, UnusableModel, UnusableRequest
-from models.manifest import INPUTS, OUTPUTS, Manifest, Port, read_manifest
-from models.onnx_file import opset_of
+from models.faults import UnusableModel, UnusableRequest
+from models.manifest import INPUTS, OUTPUTS, Manifest, read_manifest
+from models.onnx_session import NetworkKind, file_content, first_line, open_session, require_agreement, require_ports
 
 THREADS = 2
 """Cores that a network may use: those of the smallest edge box."""
@@ -23,6 +21,7 @@ TILE_CELLS = 1024
 MOST_BYTES = 2_000_000_000
 """Working memory that a network may take."""
 MOST_FILE_BYTES = 64_000_000
+_KIND = NetworkKind("mask network", "tools.export_onnx", "choose another mask")
 _KEPT_SESSIONS = 2
 _KEPT_BYTES = 100_000_000
 """Working memory that a network may keep for the next run; giving it back costs a fifth of a run."""
@@ -39,24 +38,13 @@ class MaskNetwork:
         UnusableModel
             The content is not what the manifest says, or onnxruntime cannot run it.
         """
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != manifest.sha256:
-            raise UnusableModel(
-                f"{name}: its SHA-256 is {digest[:12]}... and its manifest says {manifest.sha256[:12]}...: "
-                "the file was changed or damaged; take network and manifest from one place again"
-            )
-        opset = opset_of(content, name)
-        if opset != manifest.opset:
-            raise UnusableModel(
-                f"{name}: written for opset {opset} and its manifest says {manifest.opset}: "
-                "export it again with tools.export_onnx"
-            )
+        require_agreement(content, _KIND, name=name, sha256=manifest.sha256, opset=manifest.opset)
         self.name = name
         self.manifest = manifest
         self.threads = threads
-        self._session = _session(content, name, threads)
-        _require_ports(self._session.get_inputs(), INPUTS, name)
-        _require_ports(self._session.get_outputs(), OUTPUTS, name)
+        self._session = open_session(content, _KIND, name=name, threads=threads)
+        require_ports(self._session.get_inputs(), INPUTS, _KIND, name=name)
+        require_ports(self._session.get_outputs(), OUTPUTS, _KIND, name=name)
 
     @property
     def sha256(self) -> str:
@@ -163,7 +151,7 @@ class MaskNetwork:
             (importance,) = self._session.run(["importance"], {"rgb": channels_first, "rate": rate})
         except Exception as error:  # onnxruntime's exceptions have no common root but this one
             raise UnusableModel(
-                f"{self.name}: the network fails on {rgb.shape[0]} x {rgb.shape[1]} cells ({_first_line(error)}): "
+                f"{self.name}: the network fails on {rgb.shape[0]} x {rgb.shape[1]} cells ({first_line(error)}): "
                 "export it again with tools.export_onnx, or use the gradient mask"
             ) from None
         if importance.shape != (1, 1, *rgb.shape[:2]):
@@ -188,7 +176,8 @@ def open_network(path: Path, *, threads: int = THREADS) -> MaskNetwork:
     UnusableModel
         The network is damaged, foreign, or not what its manifest says.
     """
-    return _opened(_content(path), read_manifest(path).model_dump_json(), str(path), threads)
+    content = file_content(path, _KIND, most_bytes=MOST_FILE_BYTES)
+    return _opened(content, read_manifest(path).model_dump_json(), str(path), threads)
 
 
 @lru_cache(maxsize=_KEPT_SESSIONS)
@@ -196,58 +185,6 @@ def _opened(content: bytes, manifest: str, name: str, threads: int) -> MaskNetwo
     network = MaskNetwork(content, Manifest.model_validate_json(manifest), name=name, threads=threads)
     network.warm_up()
     return network
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_FILE_BYTES + 1)
-    except FileNotFoundError:
-        raise MissingModel(f"{path}: there is no mask network: give the path of one, or choose another mask") from None
-    except OSError as error:
-        raise MissingModel(f"{path}: cannot be read ({error.strerror}): give the path of a network's file") from None
-    if len(content) > MOST_FILE_BYTES:
-        raise UnusableModel(f"{path}: larger than any mask network ({MOST_FILE_BYTES} bytes): give the right file")
-    return content
-
-
-def _session(content: bytes, name: str, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    # threads that wait by spinning take the cores from whatever else runs: 1.7 times as slow on a busy machine
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no common root but this one
-        raise UnusableModel(
-            f"{name}: onnxruntime cannot load it ({_first_line(error)}): export it again with tools.export_onnx"
-        ) from None
-
-
-def _require_ports(found: Any, wanted: list[Port], name: str) -> None:
-    """The session's own word on inputs or outputs against the contract."""
-    stated = {port.name: port for port in found}
-    fits = stated.keys() == {port.name for port in wanted} and all(
-        stated[port.name].type == "tensor(float)" and _fits(stated[port.name].shape, port.shape) for port in wanted
-    )
-    if not fits:
-        has = ", ".join(f"{port.name} {port.type} {port.shape}" for port in found)
-        needs = ", ".join(f"{port.name} tensor(float) {port.shape}" for port in wanted)
-        raise UnusableModel(
-            f"{name}: takes or gives {has or 'nothing'} where a mask network has {needs}: "
-            "give a network that tools.export_onnx wrote"
-        )
-
-
-def _fits(shape: list[int | str | None], wanted: list[int | str]) -> bool:
-    return len(shape) == len(wanted) and all(
-        length == want if isinstance(want, int) else not isinstance(length, int)
-        for length, want in zip(shape, wanted, strict=True)
-    )
 
 
 def _require_image(rgb: NDArray[np.float32]) -> None:
@@ -264,7 +201,3 @@ def _mirrored(rgb: NDArray[np.float32], alignment: int) -> NDArray[np.float32]:
     """The image, mirrored at its lower and right edge up to the next multiple of the alignment."""
     grow = [-(-max(length, LEAST_CELLS) // alignment) * alignment - length for length in rgb.shape[:2]]
     return np.pad(rgb, ((0, grow[0]), (0, grow[1]), (0, 0)), mode="reflect") if any(grow) else rgb
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
