@@ -86,6 +86,10 @@ class Spectrometer(Protocol):
         """Stop counting."""
         ...
 
+    def keep_alive(self) -> None:
+        """Nothing is wanted for now, but this computer still uses the device: called every few seconds in a pause."""
+        ...
+
     def diagnose(self) -> tuple[Observation, ...]:
         """What can be found out without beam: round trips, spectra a second, high voltage, temperature."""
         ...

@@ -24,6 +24,9 @@ LONGEST_REPLY: Final = 32_767
 """Bytes of content that the device sends at most."""
 STATUS_BYTES: Final = 64
 _CHANNEL_BYTES = 3
+_BITS_PER_BYTE: Final = 10
+SLOWEST_BAUD: Final = 115_200
+"""Of the serial lines that the device has."""
 LARGEST_COUNT: Final = 2 ** (8 * _CHANNEL_BYTES) - 1
 
 
@@ -236,6 +239,16 @@ def spectrum_pid(channels: int, *, with_status: bool) -> Pid:
     if channels not in CHANNELS:
         raise Dp5CodecError(f"a spectrum of {channels} channels: the device knows {', '.join(map(str, CHANNELS))}")
     return Pid(SPECTRUM, 2 * CHANNELS.index(channels) + 1 + with_status)
+
+
+def spectrum_bytes(channels: int) -> int:
+    """Bytes on the line of a spectrum with its status."""
+    return HEADER_BYTES + _CHANNEL_BYTES * channels + STATUS_BYTES + CHECKSUM_BYTES
+
+
+def under_way_s(channels: int, baud: int) -> float:
+    """Time that a spectrum with its status takes on a serial line, 10 bits a byte."""
+    return spectrum_bytes(channels) * _BITS_PER_BYTE / baud
 
 
 def encode_spectrum(counts: NDArray[np.uint32], status: Dp5Status | None) -> Packet:

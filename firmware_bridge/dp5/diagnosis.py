@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Final
 
-from firmware_bridge.dp5.codec import CHECKSUM_BYTES, HEADER_BYTES, STATUS_BYTES, Dp5Status
+from firmware_bridge.dp5.codec import Dp5Status, spectrum_bytes, under_way_s
 from firmware_bridge.messages import Observation
 from firmware_bridge.spectrometer import SpectrometerCapabilities
 
@@ -19,7 +19,6 @@ _LEAST_VOLTS = 20.0
 _SLOW_STATUS_S = 0.1
 _NETWORK_S = 0.3
 """Far beyond the 70 ms that 2,048 channels usually take over Ethernet."""
-_BITS_PER_BYTE = 10
 _MARGIN = 1.5
 
 
@@ -109,8 +108,7 @@ def observe_rate(channels: int, baud: int | None, spectrum_s: float) -> Observat
         return Observation(
             "spectra", f"{words}, far longer than usual: connect it directly, without wireless between", is_good=False
         )
-    octets = HEADER_BYTES + 3 * channels + STATUS_BYTES + CHECKSUM_BYTES
-    bound_s = octets * _BITS_PER_BYTE / baud
+    octets, bound_s = spectrum_bytes(channels), under_way_s(channels, baud)
     if spectrum_s < bound_s / _MARGIN:
         return Observation("spectra", f"{text}, more than {baud} baud can carry: the port heeds no baud rate")
     words = f"{text}, of which {octets} bytes at {baud} baud need {1e3 * bound_s:.0f}"

@@ -36,7 +36,8 @@ _ATTEMPTS = 8
 """While anything is heard; on a line that damages one packet in ten, one question in 10**8 fails."""
 _ATTEMPTS_UNHEARD = 3
 _SILENCE_S = 0.5
-"""Without a byte for so long, the answer isn't coming; 70 ms are usual over Ethernet."""
+"""Without a byte for so long, the answer isn't coming; 70 ms are usual over Ethernet. The first of a spectrum's is
+waited for longer, see `Dp5Exchange.spectrum_s`."""
 _LONG_SILENCE_S = 2.0
 """Of an answer that cannot be asked for again."""
 _LONGEST_S = 10.0
@@ -80,6 +81,9 @@ class Dp5Exchange:
         """When the first byte came after the last request, by this computer's clock."""
         self.repeated = 0
         """Questions asked again."""
+        self.spectrum_s = 0.0
+        """How long a spectrum is under way on the slowest line. Where a server or a gateway stands between and hands it
+        over whole, not a byte comes before."""
 
     @property
     def name(self) -> str:
@@ -151,11 +155,11 @@ class Dp5Exchange:
                 )
             return packet.pid.first == ACKNOWLEDGEMENT and packet.pid not in OK
 
-        return self._wait(answers, silence_s)
+        return self._wait(answers, silence_s, self.spectrum_s if expected is SPECTRA_WITH_STATUS else 0.0)
 
-    def _wait(self, is_wanted: Callable[[Packet], bool], silence_s: float) -> Packet | None:
+    def _wait(self, is_wanted: Callable[[Packet], bool], silence_s: float, under_way_s: float = 0.0) -> Packet | None:
         now_s = time.monotonic()
-        quiet_from_s, latest_s = now_s + silence_s, now_s + _LONGEST_S
+        quiet_from_s, latest_s = now_s + max(silence_s, under_way_s + _SILENCE_S), now_s + _LONGEST_S
         while now_s < min(quiet_from_s, latest_s):
             octets = self._port.read_available(min(quiet_from_s, latest_s) - now_s)
             now_s = time.monotonic()

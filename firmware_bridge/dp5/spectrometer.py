@@ -15,7 +15,7 @@ from typing import Final
 from firmware_bridge.datagrams import SCHEME, open_datagrams
 from firmware_bridge.dp5 import diagnosis
 from firmware_bridge.dp5 import vocabulary as v
-from firmware_bridge.dp5.codec import Dp5Status, Packet
+from firmware_bridge.dp5.codec import SLOWEST_BAUD, Dp5Status, Packet, under_way_s
 from firmware_bridge.dp5.configuration import configure, read_settings
 from firmware_bridge.dp5.exchange import OK, SPECTRA_WITH_STATUS, Dp5Exchange, Repeat
 from firmware_bridge.dp5.readings import (
@@ -35,6 +35,8 @@ _SLOT_MEMORY: Final = 131_072
 """Channels that all slots share: 64 slots of 2,048."""
 _POLL_S: Final = 0.002
 _FIRST_POLL_S: Final = 0.02
+_BEGINS_S: Final = 0.05
+"""After so long a device that was told to count does."""
 _SHORTEST_S: Final = 1e-6
 _OFF: Final = "OFF"
 
@@ -59,6 +61,7 @@ class Dp5Spectrometer:
         self._clock = clock.value
         self._presets = {name: settings.get(name, "") for name in ("PRET", "PRER")}
         channels = _channels(settings, exchange.name)
+        exchange.spectrum_s = under_way_s(channels, SLOWEST_BAUD)
         self._capabilities = SpectrometerCapabilities(
             model=f"Amptek {v.Device(status.device).label}",
             serial_number=str(status.serial_number),
@@ -111,7 +114,7 @@ class Dp5Spectrometer:
         while True:
             status = self.status()
             now_s = time.monotonic()
-            if v.StatusFlag.ENABLED not in status.flags:
+            if v.StatusFlag.ENABLED not in status.flags and not self._may_begin_yet(status, now_s):
                 break
             if is_overrun(status, self._clock, self._preset_s):
                 raise ControllerFault(
@@ -127,6 +130,11 @@ class Dp5Spectrometer:
             if spectrum.is_preset_reached:
                 return replace(spectrum, taken_before_s=over_by_s)
         self._is_counting = False
+        if v.StatusFlag.COUNTS_REACHED in self._last_status.flags | status.flags:
+            raise ControllerFault(
+                f"{self.name} stopped counting at a number of counts before its preset was reached: set its PREC to "
+                "OFF with the maker's program, or give settings, which begin from the maker's defaults; measure again"
+            )
         raise ControllerFault(
             f"{self.name} stopped counting before its preset was reached: it has restarted, or another program uses "
             "it; measure again"
@@ -267,8 +275,15 @@ class Dp5Spectrometer:
             configure(self._exchange, changed, from_defaults=False)
             self._presets.update(changed)
 
+    def _may_begin_yet(self, status: Dp5Status, now_s: float) -> bool:
+        """Whether the order to count may not have been carried out so far: it is acknowledged before it is."""
+        is_untouched = status.real_ms == 0 and v.StatusFlag.REAL_REACHED not in status.flags
+        return is_untouched and now_s - self._began_s < _BEGINS_S
+
     def _until_due_s(self, status: Dp5Status, now_s: float) -> float:
         """How long to wait before looking again: until the device should be done, by its own clock's pace."""
+        if v.StatusFlag.ENABLED not in status.flags:
+            return _POLL_S
         elapsed_s, counted_s = now_s - self._began_s, status.real_ms / 1000
         if elapsed_s > _FIRST_POLL_S / 2 and counted_s > 0:
             self._pace = counted_s / elapsed_s

@@ -34,9 +34,11 @@ _STATES = "Idle|Run|Hold|Jog|Alarm|Door|Check|Home|Sleep|Tool"
 _REPORT = re.compile(rf"<(?P<state>{_STATES})(?::(?P<substate>\d+))?(?P<fields>(?:\|[A-Za-z]+:[^|<>]*)*)>")
 _BANNER = re.compile(r"(?P<name>Grbl(?:HAL)?) (?P<version>\d+\.\d+\w*) \[.*\]", re.IGNORECASE)
 _SETTING = re.compile(rf"\$(?P<number>\d+)=(?P<value>{_NUMBER})")
-_BRACKETED = re.compile(r"\[(?P<tag>[A-Za-z0-9+]+):(?P<text>.*)\]")
+_BRACKETED = re.compile(r"\[(?P<tag>[A-Za-z0-9+_ ]+):(?P<text>.*)\]")
 _COORDINATES = re.compile(rf"{_NUMBER}(?:,{_NUMBER})+")
-_INTEGERS = re.compile(r"\d+(?:,\d+)*")
+_ROOM = re.compile(r"\d+,\d+")
+_PACE = re.compile(rf"{_NUMBER},{_NUMBER}(?:,{_NUMBER})?")
+"""Speed, power that was asked for and, from grblHAL with an encoder on the spindle, power that was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +245,8 @@ def _report(text: str) -> Report | None:
         if name in fields and not _COORDINATES.fullmatch(fields[name]):
             return None
     room, pace = fields.get("Bf"), fields.get("FS")
-    for pair, form in ((room, _INTEGERS), (pace, _COORDINATES)):
-        if pair is not None and (not form.fullmatch(pair) or pair.count(",") != 1):
+    for numbers, form in ((room, _ROOM), (pace, _PACE)):
+        if numbers is not None and not form.fullmatch(numbers):
             return None
     free = [int(part) for part in room.split(",")] if room is not None else [None, None]
     return Report(

@@ -26,6 +26,8 @@ from firmware_bridge.stage import PoseAt, Stage
 _LOG = logging.getLogger("firmware_bridge")
 _HALT_AGAIN_S = 0.3
 """Motion that was about to begin when it was halted is halted again after so long."""
+_IDLE_S = 5.0
+"""Without anything to measure, the spectrometer is told so often that it is still used: others may take it else."""
 
 
 class MeasuringThread:
@@ -145,22 +147,35 @@ class MeasuringThread:
     def _run(self) -> None:
         while True:
             with self.changed:
-                self.changed.wait_for(lambda: self._is_ended or self._is_due())
+                is_wanted = self.changed.wait_for(lambda: self._is_ended or self._is_due(), _IDLE_S)
                 if self._is_ended:
                     return
-                self.assignments.begin(self.flyer.limits)
-            done: tuple[ExposureDone, ...] = ()
-            fault: Exception | None = None
-            try:
-                with self.devices:
-                    done, fault = self._measure(self.assignments.current)
-            except Exception as error:
-                fault = error
-            if fault is not None:
-                self._stop_with(fault)
-            with self.changed:
-                self.assignments.conclude(done)
-                self.changed.notify_all()
+                if is_wanted:
+                    self.assignments.begin(self.flyer.limits)
+            if is_wanted:
+                self._carry_out()
+            else:
+                self._keep_alive()
+
+    def _carry_out(self) -> None:
+        """Measure what is assigned, and conclude it, whatever comes of it."""
+        done: tuple[ExposureDone, ...] = ()
+        fault: Exception | None = None
+        try:
+            with self.devices:
+                done, fault = self._measure(self.assignments.current)
+        except Exception as error:
+            fault = error
+        if fault is not None:
+            self._stop_with(fault)
+        with self.changed:
+            self.assignments.conclude(done)
+            self.changed.notify_all()
+
+    def _keep_alive(self) -> None:
+        """What is wrong with the spectrometer shows when it is used."""
+        with contextlib.suppress(BridgeError), self.devices:
+            self._spectrometer.keep_alive()
 
     def _is_due(self) -> bool:
         return self.assignments.has_waiting and self.leave.is_given and not self.is_paused

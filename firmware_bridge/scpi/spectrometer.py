@@ -134,6 +134,9 @@ class ScpiSpectrometer:
         self._exchange.order(v.ABORT)
         self._is_counting = False
 
+    def keep_alive(self) -> None:
+        """Nothing: a connection that is open says it."""
+
     def diagnose(self) -> tuple[Observation, ...]:
         """Identity, preset, high voltage, temperature, round trips, spectra a second; the device stays as it is."""
         return diagnose(self._exchange, self._identity, self._abilities)

@@ -76,6 +76,7 @@ class Rehearsal:
         self.late: list[bytes] = []
         """Bytes that lie in the port already, before anything else comes."""
         self.is_closed = False
+        self._held_up: list[tuple[float, bytes]] = []
 
     def connect(
         self, settings: Mapping[str, str] | None = None, clock: PresetClock = PresetClock.REAL
@@ -97,6 +98,10 @@ class Rehearsal:
 
         self.to_host = lose
 
+    def arrive_later(self, octets: bytes, delay_s: float) -> None:
+        """Bytes that come all at once after a while."""
+        self._held_up.append((self.clock.now_s + delay_s, octets))
+
     def write(self, octets: bytes) -> None:
         self.sent.append(octets)
         self.line.receive(self.to_device(octets), self.clock.now_s)
@@ -112,7 +117,9 @@ class Rehearsal:
                 octets = self.to_host(octets)
             if octets:
                 return octets
-            due_s = self.line.deadline_s(self.clock.now_s)
+            if self._held_up and self._held_up[0][0] <= self.clock.now_s:
+                return self._held_up.pop(0)[1]
+            due_s = min([self.line.deadline_s(self.clock.now_s), *(at_s for at_s, _ in self._held_up)])
             if due_s >= until_s or math.isinf(due_s):
                 self.clock.now_s = until_s
                 return b""

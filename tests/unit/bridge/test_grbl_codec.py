@@ -30,6 +30,7 @@ REPORT = b"<Run|MPos:-1.500,-20.250,0.000|Bf:14,120|FS:1176,1000|Pn:XD|WCO:1.000
         (b"[OPT:VNMSL,35,1024,3,0]", c.BuildOptions("VNMSL", 35, 1024)),
         (b"[MSG:'$H'|'$X' to unlock]", c.Remark("MSG", "'$H'|'$X' to unlock")),
         (b"[VER:1.1h.20190830:]", c.Remark("VER", "1.1h.20190830:")),
+        (b"[DRIVER VERSION:240512]", c.Remark("DRIVER VERSION", "240512")),
     ],
 )
 def test_every_kind_of_line_is_read(line: bytes, answer: c.Answer) -> None:
@@ -55,6 +56,13 @@ def test_a_report_tells_silence_about_outputs_from_outputs_that_are_off() -> Non
     assert off.accessories == ""
 
 
+@pytest.mark.parametrize("pace", [b"FS:1176,1000", b"FS:1176,1000,998"], ids=["as a rule", "with an encoder"])
+def test_the_power_that_was_asked_for_is_read_whether_or_not_a_measured_one_follows(pace: bytes) -> None:
+    report = c.parse(b"<Run|MPos:0.000,0.000,0.000|" + pace + b">")
+    assert isinstance(report, c.Report)
+    assert report.power == 1000.0
+
+
 def test_a_substate_is_read() -> None:
     report = c.parse(b"<Hold:1|WPos:0.000,0.000,0.000|FS:0,0>")
     assert isinstance(report, c.Report)
@@ -67,6 +75,7 @@ def test_a_substate_is_read() -> None:
         b"oj", b"k", b"okok", b"o\xebk", b"error:", b"error:x", b"ALARM:2222", b"<Idle|MPos:0.000,0.0", b"MPos:0,0,0>",
         b"<Idel|MPos:0,0,0>", b"<Idle|MPos:0.0.0,0,0>", b"<Idle|FS:0,0>", b"<Idle|MPos:1,2,3|MPos:1,2,3>", b"$x=1",
         b"[OPT:V,15]", b"[OPT:V,a,128]", b"<Idle|MPos:0,0,0|Bf:15>", b"Marlin 2.1",
+        b"<Idle|MPos:0,0,0|FS:5>", b"<Idle|MPos:0,0,0|FS:5,1,2,3>", b"<Idle|MPos:0,0,0|Bf:15,128,1>",
     ],
 )  # fmt: skip
 def test_a_garbled_line_is_told_apart(line: bytes) -> None:

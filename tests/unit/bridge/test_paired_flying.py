@@ -82,6 +82,9 @@ class Slots:
     def stop(self) -> None:
         """Nothing to do."""
 
+    def keep_alive(self) -> None:
+        """Nothing to do."""
+
     def diagnose(self) -> tuple[Observation, ...]:
         return (Observation("round trip", "7 ms"),)
 
