@@ -21,8 +21,8 @@ LIBRARIES = ("numpy", "scipy", "numba", "opencv-python", "onnxruntime")
 def code_version(function: Callable[..., Any]) -> str:
     """12 hexadecimal digits that change with the function's module, or any module of the project that it imports.
 
-    Comments, docstrings and layout do not count. Of a function in a package's ``__init__.py``, which imports much that
-    has nothing to do with it, its own body counts.
+    Comments, docstrings, layout and imports for type checkers do not count. Of a function in a package's
+    ``__init__.py``, which imports much that has nothing to do with it, its own body counts.
     """
     while isinstance(function, partial):
         function = function.func
@@ -62,14 +62,20 @@ def _tree(name: str) -> ast.Module:
     return _stripped(ast.parse(file.read_text("utf-8")))
 
 
-class _WithoutStrings(ast.NodeTransformer):
+class _WithoutWords(ast.NodeTransformer):
+    """Leaves out docstrings, and what only type checkers import."""
+
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_text else node
 
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        for_checkers = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return None if for_checkers else self.generic_visit(node)
+
 
 def _stripped(tree: ast.Module) -> ast.Module:
-    stripped = _WithoutStrings().visit(tree)
+    stripped = _WithoutWords().visit(tree)
     assert isinstance(stripped, ast.Module)
     return stripped
 

@@ -67,6 +67,7 @@ class CropsTable:
         require_known("methods", options.methods, self.methods)
         require_known("rates", options.rates, self.rates)
         require_known("reference", options.reference, self.masks)
+        caps = caps_of(options, CAPS, [*self.masks, *self.methods])
         networks = networks_of(options)
         require_known("network", list(networks), self.published_forms)
         rows = mask_candidates(options.masks, networks, published_forms=self.published_forms)
@@ -77,7 +78,7 @@ class CropsTable:
             estimators=[one for one in columns if isinstance(one, Estimator)],
             rates=options.rates,
             subjects=crop_subjects(photographs, count=options.images, side=SIDE, seed=options.seed),
-            caps=caps_of(options, CAPS),
+            caps=caps,
         )
         results = measured(plan, options.cache, jobs=options.jobs)
         return self._page(results, options, absent_of([*rows, *columns]))

@@ -15,9 +15,10 @@ from edge.maps import Samples
 from edge.reconstruct import METHODS
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.harmonic import harmonic
-from edge.reconstruct.reconstruction import Reconstruction
+from edge.reconstruct.reconstruction import Method, Reconstruction
 from tools.reproduce.code_version import code_version
 from tools.reproduce.masks import Absent
+from tools.reproduce.scoring import elements_db
 from tools.reproduce.subjects import Subject
 
 Estimate = Callable[[Subject, NDArray[np.bool_]], NDArray[np.float32]]
@@ -46,11 +47,15 @@ def estimators(
 
 def _estimator(name: str, photograph: Photograph) -> Estimator | Absent:
     if name == "harmonic":
-        version = f"{code_version(harmonic)}-{CONVERGED_CYCLES}"
-        return Estimator(name, version, partial(_estimated, name, "withheld"))
+        return Estimator(name, _version(harmonic, f"{CONVERGED_CYCLES}"), partial(_estimated, name, "withheld"))
     if name not in METHODS:
         return Absent(name, "this version has no reconstruction of that name")
-    return Estimator(name, f"{code_version(METHODS[name])}-{photograph}", partial(_estimated, name, photograph))
+    return Estimator(name, _version(METHODS[name], photograph), partial(_estimated, name, photograph))
+
+
+def _version(method: Method, setting: str) -> str:
+    """Of the reconstruction, of how it is asked, and of how its estimate is scored."""
+    return f"{code_version(method)}-{setting}-{code_version(elements_db)}"
 
 
 def _nete(path: Path | None) -> Estimator | Absent:

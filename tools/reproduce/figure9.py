@@ -50,6 +50,7 @@ class PaintingsTable:
         require_known("masks", options.masks, MASKS)
         require_known("methods", options.methods, METHODS)
         require_known("reference", options.reference, MASKS)
+        caps = caps_of(options, CAPS, [*MASKS, *METHODS])
         networks = networks_of(options)
         require_known("network", list(networks), FORMS)
         rows = mask_candidates(options.masks, networks, published_forms=FORMS)
@@ -61,7 +62,7 @@ class PaintingsTable:
             estimators=[one for one in columns if isinstance(one, Estimator)],
             rates=(RATE,),
             subjects=subjects,
-            caps=caps_of(options, CAPS),
+            caps=caps,
         )
         results = measured(plan, options.cache, jobs=options.jobs)
         absent = [*absent_of([*rows, *columns]), LEFT_OUT, *(Absent(name, "cannot be read") for name in unread)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.reproduce.subjects import Subject
+if TYPE_CHECKING:
+    from tools.reproduce.subjects import Subject
 
 _AT_ONCE = 50
 """Points asked for at a time."""

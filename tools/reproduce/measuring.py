@@ -292,4 +292,4 @@ def _gathered(plan: Plan, cache: ResultCache, refusals: Sequence[Refusal]) -> Re
                     score = cache.scores.rows.get((subject.digest, cells_digest, one.name, one.version))
                     if score is not None:
                         scores[mask.name, rate, subject.name, one.name] = score
-    return Results(plan, masks, scores, tuple(dict.fromkeys(refusals)))
+    return Results(plan, masks, scores, tuple(refusals))

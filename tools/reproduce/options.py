@@ -71,19 +71,20 @@ def networks_of(options: argparse.Namespace) -> dict[str, Path]:
     return found
 
 
-def caps_of(options: argparse.Namespace, usual: Mapping[str, int]) -> dict[str, int]:
+def caps_of(options: argparse.Namespace, usual: Mapping[str, int], known: Sequence[str]) -> dict[str, int]:
     """Most images by mask or reconstruction, those asked for over the usual ones.
 
     Raises
     ------
     ReproductionError
-        Not NAME=N with a whole number from 1.
+        Not NAME=N with a whole number from 1, or no row or column of the table.
     """
     caps = dict(usual)
     for text in options.cap:
         name, _, most = text.partition("=")
         if not name or not most.isdecimal() or int(most) < 1:
             raise ReproductionError(f"--cap {text}: give it as NAME=N with a whole number from 1")
+        require_known("cap", [name], known)
         caps[name] = int(most)
     return caps
 

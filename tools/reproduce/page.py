@@ -158,7 +158,7 @@ def closing(results: Results, absent: Sequence[Absent], *, images: str) -> list[
     if absent or results.refusals:
         lines += ["## Not measured", ""]
         lines += [f"- `{one.name}`: {one.reason}." for one in absent]
-        lines += [f"- {one.what}: {one.reason}." for one in results.refusals] + [""]
+        lines += [*_refused(results), ""]
     stated = [f"- {line}" for line in provenance.approximations(names)]
     lines += ["## What is approximated", "", *(stated or ["Nothing that the masks and reconstructions state."]), ""]
     named = provenance.networks(plan.masks)
@@ -168,6 +168,14 @@ def closing(results: Results, absent: Sequence[Absent], *, images: str) -> list[
     lines += [f"- Seconds taken on: {processor}." for processor in results.processors]
     lines += [f"- {provenance.versions()}.", ""]
     return lines
+
+
+def _refused(results: Results) -> list[str]:
+    """A line for each thing that refused, with the first reason and how many there are."""
+    reasons: dict[str, list[str]] = {}
+    for one in results.refusals:
+        reasons.setdefault(one.what, []).append(one.reason)
+    return [f"- {what}, {len(given)} times: {given[0]}." for what, given in reasons.items()]
 
 
 def _is_published(method: str, published: ByMask) -> bool:

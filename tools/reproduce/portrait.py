@@ -51,6 +51,7 @@ class PortraitTable:
         require_known("methods", options.methods, METHODS)
         require_known("rates", options.rates, RATES)
         require_known("reference", options.reference, MASKS)
+        caps = caps_of(options, CAPS, [*MASKS, *METHODS])
         networks = networks_of(options)
         require_known("network", list(networks), FORMS)
         rows = mask_candidates(options.masks, networks, published_forms=FORMS)
@@ -61,7 +62,7 @@ class PortraitTable:
             estimators=[one for one in columns if isinstance(one, Estimator)],
             rates=options.rates,
             subjects=portrait_subjects(stack, seeds=range(options.seeds)),
-            caps=caps_of(options, CAPS),
+            caps=caps,
         )
         results = measured(plan, options.cache, jobs=options.jobs)
         return _page(results, options, absent_of([*rows, *columns]))

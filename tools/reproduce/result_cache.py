@@ -91,7 +91,7 @@ class RowFile(Generic[Row]):
             raise ReproductionError(
                 f"{path}: cannot be used ({error.strerror}): give another folder as --cache"
             ) from None
-        header, *lines = text.splitlines() or [",".join(self._columns)]
+        header, *lines = text.split("\n")[:-1] or [",".join(self._columns)]
         if header != ",".join(self._columns):
             raise ReproductionError(f"{path}: holds other columns than this version writes: move it, or delete it")
         for line in lines:

@@ -10,13 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.score import score
 from models.training.photographs import Crops, open_photographs
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.result_cache import digest_of
-
-_PERFECT = 1e-15
-"""Least mean squared error that is told apart from none, 150 dB."""
+from tools.reproduce.scoring import colours_db, elements_db
 
 Measure = Literal["colours", "elements"]
 
@@ -49,15 +46,9 @@ class Subject:
         return rows, columns
 
     def psnr_db(self, estimate: NDArray[np.floating]) -> float:
-        """PSNR of an estimate of the values.
-
-        Colours: over all cells and channels at once, the peak being 1, the estimate clipped to [0, 1]. Elements: the
-        mean of each element's, scaled by the truth's 99.9th percentile, the estimate clipped at 0, on allowed cells.
-        """
-        if self.measure == "elements":
-            return score(np.maximum(estimate, 0), self.values, self.allowed).psnr_db
-        error = np.square(np.clip(estimate, 0, 1).astype(np.float64) - self.values)
-        return float(-10 * np.log10(max(float(error[self.allowed].mean()), _PERFECT)))
+        """PSNR of an estimate of the values, by the subject's measure."""
+        of = elements_db if self.measure == "elements" else colours_db
+        return of(estimate, self.values, self.allowed)
 
     def corner(self, side: int) -> Subject:
         """Its top left corner, to warm up on."""
@@ -111,18 +102,18 @@ def painting_subjects(folder: Path, *, longer_side: int, count: int | None) -> t
         raise ReproductionError(f"{folder}: no such folder of paintings: give one as --data")
     subjects: list[Subject] = []
     unread = []
-    for index, photograph in enumerate(_painted(folder)):
+    for index, path in enumerate(path for path in sorted(folder.iterdir()) if path.is_file()):
         if len(subjects) == count:
             break
-        rgb = photograph[1]
+        rgb = _decoded(path)
         if rgb is None:
-            unread.append(photograph[0].name)
+            unread.append(path.name)
             continue
         scale = longer_side / max(rgb.shape[:2])
         size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         resized = np.asarray(cv2.resize(rgb, size, interpolation=interpolation), np.float32) / np.float32(255)
-        subjects.append(_of_colours(photograph[0].stem, resized, index))
+        subjects.append(_of_colours(path.stem, resized, index))
     if not subjects:
         raise ReproductionError(f"{folder}: no painting in it can be read: give a folder of photographs as --data")
     return subjects, unread
@@ -144,10 +135,6 @@ def portrait_subjects(path: Path, *, seeds: Sequence[int]) -> list[Subject]:
     if stack.rgb is None:
         raise ReproductionError(f"{path}: holds no rgb: masks that look at a photograph need one")
     return [Subject(f"seed {seed}", stack.rgb, stack.maps, stack.known, seed, "elements") for seed in seeds]
-
-
-def _painted(folder: Path) -> list[tuple[Path, NDArray[np.uint8] | None]]:
-    return [(path, _decoded(path)) for path in sorted(folder.iterdir()) if path.is_file()]
 
 
 def _decoded(path: Path) -> NDArray[np.uint8] | None:
