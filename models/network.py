@@ -21,7 +21,7 @@ TILE_CELLS = 1024
 MOST_BYTES = 2_000_000_000
 """Working memory that a network may take."""
 MOST_FILE_BYTES = 64_000_000
-_KIND = NetworkKind("mask network", "tools.export_onnx", "choose another mask")
+_KIND = NetworkKind("mask network", "a", "tools.export_onnx", "choose another mask")
 _KEPT_SESSIONS = 2
 _KEPT_BYTES = 100_000_000
 """Working memory that a network may keep for the next run; giving it back costs a fifth of a run."""

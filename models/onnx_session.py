@@ -18,6 +18,7 @@ class NetworkKind:
     """What complaints call a network, and what to do about it."""
 
     noun: str
+    article: str
     exporter: str
     """The tool that writes such files."""
     instead: str
@@ -107,7 +108,7 @@ def require_ports(found: Any, wanted: Sequence[Port], kind: NetworkKind, *, name
         has = ", ".join(f"{port.name} {port.type} {port.shape}" for port in found)
         needs = ", ".join(f"{port.name} tensor(float) {port.shape}" for port in wanted)
         raise UnusableModel(
-            f"{name}: takes or gives {has or 'nothing'} where a {kind.noun} has {needs}: "
+            f"{name}: takes or gives {has or 'nothing'} where {kind.article} {kind.noun} has {needs}: "
             f"give a network that {kind.exporter} wrote"
         )
 

@@ -8,17 +8,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import logging
-import math
-import subprocess
 import sys
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +32,10 @@ from tools.export_checks import (
     parity_of,
     require_reach,
 )
+from tools.onnx_writing import NOT_STATED, OPSET, onnx_bytes, results_from, stated_under, training_of, write_whole
 
-OPSET = 18
 MOST_BYTES = 4_000_000
 """What a network that is shipped may weigh."""
-NOT_STATED = "not stated: ask whoever trained it before passing it on"
 _EXAMPLE_CELLS = 64
 
 
@@ -130,126 +121,22 @@ def export(
             f"{out}: {len(content)} bytes, above {MOST_BYTES}: train a narrower network, or export with --int8"
         )
     manifest = manifest.model_copy(update={"bytes_per_cell": bytes_per_cell(content)})
-    _write(manifest_path(out), manifest_text(manifest).encode())
-    _write(out, content)
+    write_whole(manifest_path(out), manifest_text(manifest).encode())
+    write_whole(out, content)
     return Exported(out, manifest, len(content))
-
-
-def training_of(checkpoint: Path, description: Any) -> Training:
-    """What a checkpoint's description states, as the manifest holds it; nothing is filled in that nobody stated.
-
-    Raises
-    ------
-    ExportRefused
-        It states what JSON cannot hold.
-    """
-    stated = _plain(description.training)
-    configuration, seed = stated.get("configuration"), _stated(stated, "configuration", "schedule", "seed")
-    canonical = json.dumps(configuration, sort_keys=True, separators=(",", ":"))
-    return Training(
-        network=description.network,
-        options=_plain(description.options),
-        step=description.step,
-        seed=seed if isinstance(seed, int) else None,
-        configuration_sha256=None if configuration is None else hashlib.sha256(canonical.encode()).hexdigest(),
-        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-        commit=_commit(),
-        stated=stated,
-    )
 
 
 def floor_of(training: Training) -> float:
     """The importance floor with which the training judged the network's masks; the formulas' where it says none."""
-    floor = _stated(training.stated, "configuration", "validation", "importance_floor")
+    floor = stated_under(training.stated, "configuration", "validation", "importance_floor")
     return IMPORTANCE_FLOOR if floor is None else float(floor)
 
 
-def _stated(stated: Any, *keys: str) -> Any:
-    """What stands under nested keys; None where one is missing."""
-    for key in keys:
-        stated = stated.get(key) if isinstance(stated, Mapping) else None
-    return stated
-
-
-def _plain(value: Any) -> Any:
-    """A copy that JSON can hold: a figure that is not finite, such as the best of no validation, is None."""
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case None | bool() | int() | float() | str():
-            return value
-        case Mapping():
-            return {str(key): _plain(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_plain(one) for one in value]
-    raise ExportRefused(f"the checkpoint or the results state a {type(value).__name__}: a manifest holds plain values")
-
-
 def _onnx_of(network: nn.Module, alignment: int, rates: tuple[float, float]) -> bytes:
-    try:
-        import_module("onnxscript")
-    except ImportError:
-        raise ExportRefused("onnx and onnxscript are not installed: pip install -e '.[train]'") from None
     rows, columns = (torch.export.Dim(name, min=1, max=100_000) for name in ("rows", "columns"))
     lengths = {2: alignment * rows, 3: alignment * columns} if alignment > 1 else {2: rows, 3: columns}
     example = (example_image(aligned(_EXAMPLE_CELLS, alignment), aligned(80, alignment), 0), torch.tensor([rates[0]]))
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
-        try:
-            program = torch.onnx.export(
-                network,
-                example,
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[port.name for port in INPUTS],
-                output_names=[port.name for port in OUTPUTS],
-                dynamic_shapes=(lengths, None),
-                external_data=False,
-                verbose=False,
-            )
-        except Exception as error:  # the exporter's exceptions have no common root but this one
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ExportRefused(f"torch cannot export the network ({first}): train one of another form") from None
-        if program is None:
-            raise ExportRefused("torch exported nothing: train a network of another form")
-        path = Path(folder) / "network.onnx"
-        program.save(path, external_data=False)
-        return path.read_bytes()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks on packages that nobody needs here."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def _commit() -> str | None:
-    """The checkout's commit; None outside of one."""
-    try:
-        run = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return run.stdout.strip() or None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    return onnx_bytes(network, example, inputs=INPUTS, outputs=OUTPUTS, dynamic_shapes=(lengths, None))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -295,21 +182,9 @@ def _export_checkpoint(chosen: argparse.Namespace) -> Exported:
         rates=description.rates,
         photographs=photographs,
         licence=chosen.licence,
-        results=_results(chosen.results, training),
+        results=results_from(chosen.results, training),
         floor=floor_of(training),
     )
-
-
-def _results(path: Path | None, training: Training) -> dict[str, Any]:
-    """Measured quality from a file, or the training's own best figure."""
-    if path is None:
-        return {key: training.stated[key] for key in ("best_psnr_db",) if key in training.stated}
-    try:
-        results = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ExportRefused(f"{path}: not JSON ({error}): give a file of results") from None
-    plain = _plain(results)
-    return plain if isinstance(plain, dict) else {"results": plain}
 
 
 if __name__ == "__main__":
