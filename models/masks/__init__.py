@@ -8,10 +8,12 @@ from __future__ import annotations
 from models.faults import UnknownMask
 from models.masks.network import netm_mask
 from models.masks.photographic import gradient_mask, laplacian_mask
+from models.masks.pixel_exchange import APPROXIMATION as PIXEL_EXCHANGE_APPROXIMATION
+from models.masks.pixel_exchange import pixel_exchange_mask
 from models.masks.request import MaskMethod, MaskRequest, MaskResult
 from models.masks.uniform import blue_noise_mask, grid_mask, random_mask
 
-__all__ = ["MASKS", "MaskMethod", "MaskRequest", "MaskResult", "make_mask"]
+__all__ = ["APPROXIMATED", "MASKS", "MaskMethod", "MaskRequest", "MaskResult", "make_mask"]
 
 MASKS: dict[str, MaskMethod] = {
     "gradient": gradient_mask,
@@ -20,7 +22,10 @@ MASKS: dict[str, MaskMethod] = {
     "grid": grid_mask,
     "blue-noise": blue_noise_mask,
     "netm": netm_mask,
+    "pixel-exchange": pixel_exchange_mask,
 }
+APPROXIMATED: dict[str, str] = {"pixel-exchange": PIXEL_EXCHANGE_APPROXIMATION}
+"""What is not as its authors describe it, one sentence for each mask that departs; tables print it."""
 
 
 def make_mask(name: str, request: MaskRequest) -> MaskResult:
