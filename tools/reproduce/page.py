@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 from tools.reproduce import provenance
 from tools.reproduce.faults import ReproductionError
@@ -18,6 +19,7 @@ from tools.reproduce.paired import Difference, paired_difference
 from tools.reproduce.published import ByMask
 
 NOTHING = "–"
+_WIDTH = 120
 CsvRow = Mapping[str, str | float | int | None]
 
 
@@ -41,7 +43,7 @@ class Page:
         markdown, table = out / f"{name}.md", out / f"{name}.csv"
         try:
             out.mkdir(parents=True, exist_ok=True)
-            markdown.write_text("\n".join(self.lines).rstrip() + "\n", encoding="utf-8")
+            markdown.write_text("\n".join(map(_wrapped, self.lines)).rstrip() + "\n", encoding="utf-8")
             table.write_text(_csv_text(self.rows), encoding="utf-8")
         except OSError as error:
             raise ReproductionError(f"{out}: cannot be written ({error.strerror}): give another --out") from None
@@ -189,6 +191,14 @@ def _published_gain(published: ByMask, mask: str, reference: str, method: str) -
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _wrapped(line: str) -> str:
+    """A paragraph or item in lines of the repository's width; a table's row or a heading as it is."""
+    if line.startswith(("|", "#")):
+        return line
+    indent = "  " if line.startswith("- ") else ""
+    return fill(line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -103,7 +103,6 @@ def test_figure9_reports_each_painting_and_the_mean_in_pairs(tmp_path, photograp
         *("--reference", "random"),
     )
     assert "- `notes.txt`: cannot be read." in page
-    assert "- `pixel-exchange`: not run at this size" in page
     assert re.search(r"^\| 0 \| 40 x 40 \| \d+\.\d\d \| \d+\.\d\d \|$", page, flags=re.MULTILINE)
     assert {row["painting"] for row in rows} == {"0", "1", "2"}
 
