@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import threading
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -136,7 +137,14 @@ class DescriptorPort:
 
 
 class AddressPort:
-    """A stream without a file descriptor, for instance RFC 2217."""
+    """A stream without a file descriptor, for instance RFC 2217.
+
+    Parameters
+    ----------
+    stream
+        Opened with a time-out of `_URL_TICK_S`, which is left alone: pyserial sets the far port up anew, over the
+        network, whenever it is changed.
+    """
 
     def __init__(self, stream: Any, name: str) -> None:
         self._stream = stream
@@ -144,17 +152,15 @@ class AddressPort:
         self._is_woken = False
 
     def read_available(self, timeout_s: float) -> bytes:
-        remaining_s = timeout_s
+        until_s = time.monotonic() + timeout_s
         try:
-            while True:
-                self._stream.timeout = max(0.0, min(remaining_s, _URL_TICK_S))
-                octets: bytes = self._stream.read(1)
-                if octets:
-                    return octets + bytes(self._stream.read(self._stream.in_waiting))
-                remaining_s -= _URL_TICK_S
-                if remaining_s <= 0 or self._is_woken:
+            while not self._stream.in_waiting:
+                if self._is_woken or time.monotonic() >= until_s:
                     self._is_woken = False
                     return b""
+                if first := bytes(self._stream.read(1)):
+                    return first + bytes(self._stream.read(self._stream.in_waiting))
+            return bytes(self._stream.read(self._stream.in_waiting))
         except (OSError, serial.SerialException) as error:
             raise LinkLost(f"{self._name} has gone: check the network and the far end, then connect again") from error
 
@@ -217,7 +223,7 @@ def _open_stream(port: str, baud: int) -> Any:
         raise PortUnavailable(f"{port}: no such port: plug the controller in, or correct the port's name")
     try:
         if is_address:
-            return serial.serial_for_url(port, baudrate=baud, timeout=0)
+            return serial.serial_for_url(port, baudrate=baud, timeout=_URL_TICK_S)
         return serial.Serial(port, baudrate=baud, timeout=0, exclusive=True)
     except (OSError, ValueError) as error:
         raise PortUnavailable(f"{port}: {_remedy(error)}") from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -7,9 +8,11 @@ import time
 import tty
 
 import pytest
+import serial
+import serial.rfc2217
 
 from firmware_bridge.faults import LinkLost, PortUnavailable
-from firmware_bridge.ports import AddressPort, DescriptorPort, open_port
+from firmware_bridge.ports import AddressPort, BytePort, DescriptorPort, open_port
 
 
 def pair() -> tuple[DescriptorPort, socket.socket]:
@@ -139,7 +142,11 @@ class Loop:
 
     def __init__(self) -> None:
         self.held = b""
-        self.timeout = 0.0
+
+    @property
+    def timeout(self) -> float:
+        """Read-only: changing it would set the far port up anew, over the network."""
+        return 0.005
 
     @property
     def in_waiting(self) -> int:
@@ -168,3 +175,59 @@ def test_a_stream_without_a_descriptor_is_read_and_woken_alike() -> None:
     assert port.read_available(30.0) == b""
     assert time.monotonic() - began_s < 10.0
     port.close()
+
+
+class PortServer(threading.Thread):
+    """A serial port served by RFC 2217 to one host; what is sent to the port comes back out of it."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"rfc2217://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.baud = 0
+        self._far: socket.socket | None = None
+        self.start()
+
+    def run(self) -> None:
+        self._far, _ = self._listening.accept()
+        echo = serial.serial_for_url("loop://", timeout=0)
+        manager = serial.rfc2217.PortManager(echo, self)
+        with self._listening, self._far:
+            while octets := self._far.recv(1024):
+                echo.write(b"".join(manager.filter(octets)))
+                self.write(b"".join(manager.escape(echo.read(1024))))
+                self.baud = echo.baudrate
+
+    def write(self, octets: bytes) -> None:
+        """What the port's manager has to say to the host, and what comes out of the port."""
+        assert self._far is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._far.sendall(octets)
+
+    def hang_up(self) -> None:
+        """Say nothing more."""
+        assert self._far is not None
+        self._far.shutdown(socket.SHUT_WR)
+
+
+def read_whole(port: BytePort, wanted: bytes) -> bytes:
+    """What comes until as much has come as is wanted, or nothing more does."""
+    heard = b""
+    while len(heard) < len(wanted) and (octets := port.read_available(5.0)):
+        heard += octets
+    return heard
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+def test_an_rfc2217_address_opens_as_a_port_at_its_baud_rate_and_is_lost_when_the_far_end_hangs_up() -> None:
+    server = PortServer()
+    port = open_port(server.address, 57_600)
+    every_byte = bytes(range(256))
+    port.write(every_byte)
+    assert read_whole(port, every_byte) == every_byte
+    assert server.baud == 57_600
+    server.hang_up()
+    with pytest.raises(LinkLost, match="check the network and the far end"):
+        read_whole(port, b"more")
+    port.close()
+    server.join(5.0)
