@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import time
 
 import numpy as np
 import pytest
@@ -11,8 +11,7 @@ import pytest
 from edge.record.folder import open_recording
 from edge.results import cells_of, read_planned
 from edge.state import Ended
-from tests.instrument.conftest import await_that
-from tests.instrument.fault_campaign import choose
+from tests.instrument.fault_campaign import assert_beam_ends, beam_of, choose
 
 PLANNED = 123
 GAIN_KEV = 0.01
@@ -34,10 +33,6 @@ def pair(bench):
     }
     bench.scan["sampling"]["rate"] = 0.02
     return bench
-
-
-def stage_events(bench) -> list[dict]:
-    return [json.loads(line) for line in (bench.folder / "stage.jsonl").read_text().splitlines()]
 
 
 def counted(bench, instrument: str) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
@@ -80,13 +75,10 @@ def test_a_scan_that_dies_leaves_the_beam_off_and_is_resumed(pair):
         with pair.scanning() as scan:
             pair.scan_until(10, scan)
             scan.kill()
+            killed_s = time.monotonic()
             scan.wait(timeout=20)
-        beam = [event["event"] for event in stage_events(pair) if event["event"].startswith("beam")]
-        assert beam, "the stage's log tells of the beam"
-        await_that(
-            lambda: [e["event"] for e in stage_events(pair) if e["event"].startswith("beam")][-1] == "beam_off",
-            "the monostable's fall",
-        )
+        assert beam_of(pair, "grbl"), "the stage's log tells of the beam"
+        assert_beam_ends(pair, "grbl", killed_s)
         resumed = pair.run("scan", "--resume", str(pair.recording))
     assert resumed.returncode == 0, resumed.stderr
     with open_recording(pair.recording) as recording:
