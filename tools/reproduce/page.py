@@ -115,7 +115,10 @@ def difference_text(found: Difference | None) -> str:
 
 def seconds_text(seconds: Sequence[float]) -> str:
     """The median time in seconds, with how many."""
-    return f"{median(seconds):.2g} ({len(seconds)})" if seconds else NOTHING
+    if not seconds:
+        return NOTHING
+    middle = median(seconds)
+    return f"{middle:.2g} ({len(seconds)})" if middle < 100 else f"{middle:.0f} ({len(seconds)})"
 
 
 def figure(value: float | None) -> str:

@@ -171,6 +171,11 @@ def test_a_mean_over_nothing_is_a_dash():
     assert mean_text([]) == seconds_text([]) == "–"
 
 
+@pytest.mark.parametrize(("seconds", "text"), [([0.0123, 0.5, 0.0125], "0.013 (3)"), ([123.4], "123 (1)")])
+def test_seconds_are_a_median_of_two_figures_without_an_exponent(seconds, text):
+    assert seconds_text(seconds) == text
+
+
 def test_the_index_lists_the_pages_that_there_are(tmp_path):
     (tmp_path / "README.md").write_text(f"# Results\n\n{BEGIN}\n\nold\n\n{END}\n\nafter\n")
     (tmp_path / "table1.md").write_text("# Table I: masks\n\nmore\n")
