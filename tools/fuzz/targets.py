@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.fuzz import dp5_targets, grbl_targets, marlin_targets, native_targets, scpi_targets, script_targets
+from tools.fuzz import (
+    dp5_targets,
+    grbl_targets,
+    marlin_targets,
+    native_targets,
+    rangefinder_targets,
+    scpi_targets,
+    script_targets,
+)
 from tools.fuzz.properties import Target
 
 TARGETS: Final[dict[str, Target]] = {
@@ -13,5 +21,6 @@ TARGETS: Final[dict[str, Target]] = {
     **dp5_targets.TARGETS,
     **marlin_targets.TARGETS,
     **scpi_targets.TARGETS,
+    **rangefinder_targets.TARGETS,
     **script_targets.TARGETS,
 }
