@@ -23,7 +23,7 @@ def lines(octets: bytes) -> None:
 
 
 def _readings() -> Sequence[bytes]:
-    known = (b"D=  123.45\r\n", b"+0123.4 mm\r\n", b"g+00123\n", b"-1e3\n", b"E01\r\n", b"12.5 7.3\n", b"9" * 130 + b"\n")
+    known = (b"D=  123.45\r\n", b"+0123.4 mm\r\n", b"g+00123\n", b"-1e3\n", b"E01\r\n", b"12.5 7.3\n", b"9" * 130)
     return [b"".join(known), *known]
 
 
