@@ -50,7 +50,7 @@ class CropsTable:
         parser.add_argument("--images", type=int, default=IMAGES, metavar="N", help=f"photographs ({IMAGES})")
         parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the crops' places (0)")
         parser.add_argument("--rates", type=float, nargs="+", default=list(self.rates), metavar="C", help="rates")
-        parser.add_argument("--nete", type=Path, metavar="FILE.onnx", help="the trained NetE")
+        parser.add_argument("--nete", type=Path, metavar="FILE.onnx", help="NetE, written by tools.export_nete")
 
     def run(self, options: argparse.Namespace) -> page.Page:
         """Measure what is missing, and make the page.
@@ -122,7 +122,8 @@ class CropsTable:
             "",
             f"Columns called *paper* are what Dai et al. print, means over {TEST_IMAGES:,} other images, so that gains "
             "compare and levels do not. Its harmonic reconstructions have not converged where a mask leaves large "
-            "holes, as its Figure 9 shows of KbAS and Mascar; ours have. Kriging does not see the photograph here.",
+            "holes, as its Figure 9 shows of KbAS and Mascar; ours have. NetE counts with all "
+            "cells as it restores them, sampled ones included. Kriging does not see the photograph here.",
             "",
         ]
 

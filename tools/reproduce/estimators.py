@@ -15,9 +15,9 @@ from edge.maps import Samples
 from edge.reconstruct import METHODS
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.harmonic import harmonic
-from edge.reconstruct.reconstruction import Method, Reconstruction
+from edge.reconstruct.reconstruction import Reconstruction
 from tools.reproduce.code_version import code_version
-from tools.reproduce.masks import Absent
+from tools.reproduce.masks import Absent, NetworkFile
 from tools.reproduce.scoring import elements_db
 from tools.reproduce.subjects import Subject
 
@@ -36,6 +36,7 @@ class Estimator:
     name: str
     version: str
     estimate: Estimate
+    network: NetworkFile | None = None
 
 
 def estimators(
@@ -53,15 +54,25 @@ def _estimator(name: str, photograph: Photograph) -> Estimator | Absent:
     return Estimator(name, _version(METHODS[name], photograph), partial(_estimated, name, photograph))
 
 
-def _version(method: Method, setting: str) -> str:
+def _version(method: Callable[..., object], setting: str) -> str:
     """Of the reconstruction, of how it is asked, and of how its estimate is scored."""
     return f"{code_version(method)}-{setting}-{code_version(elements_db)}"
 
 
 def _nete(path: Path | None) -> Estimator | Absent:
+    from models.inpainter import inpaint, open_inpainter
+
     if path is None:
         return Absent("nete", "no network was given: `--nete FILE.onnx`")
-    return Absent("nete", "this version has no reconstruction of that name")
+    manifest = open_inpainter(path).manifest
+    network = NetworkFile(manifest.sha256, manifest.training.network, manifest.training.step)
+    return Estimator("nete", _version(inpaint, manifest.sha256[:16]), partial(_inpainted, path), network)
+
+
+def _inpainted(path: Path, subject: Subject, cells: NDArray[np.bool_]) -> NDArray[np.float32]:
+    from models.inpainter import inpaint
+
+    return inpaint(path, subject.values, cells)
 
 
 def _estimated(name: str, photograph: Photograph, subject: Subject, cells: NDArray[np.bool_]) -> NDArray[np.float32]:

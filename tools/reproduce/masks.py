@@ -29,12 +29,13 @@ DIFFUSED = "-diffused"
 
 @dataclass(frozen=True, slots=True)
 class NetworkFile:
-    """A mask network of a row."""
+    """A network of a row or column."""
 
     sha256: str
     form: str
-    floor: float
     step: int
+    floor: float | None = None
+    """What a mask network's importance is given everywhere, as a share of its mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _of_network(name: str, path: Path, binariser: str) -> MaskCandidate:
 
     network = open_network(path)
     manifest = network.manifest
-    stated = NetworkFile(network.sha256, manifest.training.network, manifest.floor, manifest.training.step)
+    stated = NetworkFile(network.sha256, manifest.training.network, manifest.training.step, manifest.floor)
     version = f"{code_version(MASKS[NETWORK])}-{network.sha256[:16]}-{manifest.floor:g}-{binariser}"
     return MaskCandidate(name, version, partial(_of_registry, NETWORK, binariser, path), stated)
 

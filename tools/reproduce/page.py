@@ -166,9 +166,9 @@ def closing(results: Results, absent: Sequence[Absent], *, images: str) -> list[
         lines += [*_refused(results), ""]
     stated = [f"- {line}" for line in provenance.approximations(names)]
     lines += ["## What is approximated", "", *(stated or ["Nothing that the masks and reconstructions state."]), ""]
-    named = provenance.networks(plan.masks)
+    named = provenance.networks([*plan.masks, *plan.estimators])
     if named:
-        lines += ["## Networks", "", *table(("mask", "form", "steps", "floor", "SHA-256"), named)]
+        lines += ["## Networks", "", *table(("name", "form", "steps", "floor", "SHA-256"), named)]
     lines += ["## On what", "", f"- {images}"]
     lines += [f"- Seconds taken on: {processor}." for processor in results.processors]
     lines += [f"- {provenance.versions()}.", ""]

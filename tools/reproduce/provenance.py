@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tools.reproduce.estimators import Estimator
 from tools.reproduce.masks import MaskCandidate
 
 _LIBRARIES = ("numpy", "scipy", "numba", "opencv-python", "onnxruntime", "adaptive")
@@ -36,13 +37,14 @@ def versions() -> str:
     return ", ".join([*found, *(f"{name} {_version(name)}" for name in _LIBRARIES if _version(name))])
 
 
-def networks(masks: Iterable[MaskCandidate]) -> list[tuple[str, ...]]:
-    """Rows that name each network: mask, form, steps of training, floor, digest."""
-    return [
-        (one.name, one.network.form, f"{one.network.step:,}", f"{one.network.floor:g}", f"`{one.network.sha256}`")
-        for one in masks
-        if one.network is not None
-    ]
+def networks(candidates: Iterable[MaskCandidate | Estimator]) -> list[tuple[str, ...]]:
+    """Rows that name each network: mask or reconstruction, form, steps of training, floor, digest."""
+    rows: list[tuple[str, ...]] = []
+    for one in candidates:
+        if one.network is not None:
+            floor = "" if one.network.floor is None else f"{one.network.floor:g}"
+            rows.append((one.name, one.network.form, f"{one.network.step:,}", floor, f"`{one.network.sha256}`"))
+    return rows
 
 
 def approximations(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from tests.unit.models.tiny_onnx import edges_network, write_network
+from models.inpainter import INPUTS, OUTPUTS, InpainterManifest
+from models.manifest import manifest_path, manifest_text
+from tests.unit.models.tiny_onnx import FLOAT, edges_network, manifest_of, node, onnx_model, write_network
 from tools.mask_validation import reconstruction_db
 from tools.reproduce.estimators import Estimator, estimators
 from tools.reproduce.faults import ReproductionError
@@ -129,6 +131,46 @@ def test_a_network_draws_by_chance_as_published_and_diffuses_under_the_other_nam
     drawn, diffused = (row.choose(subject, 400) for row in rows)
     assert drawn.sum() == diffused.sum() == 400
     assert not np.array_equal(drawn, diffused)
+
+
+def passing_inpainter(folder):
+    """A network of NetE's ports that gives back what it is given."""
+    shape = (1, 3, 64, 64)
+    content = onnx_model(
+        [node("Identity", ["sampled"], "restored")],
+        {},
+        inputs=[("sampled", FLOAT, shape)],
+        outputs=[("restored", FLOAT, shape)],
+    )
+    like = manifest_of(content)
+    manifest = InpainterManifest(
+        sha256=like.sha256,
+        opset=like.opset,
+        inputs=INPUTS,
+        outputs=OUTPUTS,
+        rates=[0.1, 0.1],
+        largest_difference=0.0,
+        training=like.training,
+        licence=like.licence,
+        results={},
+    )
+    path = folder / "nete.onnx"
+    path.write_bytes(content)
+    manifest_path(path).write_text(manifest_text(manifest), encoding="utf-8")
+    return path
+
+
+def test_the_nete_column_is_the_networks_own_answer_and_carries_its_digest(tmp_path):
+    one = smooth_subject()
+    cells = np.random.default_rng(5).random(one.shape) < 0.1
+    (nete,) = estimators(["nete"], nete=passing_inpainter(tmp_path))
+    # what the network is not given is the middle of its range; half a float32 of rounding to it and back
+    assert np.allclose(nete.estimate(one, cells), np.where(cells[:, :, None], one.rgb, 0.5), atol=1e-6)
+    assert nete.network.sha256[:16] in nete.version
+
+
+def test_without_a_network_nete_is_absent():
+    assert estimators(["nete"]) == [Absent("nete", "no network was given: `--nete FILE.onnx`")]
 
 
 def test_learner2d_takes_the_count_from_allowed_cells_alone():
