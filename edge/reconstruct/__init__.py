@@ -16,6 +16,12 @@ from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.reconstruction import Method, Reconstruction
 
 
+def _biharmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.biharmonic import biharmonic
+
+    return biharmonic(cells, rgb)
+
+
 def _harmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     from edge.reconstruct.harmonic import harmonic
 
@@ -49,6 +55,7 @@ def _nearest(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstru
 METHODS: dict[str, Method] = {
     "kriging": _kriging,
     "harmonic": _harmonic,
+    "biharmonic": _biharmonic,
     "mumford-shah": _mumford_shah,
     "linear": _linear,
     "nearest": _nearest,

@@ -100,6 +100,18 @@ class WeightedGrid:
         correct(self._levels)
         field += top.error
 
+    def roughly_solve(self, load: Floats, answer: Floats) -> None:
+        """Write to `answer` what two V-cycles make of the load: about the inverse of the operator, applied twice.
+
+        Both are (rows, columns, elements), zero at held cells.
+        """
+        top = self._levels[0]
+        top.load[:] = load
+        correct(self._levels)
+        top.load[:] = top.error
+        correct(self._levels)
+        answer[:] = top.error
+
 
 @compiled
 def _links_of_free(

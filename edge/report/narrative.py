@@ -23,6 +23,7 @@ _METHODS = {
         "each is a weighted mean of the visited cells around it; the weights come from how alike the measured cells "
         "themselves are at each distance{colour}"
     ),
+    "biharmonic": "each is read off the thin plate that bends least when it is laid through the visited cells",
     "harmonic": "each takes the mean of its neighbours, so that the map runs smoothly between the visited cells",
     "mumford-shah": (
         "each takes the mean of its neighbours, but for those beyond an edge that the visited cells themselves suggest"
