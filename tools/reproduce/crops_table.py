@@ -20,7 +20,7 @@ from tools.reproduce.subjects import crop_subjects
 PHOTOGRAPHS = "photos_test/dev_400_256px_jpg.tar"
 IMAGES = 400
 SIDE = 64
-CAPS: Mapping[str, int] = {"kbas": 50, "pixel-exchange": 50, "bpfa": 50}
+CAPS: Mapping[str, int] = {"pixel-exchange": 50, "bpfa": 50}
 """Where one image takes long."""
 
 Figures = TypeVar("Figures")

@@ -22,7 +22,7 @@ MASKS = (
 )
 METHODS = ("harmonic", "mumford-shah", "bpfa")
 FORMS = ("netm-code",)
-CAPS: Mapping[str, int] = {"kbas": 2, "bpfa": 2}
+CAPS: Mapping[str, int] = {"bpfa": 2}
 """Where one painting takes very long."""
 HELP = "Figure 9: whole paintings"
 

@@ -164,7 +164,7 @@ def closing(results: Results, absent: Sequence[Absent], *, images: str) -> list[
         lines += ["## Not measured", ""]
         lines += [f"- `{one.name}`: {one.reason}." for one in absent]
         lines += [*_refused(results), ""]
-    stated = [f"- {line}" for line in provenance.approximations(names)]
+    stated = [f"- {line.rstrip('.')}." for line in provenance.approximations(names)]
     lines += ["## What is approximated", "", *(stated or ["Nothing that the masks and reconstructions state."]), ""]
     named = provenance.networks([*plan.masks, *plan.estimators])
     if named:
