@@ -123,7 +123,7 @@ def measured(plan: Plan, cache_folder: Path, *, jobs: int) -> Results:
         cache.scores.append(found.scores)
         refusals += found.refusals
         now = time.monotonic()
-        if now - reported > _REPORT_S:
+        if now - reported > _REPORT_S and done < len(units):
             reported = now
             left_s = (now - started) / done * (len(units) - done)
             print(f"{done} of {len(units)} masks, {left_s / 60:.0f} min left by the pace so far", file=sys.stderr)
@@ -198,7 +198,7 @@ def run_unit(unit: Unit) -> Found:
         try:
             cells, seconds = _chosen(unit)
         except (ModelsError, EdgeError) as error:
-            return Found(refusals=[_refusal(f"{unit.mask.name} at {unit.rate:.0%}", error)])
+            return Found(refusals=[Refusal(f"{unit.mask.name} at {unit.rate:.0%}", str(error))])
         found.masks.append(
             MaskRow(
                 unit.subject.digest,
@@ -234,7 +234,7 @@ def _reconstruct(unit: Unit, cells: NDArray[np.bool_], estimator: Estimator, fou
     try:
         estimate = estimator.estimate(unit.subject, cells)
     except (ModelsError, EdgeError) as error:
-        found.refusals.append(_refusal(f"{estimator.name} of {unit.mask.name} at {unit.rate:.0%}", error))
+        found.refusals.append(Refusal(f"{estimator.name} of {unit.mask.name} at {unit.rate:.0%}", str(error)))
         return
     seconds = time.perf_counter() - start
     found.scores.append(
@@ -273,10 +273,6 @@ def _warm_up_on(estimator: Estimator, subject: Subject, cells: NDArray[np.bool_]
         estimator.estimate(corner, cells[: corner.shape[0], : corner.shape[1]])
     except (ModelsError, EdgeError):
         return
-
-
-def _refusal(what: str, error: Exception) -> Refusal:
-    return Refusal(what, str(error))
 
 
 def _gathered(plan: Plan, cache: ResultCache, refusals: Sequence[Refusal]) -> Results:
