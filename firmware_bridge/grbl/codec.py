@@ -31,7 +31,7 @@ LONGEST_LINE: Final = 256
 """Bytes of an answer; no firmware sends as many."""
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _STATES = "Idle|Run|Hold|Jog|Alarm|Door|Check|Home|Sleep|Tool"
-_REPORT = re.compile(rf"<(?P<state>{_STATES})(?::(?P<substate>\d+))?(?P<fields>(?:\|[A-Za-z]+:[^|<>]*)*)>")
+_REPORT = re.compile(rf"<(?P<state>{_STATES})(?::(?P<substate>\d+))?(?P<fields>(?:\|[A-Za-z]+\d*:[^|<>]*)*)>")
 _BANNER = re.compile(r"(?P<name>Grbl(?:HAL)?) (?P<version>\d+\.\d+\w*) \[.*\]", re.IGNORECASE)
 _SETTING = re.compile(rf"\$(?P<number>\d+)=(?P<value>{_NUMBER})")
 _BRACKETED = re.compile(r"\[(?P<tag>[A-Za-z0-9+_ ]+):(?P<text>.*)\]")
@@ -66,6 +66,11 @@ class Banner:
 
     name: str
     version: str
+
+    @property
+    def is_hal(self) -> bool:
+        """Whether it is grblHAL, whose numbers differ above 9."""
+        return self.name.upper() == "GRBLHAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +263,7 @@ def _report(text: str) -> Report | None:
         blocks_free=free[0],
         receive_free=free[1],
         pins=fields.get("Pn", ""),
-        accessories=fields.get("A", "") if "Ov" in fields else None,
+        accessories=fields.get("A", "") if {"A", "Ov"} & set(fields) else None,
         power=float(pace.split(",")[1]) if pace is not None else None,
     )
 

@@ -38,7 +38,9 @@ def introduce(carrier: GrblCarrier, name: str, gate: str | None, *, has_trigger:
         carrier.wait_for(lambda: startup.is_settled, _ANSWER_S)
         for order in (build, settings, startup):
             if not order.is_done:
-                session.fault = None
+                fault, session.fault = session.fault, None
+                if fault is not None and fault is not order.fault:
+                    raise _reason(session, fault)
                 if isinstance(order.fault, ControllerFault):
                     raise _reason(session, misanswered(name, order.fault))
                 raise _reason(session, order.fault or nobody(name))

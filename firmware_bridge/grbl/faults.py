@@ -13,7 +13,8 @@ from firmware_bridge.faults import (
     WrongDevice,
     WrongPosition,
 )
-from firmware_bridge.grbl.vocabulary import alarm_sentence, error_sentence
+from firmware_bridge.grbl.codec import Banner
+from firmware_bridge.grbl.vocabulary import HAL_ALARMS, alarm_sentence, error_sentence
 from firmware_bridge.messages import StagePose
 
 
@@ -117,9 +118,10 @@ def of_refusal(number: int, line: bytes) -> BridgeError:
     return DoorOpen(sentence) if number == 13 else ControllerFault(sentence)
 
 
-def of_alarm(number: int) -> ControllerFault:
-    """An ``ALARM:n``."""
-    sentence = f"the stage stopped (alarm {number}): {alarm_sentence(number)}"
+def of_alarm(number: int, banner: Banner | None) -> ControllerFault:
+    """An ``ALARM:n`` of a firmware."""
+    further = HAL_ALARMS if banner is not None and banner.is_hal else {}
+    sentence = f"the stage stopped (alarm {number}): {alarm_sentence(number, further)}"
     match number:
         case 2:
             return LimitExceeded(sentence)

@@ -30,6 +30,7 @@ from firmware_bridge.grbl.faults import (
     stray_answer,
 )
 from firmware_bridge.grbl.queue import Order, SendQueue
+from firmware_bridge.grbl.vocabulary import HOMING_REQUIRED
 
 BUSY_POLL_S: Final = 0.2
 """Between questions for the status while lines are outstanding: five a second, as the firmware's makers advise."""
@@ -260,8 +261,9 @@ class GrblSession:
                 self._acknowledge(answer, now_s)
             case c.Alarm(number):
                 self.is_homed = False
-                self._fault(of_alarm(number))
-                self._reset(now_s)
+                if not self._is_lock(number):
+                    self._fault(of_alarm(number, self.banner))
+                    self._reset(now_s)
             case c.Report():
                 self._note(answer, now_s)
             case c.Setting() | c.BuildOptions() | c.Remark():
@@ -272,6 +274,10 @@ class GrblSession:
                 pass
             case _:
                 assert_never(answer)
+
+    def _is_lock(self, number: int) -> bool:
+        """Whether an alarm says only that the board wants to be homed; a reset would bring it again."""
+        return number == HOMING_REQUIRED and self.banner is not None and self.banner.is_hal
 
     def _take_while_stopping(self, answer: c.Answer, now_s: float) -> None:
         """Acknowledgements are stale now; what matters is whether the position is still known, and rest."""

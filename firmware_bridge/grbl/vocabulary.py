@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 _MANGLED: Final = "the line was mangled on its way, so check the cable and its shielding"
@@ -58,12 +59,34 @@ ALARMS: Final[dict[int, str]] = {
     10: "homing found no second limit switch: check the switches of the paired axis, then home again",
 }
 
+HOMING_REQUIRED: Final = 11
+"""Of grblHAL, after its banner: it is locked until it is homed, and answers as ever."""
+HAL_ALARMS: Final[dict[int, str]] = {
+    10: "the emergency stop is pressed: release it, then home the stage",
+    HOMING_REQUIRED: "the firmware moves nothing before it has been homed: home the stage",
+    12: "a limit switch is pressed: free the stage by hand, then home it",
+    13: "the probe was hit: nothing here probes, so check the board's inputs, then home the stage",
+    14: "the spindle did not reach its speed: nothing here turns, so set the spindle to a plain output ($395)",
+    15: "homing found no second limit switch: check the switches of the paired axis, then home again",
+    16: "the firmware's test of itself failed: switch the board off and on, else have it repaired",
+    17: "a motor's driver reports a fault: check motors, drivers and their supply, then home the stage",
+    18: "homing is set up wrongly: check $22, $23 and $44 to $46, then home again",
+}
+"""Where grblHAL's alarms differ from GRBL 1.1's."""
+
 
 def error_sentence(number: int) -> str:
     """What an ``error:n`` means, and what to do."""
     return ERRORS.get(number, f"the firmware reports error {number}: look it up in its manual")
 
 
-def alarm_sentence(number: int) -> str:
-    """What an ``ALARM:n`` means, and what to do."""
-    return ALARMS.get(number, f"the firmware reports alarm {number}: look it up in its manual, then home the stage")
+def alarm_sentence(number: int, further: Mapping[int, str]) -> str:
+    """What an ``ALARM:n`` means, and what to do.
+
+    Parameters
+    ----------
+    further
+        Alarms of this firmware that aren't GRBL 1.1's.
+    """
+    unknown = f"the firmware reports alarm {number}: look it up in its manual, then home the stage"
+    return {**ALARMS, **further}.get(number, unknown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_bridge.faults import ProtocolViolation, Rebooted, SettingRefused, WrongDevice
+from firmware_bridge.faults import ControllerFault, ProtocolViolation, Rebooted, SettingRefused, WrongDevice
 from firmware_bridge.grbl.faults import of_alarm, of_refusal
 from firmware_bridge.grbl.vocabulary import ALARMS, ERRORS
 from firmware_bridge.messages import StagePose
@@ -53,7 +53,7 @@ def test_every_error_and_alarm_is_a_sentence_with_a_remedy(number: int) -> None:
     said = [str(of_refusal(number, b"G53G0X-1Y-2\n"))]
     assert said[0].startswith(f"the stage refused 'G53G0X-1Y-2' (error {number}): ")
     if number in ALARMS or number == 99:
-        said.append(str(of_alarm(number)))
+        said.append(str(of_alarm(number, None)))
         assert said[1].startswith(f"the stage stopped (alarm {number}): ")
     for sentence in said:
         _, _, what = sentence.partition("): ")
@@ -87,3 +87,45 @@ def test_a_setting_that_the_board_does_not_keep_is_named() -> None:
     wire.is_armed = True
     with pytest.raises(SettingRefused, match=r"the stage has kept \$110=2000\.0 instead of 4000: check the firmware"):
         stage.write_setting(110, 4_000.0)
+
+
+class GrblHal:
+    """A line on which the twin says what grblHAL says when it starts: its banner, and an alarm until it is homed.
+
+    Parameters
+    ----------
+    alarm
+        Told after every banner.
+    """
+
+    def __init__(self, alarm: bytes) -> None:
+        self.started = b"GrblHAL 1.1f ['$' or '$HELP' for help]\r\nALARM:" + alarm + b"\r\n[MSG:Locked]\r\n"
+
+    def to_controller(self, octets: bytes, now_s: float) -> bytes:
+        return octets
+
+    def to_host(self, octets: bytes, now_s: float) -> bytes:
+        return octets.replace(b"Grbl 1.1h ['$' for help]\r\n", self.started)
+
+
+def test_a_grblhal_board_that_asks_to_be_homed_is_homed_and_not_reset() -> None:
+    rehearsal = rehearsed(GrblHal(b"11"))
+    stage = rehearsal.stage(homed=False)
+    assert not stage.status().is_homed
+    assert stage.status().fault == ""
+    stage.home()
+    stage.move_to(HERE)
+    assert "host b'\\x18'" not in rehearsal.lines
+
+
+def test_a_grblhal_board_with_its_emergency_stop_pressed_says_so_on_connecting() -> None:
+    with pytest.raises(ControllerFault, match=r"\(alarm 10\): the emergency stop is pressed: release it, then home"):
+        rehearsed(GrblHal(b"10")).stage()
+
+
+def test_an_alarm_11_of_another_firmware_stops_the_stage_as_any_other() -> None:
+    rehearsal = rehearsed(Swap(said=(b"<Idle", b"ALARM:11\r\n<Idle")))
+    stage = rehearsal.stage()
+    rehearsal.wire.is_armed = True
+    with pytest.raises(ControllerFault, match=r"the stage stopped \(alarm 11\)"):
+        stage.move_to(HERE)

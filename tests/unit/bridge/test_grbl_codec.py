@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.grbl import codec as c
-from firmware_bridge.grbl.vocabulary import ALARMS, ERRORS, alarm_sentence, error_sentence
+from firmware_bridge.grbl.vocabulary import ALARMS, ERRORS, HAL_ALARMS, alarm_sentence, error_sentence
 
 REPORT = b"<Run|MPos:-1.500,-20.250,0.000|Bf:14,120|FS:1176,1000|Pn:XD|WCO:1.000,2.000,0.000|Ov:100,100,100|A:CF>"
 
@@ -54,6 +54,19 @@ def test_a_report_tells_silence_about_outputs_from_outputs_that_are_off() -> Non
     assert isinstance(off, c.Report)
     assert silent.accessories is None
     assert off.accessories == ""
+
+
+def test_a_report_of_grblhal_tells_outputs_when_they_change_without_telling_overrides() -> None:
+    on, off = c.parse(b"<Idle|MPos:0,0,0|FS:0,0|A:F>"), c.parse(b"<Idle|MPos:0,0,0|FS:0,0|A:>")
+    assert isinstance(on, c.Report)
+    assert isinstance(off, c.Report)
+    assert (on.accessories, off.accessories) == ("F", "")
+
+
+def test_a_report_of_grblhal_with_a_second_spindle_is_read() -> None:
+    report = c.parse(b"<Alarm:11|MPos:0.000,0.000,0.000|Bf:100,1023|FS:0,0|SP1:0,,|Pn:E|WCS:G54|H:0,3|MPG:0>")
+    assert isinstance(report, c.Report)
+    assert (report.state, report.substate, report.pins) == (c.RunState.ALARM, 11, "E")
 
 
 @pytest.mark.parametrize("pace", [b"FS:1176,1000", b"FS:1176,1000,998"], ids=["as a rule", "with an encoder"])
@@ -122,7 +135,10 @@ def test_lines_are_as_short_as_they_go() -> None:
     assert c.setting_line(32, 1) == b"$32=1\n"
 
 
-@pytest.mark.parametrize("sentence", [*ERRORS.values(), *ALARMS.values(), error_sentence(77), alarm_sentence(77)])
+@pytest.mark.parametrize(
+    "sentence",
+    [*ERRORS.values(), *ALARMS.values(), *HAL_ALARMS.values(), error_sentence(77), alarm_sentence(77, HAL_ALARMS)],
+)
 def test_every_number_is_a_sentence_with_a_remedy(sentence: str) -> None:
     assert ":" in sentence
     assert len(sentence) > 30
