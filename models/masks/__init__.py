@@ -6,9 +6,12 @@ A new method is one file beside this one and one line in `MASKS`.
 from __future__ import annotations
 
 from models.faults import UnknownMask
+from models.masks import airs, kbas, mascar, pixel_exchange
+from models.masks.airs import airs_mask
+from models.masks.kbas import kbas_mask
+from models.masks.mascar import mascar_mask
 from models.masks.network import netm_mask
 from models.masks.photographic import gradient_mask, laplacian_mask
-from models.masks.pixel_exchange import APPROXIMATION as PIXEL_EXCHANGE_APPROXIMATION
 from models.masks.pixel_exchange import pixel_exchange_mask
 from models.masks.request import MaskMethod, MaskRequest, MaskResult
 from models.masks.uniform import blue_noise_mask, grid_mask, random_mask
@@ -22,9 +25,12 @@ MASKS: dict[str, MaskMethod] = {
     "grid": grid_mask,
     "blue-noise": blue_noise_mask,
     "netm": netm_mask,
+    "airs": airs_mask,
+    "kbas": kbas_mask,
+    "mascar": mascar_mask,
     "pixel-exchange": pixel_exchange_mask,
 }
-APPROXIMATED: dict[str, str] = {"pixel-exchange": PIXEL_EXCHANGE_APPROXIMATION}
+APPROXIMATED: dict[str, str] = {rival.NAME: rival.APPROXIMATION for rival in (airs, kbas, mascar, pixel_exchange)}
 """What is not as its authors describe it, one sentence for each mask that departs; tables print it."""
 
 

@@ -184,7 +184,7 @@ def test_a_coverage_that_the_count_cannot_give_names_the_remedy() -> None:
 
 def test_an_unknown_mask_or_binariser_names_those_that_exist() -> None:
     with pytest.raises(
-        UnknownMask, match="choose one of gradient, laplacian, random, grid, blue-noise, netm, pixel-exch"
+        UnknownMask, match="choose one of gradient, laplacian, random, grid, blue-noise, netm, airs, kbas"
     ):
         make_mask("telepathy", MaskRequest((4, 4), 4))
     with pytest.raises(UnknownBinariser, match="error-diffusion, blue-noise, bernoulli"):
