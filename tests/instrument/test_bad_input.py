@@ -198,7 +198,7 @@ def test_what_the_camera_or_the_stage_cannot_do_is_refused_before_the_beam(bench
         assert "fiducial" in mistaken(few, "few")
         assert "cannot be placed on the stage" in mistaken(misplaced, "misplaced")
         assert "move or shrink the area" in mistaken(outside, "outside")
-        assert "frame" in mistaken(unseen, "unseen") or True
+        assert "the scan area leaves the picture" in mistaken(unseen, "unseen")
         assert "dose.max_beam_s" in mistaken(too_much, "too_much")
         assert "nowhere: no such folder" in mistaken(blind, "blind")
         assert "set instrument.detector.channels to 2048" in mistaken(narrow, "narrow")
