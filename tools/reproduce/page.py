@@ -180,7 +180,8 @@ def _refused(results: Results) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for one in results.refusals:
         reasons.setdefault(one.what, []).append(one.reason)
-    return [f"- {what}, {len(given)} times: {given[0]}." for what, given in reasons.items()]
+    times = {what: "once" if len(given) == 1 else f"{len(given)} times" for what, given in reasons.items()}
+    return [f"- {what}, {times[what]}: {given[0]}." for what, given in reasons.items()]
 
 
 def _is_published(method: str, published: ByMask) -> bool:
