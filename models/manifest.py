@@ -69,7 +69,7 @@ class Parity(Closed):
     """How far onnxruntime was from torch over photographs and rates of several sizes."""
 
     largest_difference: AtLeastZero
-    """Of the importance, as a fraction of its mean."""
+    """Of an importance, as a fraction of it or of the mean, whichever is larger."""
     cases: Annotated[int, Field(ge=1)]
 
 

@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     manifest = exported.manifest
     print(f"{exported.model}: {exported.size_bytes} bytes, {manifest.precision}, opset {manifest.opset}")
     print(f"SHA-256 {manifest.sha256}")
-    print(f"largest difference from torch {manifest.parity.largest_difference:.2g} of the mean importance")
+    print(f"largest difference from torch {manifest.parity.largest_difference:.2g} of an importance or of the mean")
     if manifest.quantisation is not None:
         print(
             f"eight bits differ by {manifest.quantisation.rms_difference:.2g} (root of the mean square) of the mean "

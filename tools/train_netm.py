@@ -5,6 +5,8 @@ Alone on a processor or a GPU, or as several processes: ``torchrun --nproc-per-n
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -19,10 +21,12 @@ from tools.training_config import TrainingConfig, load_training_config
 if TYPE_CHECKING:
     from torch import nn
 
+    from models.training.trainer import Outcome, Trainer, Validate
     from models.training.trainer import Progress as Standing
-    from models.training.trainer import Trainer, Validate
 
 CONFIG_COPY = "config.yaml"
+ENDED = "ended.json"
+"""How a training ended, and the digest of its best checkpoint: what a shipped network is held against."""
 _APART = 1_000_003
 """Between the seeds of training and validation crops."""
 
@@ -64,7 +68,7 @@ def build_trainer(config: TrainingConfig, folder: Path, observe: Any = lambda pr
 def _objective(config: TrainingConfig, network: nn.Module) -> nn.Module:
     from models.training.checkpoint import load_network
     from models.training.networks import build_network
-    from models.training.objective import InpaintingObjective, MaskLoss, MaskObjective
+    from models.training.objective import ExpectedErrorObjective, InpaintingObjective, MaskLoss, MaskObjective
     from models.training.published import NET_E_SIDE, NetE
 
     needs_side = config.inpainter is not None or config.network.name == "nete"
@@ -72,7 +76,9 @@ def _objective(config: TrainingConfig, network: nn.Module) -> nn.Module:
         raise UsageError(f"NetE takes crops of {NET_E_SIDE} cells: set photographs.side to {NET_E_SIDE}")
     if config.network.name == "nete":
         return InpaintingObjective(network)
-    loss = MaskLoss(**config.loss.model_dump())
+    loss = MaskLoss(**{**config.loss.model_dump(), "groups": tuple(config.loss.groups)})
+    if loss.measure == "expected-error":
+        return ExpectedErrorObjective(network, loss)
     if config.inpainter is None:
         return MaskObjective(network, loss)
     given = config.inpainter.checkpoint
@@ -84,14 +90,15 @@ def _objective(config: TrainingConfig, network: nn.Module) -> nn.Module:
 
 def _validation(config: TrainingConfig) -> Validate:
     from models.training.photographs import Crops, open_photographs
-    from tools.mask_validation import InpaintingValidation, MaskValidation
+    from tools.mask_validation import InpaintingValidation, MaskValidation, scenes
 
     asked = config.validation
     photographs = open_photographs(Path(config.photographs.validation))
     crops = Crops(photographs, config.photographs.side, config.schedule.seed + _APART).fixed(asked.crops)
     if config.network.name == "nete":
         return InpaintingValidation(crops, tuple(asked.rates))
-    return MaskValidation(crops, tuple(asked.rates), tuple(asked.rivals), asked.importance_floor)
+    judged = scenes(crops, config.schedule.element_like_share)
+    return MaskValidation(judged, tuple(asked.rates), tuple(asked.rivals), asked.importance_floor)
 
 
 def _portable(config: TrainingConfig) -> dict[str, Any]:
@@ -138,8 +145,18 @@ def _run(config_path: Path, out: Path, resume: bool, train: Path | None, validat
         outcome = trainer.run(resume=resume)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+    if is_first:
+        _write_ended(out, outcome)
     ended = "stopped early at" if outcome.stopped_early else "ended at"
     return f"{ended} step {outcome.step}; best validation {outcome.best_db:.2f} dB: {out / 'best.pt'}"
+
+
+def _write_ended(out: Path, outcome: Outcome) -> None:
+    from models.training.trainer import BEST
+
+    best = hashlib.sha256((out / BEST).read_bytes()).hexdigest()
+    stated = {"step": outcome.step, "best_psnr_db": round(outcome.best_db, 4), "best_checkpoint_sha256": best}
+    (out / ENDED).write_text(json.dumps(stated, indent=2) + "\n", "utf-8")
 
 
 def _is_first() -> bool:
@@ -148,12 +165,15 @@ def _is_first() -> bool:
 
 
 def validation_line(progress: Standing) -> str:
-    """One line for a validation: each mask with its PSNR at the rates in order."""
-    masks: dict[str, list[str]] = {}
+    """One line for each target of a validation: each mask with its PSNR at the rates in order."""
+    figures: dict[str, dict[str, list[str]]] = {}
     for row in progress.validation:
-        masks.setdefault(row.mask, []).append(f"{row.psnr_db:.2f}")
-    listed = "  ".join(f"{name} {' / '.join(figures)}" for name, figures in masks.items())
-    return f"step {progress.step}: {listed} dB"
+        figures.setdefault(row.target, {}).setdefault(row.mask, []).append(f"{row.psnr_db:.2f}")
+    listed = {
+        target: "  ".join(f"{name} {' / '.join(found)}" for name, found in masks.items())
+        for target, masks in figures.items()
+    }
+    return "\n".join(f"step {progress.step}, {target}: {masks} dB" for target, masks in listed.items())
 
 
 def main(

@@ -12,7 +12,7 @@ from tools.measurement_folder import measurement_folder
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
-Augmentation = Literal["turned", "relit"]
+Augmentation = Literal["turned", "relit", "enlarged"]
 Rival = Literal["random", "grid", "blue-noise", "gradient", "laplacian"]
 NotNegative = Annotated[float, Field(ge=0)]
 
@@ -44,9 +44,12 @@ class PhotographsConfig(Closed):
 class LossConfig(Closed):
     """See `models.training.objective.MaskLoss`."""
 
-    measure: Literal["mean-squared-error", "decibel"] = "decibel"
+    measure: Literal["mean-squared-error", "decibel", "expected-error"] = "decibel"
     binarisation: Literal["expected", "bernoulli", "relaxed", "error-diffusion"] = "expected"
     cycles: Annotated[int, Field(ge=1, le=50)] = 4
+    groups: list[PositiveInt] = Field(default_factory=lambda: [1], min_length=1)
+    """Each must divide the batch."""
+    power: Annotated[float, Field(gt=0, le=1)] = 0.7
     coverage_weight: NotNegative = 1.0
     coverage_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     coverage_radius: PositiveInt = 8
@@ -78,7 +81,7 @@ class ScheduleConfig(Closed):
     gradient_limit: NotNegative = 1.0
     average_steps: Annotated[int, Field(ge=0)] = 500
     rates: list[Rate] = Field(default_factory=lambda: [0.03, 0.3], min_length=2, max_length=2)
-    target: Literal["rgb", "element-like", "mixed"] = "rgb"
+    element_like_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Annotated[int, Field(ge=0)] = 0
     log_every: PositiveInt = 50
     validate_every: PositiveInt = 1000
@@ -112,6 +115,13 @@ class TrainingConfig(Closed):
     validation: ValidationConfig = ValidationConfig()
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Of the processor; 0: as many as torch takes."""
+
+    @model_validator(mode="after")
+    def _groups_fill_the_batch(self) -> TrainingConfig:
+        for together in self.loss.groups:
+            if self.schedule.batch % together:
+                raise ValueError(f"a batch of {self.schedule.batch} is no multiple of a group of {together}")
+        return self
 
 
 _DATA = "$POINTILLIST_DATA/"

@@ -6,6 +6,7 @@ A network maps a photograph and a sampling rate to the importance of each cell; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
@@ -17,27 +18,28 @@ from torch.nn import functional
 
 _LARGEST_LOG = 6.0
 """The network's own part of an importance stays within a factor of ``exp(6)``: no cell is out of reach for good."""
-_OPPONENT = ((0.299, 0.587, 0.114), (0.5, -0.5, 0.0), (-0.25, -0.25, 0.5))
+OPPONENT = ((0.299, 0.587, 0.114), (0.5, -0.5, 0.0), (-0.25, -0.25, 0.5))
 """Lightness, red against green, blue against yellow: rows over R, G, B."""
-_SCALES = ((0.5, 0.4), (1.0, 1.0))
-"""Blur before the Laplacian and after its magnitude, in cells: fine, which dense masks want, and coarse."""
-_FORMULA_REACH = 3
+_FORMULAS = (("curvature", 0.5, 0.4, 1.0), ("curvature", 1.0, 1.0, 1.0), ("slope", 1.5, 1.0, 2.0))
+"""What is measured, the blur before it and after its magnitude in cells, and the weight of hue against lightness: fine,
+which dense masks of photographs want, to coarse, which maps want that are softer than their photograph and off by a
+little. Two is about the weight that L*a*b* gives to hue."""
 _FORMULA_FLOOR = 2e-3
-"""Curvature that every cell is given, on a scale where white is 1: about the rounding of eight bits."""
-_NO_CURVATURE = 1e-12
-"""Below every curvature; a root has no slope at zero."""
+"""Curvature or slope that every cell is given, on a scale where white is 1: about the rounding of eight bits."""
+_NOTHING = 1e-12
+"""Below every squared curvature and slope; a root has no slope at zero."""
 _FORMULA_LEVEL = -3.5
-"""Typical logarithm of the curvature in photographs: the network sees it about zero."""
-_FIRST_POWER = (0.5, 0.5)
-_FIRST_POWER_BY_RATE = (1.2, -0.3)
-"""Of each scale at a rate of 0.1, and what a decade more adds: the denser the mask, the closer it follows edges."""
+"""Typical logarithm of curvature and slope in photographs: the network sees it about zero."""
+_FIRST_POWER = (0.4, 0.4, 0.2)
+_FIRST_POWER_BY_RATE = (1.2, -0.3, 0.0)
+"""Of each formula at a rate of 0.1, and what a decade more adds: the denser the mask, the closer it follows edges."""
 
 
 class LeanNet(nn.Module):
     """U-shape on unshuffled pixels that corrects the logarithm of a formula's density.
 
-    It starts as a power of the Laplacian's magnitude (Belhachmi et al. 2009) at two scales, and learns their powers
-    for each rate and what to multiply them by.
+    It starts as a product of powers of the Laplacian's magnitude (Belhachmi et al. 2009) at two scales and of the
+    gradient's, and learns the powers for each rate and what to multiply them by.
     There are no statistics over the image: a cell's importance depends on its surroundings within `reach` alone, so
     tiles that overlap by `reach` and start at multiples of `alignment` agree with the whole image.
     """
@@ -47,7 +49,7 @@ class LeanNet(nn.Module):
         super().__init__()
         self.alignment = 2**levels
         widths = [width * 2**level for level in range(levels)]
-        self.stem = nn.Conv2d(4 * (3 + len(_SCALES)) + 1, width, 3, padding=1)
+        self.stem = nn.Conv2d(4 * (3 + len(_FORMULAS)) + 1, width, 3, padding=1)
         self.encoders = nn.ModuleList(_blocks(each, blocks) for each in widths[:-1])
         self.downs = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(widths))
         self.bottom = _blocks(widths[-1], blocks)
@@ -58,11 +60,12 @@ class LeanNet(nn.Module):
         self.power_by_rate = nn.Parameter(torch.tensor(_FIRST_POWER_BY_RATE))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        self.register_buffer("opponent", torch.tensor(_OPPONENT)[:, :, None, None], persistent=False)
-        self.register_buffer(
-            "blurs", torch.stack([_gaussian(sigma) for pair in _SCALES for sigma in pair]), persistent=False
-        )
-        self.register_buffer("laplacian", _LAPLACIAN.expand(3, 1, 3, 3).clone(), persistent=False)
+        self.register_buffer("opponent", torch.tensor(OPPONENT)[:, :, None, None], persistent=False)
+        for n, (_, before, after, _) in enumerate(_FORMULAS):
+            self.register_buffer(f"before_{n}", _gaussian(before), persistent=False)
+            self.register_buffer(f"after_{n}", _gaussian(after), persistent=False)
+        for name, stencils in _STENCILS.items():
+            self.register_buffer(name, stencils.repeat(3, 1, 1, 1), persistent=False)
         self.reach = self._reach(levels, blocks)
 
     def forward(self, rgb: Tensor, rate: Tensor) -> Tensor:
@@ -84,7 +87,7 @@ class LeanNet(nn.Module):
         padding = (0, -columns % self.alignment, 0, -rows % self.alignment)
         padded = functional.pad(rgb, padding, mode="replicate")
         with _full_precision(rgb.device.type):
-            formula = self._log_curvature(padded)
+            formula = self._log_formulas(padded)
         pixels = functional.pixel_unshuffle(torch.cat((padded - 0.5, formula), 1), 2)
         wanted = (torch.log10(rate) + 1.0).to(rgb.dtype)[:, None, None, None]
         x = self.stem(torch.cat((pixels, wanted.expand(-1, 1, pixels.shape[2], pixels.shape[3])), 1))
@@ -101,24 +104,23 @@ class LeanNet(nn.Module):
         log_importance = (power * formula).sum(1, keepdim=True) + _LARGEST_LOG * torch.tanh(own / _LARGEST_LOG)
         return torch.exp(log_importance)[:, :, :rows, :columns]
 
-    def _log_curvature(self, rgb: Tensor) -> Tensor:
-        """Logarithm of the blurred Laplacian's magnitude over opponent colours, one map for each scale."""
-        opponent: Tensor = self.opponent  # type: ignore[assignment]
-        laplacian: Tensor = self.laplacian  # type: ignore[assignment]
-        blurs: Tensor = self.blurs  # type: ignore[assignment]
-        colour = functional.conv2d(rgb, opponent)
+    def _log_formulas(self, rgb: Tensor) -> Tensor:
+        """Logarithm of each formula's blurred magnitude over opponent colours, one map for each."""
+        colour = functional.conv2d(rgb, self.get_buffer("opponent"))
         maps = []
-        for before, after in zip(blurs[::2], blurs[1::2], strict=True):
-            smooth = functional.pad(_blurred(colour, before), (1, 1, 1, 1), mode="replicate")
-            curvature = functional.conv2d(smooth, laplacian, groups=3)
-            magnitude = (curvature.square().sum(1, keepdim=True) + _NO_CURVATURE).sqrt()
-            maps.append(torch.log(_blurred(magnitude, after) + _FORMULA_FLOOR) - _FORMULA_LEVEL)
+        for n, (name, _, _, hue) in enumerate(_FORMULAS):
+            seen = torch.cat((colour[:, :1], hue * colour[:, 1:]), 1)
+            smooth = functional.pad(_blurred(seen, self.get_buffer(f"before_{n}")), (1, 1, 1, 1), mode="replicate")
+            differences = functional.conv2d(smooth, self.get_buffer(name), groups=3)
+            magnitude = (differences.square().sum(1, keepdim=True) + _NOTHING).sqrt()
+            spread = _blurred(magnitude, self.get_buffer(f"after_{n}"))
+            maps.append(torch.log(spread + _FORMULA_FLOOR) - _FORMULA_LEVEL)
         return torch.cat(maps, 1)
 
     @staticmethod
     def _reach(levels: int, blocks: int) -> int:
         """Cells beyond which nothing influences an importance, rounded up to whole pixels of every level."""
-        reach = 2 * _FORMULA_REACH + 1 + 2 * 2
+        reach = max(_radius(before) + 1 + _radius(after) for _, before, after, _ in _FORMULAS) + 2 * 2
         for level in range(levels):
             passes = 1 if level == levels - 1 else 2
             reach += 2 ** (level + 1) * (2 * blocks * passes + 1)
@@ -150,20 +152,32 @@ def _blocks(maps: int, count: int) -> nn.Sequential:
 
 def _blurred(image: Tensor, weight: Tensor) -> Tensor:
     """Separable blur of every map by one row of weights."""
-    maps, along = image.shape[1], weight.reshape(1, 1, 1, -1)
-    image = functional.pad(image, (_FORMULA_REACH, _FORMULA_REACH, 0, 0), mode="replicate")
+    maps, radius, along = image.shape[1], weight.shape[0] // 2, weight.reshape(1, 1, 1, -1)
+    image = functional.pad(image, (radius, radius, 0, 0), mode="replicate")
     image = functional.conv2d(image, along.expand(maps, 1, 1, -1), groups=maps)
-    image = functional.pad(image, (0, 0, _FORMULA_REACH, _FORMULA_REACH), mode="replicate")
+    image = functional.pad(image, (0, 0, radius, radius), mode="replicate")
     return functional.conv2d(image, along.transpose(2, 3).expand(maps, 1, -1, 1), groups=maps)
 
 
+def _radius(sigma_cells: float) -> int:
+    """Cells at which a blur is cut off: what lies beyond three standard deviations is nothing."""
+    return math.ceil(3 * sigma_cells)
+
+
 def _gaussian(sigma_cells: float) -> Tensor:
-    at = torch.arange(-_FORMULA_REACH, _FORMULA_REACH + 1, dtype=torch.float32)
+    radius = _radius(sigma_cells)
+    at = torch.arange(-radius, radius + 1, dtype=torch.float32)
     weight = torch.exp(-0.5 * (at / sigma_cells) ** 2)
     return weight / weight.sum()
 
 
-_LAPLACIAN = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])
+_STENCILS = {
+    "curvature": torch.tensor([[[[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]]]),
+    "slope": torch.tensor(
+        [[[[0.0, 0.0, 0.0], [-0.5, 0.0, 0.5], [0.0, 0.0, 0.0]]], [[[0.0, -0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 0.5, 0.0]]]]
+    ),
+}
+"""Second and first differences, shape (differences, 1, 3, 3)."""
 
 
 def _net_m_printed(**options: Any) -> nn.Module:

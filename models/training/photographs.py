@@ -18,6 +18,7 @@ from models.training.faults import UnusablePhotographs
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 _ATTEMPTS = 20
 """Photographs tried for one crop before the collection counts as unreadable."""
+_MOST_ENLARGED = 4.0
 
 Rgb = NDArray[np.uint8]
 Augment = Callable[[Rgb, np.random.Generator], Rgb]
@@ -171,7 +172,18 @@ def relit(crop: Rgb, random: np.random.Generator) -> Rgb:
     return np.asarray(changed.clip(0, 255).round(), np.uint8)
 
 
-AUGMENTATIONS: dict[str, Augment] = {"turned": turned, "relit": relit}
+def enlarged(crop: Rgb, random: np.random.Generator) -> Rgb:
+    """A part of the crop, a quarter of its side at least, at its size: scans resolve more than small photographs do."""
+    import cv2
+
+    side = crop.shape[0]
+    part = round(side / random.uniform(1.0, _MOST_ENLARGED))
+    top, left = random.integers(0, side - part + 1, 2)
+    within = np.ascontiguousarray(crop[top : top + part, left : left + part])
+    return np.asarray(cv2.resize(within, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+AUGMENTATIONS: dict[str, Augment] = {"turned": turned, "relit": relit, "enlarged": enlarged}
 
 
 def _kinds() -> str:

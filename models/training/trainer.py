@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from models.training.checkpoint import NetworkDescription, load_network, load_state, save_checkpoint
-from models.training.element_like import element_like
+from models.training.element_like import as_photographed, element_like
 from models.training.faults import TrainingDiverged, UnusableCheckpoint
 from models.training.log import TRAINING_LOG, VALIDATION_LOG, Log
 from models.training.photographs import Crops
 
 LAST, BEST = "last.pt", "best.pt"
 _TRAINING_COLUMNS = ("step", "seconds", "learning_rate", "loss", "psnr_db")
-_VALIDATION_COLUMNS = ("step", "mask", "rate", "psnr_db")
+_VALIDATION_COLUMNS = ("step", "target", "mask", "rate", "psnr_db")
 NETWORK = "network"
 """Name of the trained network's own rows among those of a validation."""
 
@@ -47,8 +47,8 @@ class Schedule:
     """Weights are averaged over about so many steps; the average is what is validated and shipped. 0: none."""
     rates: tuple[float, float] = (0.03, 0.3)
     """Each crop's rate is drawn between these, evenly on a logarithmic scale."""
-    target: str = "rgb"
-    """What is reconstructed: ``rgb``, ``element-like``, or ``mixed``: either for each step."""
+    element_like_share: float = 0.0
+    """Of the steps, in which element-like maps are reconstructed in the photographs' place."""
     seed: int = 0
     log_every: int = 50
     validate_every: int = 1000
@@ -60,6 +60,8 @@ class Schedule:
 class ValidationRow:
     """PSNR of one mask at one rate, over real reconstructions."""
 
+    target: str
+    """What was reconstructed: ``photographs`` or ``element-like`` maps."""
     mask: str
     rate: float
     psnr_db: float
@@ -163,8 +165,8 @@ class Trainer:
         random = np.random.default_rng((schedule.seed, 3, self._rank, self._step))
         rgb = self._crops.batch(self._step, schedule.batch, rank=self._rank)
         target = rgb
-        if schedule.target == "element-like" or (schedule.target == "mixed" and random.random() < 0.5):
-            target = element_like(rgb, random)
+        if random.random() < schedule.element_like_share:
+            target, rgb = element_like(rgb, random), as_photographed(rgb, random)
         low, high = np.log(schedule.rates)
         rate = np.exp(random.uniform(low, high, schedule.batch)).astype(np.float32)
         for group in self._optimiser.param_groups:
@@ -212,7 +214,7 @@ class Trainer:
         if self._rank == 0:
             rows = self._validate(self._average)
             for row in rows:
-                log.write(self._step, row.mask, f"{row.rate:g}", f"{row.psnr_db:.4f}")
+                log.write(self._step, row.target, row.mask, f"{row.rate:g}", f"{row.psnr_db:.4f}")
             score = float(np.mean([row.psnr_db for row in rows if row.mask == NETWORK]))
             self._observe(Progress(self._step, math.nan, score, tuple(rows)))
         if self._processes > 1:

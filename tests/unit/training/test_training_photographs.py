@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.training.element_like import element_like
+from models.training.element_like import as_photographed, element_like
 from models.training.faults import UnusablePhotographs
-from models.training.photographs import Crops, cropped, open_photographs, relit, turned
+from models.training.photographs import Crops, cropped, enlarged, open_photographs, relit, turned
 
 
 def photograph(seed: int, rows: int = 30, columns: int = 40) -> NDArray[np.uint8]:
@@ -108,13 +108,41 @@ def test_a_collection_that_cannot_be_used_is_refused_by_name(tmp_path: Path) -> 
         Crops(broken, 16, 0).batch(0, 1)
 
 
-def test_element_like_targets_are_seeded_maps_of_few_levels_softened_by_the_beam() -> None:
+def test_element_like_targets_are_seeded_maps_in_the_photographs_place() -> None:
     crops = np.random.default_rng(0).random((3, 3, 32, 32), dtype=np.float32)
     targets = element_like(crops, np.random.default_rng(1))
     np.testing.assert_array_equal(targets, element_like(crops, np.random.default_rng(1)))
     assert targets.shape == crops.shape
     assert targets.min() >= 0
     assert targets.max() <= 1
+
+
+def test_element_like_targets_change_where_colours_do_and_hardly_elsewhere() -> None:
+    crops = np.zeros((1, 3, 32, 32), np.float32)
+    crops[:, :, :, 16:] = np.array([0.9, 0.2, 0.1])[:, None, None]
+    for seed in range(20):
+        target = element_like(crops, np.random.default_rng(seed))[0]
+        step = np.abs(np.diff(target, axis=2))
+        # the widest spot, 1.8 cells, and a shift of up to three times 0.7 cells, reach 8 cells from the contour
+        assert step[:, :, :7].max() < 1e-3
+        assert step[:, :, -7:].max() < 1e-3
+    assert max(np.abs(element_like(crops, np.random.default_rng(seed))[0]).max() for seed in range(5)) > 0.3
+
+
+def test_grain_is_in_the_photograph_alone_and_mostly_grey() -> None:
+    crops = np.full((2, 3, 64, 64), 0.5, np.float32)
+    seen = as_photographed(crops, np.random.default_rng(0))
+    np.testing.assert_array_equal(seen, as_photographed(crops, np.random.default_rng(0)))
+    for photograph in seen - crops:
+        assert 0.001 < photograph.std() < 0.07
+        assert np.corrcoef(photograph.reshape(3, -1)).min() > 0.5
+
+
+def test_an_enlarged_crop_is_a_softer_part_of_it_at_its_size() -> None:
+    crop = photograph(3, 64, 64)
+    larger = enlarged(crop, np.random.default_rng(1))
+    assert larger.shape == crop.shape
+    assert np.abs(np.diff(larger.astype(float), axis=0)).mean() < np.abs(np.diff(crop.astype(float), axis=0)).mean()
 
 
 def test_the_training_collection_is_listed_without_unpacking(measurement_data: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -15,11 +17,14 @@ import pytest
 import torch
 import typer
 import yaml
+from torch import Tensor
 from typer.testing import CliRunner
 
 from edge.faults import UsageError
 from models.training.checkpoint import load_network
 from models.training.faults import TrainingDiverged, UnusableCheckpoint
+from models.training.networks import build_network
+from models.training.objective import MaskLoss, MaskObjective
 from models.training.trainer import BEST, LAST, Schedule, Trainer, learning_rate
 from tools.train_netm import build_trainer, main
 from tools.training_config import load_training_config
@@ -133,12 +138,44 @@ def test_a_training_that_no_longer_improves_ends_early(tmp_path: Path, drawings:
 
 
 @pytest.mark.parametrize("loss", ["bernoulli", "relaxed", "error-diffusion"])
-@pytest.mark.parametrize("target", ["element-like", "mixed"])
+@pytest.mark.parametrize("share", [0.5, 1.0])
 def test_every_binarisation_and_target_can_be_trained_with(
-    tmp_path: Path, drawings: Path, loss: str, target: str
+    tmp_path: Path, drawings: Path, loss: str, share: float
 ) -> None:
-    run = trainer(tmp_path, drawings, loss={"binarisation": loss}, schedule={"target": target})
+    run = trainer(tmp_path, drawings, loss={"binarisation": loss}, schedule={"element_like_share": share})
     assert run.run(until=2).step == 2
+    judged = {row["target"] for row in rows(tmp_path / "out" / "validation.csv")}
+    assert judged == {"element-like"} | ({"photographs"} if share < 1 else set())
+
+
+def test_a_training_on_expected_errors_lowers_the_loss_and_resumes_exactly(tmp_path: Path, drawings: Path) -> None:
+    schedule = {"steps": 60, "batch": 8, "warm_up_steps": 5, "log_every": 20, "validate_every": 30}
+    changes = {
+        "network": {"name": "netm-printed", "options": {"width": 8, "blocks": 1}},
+        "loss": {"measure": "expected-error"},
+        "schedule": {**schedule, "learning_rate": 1e-2, "element_like_share": 1.0},
+    }
+    trainer(tmp_path, drawings, "whole", **changes).run()
+    trainer(tmp_path, drawings, "parts", **changes).run(until=30)
+    trainer(tmp_path, drawings, "parts", **changes).run(resume=True)
+    losses = [float(row["loss"]) for row in rows(tmp_path / "whole" / "training.csv")]
+    # a logarithm of squared errors, whose noise between means of 160 crops is about 0.3
+    assert losses[-1] < losses[0] - 1
+    assert rows(tmp_path / "parts" / "training.csv") == rows(tmp_path / "whole" / "training.csv")
+
+
+def test_crops_in_a_group_share_one_budget() -> None:
+    objective = MaskObjective(build_network("netm-printed", {"width": 4, "blocks": 1}), MaskLoss(groups=(2,)))
+    seen: list[Tensor] = []
+    objective._binarise = lambda density, random: seen.append(density.detach()) or density
+    rgb = torch.rand(4, 3, 32, 32)
+    rgb[1] = 0.5
+    objective(rgb, rgb, torch.tensor([0.1, 0.3, 0.2, 0.2]), np.random.default_rng(0))
+    means = seen[0].mean((1, 2, 3))
+    # the first crop's rate is that of its group
+    torch.testing.assert_close(means[:2].mean(), torch.tensor(0.1))
+    torch.testing.assert_close(means[2:].mean(), torch.tensor(0.2))
+    assert abs(float(means[0] - means[1])) > 1e-4
 
 
 def test_the_published_sequence_trains_nete_and_then_netm_against_it(tmp_path: Path, drawings: Path) -> None:
@@ -216,6 +253,7 @@ def test_the_learning_rate_rises_and_then_falls_to_a_hundredth() -> None:
         ({"schedule": {"rates": [0.3, 0.1]}}, "the rates fall"),
         ({"network": {"name": "lena"}}, "network.name"),
         ({"inpainter": {"joint": False}}, "a frozen NetE at random"),
+        ({"loss": {"groups": [1, 4]}}, "a batch of 2 is no multiple of a group of 4"),
     ],
 )
 def test_a_configuration_that_cannot_be_meant_is_refused_with_its_line(
@@ -242,6 +280,8 @@ def test_the_command_trains_and_refuses_to_overwrite_a_training(tmp_path: Path, 
     first = CliRunner().invoke(console(), command)
     assert first.exit_code == 0, first.output
     assert "best validation" in first.output
+    ended = json.loads((tmp_path / "run" / "ended.json").read_text())
+    assert ended["best_checkpoint_sha256"] == hashlib.sha256((tmp_path / "run" / BEST).read_bytes()).hexdigest()
     assert (tmp_path / "run" / "config.yaml").read_text() == config.read_text()
     second = CliRunner().invoke(console(), command)
     assert second.exit_code == UsageError.exit_code
@@ -262,7 +302,7 @@ def test_every_shipped_configuration_is_valid(path: Path) -> None:
 
 def test_photographs_may_lie_in_the_folder_of_measurement_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POINTILLIST_DATA", "/measurements")
-    shipped = load_training_config(CHECKOUT / "tools" / "configs" / "netm-lean.yaml")
+    shipped = load_training_config(CHECKOUT / "tools" / "configs" / "netm.yaml")
     assert str(shipped.photographs.train) == "/measurements/photos_train/train_30000.tar"
 
 
