@@ -75,6 +75,7 @@ class Dp5Spectrometer:
         self._began_s = 0.0
         self._pace: float | None = None
         """Device seconds per second of this computer: one, unless the device is simulated on a fast clock."""
+        self._can_be_kept = True
         self._is_open = True
 
     @property
@@ -200,8 +201,14 @@ class Dp5Spectrometer:
         )
 
     def keep_alive(self) -> None:
-        """Say that this host still uses the device; over Ethernet others may take it after a silence."""
-        self._order(v.KEEP_ALIVE)
+        """Say over Ethernet that this host still uses the device: others may take it after a silence.
+
+        One that does not take it is not told again.
+        """
+        if self._baud is None and self._can_be_kept:
+            self._can_be_kept = False
+            self._order(v.KEEP_ALIVE)
+            self._can_be_kept = True
 
     def begin_slots(self) -> None:
         """From now on every edge on AUX_IN2 latches the spectrum to the next slot, from slot 0, and clears it.
