@@ -22,6 +22,12 @@ def _biharmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Recons
     return biharmonic(cells, rgb)
 
 
+def _bpfa(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.bpfa import bpfa
+
+    return bpfa(cells, rgb)
+
+
 def _harmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     from edge.reconstruct.harmonic import harmonic
 
@@ -57,6 +63,7 @@ METHODS: dict[str, Method] = {
     "harmonic": _harmonic,
     "biharmonic": _biharmonic,
     "mumford-shah": _mumford_shah,
+    "bpfa": _bpfa,
     "linear": _linear,
     "nearest": _nearest,
 }

@@ -28,6 +28,7 @@ _METHODS = {
     "mumford-shah": (
         "each takes the mean of its neighbours, but for those beyond an edge that the visited cells themselves suggest"
     ),
+    "bpfa": "each is read off patches put together from a few patterns, which are learnt from the visited cells",
     "linear": "each is read off the plane through the three visited cells around it",
     "nearest": "each takes the value of the nearest visited cell",
 }
