@@ -163,11 +163,13 @@ class SamplingConfig(Closed):
 
     rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Fraction of the cells that are visited."""
-    mask: Name = "gradient"
+    mask: Name = "netm"
     model: Name | None = None
     """A mask network's ONNX file, for the mask ``netm``; None for the shipped one."""
     binariser: Name = "error-diffusion"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    max_hole_mm: Annotated[float, Field(gt=0, le=1_000)] | None = None
+    """Coverage floor: no cell further than this from a visited one; None: what the mask gives."""
     dwell_s: Annotated[float, Field(ge=0.001, le=3_600)] = 0.1
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ from edge.config import AreaConfig, LensConfig, ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
-from edge.plan import ScanPlan, check_plan, make_plan
+from edge.plan import ScanPlan, check_plan, check_without_controller, make_plan
 from edge.resample import rgb_on_grid
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
@@ -136,8 +136,7 @@ def require_known_names(config: ScanConfig) -> None:
     ):
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
-    if config.sampling.mask == "netm":
-        require_network(_model_of(config))
+    require_network(config.sampling.mask, _model_of(config))
     for element in config.elements:
         default_group(element, config.instrument.tube.kv)
 
@@ -152,6 +151,7 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
         rgb=sighting.rgb,
         binariser=sampling.binariser,
         seed=sampling.seed,
+        max_hole=None if sampling.max_hole_mm is None else sampling.max_hole_mm / grid.pitch_mm,
         model=_model_of(config),
     )
     return make_mask(sampling.mask, request)
@@ -172,15 +172,27 @@ def _model_of(config: ScanConfig) -> Path | None:
 
 def plan_scan(sighting: Sighting, config: ScanConfig, capabilities: Capabilities) -> ScanPlan:
     """Decide where to measure and in which order, and check it against limits and dose."""
-    plan = make_plan(
+    stage = stage_of(config, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2)
+    plan = _planned(sighting, config, stage)
+    check_plan(plan, config, capabilities)
+    return plan
+
+
+def plan_without_controller(sighting: Sighting, config: ScanConfig) -> ScanPlan:
+    """The same with the stage that the configuration describes, checked against area and dose alone."""
+    plan = _planned(sighting, config, stage_of(config))
+    check_without_controller(plan, config)
+    return plan
+
+
+def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:
+    return make_plan(
         grid=sighting.grid,
         mask=choose_cells(sighting, config).mask,
         dwell_s=config.sampling.dwell_s,
-        stage=stage_of(config, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2),
+        stage=stage,
         registration_digest=sighting.registration.digest,
     )
-    check_plan(plan, config, capabilities)
-    return plan
 
 
 def stage_of(

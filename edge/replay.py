@@ -79,7 +79,7 @@ def replay_source(
     watch = _Stopwatch()
     with watch.stage("load"):
         stack = load_stack(source)
-    name = mask or ("gradient" if stack.rgb is not None else "grid")
+    name = mask or ("netm" if stack.rgb is not None else "grid")
     with watch.stage("mask"):
         chosen = make_mask(name, _request(stack, rate, seed, model)).mask
     with watch.stage("reconstruct"):

@@ -89,4 +89,6 @@ def distance_to_samples(cells: NDArray[np.bool_]) -> NDArray[np.float32]:
     if not cells.any():
         return np.full(cells.shape, float(np.hypot(*cells.shape)) + 1.0, np.float32)
     empty = np.where(cells, 0, 1).astype(np.uint8)
-    return np.asarray(cv2.distanceTransform(empty, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    rounded = cv2.distanceTransform(empty, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # OpenCV rounds the same distance by where an array lies in memory; its square is a whole number
+    return np.sqrt(np.rint(np.square(rounded, dtype=np.float64))).astype(np.float32)

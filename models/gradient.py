@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 GRADIENT_SPOT_CELLS = 1.5
 """Standard deviation of the blur before the gradient: texture finer than the cells is not worth sampling."""
-LAPLACIAN_SPOT_CELLS = 1.0
+LAPLACIAN_SPOT_CELLS = 0.7
+"""Standard deviation of the blur before the Laplacian, against the rounding of eight bits and sensor noise."""
 SPREAD_CELLS = 1.0
-"""Standard deviation of the blur after it: photograph and maps agree within about a cell."""
+"""Standard deviation of the blur after the gradient: photograph and maps agree within about a cell."""
 
 
 def gradient_importance(lab: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -37,16 +38,16 @@ def gradient_importance(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     return _blur(_length(horizontal, vertical), SPREAD_CELLS)
 
 
-def laplacian_importance(lab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Square root of the Laplacian's magnitude per cell, over L*, a*, b*.
+def laplacian_importance(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Square root of the Laplacian's magnitude per cell, over R, G, B.
 
     The density that suits harmonic inpainting follows the Laplacian's magnitude; its root, a gentler choice, did
     better once binarised (Belhachmi, Bucur, Burgeth, Weickert 2009, SIAM J. Appl. Math. 70, section 4).
 
     Parameters
     ----------
-    lab
-        Shape (rows, columns, 3).
+    rgb
+        sRGB, shape (rows, columns, 3).
 
     Returns
     -------
@@ -56,8 +57,8 @@ def laplacian_importance(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     import cv2
 
     stencil = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float32)
-    curvature = cv2.filter2D(_blur(lab, LAPLACIAN_SPOT_CELLS), -1, stencil, borderType=cv2.BORDER_REPLICATE)
-    return _blur(np.sqrt(_length(curvature)), SPREAD_CELLS)
+    curvature = cv2.filter2D(_blur(rgb, LAPLACIAN_SPOT_CELLS), -1, stencil, borderType=cv2.BORDER_REPLICATE)
+    return np.sqrt(_length(curvature))
 
 
 def _blur(image: NDArray[np.float32], sigma_cells: float) -> NDArray[np.float32]:

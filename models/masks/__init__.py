@@ -10,7 +10,7 @@ from models.masks import airs, kbas, mascar, pixel_exchange
 from models.masks.airs import airs_mask
 from models.masks.kbas import kbas_mask
 from models.masks.mascar import mascar_mask
-from models.masks.network import netm_mask
+from models.masks.network import netm_mask, netm_photograph_mask
 from models.masks.photographic import gradient_mask, laplacian_mask
 from models.masks.pixel_exchange import pixel_exchange_mask
 from models.masks.request import MaskMethod, MaskRequest, MaskResult
@@ -25,6 +25,7 @@ MASKS: dict[str, MaskMethod] = {
     "grid": grid_mask,
     "blue-noise": blue_noise_mask,
     "netm": netm_mask,
+    "netm-photograph": netm_photograph_mask,
     "airs": airs_mask,
     "kbas": kbas_mask,
     "mascar": mascar_mask,

@@ -15,14 +15,14 @@ _PAINTS = (1, 5)
 """Paints that hold an element."""
 _STRENGTH = (0.3, 1.0)
 """Of an element's lines from a paint that holds it."""
-_LIKENESS = (0.15, 1.0)
+_LIKENESS = (0.1, 0.6)
 """Distance in lightness, white being 1, at which a colour counts as another paint."""
 _HUE_WEIGHT = (2.0, 6.0)
 """Of a distance in hue against one in lightness: shading changes a paint's lightness, and its hue hardly."""
-_SPOT_CELLS = (0.4, 1.8)
+_SPOT_CELLS = (0.3, 1.0)
 """Standard deviation of the beam's blur."""
 _HIDDEN_CHANCE = 0.2
-_OFF_CELLS = 0.7
+_OFF_CELLS = 0.4
 """Standard deviation of the registration's error along each axis; a scan demands half a cell."""
 _GRAIN = (0.0, 0.06)
 """Standard deviation of the canvas' weave, cracks and the camera's noise, of white: no element map shows them."""
@@ -77,8 +77,8 @@ def as_photographed(crops: NDArray[np.float32], random: np.random.Generator) -> 
     seen = np.empty_like(crops)
     for n, crop in enumerate(crops):
         noise = random.standard_normal((*crop.shape[1:], 4), np.float32)
-        noise = cv2.GaussianBlur(noise, (0, 0), max(random.uniform(*_GRAIN_CELLS), 0.1), borderType=cv2.BORDER_REFLECT)
-        grain = _GREY_GRAIN**0.5 * noise[..., 3:] + (1 - _GREY_GRAIN) ** 0.5 * noise[..., :3]
+        soft = cv2.GaussianBlur(noise, (0, 0), max(random.uniform(*_GRAIN_CELLS), 0.1), borderType=cv2.BORDER_REFLECT)
+        grain = _GREY_GRAIN**0.5 * soft[..., 3:] + (1 - _GREY_GRAIN) ** 0.5 * soft[..., :3]
         seen[n] = crop + (random.uniform(*_GRAIN) / grain.std()) * grain.transpose(2, 0, 1)
     return seen.clip(0, 1)
 

@@ -88,7 +88,8 @@ class MaskObjective(nn.Module):
         else:
             estimate = self.inpainter.inpaint(target, confidence).float()
         # each map by itself: an element that is rare counts as much as one that is everywhere
-        errors = (estimate - target).square().mean((2, 3)).unflatten(0, (-1, together)).mean(1)
+        errors = (estimate - target).square().mean((2, 3))
+        errors = errors.reshape(-1, together, errors.shape[1]).mean(1)
         loss = _measured(errors, self._loss.measure)
         if self._loss.coverage_weight:
             shortfall = coverage_penalty(

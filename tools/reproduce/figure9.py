@@ -18,7 +18,7 @@ LONGER_SIDE = 680
 RATE = published.FIGURE_9_RATE
 MASKS = (
     *("random", "grid", "blue-noise", "gradient", "laplacian", "airs", "kbas", "mascar"),
-    *("netm-code", "netm", "pixel-exchange"),
+    *("netm-code", "netm", "netm-photograph", "pixel-exchange"),
 )
 METHODS = ("harmonic", "mumford-shah", "bpfa")
 FORMS = ("netm-code",)
@@ -32,7 +32,9 @@ class PaintingsTable:
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Options of this table."""
-        add_shared(parser, masks=MASKS, methods=METHODS, references=("random", "laplacian", "netm"), caps=CAPS)
+        add_shared(
+            parser, masks=MASKS, methods=METHODS, references=("random", "laplacian", "netm-photograph"), caps=CAPS
+        )
         parser.add_argument("--images", type=int, metavar="N", help="the first N paintings by name (all)")
         parser.add_argument("--side", type=int, default=LONGER_SIDE, metavar="CELLS", help=f"longer ({LONGER_SIDE})")
 

@@ -15,7 +15,7 @@ from models.binarise import DEFAULT_BINARISER
 from models.faults import MissingModel
 from models.masks import MASKS, MaskRequest, make_mask
 from models.masks.network import NAME as NETWORK
-from models.masks.network import SHIPPED
+from models.masks.network import NETWORKS
 from tools.reproduce.code_version import code_version
 from tools.reproduce.subjects import Subject
 
@@ -79,18 +79,20 @@ def _candidate(name: str, networks: Mapping[str, Path], published_forms: Sequenc
         return _of_network(name, networks[plain], "bernoulli" if name == plain else "error-diffusion")
     if plain in published_forms:
         return Absent(name, f"no network was given: `--network {plain}=FILE.onnx`")
-    if name in (LEARNER, NETWORK):
-        return _learner() if name == LEARNER else _shipped()
+    if name == LEARNER:
+        return _learner()
+    if name in NETWORKS:
+        return _shipped(name)
     if name not in MASKS:
         return Absent(name, "this version has no mask of that name")
     return MaskCandidate(name, code_version(MASKS[name]), partial(_of_registry, name, DEFAULT_BINARISER, None))
 
 
-def _shipped() -> MaskCandidate | Absent:
+def _shipped(name: str) -> MaskCandidate | Absent:
     try:
-        return _of_network(NETWORK, SHIPPED, DEFAULT_BINARISER)
+        return _of_network(name, NETWORKS[name], DEFAULT_BINARISER)
     except MissingModel:
-        return Absent(NETWORK, "no network is shipped with this version")
+        return Absent(name, "no such network is shipped with this version")
 
 
 def _of_network(name: str, path: Path, binariser: str) -> MaskCandidate:

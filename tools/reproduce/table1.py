@@ -14,10 +14,10 @@ TABLE = CropsTable(
     masks=(
         *("random", "grid", "blue-noise", "gradient", "laplacian", "airs", "kbas", "mascar"),
         *with_diffused(_FORMS),
-        *("netm", "pixel-exchange"),
+        *("netm", "netm-photograph", "pixel-exchange"),
     ),
     methods=(*published.METHODS, "linear", "biharmonic", "kriging"),
-    references=("random", "laplacian", "netm"),
+    references=("random", "laplacian", "netm-photograph"),
     published_db=published.TABLE_I_DB,
     published_s=published.TABLE_I_MASK_S,
     published_forms=_FORMS,

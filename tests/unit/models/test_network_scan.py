@@ -74,7 +74,7 @@ def test_a_network_is_asked_for_before_anything_moves(tmp_path: Path, monkeypatc
     with pytest.raises(UnusableModel, match="changed or damaged"):
         require_known_names(config)
     monkeypatch.setattr(netm, "SHIPPED", tmp_path / "netm.onnx")
-    with pytest.raises(MissingModel, match="no mask network is shipped"):
+    with pytest.raises(MissingModel, match=r"netm\.onnx is missing from this installation"):
         require_known_names(config_of(tmp_path, SCAN.replace(", model: tiny.onnx", "")))
 
 
