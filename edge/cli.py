@@ -94,6 +94,22 @@ def scan(
 
 
 @app.command()
+def plan(
+    config: Annotated[Path, typer.Argument(help="Configuration of the scan (YAML).")],
+    out: Annotated[Path, typer.Option(help="Folder for plan and pictures; must be new or empty.")],
+    photograph: Annotated[
+        Path | None,
+        typer.Option(help="A picture as the configured camera would take it, in its place.", show_default=False),
+    ] = None,
+) -> None:
+    """Plan a scan without the instrument, and leave the plan and pictures of density, mask and path."""
+    from edge.console import Console
+    from edge.desk_plan import write_plan
+
+    write_plan(config, out=out, photograph=photograph, console=Console(quiet=False, log_level="info"))
+
+
+@app.command()
 def report(
     recording: Annotated[Path, typer.Argument(help="A recording's folder.")],
     quiet: QuietOption = False,

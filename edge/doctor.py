@@ -142,6 +142,11 @@ def examine_controller(config: ScanConfig, capabilities: Capabilities) -> Iterat
     )
     yield Finding("detector", wanted == has, text, DeviceError)
     yield _travel(config.area, capabilities)
+    yield from examine_wiring(config)
+
+
+def examine_wiring(config: ScanConfig) -> Iterator[Finding]:
+    """What the configuration leaves out that a scan cannot do without; nothing has to be connected for it."""
     match config.instrument.controller:
         case PairedControllerConfig(stage=GrblStageConfig(gate=None)):
             words = (

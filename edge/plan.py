@@ -11,7 +11,7 @@ from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel, predict_duration
 from edge.ordering import order_points
-from edge.plan_check import check_plan, check_rest, live_s_per_cell
+from edge.plan_check import check_plan, check_rest, check_without_controller, live_s_per_cell
 from edge.plan_text import plan_from_json, plan_to_json, sealed
 from edge.scan_plan import Exposures, ScanPlan, frozen_table
 from firmware_bridge.messages import Exposure, StagePose
@@ -22,6 +22,7 @@ __all__ = [
     "ScanPlan",
     "check_plan",
     "check_rest",
+    "check_without_controller",
     "live_s_per_cell",
     "make_plan",
     "plan_from_json",

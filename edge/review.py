@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.config import ScanConfig
-from edge.console import Console, duration_text
+from edge.console import Console
 from edge.faults import ScanStopped
 from edge.plan import ScanPlan
-from edge.prepare import density_of_plan
+from edge.plan_figures import figures
+from edge.prepare import Sighting, density_of_plan
 from edge.record.folder import RecordingPaths, open_recording
 from edge.report.figures import colour_limits, map_png, overlay_mask
-from edge.results import Planned, read_planned
+from edge.results import read_planned
 
 _LONGER_SIDE_PX = 1_200
 
@@ -27,16 +30,11 @@ def ask_before_beam(plan: ScanPlan, paths: RecordingPaths, config: ScanConfig, c
     """
     with open_recording(paths.folder) as recording:
         planned = read_planned(recording)
-    folder = paths.folder / "review"
-    folder.mkdir(exist_ok=True)
     console.say("Before the shutter opens, look at")
-    for name, picture in _pictures(planned, plan, config).items():
-        (folder / name).write_bytes(picture)
-        console.say(f"  {folder / name}")
-    console.say(
-        f"  {len(plan.exposures)} exposures of {config.sampling.dwell_s:g} s, "
-        f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)} in all"
-    )
+    for picture in write_pictures(paths.folder / "review", planned.sighting, plan, config):
+        console.say(f"  {picture}")
+    for line in figures(plan, config):
+        console.say(f"  {line}")
     resume = f"go on with: pointillist scan --resume {paths.folder}"
     if not console.can_ask:
         raise ScanStopped(f"--review needs somebody at a terminal to ask; {resume}")
@@ -44,9 +42,25 @@ def ask_before_beam(plan: ScanPlan, paths: RecordingPaths, config: ScanConfig, c
         raise ScanStopped(f"stopped before the shutter opened; {resume}")
 
 
-def _pictures(planned: Planned, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
-    density = density_of_plan(planned.sighting, config, plan)
-    rgb = planned.sighting.rgb
+def write_pictures(folder: Path, sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> list[Path]:
+    """Write density (where the mask that made it is still there), mask and path of a plan; gives their files.
+
+    Raises
+    ------
+    OSError
+        The folder or a file in it cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    written = []
+    for name, picture in _pictures(sighting, plan, config).items():
+        (folder / name).write_bytes(picture)
+        written.append(folder / name)
+    return written
+
+
+def _pictures(sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
+    density = density_of_plan(sighting, config, plan)
+    rgb = sighting.rgb
     of_density = {} if density is None else {"density.png": map_png(density, "viridis", colour_limits(density))}
     return of_density | {
         "mask.png": _png(overlay_mask(rgb, plan.mask.cells)),

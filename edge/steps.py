@@ -11,13 +11,14 @@ from importlib.metadata import version
 from calibration.registration_record import registration_to_dict
 from edge.camera import open_camera, write_picture
 from edge.config import ScanConfig
-from edge.console import Console, duration_text
+from edge.console import Console
 from edge.doctor import examine_controller, require
 from edge.events import Opened, Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
 from edge.live import LiveMaps
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
-from edge.prepare import plan_scan, require_unmoved, sight, stage_of, uncovered_mm
+from edge.plan_figures import tell_plan, tell_registration
+from edge.prepare import plan_scan, require_unmoved, sight, stage_of
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
@@ -82,24 +83,10 @@ class Scan:
         registration = sighting.registration
         text = json.dumps(registration_to_dict(registration))
         self._session.record(Registered(utc_now(), text, sighting.frame_sha256))
-        self._console.say(
-            f"Photograph registered: {len(registration.fiducials)} fiducials, "
-            f"residual {registration.rms_mm * 1_000:.0f} um rms"
-        )
-        for note in registration.notes:
-            self._console.warn(note)
+        tell_registration(registration, self._console)
         plan = plan_scan(sighting, self._config, self._capabilities)
         self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
-        self._console.say(
-            f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
-            f"({100 * plan.mask.rate:.1f} %, {plan.mask.origin}): {duration_text(plan.predicted_s)} predicted"
-        )
-        right_mm, far_mm = uncovered_mm(self._config.area, plan.grid)
-        if max(right_mm, far_mm) > 0.01 * plan.grid.pitch_mm:
-            self._console.say(
-                f"Whole cells leave {right_mm:.3g} mm of the area's width and {far_mm:.3g} mm of its height unscanned, "
-                "at the ends of larger x and y"
-            )
+        tell_plan(plan, self._config.area, self._console)
         return plan
 
     def prepare_again(self, history: ScanHistory) -> ScanPlan:

@@ -17,7 +17,16 @@ from edge.config import ScanConfig
 from edge.faults import IntegrityError, SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel, predict_duration
-from edge.plan import ScanPlan, check_plan, live_s_per_cell, make_plan, plan_from_json, plan_to_json, remaining
+from edge.plan import (
+    ScanPlan,
+    check_plan,
+    check_without_controller,
+    live_s_per_cell,
+    make_plan,
+    plan_from_json,
+    plan_to_json,
+    remaining,
+)
 from edge.plan_text import sealed
 from edge.prepare import grid_of, uncovered_mm
 from edge.scan_plan import frozen_table
@@ -260,6 +269,19 @@ def test_a_plan_that_breaks_a_limit_is_refused_by_the_first_violation(
 ) -> None:
     with pytest.raises(SafetyStop, match=reason):
         check_plan(plan, config, capabilities)
+
+
+def test_without_a_controller_no_stage_is_asked_and_dose_and_area_are() -> None:
+    far = _with_table([[10, 22, 16, 22, 0.001]])
+    with pytest.raises(SafetyStop, match="the stage reaches 50"):
+        check_plan(far, _config(), CAPABILITIES)
+    check_without_controller(far, _config())
+    with pytest.raises(SafetyStop, match="holds no exposure"):
+        check_without_controller(_plan(np.zeros(GRID.shape, np.bool_)), _config())
+    with pytest.raises(SafetyStop, match=r"above dose\.max_live_s_per_cell"):
+        check_without_controller(_plan(dwell_s=0.2), _config(max_live_s_per_cell=0.15))
+    with pytest.raises(SafetyStop, match="outside the planned area"):
+        check_without_controller(_with_table([[12, 22, 12, 25, 0.1]]), _config())
 
 
 def test_a_mask_of_another_shape_is_refused() -> None:

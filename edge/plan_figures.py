@@ -1,0 +1,68 @@
+"""What an operator should know of a registration and a plan, in lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from calibration.registration import Registration
+from edge.config import AreaConfig, ScanConfig
+from edge.console import Console, duration_text
+from edge.plan import ScanPlan, live_s_per_cell
+from edge.prepare import uncovered_mm
+from models.coverage import widest_hole
+from models.masks.network import network_digest
+
+_WORTH_SAYING = 0.01
+"""Share of a pitch that whole cells may leave of the area before it is said."""
+
+
+def tell_registration(registration: Registration, console: Console) -> None:
+    """Say how well the photograph's place on the stage is known, and what is odd about it."""
+    console.say(
+        f"Photograph registered: {len(registration.fiducials)} fiducials, "
+        f"residual {registration.rms_mm * 1_000:.0f} um rms"
+    )
+    for note in registration.notes:
+        console.warn(note)
+
+
+def tell_plan(plan: ScanPlan, area: AreaConfig, console: Console) -> None:
+    """Say what is planned, and what whole cells leave of the area."""
+    console.say(
+        f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
+        f"({100 * plan.mask.rate:.1f} %, {_method(plan)}): {duration_text(plan.predicted_s)} predicted"
+    )
+    right_mm, far_mm = uncovered_mm(area, plan.grid)
+    if max(right_mm, far_mm) > _WORTH_SAYING * plan.grid.pitch_mm:
+        console.say(
+            f"Whole cells leave {right_mm:.3g} mm of the area's width and {far_mm:.3g} mm of its height unscanned, "
+            "at the ends of larger x and y"
+        )
+
+
+def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
+    """A plan that holds exposures, in figures: time, cells, where they come from, the widest hole, and the dose."""
+    mask, grid, dose = plan.mask, plan.grid, config.dose
+    yield (
+        f"{len(plan.exposures)} exposures of {config.sampling.dwell_s:g} s, "
+        f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)} in all"
+    )
+    how = _method(plan) if mask.binariser == "none" else f"{_method(plan)} ({mask.binariser})"
+    yield f"{int(mask.cells.sum())} of {mask.cells.size} cells ({100 * mask.rate:.1f} %) by {how}, seed {mask.seed}"
+    if digest := network_digest(mask.origin):
+        yield f"mask network {digest}"
+    hole_mm = widest_hole(mask.cells, np.ones_like(mask.cells)) * grid.pitch_mm
+    yield f"widest hole: {hole_mm:.3g} mm from a cell to the nearest visited one"
+    most_s = float(live_s_per_cell(plan.table, grid).max())
+    yield (
+        f"dose: at most {most_s:g} s live on a cell, {dose.max_live_s_per_cell:g} s allowed; beam on for "
+        f"{duration_text(plan.predicted_s)}, {duration_text(dose.max_beam_s)} allowed; "
+        f"{duration_text(plan.beam_s)} live in all"
+    )
+
+
+def _method(plan: ScanPlan) -> str:
+    """What chose the cells, without the digest of a network."""
+    return plan.mask.origin.partition(" ")[0]

@@ -1,0 +1,269 @@
+"""`pointillist plan`: what it leaves and says with no instrument there, and one sentence for whatever it is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from edge import cli
+from edge.camera import BLANK_BELOW, open_camera
+from edge.config import load_scan_config
+from edge.plan import plan_from_json, plan_to_json
+from edge.prepare import choose_cells, sight
+from edge.simulate.camera import SimulatedCamera, write_frame
+from edge.simulate.config import load_instrument
+from edge.simulate.specimen import load_specimen
+
+USAGE, DEVICE, SAFETY = 2, 3, 4
+LEFT = {"plan.json", "review/density.png", "review/mask.png", "review/path.png"}
+PLACES = [(38, 38), (70, 36), (102, 38), (104, 59), (102, 82), (70, 84), (38, 82), (36, 59)]
+FIDUCIALS = {
+    "side_mm": 8.0,
+    "markers": [{"id": i, "x_mm": float(x), "y_mm": float(y)} for i, (x, y) in enumerate(PLACES)],
+}
+INSTRUMENT = {
+    "link": "port",
+    "frames": "frames",
+    "specimen": {"kind": "panel", "seed": 3, "width_mm": 48.0, "height_mm": 32.0},
+    "placement": {"x_mm": 46.0, "y_mm": 43.0},
+    "fiducials": FIDUCIALS,
+    "camera": {"width_px": 1200, "height_px": 880, "focal_px": 2600.0, "distance_mm": 200.0, "seed": 5},
+}
+
+
+def configuration() -> dict[str, Any]:
+    """A scan of that panel with 64 x 96 cells, on a controller that is not there."""
+    return {
+        "instrument": {
+            "controller": {"kind": "native", "port": "nowhere"},
+            "camera": {"kind": "folder", "path": "frames"},
+            "fiducials": FIDUCIALS,
+        },
+        "area": {"x_mm": 46.0, "y_mm": 43.0, "width_mm": 48.0, "height_mm": 32.0, "pitch_mm": 0.5},
+        "sampling": {"rate": 0.0625, "dwell_s": 0.1, "seed": 1},
+    }
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The panel as the simulated camera sees it."""
+    folder = tmp_path_factory.mktemp("panel")
+    (folder / "instrument.yaml").write_text(yaml.safe_dump(INSTRUMENT))
+    instrument = load_instrument(folder / "instrument.yaml")
+    return write_frame(folder / "frames", SimulatedCamera.of(instrument, load_specimen(instrument)).render())
+
+
+class Said(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Desk:
+    """A folder with a configuration and the camera's picture, and the command run in it."""
+
+    def __init__(self, folder: Path, photograph: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.out = folder / "out"
+        self.scan = configuration()
+        self.frame = folder / "frames" / photograph.name
+        self.frame.parent.mkdir()
+        shutil.copy2(photograph, self.frame)
+        self._capsys = capsys
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "scan.yaml"
+
+    def plan(self, *more: str) -> Said:
+        """Run `pointillist plan` on the configuration as it stands."""
+        self.config.write_text(yaml.safe_dump(self.scan))
+        code = cli.run(["plan", str(self.config), "--out", str(self.out), *more])
+        said = self._capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    def refused(self, code: int, *more: str) -> str:
+        """The one sentence of a plan that must be refused, with nothing left behind."""
+        before = self.left()
+        said = self.plan(*more)
+        assert said.code == code, said
+        assert self.left() == before
+        (sentence,) = said.err.splitlines()
+        assert sentence.startswith("pointillist: ")
+        return sentence
+
+    def left(self) -> set[str]:
+        return {path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, photograph: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(tmp_path, photograph, capsys)
+
+
+def test_a_plan_and_three_pictures_are_left_without_an_instrument(desk: Desk) -> None:
+    said = desk.plan()
+    assert (said.code, said.err) == (0, "")
+    assert desk.left() == LEFT
+    text = (desk.out / "plan.json").read_text("utf-8")
+    plan = plan_from_json(text)
+    assert plan_to_json(plan) == text
+    assert len(plan.exposures) == 384
+    shapes = [cv2.imread(str(desk.out / "review" / name)).shape for name in ("mask.png", "density.png", "path.png")]
+    assert all(shape[1] * 64 == shape[0] * 96 for shape in shapes)
+
+
+def test_the_cells_are_those_that_a_scan_of_the_photograph_chooses(desk: Desk) -> None:
+    assert desk.plan().code == 0
+    config = load_scan_config(desk.config)
+    chosen = choose_cells(sight(open_camera(config.instrument.camera), config), config).mask
+    plan = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    assert (plan.mask.cells == chosen.cells).all()
+    assert (plan.mask.origin, plan.mask.seed) == (chosen.origin, 1)
+
+
+def test_the_default_mask_is_the_shipped_networks_with_its_digest_said(desk: Desk) -> None:
+    said = desk.plan()
+    plan = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    name, _, digest = plan.mask.origin.partition(" ")
+    assert name == "netm"
+    assert f"  mask network {digest}\n" in said.out
+
+
+def test_a_photograph_takes_the_cameras_place(desk: Desk) -> None:
+    assert desk.plan().code == 0
+    of_camera = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    picture = desk.frame.rename(desk.folder / "picture.png")
+    desk.out = desk.folder / "again"
+    assert desk.plan("--photograph", str(picture)).code == 0
+    of_picture = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    assert (of_picture.mask.cells == of_camera.mask.cells).all()
+    assert (of_picture.table == of_camera.table).all()
+
+
+def test_the_figures_of_the_plan_are_said(desk: Desk) -> None:
+    desk.scan["sampling"] |= {"mask": "grid"}
+    said = desk.plan()
+    plan = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    visited = np.argwhere(plan.mask.cells)
+    every = np.argwhere(np.ones_like(plan.mask.cells))
+    hole_mm = 0.5 * np.sqrt(((every[:, None] - visited[None]) ** 2).sum(-1).min(1).max())
+    assert "Photograph registered: 8 fiducials" in said.out
+    assert f"  384 exposures of 0.1 s, {plan.travel_mm / 1_000:.2f} m of travel, " in said.out
+    assert "  384 of 6144 cells (6.2 %) by grid (lattice), seed 1\n" in said.out
+    assert f"  widest hole: {hole_mm:.3g} mm from a cell" in said.out
+    assert "  dose: at most 0.1 s live on a cell, 60 s allowed; beam on for " in said.out
+    assert "24 h 00 min allowed; 38.4 s live in all" in said.out
+    assert "mask network" not in said.out
+
+
+def test_what_only_the_controller_knows_is_said_to_be_unchecked(desk: Desk) -> None:
+    said = desk.plan()
+    assert "Not checked, since only the controller can tell: whether the stage's travel holds the area" in said.out
+    assert "50 mm/s and 500 mm/s2, the defaults where instrument.stage says nothing" in said.out
+
+
+def test_travel_is_priced_with_the_stage_of_the_configuration(desk: Desk) -> None:
+    desk.scan["instrument"]["stage"] = {"speed_mm_s": 5.0, "acceleration_mm_s2": 40.0}
+    said = desk.plan()
+    assert "5 mm/s and 40 mm/s2, as instrument.stage says" in said.out
+    stage = plan_from_json((desk.out / "plan.json").read_text("utf-8")).stage
+    assert stage is not None
+    assert (stage.speed_mm_s, stage.acceleration_mm_s2) == (5.0, 40.0)
+
+
+def test_a_disk_too_full_for_the_recording_is_said_and_forbids_no_plan(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.doctor.shutil.disk_usage", lambda _path: SimpleNamespace(free=1))
+    said = desk.plan()
+    assert said.code == 0
+    assert "pointillist: a scan recorded here would be refused: 0.0 GB free" in said.err
+
+
+def test_a_missing_configuration_is_named(desk: Desk) -> None:
+    code = cli.run(["plan", str(desk.folder / "nowhere.yaml"), "--out", str(desk.out)])
+    assert code == USAGE
+
+
+def test_a_plan_without_a_folder_for_it_is_refused(desk: Desk) -> None:
+    assert cli.run(["plan", str(desk.config)]) == USAGE
+
+
+def test_a_camera_that_is_not_there_is_named(desk: Desk) -> None:
+    desk.scan["instrument"]["camera"]["path"] = "elsewhere"
+    assert "elsewhere: no such folder: check instrument.camera.path" in desk.refused(DEVICE)
+
+
+def test_a_photograph_that_is_not_there_is_named(desk: Desk) -> None:
+    sentence = desk.refused(USAGE, "--photograph", str(desk.folder / "lost.png"))
+    assert "lost.png: no such picture: give --photograph a file" in sentence
+
+
+def test_a_photograph_that_is_no_picture_is_refused_as_the_cameras_would_be(desk: Desk) -> None:
+    desk.frame.write_bytes(desk.frame.read_bytes()[:-500])
+    assert "not a whole picture" in desk.refused(DEVICE, "--photograph", str(desk.frame))
+
+
+def test_a_photograph_that_shows_nothing_is_refused(desk: Desk) -> None:
+    assert cv2.imwrite(str(desk.frame), np.full((880, 1200, 3), round(200 * BLANK_BELOW), np.uint8))
+    assert "the picture is black" in desk.refused(DEVICE, "--photograph", str(desk.frame))
+
+
+def test_a_photograph_without_markers_cannot_be_placed(desk: Desk) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (880, 1200, 3), np.uint8)
+    assert cv2.imwrite(str(desk.frame), noise)
+    sentence = desk.refused(SAFETY, "--photograph", str(desk.frame))
+    assert "the photograph cannot be placed on the stage" in sentence
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "sentence"),
+    [
+        ("sampling", "mask", "sampling.mask: there is no 'telepathy': choose one of gradient"),
+        ("sampling", "binariser", "sampling.binariser: there is no 'telepathy': choose one of"),
+        ("reconstruct", "method", "reconstruct.method: there is no 'telepathy': choose one of kriging"),
+    ],
+)
+def test_an_unknown_name_is_refused(desk: Desk, section: str, key: str, sentence: str) -> None:
+    desk.scan.setdefault(section, {})[key] = "telepathy"
+    assert sentence in desk.refused(USAGE)
+
+
+def test_a_folder_that_is_in_use_is_refused(desk: Desk) -> None:
+    assert desk.plan().code == 0
+    assert "out: the folder holds something already: give a new one with --out" in desk.refused(USAGE)
+
+
+def test_a_file_in_the_folders_place_is_refused(desk: Desk) -> None:
+    desk.out.write_text("mine")
+    assert "out: a file is in the way: give a new folder with --out" in desk.refused(USAGE)
+    assert desk.out.read_text() == "mine"
+
+
+def test_a_plan_above_the_dose_is_refused(desk: Desk) -> None:
+    desk.scan["dose"] = {"max_beam_s": 5.0}
+    assert "above dose.max_beam_s of 5 s" in desk.refused(SAFETY)
+
+
+def test_a_hole_that_the_rate_cannot_keep_is_refused(desk: Desk) -> None:
+    desk.scan["sampling"] |= {"max_hole_mm": 0.5}
+    assert "no hole wider than 1 cells takes" in desk.refused(USAGE)
+
+
+def test_a_stage_without_its_gate_is_refused_as_by_a_scan(desk: Desk) -> None:
+    desk.scan["instrument"]["controller"] = {
+        "kind": "paired",
+        "stage": {"kind": "grbl", "port": "nowhere"},
+        "spectrometer": {"kind": "dp5", "port": "udp://192.0.2.1:10001"},
+    }
+    assert "gate: instrument.controller.stage.gate is left out" in desk.refused(USAGE)
