@@ -77,8 +77,10 @@ def _path_over(rgb: NDArray[np.uint8], plan: ScanPlan) -> NDArray[np.uint8]:
     canvas = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) // 2 + 96
     ends = np.array([[(e.start.x_mm, e.start.y_mm), (e.end.x_mm, e.end.y_mm)] for e in plan.exposures]).reshape(-1, 2)
     points = ((ends - (grid.origin_x_mm, grid.origin_y_mm)) / grid.pitch_mm * scale).astype(int)
-    shades = cv2.applyColorMap(np.linspace(0, 255, len(points)).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, 0, ::-1]
-    for start, end, shade in zip(points[:-1].tolist(), points[1:].tolist(), shades.tolist(), strict=False):
+    # a column, since what becomes of a bare row of values differs between versions of OpenCV
+    ramp = np.linspace(0, 255, len(points) - 1).astype(np.uint8)[:, None]
+    shades = cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, 0, ::-1]
+    for start, end, shade in zip(points[:-1].tolist(), points[1:].tolist(), shades.tolist(), strict=True):
         cv2.line(canvas, start, end, shade, 1, cv2.LINE_AA)
     return np.asarray(canvas, dtype=np.uint8)
 

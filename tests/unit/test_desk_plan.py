@@ -122,6 +122,21 @@ def test_a_plan_and_three_pictures_are_left_without_an_instrument(desk: Desk) ->
     assert all(shape[1] * 64 == shape[0] * 96 for shape in shapes)
 
 
+def test_the_picture_of_the_path_shows_it_from_its_dark_beginning_to_its_bright_end(desk: Desk) -> None:
+    assert desk.plan().code == 0
+    plan = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    picture = cv2.imread(str(desk.out / "review" / "path.png")).astype(int)
+    scale = picture.shape[0] // plan.grid.rows
+    middles = scale * (2 * plan.grid.cells_of(plan.table[[0, -1], :2]) + 1) // 2
+    # halved and lifted by 96, the photograph is nowhere outside 96 to 223; inferno begins below and ends above
+    around = [picture[row - 1 : row + 2, column - 1 : column + 2] for row, column in middles]
+    assert around[0].min() < 96
+    assert around[1].max() > 223
+    drawn = (picture < 96) | (picture > 223)
+    cells = drawn.any(axis=2).reshape(plan.grid.rows, scale, plan.grid.columns, scale).any(axis=(1, 3))
+    assert cells[plan.mask.cells].mean() > 0.9
+
+
 def test_the_cells_are_those_that_a_scan_of_the_photograph_chooses(desk: Desk) -> None:
     assert desk.plan().code == 0
     config = load_scan_config(desk.config)
