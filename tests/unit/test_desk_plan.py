@@ -205,13 +205,20 @@ def test_a_disk_too_full_for_the_recording_is_said_and_forbids_no_plan(
     assert "pointillist: a scan recorded here would be refused: 0.0 GB free" in said.err
 
 
-def test_a_missing_configuration_is_named(desk: Desk) -> None:
-    code = cli.run(["plan", str(desk.folder / "nowhere.yaml"), "--out", str(desk.out)])
+def test_a_missing_configuration_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.run(["plan", str(tmp_path / "nowhere.yaml"), "--out", str(tmp_path / "out")])
     assert code == USAGE
+    assert "nowhere.yaml: no such file" in capsys.readouterr().err
 
 
-def test_a_plan_without_a_folder_for_it_is_refused(desk: Desk) -> None:
-    assert cli.run(["plan", str(desk.config)]) == USAGE
+def test_a_plan_without_a_folder_for_it_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["plan", "scan.yaml"]) == USAGE
+    assert capsys.readouterr().err == "pointillist: Missing option '--out': see pointillist --help\n"
+
+
+def test_a_photograph_that_leaves_out_a_part_of_the_area_is_refused(desk: Desk) -> None:
+    desk.scan["area"] |= {"x_mm": 20.0, "width_mm": 74.0}
+    assert "the scan area leaves the picture (left edge by " in desk.refused(SAFETY)
 
 
 def test_a_camera_that_is_not_there_is_named(desk: Desk) -> None:
