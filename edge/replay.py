@@ -22,6 +22,7 @@ from edge.score import Scores, score
 from edge.sources import Stack, load_stack
 from models.density import cells_for_rate
 from models.masks import MaskRequest, make_mask
+from models.masks.network import named_shortly
 from models.sampling import SamplingMask
 
 
@@ -43,7 +44,7 @@ class ReplayResult:
         """The result in a line."""
         return (
             f"{self.source}: {int(self.mask.cells.sum())} of {self.mask.cells.size} cells "
-            f"({self.mask.origin}, {self.maps.method}): PSNR {self.scores.psnr_db:.2f} dB, "
+            f"({named_shortly(self.mask.origin)}, {self.maps.method}): PSNR {self.scores.psnr_db:.2f} dB, "
             f"SSIM {self.scores.ssim:.3f}, SAM {self.scores.sam_rad:.4f} rad on {self.scored_on}"
         )
 

@@ -102,6 +102,12 @@ def network_digest(origin: str) -> str | None:
     return digest if name in (NAME, PHOTOGRAPH_NAME) and digest else None
 
 
+def named_shortly(origin: str) -> str:
+    """A mask's origin for a line of text: a network's digest to twelve digits."""
+    digest = network_digest(origin)
+    return origin if digest is None else f"{origin.partition(' ')[0]} {digest[:12]}"
+
+
 def _path(model: Path | None, shipped: Path) -> Path:
     if model is not None:
         return model

@@ -92,7 +92,11 @@ def test_without_a_photograph_the_grid_is_the_default(stack, tmp_path):
 
 
 def test_more_samples_bring_the_maps_nearer_to_the_truth(stack, tmp_path):
-    scores = [replayed(stack, tmp_path / str(rate), rate=rate).scores.psnr_db for rate in (0.03, 0.1, 0.3)]
+    scores = [
+        # kriging is perfect to a thousandth on this scene without noise, and no longer gains
+        replayed(stack, tmp_path / str(rate), rate=rate, method="harmonic").scores.psnr_db
+        for rate in (0.03, 0.1, 0.3)
+    ]
     assert scores == sorted(scores)
 
 
