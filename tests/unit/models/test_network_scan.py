@@ -61,7 +61,7 @@ def test_the_networks_path_is_taken_from_the_files_own_folder(tmp_path: Path) ->
 
 def test_a_network_without_its_mask_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="sampling: model is of no use to the mask 'gradient': write mask: netm"):
-        config_of(tmp_path, SCAN.replace("mask: netm, ", ""))
+        config_of(tmp_path, SCAN.replace("mask: netm, ", "mask: gradient, "))
 
 
 def test_a_network_is_asked_for_before_anything_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
