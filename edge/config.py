@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -209,6 +210,25 @@ class ScanConfig(Closed):
     def _dwell_within_dose(self) -> Self:
         if self.sampling.dwell_s > self.dose.max_live_s_per_cell:
             raise ValueError("sampling.dwell_s is above dose.max_live_s_per_cell: shorten the dwell or raise the limit")
+        return self
+
+    @model_validator(mode="after")
+    def _holes_can_be_kept_closed(self) -> Self:
+        hole_mm, pitch_mm = self.sampling.max_hole_mm, self.area.pitch_mm
+        if hole_mm is None:
+            return self
+        if hole_mm < pitch_mm:
+            raise ValueError(
+                f"sampling.max_hole_mm is {hole_mm:g} and below area.pitch_mm, {pitch_mm:g}: "
+                "give the distance of neighbouring cells or more"
+            )
+        # more cells than lie within the distance, on a circle grown by a cell, no sample can keep covered
+        covered = math.pi * (hole_mm / pitch_mm + 1) ** 2
+        if self.sampling.rate * covered < 1:
+            raise ValueError(
+                f"sampling.max_hole_mm is {hole_mm:g}, which no mask keeps at sampling.rate {self.sampling.rate:g}: "
+                f"raise the rate above {1 / covered:.2g}, or allow wider holes"
+            )
         return self
 
 

@@ -24,7 +24,7 @@ from edge.resample import rgb_on_grid
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
 from models.density import cells_for_rate
-from models.faults import ModelsError
+from models.faults import CoverageImpossible, ModelsError
 from models.masks import MASKS, MaskRequest, MaskResult, make_mask
 from models.masks.network import require_network
 
@@ -154,7 +154,10 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
         max_hole=None if sampling.max_hole_mm is None else sampling.max_hole_mm / grid.pitch_mm,
         model=_model_of(config),
     )
-    return make_mask(sampling.mask, request)
+    try:
+        return make_mask(sampling.mask, request)
+    except CoverageImpossible as error:
+        raise UsageError(f"sampling.max_hole_mm, {sampling.max_hole_mm:g} mm, cannot be kept: {error}") from None
 
 
 def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> NDArray[np.float32] | None:

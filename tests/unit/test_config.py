@@ -56,6 +56,8 @@ def test_addresses_are_left_as_they_are(tmp_path):
         (("rate: 0.1", "rate: 1.5"), "scan.yaml:11:12: sampling.rate: input should be less than or equal to 1"),
         (("rate: 0.1", "rate: '0.1'"), "scan.yaml:11:12: sampling.rate: input should be a valid number"),
         (("dwell_s: 1e-1", "dwell_s: 90"), "sampling.dwell_s is above dose.max_live_s_per_cell"),
+        (("dwell_s: 1e-1", "max_hole_mm: 0.01"), "sampling.max_hole_mm is 0.01 and below area.pitch_mm"),
+        (("rate: 0.1", "rate: 0.001, max_hole_mm: 1"), "sampling.max_hole_mm is 1, which no mask keeps"),
         (("path: frames", "path: frames, colour: 3"), "scan.yaml:3:40: instrument.camera.colour: unknown key"),
         (("kind: native", "kind: telepathy"), "scan.yaml:2:"),
         (("id: 1", "id: 0"), "instrument.fiducials: two markers share an id"),

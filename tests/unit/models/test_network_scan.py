@@ -16,6 +16,7 @@ from edge.plan import plan_from_json, plan_to_json
 from edge.prepare import Sighting, choose_cells, density_of_plan, grid_of, plan_scan, require_known_names
 from edge.replay import replay_source
 from firmware_bridge.messages import Capabilities
+from models.coverage import widest_hole
 from models.faults import MissingModel, UnusableModel
 from models.masks import network as netm
 from models.masks.network import network_digest
@@ -114,3 +115,13 @@ def test_a_replay_takes_a_network(tmp_path: Path) -> None:
     assert network_digest(replay(mask="netm", model=model).mask.origin) == open_network(model).sha256
     with pytest.raises(UsageError, match="--model is for the mask netm alone"):
         replay(mask="grid", model=model)
+
+
+def test_a_stated_hole_is_kept_and_one_that_cannot_be_is_refused_by_its_key(tmp_path: Path) -> None:
+    write_network(tmp_path)
+    config = config_of(tmp_path, SCAN.replace("model: tiny.onnx", "model: tiny.onnx, max_hole_mm: 1.2"))
+    cells = choose_cells(sighting_of(config), config).mask.cells
+    assert widest_hole(cells, np.ones(cells.shape, np.bool_)) * 0.5 <= 1.2 + 1e-6
+    tight = config_of(tmp_path, SCAN.replace("model: tiny.onnx", "model: tiny.onnx, max_hole_mm: 0.6"))
+    with pytest.raises(UsageError, match=r"sampling\.max_hole_mm, 0\.6 mm, cannot be kept: .* raise the rate"):
+        choose_cells(sighting_of(tight), tight)
