@@ -11,7 +11,7 @@ from models.masks import APPROXIMATED, MASKS, MaskRequest, make_mask
 from models.steering import demand, highest_apart, regress, steering
 
 RIVALS = ["airs", "kbas", "mascar"]
-AS_PUBLISHED = {"gradient", "laplacian", "random", "grid", "blue-noise", "netm"}
+AS_PUBLISHED = {"gradient", "laplacian", "random", "grid", "blue-noise", "netm", "netm-photograph"}
 
 
 def _half_busy(rows: int, columns: int) -> NDArray[np.uint8]:
