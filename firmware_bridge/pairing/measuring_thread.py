@@ -155,7 +155,7 @@ class MeasuringThread:
             if is_wanted:
                 self._carry_out()
             else:
-                self._keep_alive()
+                self._attempt("the spectrometer could not be told that it is used", self._spectrometer.keep_alive)
 
     def _carry_out(self) -> None:
         """Measure what is assigned, and conclude it, whatever comes of it."""
@@ -171,11 +171,6 @@ class MeasuringThread:
         with self.changed:
             self.assignments.conclude(done)
             self.changed.notify_all()
-
-    def _keep_alive(self) -> None:
-        """What is wrong with the spectrometer shows when it is used."""
-        with contextlib.suppress(BridgeError), self.devices:
-            self._spectrometer.keep_alive()
 
     def _is_due(self) -> bool:
         return self.assignments.has_waiting and self.leave.is_given and not self.is_paused
@@ -219,7 +214,7 @@ class MeasuringThread:
             self._faults.append(fault)
 
     def _attempt(self, or_else: str, action: Callable[[], None]) -> None:
-        """Do what must not end the thread: whoever waits for the end of what is in progress would wait for ever."""
+        """Do what must not end the thread: whoever waits for what it measures would wait for ever."""
         try:
             with self.devices:
                 action()

@@ -12,7 +12,6 @@ import pytest
 from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, LimitExceeded, LinkLost
 from firmware_bridge.messages import ControllerState, Exposure, StagePose
 from firmware_bridge.paired_controller import PairedController
-from firmware_bridge.pairing import measuring_thread
 from firmware_bridge.pairing.measuring_thread import MeasuringThread
 from firmware_bridge.spectrometer import SpectrometerCapabilities, Spectrum
 from firmware_bridge.stage import StageCapabilities, StageStatus
@@ -189,37 +188,6 @@ def test_a_pause_finishes_the_exposure_and_keeps_the_queue(pair):
     controller.open_shutter()
     assert collected(controller, 3) == [1, 2, 3]
     assert counter.began == [0.2] * 4, "none was cut short"
-
-
-def test_in_a_pause_the_spectrometer_is_told_that_it_is_still_used(monkeypatch):
-    monkeypatch.setattr(measuring_thread, "_IDLE_S", 0.01)
-    counter = Counter(Clock())
-    controller = PairedController(Table(), counter)
-    assert counter.was_kept_alive.wait(5.0)
-    controller.pause()
-    counter.was_kept_alive.clear()
-    assert counter.was_kept_alive.wait(5.0)
-    controller.close()
-
-
-def test_a_spectrometer_that_is_gone_in_a_pause_is_named_when_it_is_used_and_not_before(monkeypatch):
-    monkeypatch.setattr(measuring_thread, "_IDLE_S", 0.01)
-    clock = Clock()
-    counter = Counter(clock)
-
-    def gone(*_: object) -> None:
-        counter.was_kept_alive.set()
-        raise LinkLost("the spectrometer does not answer")
-
-    counter.keep_alive = counter.begin = gone
-    controller = PairedController(Table(clock), counter, clock=clock)
-    assert counter.was_kept_alive.wait(5.0)
-    assert controller.next_done(0.05) is None
-    controller.submit([dwell(0)])
-    controller.open_shutter()
-    with pytest.raises(LinkLost, match="does not answer"):
-        controller.next_done(5.0)
-    controller.close()
 
 
 def test_an_interrupted_exposure_is_measured_again(pair):
