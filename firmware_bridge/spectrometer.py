@@ -87,7 +87,10 @@ class Spectrometer(Protocol):
         ...
 
     def keep_alive(self) -> None:
-        """Nothing is wanted for now, but this computer still uses the device: called every few seconds in a pause."""
+        """Nothing is wanted for now, but this computer still uses the device.
+
+        Called every few seconds in a pause, but not while another device is talked to: homing may take minutes.
+        """
         ...
 
     def diagnose(self) -> tuple[Observation, ...]:

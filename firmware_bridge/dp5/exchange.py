@@ -76,7 +76,8 @@ class Dp5Exchange:
         self._deframer = Dp5Deframer()
         self._echoes = 0
         self._heard = 0
-        self._packets_heard = 0
+        self.packets_heard = 0
+        """Whatever they say: replies, refusals, echoes."""
         self.heard_at_s = math.inf
         """When the first byte came after the last request, by this computer's clock."""
         self.repeated = 0
@@ -169,7 +170,7 @@ class Dp5Exchange:
             self.heard_at_s = min(self.heard_at_s, now_s)
             quiet_from_s = now_s + silence_s
             packets = self._deframer.feed(octets)
-            self._packets_heard += len(packets)
+            self.packets_heard += len(packets)
             for packet in packets:
                 if is_wanted(packet):
                     return packet
@@ -196,7 +197,7 @@ class Dp5Exchange:
         return ControllerFault(f"{self._name} refuses: {meaning}")
 
     def _silent(self) -> BridgeError:
-        if self._heard and not self._packets_heard:
+        if self._heard and not self.packets_heard:
             return WrongDevice(
                 f"{self._name} answers, but not as a DP5: choose the spectrometer's port, and its baud rate (115200)"
             )

@@ -15,6 +15,7 @@ from typing import Final
 from firmware_bridge.datagrams import SCHEME, open_datagrams
 from firmware_bridge.dp5 import diagnosis
 from firmware_bridge.dp5 import vocabulary as v
+from firmware_bridge.dp5.acceptance import channels_of, check_device
 from firmware_bridge.dp5.codec import SLOWEST_BAUD, Dp5Status, Packet, under_way_s
 from firmware_bridge.dp5.configuration import configure, read_settings
 from firmware_bridge.dp5.exchange import OK, SPECTRA_WITH_STATUS, Dp5Exchange, Repeat
@@ -26,7 +27,7 @@ from firmware_bridge.dp5.readings import (
     read_status,
     spectrum_of,
 )
-from firmware_bridge.faults import BridgeError, ControllerFault, ProtocolViolation, SettingRefused, WrongDevice
+from firmware_bridge.faults import BridgeError, ControllerFault, LinkLost, ProtocolViolation
 from firmware_bridge.messages import Observation
 from firmware_bridge.ports import BytePort, open_port
 from firmware_bridge.spectrometer import Spectrometer, SpectrometerCapabilities, Spectrum
@@ -36,7 +37,7 @@ _SLOT_MEMORY: Final = 131_072
 _POLL_S: Final = 0.002
 _FIRST_POLL_S: Final = 0.02
 _BEGINS_S: Final = 0.05
-"""After so long a device that was told to count does."""
+"""After so long a device that was told to count does: it acknowledges the order before it carries it out."""
 _SHORTEST_S: Final = 1e-6
 _OFF: Final = "OFF"
 
@@ -59,8 +60,8 @@ class Dp5Spectrometer:
         self._baud = baud
         self._last_status = status
         self._clock = clock.value
-        self._presets = {name: settings.get(name, "") for name in ("PRET", "PRER")}
-        channels = _channels(settings, exchange.name)
+        self._presets = {name: settings.get(name, "") for name in ("PRET", "PRER", "PREC")}
+        channels = channels_of(settings, exchange.name)
         exchange.spectrum_s = under_way_s(channels, SLOWEST_BAUD)
         self._capabilities = SpectrometerCapabilities(
             model=f"Amptek {v.Device(status.device).label}",
@@ -90,6 +91,8 @@ class Dp5Spectrometer:
     def begin(self, preset_s: float) -> None:
         """Clear, then count until the preset is reached; `math.inf` for counting until told otherwise.
 
+        Returns once it counts, or should long since: whatever reads it then says that it doesn't.
+
         Raises
         ------
         ValueError
@@ -102,6 +105,7 @@ class Dp5Spectrometer:
         self._order(v.CLEAR)
         self._order(v.ENABLE)
         self._preset_s, self._is_counting, self._began_s = preset_s, True, time.monotonic()
+        self._await_beginning()
 
     def read(self, timeout_s: float) -> Spectrum | None:
         """The spectrum once its preset is reached; None when that takes longer. Does not clear.
@@ -115,7 +119,7 @@ class Dp5Spectrometer:
         while True:
             status = self.status()
             now_s = time.monotonic()
-            if v.StatusFlag.ENABLED not in status.flags and not self._may_begin_yet(status, now_s):
+            if v.StatusFlag.ENABLED not in status.flags:
                 break
             if is_overrun(status, self._clock, self._preset_s):
                 raise ControllerFault(
@@ -130,15 +134,12 @@ class Dp5Spectrometer:
             spectrum = self._spectrum(self._exchange.ask(v.ASK_SPECTRUM_WITH_STATUS, expected=SPECTRA_WITH_STATUS))
             if spectrum.is_preset_reached:
                 return replace(spectrum, taken_before_s=over_by_s)
+            status = self._last_status
         self._is_counting = False
-        if v.StatusFlag.COUNTS_REACHED in self._last_status.flags | status.flags:
-            raise ControllerFault(
-                f"{self.name} stopped counting at a number of counts before its preset was reached: set its PREC to "
-                "OFF with the maker's program, or give settings, which begin from the maker's defaults; measure again"
-            )
-        raise ControllerFault(
+        raise self._stopped(
+            status,
             f"{self.name} stopped counting before its preset was reached: it has restarted, or another program uses "
-            "it; measure again"
+            "it; measure again",
         )
 
     def snapshot(self) -> Spectrum:
@@ -160,8 +161,9 @@ class Dp5Spectrometer:
         spectrum = replace(self._spectrum(packet), taken_before_s=self._exchange.heard_at_s)
         if v.StatusFlag.ENABLED not in self._last_status.flags:
             self._is_counting = False
-            raise ControllerFault(
-                f"{self.name} is not counting: it has restarted, or another program uses it; measure again"
+            raise self._stopped(
+                self._last_status,
+                f"{self.name} is not counting: it has restarted, or another program uses it; measure again",
             )
         return spectrum
 
@@ -201,14 +203,21 @@ class Dp5Spectrometer:
         )
 
     def keep_alive(self) -> None:
-        """Say over Ethernet that this host still uses the device: others may take it after a silence.
+        """Say, unless over a serial port of this computer, that it still uses the device: others may take it else.
 
-        One that does not take it is not told again.
+        A device that does not take it, or hears everything but this, is not told again. Silence of the line alone is
+        no reason.
         """
-        if self._baud is None and self._can_be_kept:
-            self._can_be_kept = False
+        if self._baud is not None or not self._can_be_kept:
+            return
+        heard = self._exchange.packets_heard
+        self._can_be_kept = False
+        try:
             self._order(v.KEEP_ALIVE)
-            self._can_be_kept = True
+        except LinkLost:
+            self._can_be_kept = self._exchange.packets_heard == heard
+            raise
+        self._can_be_kept = True
 
     def begin_slots(self) -> None:
         """From now on every edge on AUX_IN2 latches the spectrum to the next slot, from slot 0, and clears it.
@@ -282,15 +291,27 @@ class Dp5Spectrometer:
             configure(self._exchange, changed, from_defaults=False)
             self._presets.update(changed)
 
-    def _may_begin_yet(self, status: Dp5Status, now_s: float) -> bool:
-        """Whether the order to count may not have been carried out so far: it is acknowledged before it is."""
-        is_untouched = status.real_ms == 0 and v.StatusFlag.REAL_REACHED not in status.flags
-        return is_untouched and now_s - self._began_s < _BEGINS_S
+    def _await_beginning(self) -> None:
+        """Look until it counts or has counted, or until an answer to a question of after `_BEGINS_S`."""
+        while True:
+            asked_s = time.monotonic()
+            status = self.status()
+            has_begun = bool(status.flags & (v.StatusFlag.ENABLED | v.StatusFlag.REAL_REACHED)) or status.real_ms > 0
+            if has_begun or asked_s - self._began_s >= _BEGINS_S:
+                return
+            time.sleep(_POLL_S)
+
+    def _stopped(self, status: Dp5Status, otherwise: str) -> ControllerFault:
+        """Why it counts no more, by its own word."""
+        if v.StatusFlag.COUNTS_REACHED in status.flags:
+            return ControllerFault(
+                f"{self.name} stopped at a number of counts, though it was told to end by time alone: another program "
+                "has set its PREC; let no other program use it, then connect again"
+            )
+        return ControllerFault(otherwise)
 
     def _until_due_s(self, status: Dp5Status, now_s: float) -> float:
         """How long to wait before looking again: until the device should be done, by its own clock's pace."""
-        if v.StatusFlag.ENABLED not in status.flags:
-            return _POLL_S
         elapsed_s, counted_s = now_s - self._began_s, status.real_ms / 1000
         if elapsed_s > _FIRST_POLL_S / 2 and counted_s > 0:
             self._pace = counted_s / elapsed_s
@@ -360,7 +381,7 @@ def connect_dp5_over(
     exchange = Dp5Exchange(port, name)
     try:
         status = read_status(exchange)
-        _check_device(status, name)
+        check_device(status, name)
         if settings:
             exchange.ask(v.DISABLE, expected=OK)
             told = configure(exchange, settings, from_defaults=True)
@@ -370,23 +391,6 @@ def connect_dp5_over(
     except BaseException:
         exchange.close()
         raise
-
-
-def _check_device(status: Dp5Status, name: str) -> None:
-    known = {device.value: device.label for device in v.Device}
-    if status.device not in v.SPECTROMETERS:
-        model = known.get(status.device, f"device of the unknown kind {status.device}")
-        raise WrongDevice(
-            f"{name} is a {model}, which is no X-ray spectrometer of the DP5 family: choose the port of a DP5, PX5 or "
-            "DP5-X"
-        )
-
-
-def _channels(settings: Mapping[str, str], name: str) -> int:
-    told = settings.get("MCAC", "")
-    if not told.isdigit() or int(told) not in v.CHANNELS:
-        raise SettingRefused(f"{name} says that its spectra have '{told}' channels: set MCAC to {v.CHANNELS}")
-    return int(told)
 
 
 _: type[Spectrometer] = Dp5Spectrometer

@@ -10,8 +10,10 @@ import pytest
 
 from firmware_bridge.dp5 import exchange as dp5_exchange
 from firmware_bridge.dp5 import spectrometer as dp5_spectrometer
+from firmware_bridge.dp5.codec import Dp5Deframer
 from firmware_bridge.dp5.readings import PresetClock
 from firmware_bridge.dp5.spectrometer import Dp5Spectrometer, connect_dp5_over
+from firmware_bridge.dp5.vocabulary import Pid
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.dp5.core import Dp5Core
 from firmware_bridge.twins.dp5.electronics import Dp5Electronics
@@ -24,6 +26,20 @@ from tests.protocol.constant_twin import ConstantSource
 
 Tamper = Callable[[bytes], bytes]
 SETTINGS = {"MCAC": "256"}
+
+
+def in_place_of(pid: Pid | int, reply: bytes, times: int = 1_000_000) -> Tamper:
+    """The device's replies, those of a type (or its first half) replaced so many times."""
+    left = [times]
+
+    def tamper(octets: bytes) -> bytes:
+        packets = Dp5Deframer().feed(octets)
+        if packets and pid in (packets[0].pid, packets[0].pid.first) and left[0] > 0:
+            left[0] -= 1
+            return reply
+        return octets
+
+    return tamper
 
 
 class Clock:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from firmware_bridge.dp5 import vocabulary as v
-from firmware_bridge.dp5.codec import Dp5Deframer, Packet, encode_packet, encode_status
+from firmware_bridge.dp5.codec import Dp5Deframer, Packet, encode_packet
 from firmware_bridge.dp5.spectrometer import connect_dp5
 from firmware_bridge.dp5.vocabulary import Ack, Pid
 from firmware_bridge.faults import (
@@ -22,26 +20,12 @@ from firmware_bridge.faults import (
     SettingRefused,
     WrongDevice,
 )
-from tests.protocol.dp5_rehearsal import Rehearsal
+from tests.protocol.dp5_rehearsal import Rehearsal, in_place_of
 
 
 @pytest.fixture
 def rehearsal(monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     return Rehearsal(monkeypatch)
-
-
-def in_place_of(pid: Pid | int, reply: bytes, times: int = 1_000_000) -> Callable[[bytes], bytes]:
-    """The device's replies, those of a type (or its first half) replaced so many times."""
-    left = [times]
-
-    def tamper(octets: bytes) -> bytes:
-        packets = Dp5Deframer().feed(octets)
-        if packets and pid in (packets[0].pid, packets[0].pid.first) and left[0] > 0:
-            left[0] -= 1
-            return reply
-        return octets
-
-    return tamper
 
 
 def ack(code: int, echoed: bytes = b"") -> bytes:
@@ -242,37 +226,6 @@ def test_a_spectrum_that_is_handed_over_whole_after_its_time_on_the_line_is_wait
     assert [Dp5Deframer().feed(octets)[0].pid for octets in rehearsal.sent[asked:]].count(
         v.ASK_SPECTRUM_WITH_STATUS
     ) == 1, "asked for once"
-
-
-def test_a_device_that_begins_a_moment_after_it_said_so_is_waited_for(rehearsal: Rehearsal) -> None:
-    spectrometer = rehearsal.connect()
-    idle = encode_packet(Packet(v.STATUS, encode_status(rehearsal.core.counter.status())))
-    spectrometer.begin(0.2)
-    rehearsal.to_host = in_place_of(v.STATUS, idle, times=3)
-    spectrum = spectrometer.read(5.0)
-    assert spectrum is not None
-    assert spectrum.real_s == 0.2
-
-
-def test_a_device_that_never_begins_is_noticed(rehearsal: Rehearsal) -> None:
-    spectrometer = rehearsal.connect()
-    idle = encode_packet(Packet(v.STATUS, encode_status(rehearsal.core.counter.status())))
-    spectrometer.begin(0.2)
-    began_s = rehearsal.clock.now_s
-    rehearsal.to_host = in_place_of(v.STATUS, idle)
-    with pytest.raises(ControllerFault, match="stopped counting before its preset was reached"):
-        spectrometer.read(5.0)
-    assert rehearsal.clock.now_s - began_s < 0.1
-
-
-def test_a_device_that_ends_at_a_number_of_counts_says_which_setting_to_change(rehearsal: Rehearsal) -> None:
-    spectrometer = rehearsal.connect()
-    spectrometer.begin(0.2)
-    rehearsal.clock.sleep(0.1)
-    status = replace(spectrometer.status(), flags=v.StatusFlag.COUNTS_REACHED)
-    rehearsal.to_host = in_place_of(v.STATUS, encode_packet(Packet(v.STATUS, encode_status(status))))
-    with pytest.raises(ControllerFault, match=r"stopped counting at a number of counts .*: set its PREC to OFF"):
-        spectrometer.read(5.0)
 
 
 def test_a_damaged_reply_is_never_taken_for_a_spectrum(rehearsal: Rehearsal) -> None:

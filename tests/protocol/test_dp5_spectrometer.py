@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from firmware_bridge.dp5 import vocabulary as v
-from firmware_bridge.dp5.codec import Dp5Deframer, Packet, decode_status, encode_packet
+from firmware_bridge.dp5.codec import Dp5Deframer, decode_status
 from firmware_bridge.dp5.readings import PresetClock, live_time_s
-from firmware_bridge.dp5.spectrometer import connect_dp5_over
-from firmware_bridge.faults import ControllerFault
 from tests.protocol.constant_twin import ConstantSource
 from tests.protocol.dp5_rehearsal import Rehearsal
 
@@ -299,23 +297,3 @@ def test_the_client_waits_at_the_device_s_own_pace(monkeypatch: pytest.MonkeyPat
     assert spectrum is not None
     assert spectrum.real_s == 2.0
     assert rehearsal.clock.now_s - began_s < 2.0 / factor + 0.03
-
-
-def test_keeping_alive_is_acknowledged(rehearsal: Rehearsal) -> None:
-    rehearsal.connect().keep_alive()
-    assert requests(rehearsal)[-1] == v.KEEP_ALIVE
-
-
-def test_a_device_that_does_not_take_it_is_not_kept_alive_again(rehearsal: Rehearsal) -> None:
-    spectrometer = rehearsal.connect()
-    rehearsal.to_host = lambda _: encode_packet(Packet(v.Pid(v.ACKNOWLEDGEMENT, v.Ack.PID)))
-    with pytest.raises(ControllerFault):
-        spectrometer.keep_alive()
-    spectrometer.keep_alive()
-    assert requests(rehearsal).count(v.KEEP_ALIVE) == 1
-
-
-def test_nobody_else_takes_a_device_from_a_serial_line_so_it_is_left_alone(rehearsal: Rehearsal) -> None:
-    spectrometer = connect_dp5_over(rehearsal, "the port", settings={}, baud=115_200)
-    spectrometer.keep_alive()
-    assert v.KEEP_ALIVE not in requests(rehearsal)
