@@ -68,6 +68,26 @@ METHODS: dict[str, Method] = {
     "nearest": _nearest,
 }
 """Every reconstruction by the name that the configuration and the command line use."""
+APPROXIMATED: dict[str, str] = {
+    "kriging": (
+        "approximated: each tile of cells is estimated from the samples near it in place of all, under a covariance "
+        "learned from samples left out, and no estimate lies below zero, or below the lowest sample around where that "
+        "is negative"
+    ),
+    "biharmonic": "approximated: no cell leaves the range of its channel's samples, beyond which a thin plate may bend",
+    "mumford-shah": (
+        "approximated: edges are found in the gradient of a smoothed field, of each channel by itself; how steep an "
+        "edge must be is what predicts samples left out best among a few values, harmonic inpainting being one of "
+        "them; the original's edge width and constants are not reproduced"
+    ),
+    "bpfa": (
+        "approximated: whether a patch uses an atom and with what weight is drawn together and not in turns, atoms "
+        "start from harmonically filled patches, all channels share their patches, which lie two or four cells apart, "
+        "a fixed number of rounds is run, and no cell leaves the range of its channel's samples; the original's rounds "
+        "and schedule are not reproduced"
+    ),
+}
+"""What is not as its authors describe it, one sentence for each method that departs; tables print it."""
 
 
 def reconstruct(

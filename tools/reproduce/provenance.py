@@ -9,6 +9,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from edge.reconstruct import APPROXIMATED as APPROXIMATED_RECONSTRUCTIONS
+from models.masks import APPROXIMATED as APPROXIMATED_MASKS
 from tools.reproduce.estimators import Estimator
 from tools.reproduce.masks import MaskCandidate
 
@@ -49,14 +51,8 @@ def networks(candidates: Iterable[MaskCandidate | Estimator]) -> list[tuple[str,
 
 def approximations(names: Sequence[str]) -> list[str]:
     """What the masks and reconstructions of these names say that they approximate, a line each."""
-    import edge.reconstruct
-    import models.masks
-
-    lines = []
-    for room in (models.masks, edge.reconstruct):
-        stated: dict[str, str] = getattr(room, "APPROXIMATED", {})
-        lines += [f"`{name}`: {stated[name]}" for name in names if name in stated]
-    return lines
+    stated = APPROXIMATED_MASKS | APPROXIMATED_RECONSTRUCTIONS
+    return [f"`{name}`: {stated[name]}" for name in names if name in stated]
 
 
 def _version(name: str) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.maps import Samples
-from edge.reconstruct import METHODS, bpfa, reconstruct
+from edge.reconstruct import APPROXIMATED, METHODS, bpfa, reconstruct
 from tests.unit.reconstruct.scenes import painted, random_mask, sampled
 
 EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
@@ -228,3 +228,8 @@ def test_any_shape_and_rate_gives_finite_maps_and_errors(
     assert np.isfinite(result.maps).all()
     assert np.isfinite(result.standard_error).all()
     assert (result.standard_error >= 0).all()
+
+
+def test_every_approximation_stated_is_of_a_method_there_is_and_says_so():
+    assert {"bpfa", "mumford-shah", "biharmonic"} <= APPROXIMATED.keys() <= METHODS.keys()
+    assert all(sentence.startswith("approximated: ") for sentence in APPROXIMATED.values())
