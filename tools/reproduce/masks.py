@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -62,8 +63,8 @@ def mask_candidates(
 ) -> list[MaskCandidate | Absent]:
     """Candidates in the order of names: of the registry, of `networks`, or the learner.
 
-    A network of `networks` draws its mask as published; its name and ``-diffused`` is the same one under error
-    diffusion.
+    A network of `networks` draws its mask as published, without a coverage floor; its name and ``-diffused`` is the
+    same one under error diffusion, with the floor of `models.masks.network`.
 
     Raises
     ------
@@ -76,7 +77,8 @@ def mask_candidates(
 def _candidate(name: str, networks: Mapping[str, Path], published_forms: Sequence[str]) -> MaskCandidate | Absent:
     plain = name.removesuffix(DIFFUSED)
     if plain in networks:
-        return _of_network(name, networks[plain], "bernoulli" if name == plain else "error-diffusion")
+        binariser, max_hole = ("bernoulli", math.inf) if name == plain else ("error-diffusion", None)
+        return _of_network(name, networks[plain], binariser, max_hole=max_hole)
     if plain in published_forms:
         return Absent(name, f"no network was given: `--network {plain}=FILE.onnx`")
     if name == LEARNER:
@@ -95,14 +97,17 @@ def _shipped(name: str) -> MaskCandidate | Absent:
         return Absent(name, "no such network is shipped with this version")
 
 
-def _of_network(name: str, path: Path, binariser: str) -> MaskCandidate:
+def _of_network(name: str, path: Path, binariser: str, *, max_hole: float | None = None) -> MaskCandidate:
     from models.network import open_network
 
     network = open_network(path)
     manifest = network.manifest
     stated = NetworkFile(network.sha256, manifest.training.network, manifest.training.step, manifest.floor)
     version = f"{code_version(MASKS[NETWORK])}-{network.sha256[:16]}-{manifest.floor:g}-{binariser}"
-    return MaskCandidate(name, version, partial(_of_registry, NETWORK, binariser, path), stated)
+    if max_hole is not None:
+        version = f"{version}-{max_hole:g}"
+    choose = partial(_of_registry, NETWORK, binariser, path, max_hole=max_hole)
+    return MaskCandidate(name, version, choose, stated)
 
 
 def _learner() -> MaskCandidate | Absent:
@@ -115,7 +120,15 @@ def _learner() -> MaskCandidate | Absent:
     return MaskCandidate(LEARNER, f"{code_version(learner_cells)}-{version('adaptive')}", learner_cells)
 
 
-def _of_registry(name: str, binariser: str, model: Path | None, subject: Subject, count: int) -> NDArray[np.bool_]:
+def _of_registry(
+    name: str,
+    binariser: str,
+    model: Path | None,
+    subject: Subject,
+    count: int,
+    *,
+    max_hole: float | None = None,
+) -> NDArray[np.bool_]:
     request = MaskRequest(
         shape=subject.shape,
         count=count,
@@ -123,6 +136,7 @@ def _of_registry(name: str, binariser: str, model: Path | None, subject: Subject
         allowed=subject.allowed,
         binariser=binariser,
         seed=subject.seed,
+        max_hole=max_hole,
         model=model,
     )
     return make_mask(name, request).mask.cells
