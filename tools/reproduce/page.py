@@ -141,16 +141,16 @@ def csv_rows(
             for method in methods:
                 values = list(results.db(mask, method, rate).values())
                 row: dict[str, str | float | int | None] = {"rate": rate, "mask": mask, "method": method}
-                row |= {"n": len(values), "psnr_db": _rounded(sum(values) / len(values) if values else None)}
+                row |= {"n": len(values), "psnr_db": rounded(sum(values) / len(values) if values else None)}
                 row["paper_db"] = published_db.get(rate, {}).get(mask, {}).get(method)
                 for reference in references:
                     found = difference(results, mask, reference, method, rate)
-                    row[f"less_{reference}_db"] = _rounded(None if found is None else found.mean_db)
-                    row[f"less_{reference}_half_width_db"] = _rounded(None if found is None else found.half_width_db)
+                    row[f"less_{reference}_db"] = rounded(None if found is None else found.mean_db)
+                    row[f"less_{reference}_half_width_db"] = rounded(None if found is None else found.half_width_db)
                 seconds, own = results.mask_seconds(mask, rate), results.method_seconds(method, rate)
-                row["mask_s"] = _rounded(median(seconds) if seconds else None)
+                row["mask_s"] = rounded(median(seconds) if seconds else None)
                 row["mask_paper_s"] = published_s.get(rate, {}).get(mask)
-                row["method_s"] = _rounded(median(own) if own else None)
+                row["method_s"] = rounded(median(own) if own else None)
                 rows.append(row)
     return rows
 
@@ -205,7 +205,8 @@ def _wrapped(line: str) -> str:
     return fill(line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """A figure of the CSV, to six digits; None for none, or NaN."""
     return None if value is None or math.isnan(value) else float(f"{value:.6g}")
 
 

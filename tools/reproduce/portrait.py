@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from statistics import stdev
+from statistics import mean, median, stdev
 
 from tools.measurement_folder import measurement_folder
 from tools.reproduce import page
@@ -103,8 +103,7 @@ def _page(results: Results, options: argparse.Namespace, absent: Sequence[Absent
     lines += ["## Seconds for a mask", "", *page.table(["mask", *rates], seconds)]
     images = f"{subject.shape[0]} x {subject.shape[1]} cells, seeds 0 to {len(results.plan.subjects) - 1}."
     closing = page.closing(results, absent, images=images)
-    csv_rows = page.csv_rows(results, options.masks, options.methods, options.reference, {}, {})
-    return page.Page([*lines, *closing], csv_rows)
+    return page.Page([*lines, *closing], _csv_rows(results, options))
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -126,6 +125,29 @@ def _gains(results: Results, options: argparse.Namespace, method: str, reference
             both = ours and theirs
             gains.append(f"{sum(ours) / len(ours) - sum(theirs) / len(theirs):+.2f}" if both else page.NOTHING)
         rows.append([f"`{mask}`", *gains])
+    return rows
+
+
+def _csv_rows(results: Results, options: argparse.Namespace) -> list[page.CsvRow]:
+    """Mean and standard deviation over seeds; no differences, as the seeds of two masks are no pairs."""
+    rows: list[page.CsvRow] = []
+    for rate in options.rates:
+        for mask in options.masks:
+            for method in options.methods:
+                values = list(results.db(mask, method, rate).values())
+                seconds, own = results.mask_seconds(mask, rate), results.method_seconds(method, rate)
+                rows.append(
+                    {
+                        "rate": rate,
+                        "mask": mask,
+                        "method": method,
+                        "n": len(values),
+                        "psnr_db": page.rounded(mean(values) if values else None),
+                        "psnr_sd_db": page.rounded(stdev(values) if len(values) > 1 else None),
+                        "mask_s": page.rounded(median(seconds) if seconds else None),
+                        "method_s": page.rounded(median(own) if own else None),
+                    }
+                )
     return rows
 
 
