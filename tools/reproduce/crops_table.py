@@ -13,7 +13,15 @@ from tools.reproduce import page
 from tools.reproduce.estimators import Estimator, estimators
 from tools.reproduce.masks import DIFFUSED, Absent, MaskCandidate, mask_candidates
 from tools.reproduce.measuring import Plan, Results, measured
-from tools.reproduce.options import absent_of, add_shared, caps_of, networks_of, require_counts, require_known
+from tools.reproduce.options import (
+    absent_of,
+    add_shared,
+    caps_of,
+    networks_of,
+    require_counts,
+    require_known,
+    require_seed,
+)
 from tools.reproduce.published import TEST_IMAGES, ByMask
 from tools.reproduce.subjects import crop_subjects
 
@@ -63,6 +71,7 @@ class CropsTable:
             Photographs or a network that cannot be used.
         """
         require_counts(images=options.images, jobs=options.jobs)
+        require_seed(options.seed)
         require_known("masks", options.masks, self.masks)
         require_known("methods", options.methods, self.methods)
         require_known("rates", options.rates, self.rates)

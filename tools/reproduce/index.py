@@ -17,18 +17,19 @@ def update_index(folder: Path, names: Sequence[str]) -> None:
     Raises
     ------
     ReproductionError
-        The README cannot be written.
+        The README or a page cannot be read, or the README cannot be written.
     """
     path = folder / INDEX
     if not path.is_file():
         return
-    text = path.read_text("utf-8")
+    text = _text(path)
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ReproductionError(f"{path}: has no lines {BEGIN} and {END}: put them where the list of pages belongs")
+    pages = listed(folder, names)
     try:
-        path.write_text(f"{before}{begin}\n\n{listed(folder, names)}\n\n{end}{after}", encoding="utf-8")
+        path.write_text(f"{before}{begin}\n\n{pages}\n\n{end}{after}", encoding="utf-8")
     except OSError as error:
         raise ReproductionError(f"{path}: cannot be written ({error.strerror}): give another --out") from None
 
@@ -45,4 +46,13 @@ def _pages(folder: Path, names: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def _title(page: Path) -> str:
-    return page.read_text("utf-8").partition("\n")[0].removeprefix("# ").strip()
+    return _text(page).partition("\n")[0].removeprefix("# ").strip()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ReproductionError(f"{path}: is not UTF-8: save it as that, or give another --out") from None
+    except OSError as error:
+        raise ReproductionError(f"{path}: cannot be read ({error.strerror}): give another --out") from None

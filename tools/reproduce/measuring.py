@@ -233,10 +233,11 @@ def _reconstruct(unit: Unit, cells: NDArray[np.bool_], estimator: Estimator, fou
     start = time.perf_counter()
     try:
         estimate = estimator.estimate(unit.subject, cells)
-    except (ModelsError, EdgeError) as error:
+        seconds = time.perf_counter() - start
+        db = unit.subject.psnr_db(estimate)
+    except (ModelsError, EdgeError, ReproductionError) as error:
         found.refusals.append(Refusal(f"{estimator.name} of {unit.mask.name} at {unit.rate:.0%}", str(error)))
         return
-    seconds = time.perf_counter() - start
     found.scores.append(
         ScoreRow(
             unit.subject.digest,
@@ -245,7 +246,7 @@ def _reconstruct(unit: Unit, cells: NDArray[np.bool_], estimator: Estimator, fou
             digest_of(cells),
             estimator.name,
             estimator.version,
-            unit.subject.psnr_db(estimate),
+            db,
             seconds,
             processor_name(),
         )

@@ -102,6 +102,18 @@ def require_counts(**counts: int | None) -> None:
             raise ReproductionError(f"--{name} {count}: give a whole number from 1")
 
 
+def require_seed(seed: int) -> None:
+    """A seed that random numbers can start from.
+
+    Raises
+    ------
+    ReproductionError
+        It is negative.
+    """
+    if seed < 0:
+        raise ReproductionError(f"--seed {seed}: give a whole number from 0")
+
+
 def require_known(option: str, names: Sequence[str | float], known: Sequence[str | float]) -> None:
     """Rows, columns or rates that the table can have.
 

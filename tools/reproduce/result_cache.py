@@ -11,6 +11,7 @@ import csv
 import fcntl
 import hashlib
 import io
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -100,9 +101,22 @@ class RowFile(Generic[Row]):
                 self.rows[row.key] = row
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Keep rows, on disk first."""
+        """Keep rows, on disk first.
+
+        Raises
+        ------
+        ReproductionError
+            The file cannot be written.
+        """
         if rows:
-            self._write("".join(_line([getattr(row, name) for name in self._columns]) for row in rows))
+            text = "".join(_line([getattr(row, name) for name in self._columns]) for row in rows)
+            try:
+                self._write(text)
+            except OSError as error:
+                raise ReproductionError(
+                    f"{self._path}: cannot be written ({error.strerror}): mend that and give the same command again, "
+                    "which goes on after what is kept, or give another folder as --cache"
+                ) from None
         self.rows.update({row.key: row for row in rows})
 
     def _write(self, text: str) -> None:
@@ -121,6 +135,8 @@ class RowFile(Generic[Row]):
             for field in fields(self._kind):
                 if field.type == "float":
                     stated[field.name] = float(stated[field.name])
+                    if not math.isfinite(stated[field.name]):
+                        return None
         except ValueError:
             return None
         row: Row = self._kind(**stated)

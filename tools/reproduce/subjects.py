@@ -46,7 +46,19 @@ class Subject:
         return rows, columns
 
     def psnr_db(self, estimate: NDArray[np.floating]) -> float:
-        """PSNR of an estimate of the values, by the subject's measure."""
+        """PSNR of an estimate of the values, by the subject's measure.
+
+        Raises
+        ------
+        ReproductionError
+            The estimate has a value that is not finite.
+        """
+        unusable = int((~np.isfinite(estimate[self.allowed])).any(axis=1).sum())
+        if unusable:
+            raise ReproductionError(
+                f"the estimate is not finite at {unusable} of {int(self.allowed.sum())} cells: mend the "
+                "reconstruction, or leave it out with --methods"
+            )
         of = elements_db if self.measure == "elements" else colours_db
         return of(estimate, self.values, self.allowed)
 
@@ -68,11 +80,14 @@ def crop_subjects(path: Path, *, count: int, side: int, seed: int) -> list[Subje
     Raises
     ------
     ReproductionError
-        There are fewer photographs.
+        There are fewer photographs, or they may not be read.
     UnusablePhotographs
         No photograph there.
     """
-    crops = Crops(open_photographs(path), side, seed).fixed(count)
+    try:
+        crops = Crops(open_photographs(path), side, seed).fixed(count)
+    except OSError as error:
+        raise _unreadable(path, error) from None
     if len(crops) < count:
         raise ReproductionError(
             f"{path}: {len(crops)} photographs can be read and {count} are asked: give fewer as --images"
@@ -84,7 +99,7 @@ def crop_subjects(path: Path, *, count: int, side: int, seed: int) -> list[Subje
 
 
 def painting_subjects(folder: Path, *, longer_side: int, count: int | None) -> tuple[list[Subject], list[str]]:
-    """The first paintings of a folder by name, resized so that the longer side has that many cells.
+    """The first paintings of a folder by file name, resized so that the longer side has that many cells.
 
     Returns
     -------
@@ -94,15 +109,13 @@ def painting_subjects(folder: Path, *, longer_side: int, count: int | None) -> t
     Raises
     ------
     ReproductionError
-        No painting there.
+        No painting there, or the folder cannot be read.
     """
     import cv2
 
-    if not folder.is_dir():
-        raise ReproductionError(f"{folder}: no such folder of paintings: give one as --data")
     subjects: list[Subject] = []
     unread = []
-    for index, path in enumerate(path for path in sorted(folder.iterdir()) if path.is_file()):
+    for index, path in enumerate(_files(folder)):
         if len(subjects) == count:
             break
         rgb = _decoded(path)
@@ -113,7 +126,7 @@ def painting_subjects(folder: Path, *, longer_side: int, count: int | None) -> t
         size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         resized = np.asarray(cv2.resize(rgb, size, interpolation=interpolation), np.float32) / np.float32(255)
-        subjects.append(_of_colours(path.stem, resized, index))
+        subjects.append(_of_colours(path.name, resized, index))
     if not subjects:
         raise ReproductionError(f"{folder}: no painting in it can be read: give a folder of photographs as --data")
     return subjects, unread
@@ -137,10 +150,28 @@ def portrait_subjects(path: Path, *, seeds: Sequence[int]) -> list[Subject]:
     return [Subject(f"seed {seed}", stack.rgb, stack.maps, stack.known, seed, "elements") for seed in seeds]
 
 
+def _files(folder: Path) -> list[Path]:
+    """The files of a folder, by name."""
+    try:
+        if folder.is_dir():
+            return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    raise ReproductionError(f"{folder}: no such folder of paintings: give one as --data")
+
+
+def _unreadable(path: Path, error: OSError) -> ReproductionError:
+    return ReproductionError(f"{path}: cannot be read ({error.strerror}): allow it, or give another place as --data")
+
+
 def _decoded(path: Path) -> NDArray[np.uint8] | None:
+    """The colours of a picture's file; None where it cannot be read."""
     import cv2
 
-    octets = np.fromfile(path, np.uint8)
+    try:
+        octets = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
     decoded = cv2.imdecode(octets, cv2.IMREAD_COLOR) if octets.size else None
     return None if decoded is None else np.ascontiguousarray(decoded[:, :, ::-1], np.uint8)
 

@@ -141,6 +141,20 @@ def test_a_mask_that_refuses_is_said_to_and_the_others_are_measured(tmp_path):
     assert len(results.db("m", "mean", 0.1)) == 3
 
 
+def test_an_estimate_that_is_not_finite_is_no_result_and_the_others_are_measured(tmp_path):
+    def holed(one, cells):
+        return np.where(cells[:, :, None], one.values, np.float32(np.nan))
+
+    asked = plan(MaskCandidate("m", "1", Counted()), methods=(Estimator("holed", "1", holed), MEAN))
+    results = measured(asked, tmp_path, jobs=1)
+    assert results.db("m", "holed", 0.1) == {}
+    assert len(results.db("m", "mean", 0.1)) == 3
+    # 14 of 144 cells are measured
+    assert closing(results, [], images="")[2].startswith(
+        "- holed of m at 10%, 3 times: the estimate is not finite at 130 of 144 cells: "
+    )
+
+
 def test_a_mask_of_another_count_than_asked_is_no_result(tmp_path):
     with pytest.raises(ReproductionError, match="chose 13 cells of s0 where 14"):
         measured(plan(MaskCandidate("m", "1", lambda one, count: Counted()(one, count - 1))), tmp_path, jobs=1)
@@ -171,6 +185,20 @@ def test_two_writers_of_one_file_lose_nothing(tmp_path):
     other.append([row("b")])
     one.append([row("c")])
     assert list(RowFile(tmp_path / "rows.csv", MaskRow).rows.values()) == [row("a"), row("b"), row("c")]
+
+
+def test_a_row_whose_figure_is_no_number_counts_as_not_there(tmp_path):
+    RowFile(tmp_path / "rows.csv", MaskRow).append([row("a", seconds=float("nan")), row("b")])
+    assert list(RowFile(tmp_path / "rows.csv", MaskRow).rows.values()) == [row("b")]
+
+
+def test_a_row_that_cannot_be_kept_ends_in_one_sentence(tmp_path):
+    rows = RowFile(tmp_path / "rows.csv", MaskRow)
+    (tmp_path / "rows.csv").unlink()
+    (tmp_path / "rows.csv").mkdir()
+    with pytest.raises(ReproductionError, match=r"rows.csv: cannot be written \(Is a directory\): mend that and give"):
+        rows.append([row("a")])
+    assert rows.rows == {}
 
 
 def test_a_file_of_other_columns_is_refused_in_one_sentence(tmp_path):

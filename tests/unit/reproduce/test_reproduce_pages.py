@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tools.reproduce.__main__ import TABLES, main
+from tools.reproduce.faults import ReproductionError
 from tools.reproduce.index import BEGIN, END, listed, update_index
 from tools.reproduce.page import mean_text, seconds_text
 
@@ -103,15 +104,30 @@ def test_figure9_reports_each_painting_and_the_mean_in_pairs(tmp_path, photograp
         *("--reference", "random"),
     )
     assert "- `notes.txt`: cannot be read." in page
-    assert re.search(r"^\| 0 \| 40 x 40 \| \d+\.\d\d \| \d+\.\d\d \|$", page, flags=re.MULTILINE)
-    assert {row["painting"] for row in rows} == {"0", "1", "2"}
+    assert re.search(r"^\| 0.png \| 40 x 40 \| \d+\.\d\d \| \d+\.\d\d \|$", page, flags=re.MULTILINE)
+    assert {row["painting"] for row in rows} == {"0.png", "1.png", "2.png"}
+
+
+def test_two_paintings_whose_files_differ_in_the_ending_alone_keep_a_figure_each(tmp_path, photographs):
+    import cv2
+
+    cv2.imwrite(str(photographs / "0.bmp"), cv2.imread(str(photographs / "1.png")))
+    _, rows = made(
+        "figure9",
+        tmp_path,
+        *("--data", str(photographs), "--side", "40", "--masks", "grid", "--methods", "harmonic", "--reference"),
+    )
+    db = {row["painting"]: row["psnr_db"] for row in rows}
+    assert list(db) == ["0.bmp", "0.png", "1.png", "2.png"]
+    # a grid does not look at the seed, and the copy is of the same pixels
+    assert db["0.bmp"] == db["1.png"] != db["0.png"]
 
 
 def test_the_portrait_states_the_spread_over_seeds(tmp_path):
     maps = np.random.default_rng(0).random((24, 30, 2)).astype(np.float32)
     photograph = np.random.default_rng(1).integers(0, 256, (24, 30, 3), np.uint8)
     np.savez(tmp_path / "maps.npz", maps=maps, elements=["Fe", "Pb"], rgb=photograph)
-    page, _ = made(
+    page, rows = made(
         "portrait",
         tmp_path,
         *("--data", str(tmp_path / "maps.npz"), "--seeds", "3", "--rates", "0.2", "--masks", "random", "grid"),
@@ -119,6 +135,10 @@ def test_the_portrait_states_the_spread_over_seeds(tmp_path):
     )
     assert re.fullmatch(r"\d+\.\d\d ± \d+\.\d\d \(3\)", cells_of(page, "random")[0][1])
     assert re.fullmatch(r"\d+\.\d\d \(1\)", cells_of(page, "grid")[0][1])
+    random, grid = rows
+    assert f"{float(random['psnr_db']):.2f} ± {float(random['psnr_sd_db']):.2f} (3)" == cells_of(page, "random")[0][1]
+    assert (random["n"], grid["n"], grid["psnr_sd_db"]) == ("3", "1", "")
+    assert not [column for column in random if column.startswith("less_")]
     assert "| aim of `netm` | 37.6 |" in page
 
 
@@ -137,6 +157,7 @@ def test_a_page_names_versions_and_processor_but_no_place_on_a_machine(tmp_path,
     ("options", "sentence"),
     [
         (["--images", "0"], "--images 0: give a whole number from 1"),
+        (["--seed", "-1"], "--seed -1: give a whole number from 0"),
         (["--jobs", "-1"], "--jobs -1: give a whole number from 1"),
         (["--masks", "telepathy"], "--masks telepathy: not in this table: choose from random, "),
         (["--masks", "random", "random"], "--masks random: stands there twice: give each once"),
@@ -158,6 +179,18 @@ def test_a_bad_option_gets_one_sentence(tmp_path, capsys, options, sentence):
     assert error.startswith(sentence)
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_page_names_what_its_reconstructions_approximate(tmp_path, photographs):
+    page, _ = made(
+        "figure9",
+        tmp_path,
+        *("--data", str(photographs), "--images", "1", "--side", "16", "--masks", "random", "--reference"),
+        *("--methods", "harmonic", "mumford-shah", "bpfa"),
+    )
+    _, _, closing = page.partition("## What is approximated")
+    stated = closing.partition("## ")[0]
+    assert re.findall(r"^- `([\w-]+)`: approximated: ", stated, flags=re.MULTILINE) == ["mumford-shah", "bpfa"]
 
 
 def test_an_unknown_table_is_named(capsys):
@@ -182,6 +215,25 @@ def test_the_index_lists_the_pages_that_there_are(tmp_path):
     update_index(tmp_path, ["table1", "table4"])
     between = "- [Table I: masks](table1.md), and as [CSV](table1.csv)"
     assert (tmp_path / "README.md").read_text() == f"# Results\n\n{BEGIN}\n\n{between}\n\n{END}\n\nafter\n"
+
+
+@pytest.mark.parametrize("name", ["README.md", "table1.md"])
+def test_a_text_beside_the_pages_that_is_not_utf8_is_said_in_one_sentence(tmp_path, name):
+    (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}\n")
+    (tmp_path / name).write_bytes(b"# Stra\xdfe\n")
+    with pytest.raises(ReproductionError, match=f"{name}: is not UTF-8: save it as that, or give another --out"):
+        update_index(tmp_path, ["table1"])
+
+
+def test_an_index_that_may_not_be_read_is_said_in_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}\n")
+
+    def refuse(*_arguments, **_more):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ReproductionError, match=r"README.md: cannot be read \(Permission denied\): give another --out"):
+        update_index(tmp_path, [])
 
 
 def test_the_repositorys_index_names_every_command_and_lists_every_page():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from models.coverage import widest_hole
 from models.inpainter import INPUTS, OUTPUTS, InpainterManifest
 from models.manifest import manifest_path, manifest_text
+from models.masks.network import HOLE_SPACINGS
 from tests.unit.models.tiny_onnx import FLOAT, edges_network, manifest_of, node, onnx_model, write_network
 from tools.mask_validation import reconstruction_db
 from tools.reproduce.estimators import Estimator, estimators
@@ -57,6 +61,42 @@ def test_paintings_that_cannot_be_read_are_named_and_the_others_resized(tmp_path
     subjects, unread = painting_subjects(folder, longer_side=48, count=None)
     assert [one.shape for one in subjects] == [(40, 48), (40, 48)]
     assert unread == ["1 damaged.jpg"]
+
+
+@pytest.fixture
+def no_folder_may_be_read(monkeypatch):
+    def refuse(*_arguments, **_more):
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("iterdir", "rglob"):
+        monkeypatch.setattr(Path, name, refuse)
+
+
+@pytest.mark.usefixtures("no_folder_may_be_read")
+def test_folders_that_may_not_be_read_are_said_in_one_sentence(tmp_path):
+    with pytest.raises(
+        ReproductionError, match=r"cannot be read \(Permission denied\): allow it, or give another place"
+    ):
+        painting_subjects(tmp_path, longer_side=48, count=None)
+    with pytest.raises(
+        ReproductionError, match=r"cannot be read \(Permission denied\): allow it, or give another place"
+    ):
+        crop_subjects(tmp_path, count=1, side=64, seed=0)
+
+
+def test_a_painting_that_may_not_be_read_is_named_and_the_others_taken(tmp_path, monkeypatch):
+    folder = photographs(tmp_path / "paintings", 2)
+    read = np.fromfile
+
+    def refuse_the_first(path, *rest):
+        if path.name == "0.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path, *rest)
+
+    monkeypatch.setattr(np, "fromfile", refuse_the_first)
+    subjects, unread = painting_subjects(folder, longer_side=48, count=None)
+    assert [one.name for one in subjects] == ["1.png"]
+    assert unread == ["0.png"]
 
 
 def test_a_folder_without_paintings_is_said_in_one_sentence(tmp_path):
@@ -131,6 +171,19 @@ def test_a_network_draws_by_chance_as_published_and_diffuses_under_the_other_nam
     drawn, diffused = (row.choose(subject, 400) for row in rows)
     assert drawn.sum() == diffused.sum() == 400
     assert not np.array_equal(drawn, diffused)
+
+
+def test_a_network_as_published_keeps_the_holes_of_its_draw_and_says_so_in_its_version(tmp_path):
+    subject = smooth_subject()
+    # one dark half: the network sees edges alone, and without a floor asks for next to nothing there
+    half = subject.rgb * (np.arange(64) < 32)[None, :, None].astype(np.float32)
+    one = replace(subject, rgb=half)
+    rows = mask_candidates(["ours", "ours-diffused"], {"ours": write_network(tmp_path, floor=0.0)})
+    published, diffused = (widest_hole(row.choose(one, 400), one.allowed) for row in rows)
+    # mean spacing of 400 samples in 64 x 64 cells
+    floor = HOLE_SPACINGS * 64 / math.sqrt(400)
+    assert published > floor >= diffused
+    assert [row.version.endswith("-inf") for row in rows] == [True, False]
 
 
 def passing_inpainter(folder):
