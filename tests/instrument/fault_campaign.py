@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
@@ -17,6 +19,8 @@ PLANNED: Final = 24
 LEASE_S: Final = 0.5
 SLACK_S: Final = 0.25
 """Two processes write their logs when the computer lets them."""
+LATER_S: Final = 2.0
+"""By then a board has done whatever its host left it with."""
 CLOCK_FACTOR: Final = 20.0
 PATIENCE_S: Final = 3.0
 """For a device that stays away; a board and its detector are connected again in less, where they come back."""
@@ -152,6 +156,23 @@ def assert_beam_ends(bench: Bench, instrument: str, since_s: float) -> None:
     assert all(
         off_s - since_s <= LEASE_S + SLACK_S for on_s, off_s in beam_of(bench, instrument) if on_s <= since_s <= off_s
     )
+
+
+def assert_beam_is_over(bench: Bench, instrument: str, since_s: float) -> None:
+    """The beam had been on, and a lease after that moment it was off for good, also where it would have begun later.
+
+    To be asked after the host's end, and before anything else drives the instrument: waits for what the board may still
+    do by itself.
+    """
+    await_that(lambda: time.monotonic() - since_s >= LATER_S, "what comes later", timeout_s=2 * LATER_S)
+    intervals = beam_of(bench, instrument)
+    assert intervals, "the twin's log tells of the beam"
+    assert ends_in_time(intervals, since_s), f"the beam was on in {intervals}, {since_s} being the end of its host"
+
+
+def ends_in_time(intervals: Sequence[tuple[float, float]], since_s: float) -> bool:
+    """Whether the last of these (on, off) ends within a lease of that moment."""
+    return max(off_s for _, off_s in intervals) - since_s <= LEASE_S + SLACK_S
 
 
 def is_finished(bench: Bench) -> bool:

@@ -17,6 +17,7 @@ from tests.instrument.fault_campaign import (
     Case,
     arrange,
     assert_beam_ends,
+    assert_beam_is_over,
     assert_on_the_page,
     beam_of,
     choose,
@@ -118,7 +119,7 @@ def test_a_killed_scan_leaves_no_beam_and_is_resumed(bench: Bench, instrument: s
             scan.kill()
             killed_s = time.monotonic()
             scan.wait(timeout=20)
-        assert_beam_ends(bench, instrument, killed_s)
+        assert_beam_is_over(bench, instrument, killed_s)
         assert not is_finished(bench)
         resume(bench)
 
