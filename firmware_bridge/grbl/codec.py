@@ -25,6 +25,8 @@ COOLANT_OFF: Final = b"M9\n"
 ASK_BUILD: Final = b"$I\n"
 ASK_SETTINGS: Final = b"$$\n"
 ASK_STARTUP: Final = b"$N\n"
+QUESTIONS: Final = frozenset({ASK_BUILD, ASK_SETTINGS, ASK_STARTUP})
+"""Lines that change nothing."""
 HOME: Final = b"$H\n"
 
 LONGEST_LINE: Final = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firmware_bridge.faults import BridgeError, ControllerFault, ProtocolViolation
+from firmware_bridge.faults import BridgeError, ProtocolViolation, Rebooted
 from firmware_bridge.grbl import codec as c
 from firmware_bridge.grbl.configuration import GrblConfiguration, check_startup, configuration_of
 from firmware_bridge.grbl.faults import misanswered, nobody
@@ -31,6 +31,8 @@ def introduce(carrier: GrblCarrier, name: str, gate: str | None, *, has_trigger:
         carrier.wait_for(lambda: session.phase is Phase.READY, READY_S)
         if session.failure is not None or session.banner is None:
             raise _reason(session, nobody(name))
+        if session.fault is not None and not isinstance(session.fault, Rebooted):
+            raise session.fault
         build, settings = Order(c.ASK_BUILD, company=0), Order(c.ASK_SETTINGS, company=0)
         startup = Order(c.ASK_STARTUP, company=0)
         session.submit([build, settings, startup])
@@ -39,11 +41,9 @@ def introduce(carrier: GrblCarrier, name: str, gate: str | None, *, has_trigger:
         for order in (build, settings, startup):
             if not order.is_done:
                 fault, session.fault = session.fault, None
-                if fault is not None and fault is not order.fault:
-                    raise _reason(session, fault)
-                if isinstance(order.fault, ControllerFault):
+                if order.is_refused and order.fault is not None:
                     raise _reason(session, misanswered(name, order.fault))
-                raise _reason(session, order.fault or nobody(name))
+                raise _reason(session, fault or order.fault or nobody(name))
         options = next((answer for answer in build.answers if isinstance(answer, c.BuildOptions)), None)
         told = {answer.number: answer.value for answer in settings.answers if isinstance(answer, c.Setting)}
         board = configuration_of(session.banner, options, told, gate, has_trigger=has_trigger)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +23,8 @@ class Order:
     answers: list[Answer] = field(default_factory=list)
     """What came before its acknowledgement."""
     is_done: bool = False
+    is_refused: bool = False
+    """By the board itself; else it was dropped."""
     fault: BridgeError | None = None
     """Why it was refused or dropped."""
 
@@ -53,6 +55,10 @@ class SendQueue:
     def used_bytes(self) -> int:
         """Bytes of the receive buffer that unanswered lines may occupy."""
         return sum(len(order.line) for order in self._unanswered)
+
+    def holds_only(self, lines: Container[bytes]) -> bool:
+        """Whether nothing but these lines waits or is unanswered."""
+        return all(order.line in lines for order in (*self._unanswered, *self._waiting))
 
     def append(self, orders: Sequence[Order]) -> None:
         """Let lines wait, in order."""

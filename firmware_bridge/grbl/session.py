@@ -30,7 +30,7 @@ from firmware_bridge.grbl.faults import (
     stray_answer,
 )
 from firmware_bridge.grbl.queue import Order, SendQueue
-from firmware_bridge.grbl.vocabulary import HOMING_REQUIRED
+from firmware_bridge.grbl.vocabulary import DEAF_AFTER, HOMING_REQUIRED
 
 BUSY_POLL_S: Final = 0.2
 """Between questions for the status while lines are outstanding: five a second, as the firmware's makers advise."""
@@ -112,6 +112,8 @@ class GrblSession:
         self._gate_until_s = math.inf
         self._resets_left = _RESETS
         self._has_heard = False
+        self._has_sent = False
+        """Whether anything was sent since the banner."""
         self._banner_by_s = now_s + _BANNER_S
         self._brake_by_s = math.inf
         self._poll_s = math.inf
@@ -186,6 +188,7 @@ class GrblSession:
                 self._idle_since_s = math.inf
                 self._poll_s = min(self._poll_s, now_s + BUSY_POLL_S)
             out += self.queue.take()
+        self._has_sent = self._has_sent or bool(out)
         return out
 
     def receive(self, octets: bytes, now_s: float) -> None:
@@ -260,10 +263,7 @@ class GrblSession:
             case c.Ok() | c.Refused():
                 self._acknowledge(answer, now_s)
             case c.Alarm(number):
-                self.is_homed = False
-                if not self._is_lock(number):
-                    self._fault(of_alarm(number, self.banner))
-                    self._reset(now_s)
+                self._take_alarm(number, now_s)
             case c.Report():
                 self._note(answer, now_s)
             case c.Setting() | c.BuildOptions() | c.Remark():
@@ -275,9 +275,20 @@ class GrblSession:
             case _:
                 assert_never(answer)
 
+    def _take_alarm(self, number: int, now_s: float) -> None:
+        """An alarm ends what is under way by a reset, unless it follows a reset at once: it would come again."""
+        self.is_homed = False
+        if self._is_lock(number):
+            return
+        self._fault(of_alarm(number, self.banner))
+        if self._has_sent or number in DEAF_AFTER:
+            self._reset(now_s)
+
     def _is_lock(self, number: int) -> bool:
-        """Whether an alarm says only that the board wants to be homed; a reset would bring it again."""
-        return number == HOMING_REQUIRED and self.banner is not None and self.banner.is_hal
+        """Whether an alarm says only that the board wants to be homed; with anything under way, it was mangled."""
+        is_known = (self.banner is not None and self.banner.is_hal) or not self._has_sent
+        is_at_rest = not self.is_gate_held and self.queue.holds_only(c.QUESTIONS)
+        return number == HOMING_REQUIRED and is_known and is_at_rest
 
     def _take_while_stopping(self, answer: c.Answer, now_s: float) -> None:
         """Acknowledgements are stale now; what matters is whether the position is still known, and rest."""
@@ -305,6 +316,7 @@ class GrblSession:
             if self.is_streaming and not self.is_gate_held:
                 self._poll_s = now_s + _IDLE_POLL_S
             return
+        order.is_refused = True
         order.fault = of_refusal(answer.number, order.line)
         self._brake(self._fault(order.fault), now_s)
 
@@ -345,8 +357,9 @@ class GrblSession:
                 self._reset(now_s)
 
     def _watch_for_lost_answers(self, report: c.Report, now_s: float) -> None:
-        """A board that is idle has answered everything; where it hasn't, an answer or a line was lost on the way."""
-        if self.phase is not Phase.READY or report.state is not c.RunState.IDLE or not self.queue.unanswered:
+        """A board that does nothing has answered everything; where it hasn't, a line was lost on the way to or fro."""
+        is_done = report.state in (c.RunState.IDLE, c.RunState.ALARM)
+        if self.phase is not Phase.READY or not is_done or not self.queue.unanswered:
             self._idle_since_s = math.inf
         elif self._idle_since_s == math.inf:
             self._idle_since_s = now_s
@@ -384,6 +397,7 @@ class GrblSession:
         self.phase = Phase.READY
         self._urgent.clear()
         self.banner = banner
+        self._has_sent = False
         self.offset_mm = None
         self.accessories = ""
         self.release_gate()

@@ -59,6 +59,8 @@ ALARMS: Final[dict[int, str]] = {
     10: "homing found no second limit switch: check the switches of the paired axis, then home again",
 }
 
+DEAF_AFTER: Final = frozenset({1, 2})
+"""After these the firmware hears nothing but a reset."""
 HOMING_REQUIRED: Final = 11
 """Of grblHAL, after its banner: it is locked until it is homed, and answers as ever."""
 HAL_ALARMS: Final[dict[int, str]] = {

@@ -96,16 +96,50 @@ class GrblHal:
     ----------
     alarm
         Told after every banner.
+    name
+        In the banner.
     """
 
-    def __init__(self, alarm: bytes) -> None:
-        self.started = b"GrblHAL 1.1f ['$' or '$HELP' for help]\r\nALARM:" + alarm + b"\r\n[MSG:Locked]\r\n"
+    def __init__(self, alarm: bytes, name: bytes = b"GrblHAL") -> None:
+        self.banner = name + b" 1.1f ['$' or '$HELP' for help]\r\n"
+        self.alarm = b"ALARM:" + alarm + b"\r\n[MSG:Locked]\r\n"
 
     def to_controller(self, octets: bytes, now_s: float) -> bytes:
         return octets
 
     def to_host(self, octets: bytes, now_s: float) -> bytes:
-        return octets.replace(b"Grbl 1.1h ['$' for help]\r\n", self.started)
+        return octets.replace(b"Grbl 1.1h ['$' for help]\r\n", self.banner + self.alarm)
+
+
+class LateAlarm(GrblHal):
+    """It says the alarm again once it has been asked what it is."""
+
+    def to_host(self, octets: bytes, now_s: float) -> bytes:
+        said = octets.replace(b"Grbl 1.1h ['$' for help]\r\n", self.banner)
+        return said.replace(b"[VER", self.alarm + b"[VER", 1)
+
+
+class Alarmed(GrblHal):
+    """From when it is armed, an acknowledgement becomes an alarm's line, nothing more is answered but what it does.
+
+    Parameters
+    ----------
+    line
+        In place of the acknowledgement; empty where it is lost.
+    """
+
+    def __init__(self, line: bytes) -> None:
+        super().__init__(b"11")
+        self.line = line
+        self.is_armed = False
+
+    def to_host(self, octets: bytes, now_s: float) -> bytes:
+        said = super().to_host(octets, now_s)
+        if not self.is_armed:
+            return said
+        self.line, line = (b"", self.line) if b"ok\r\n" in said else (self.line, b"")
+        said = said.replace(b"ok\r\n", line, 1).replace(b"ok\r\n", b"")
+        return said.replace(b"<Run", b"<Alarm").replace(b"<Idle", b"<Alarm")
 
 
 def test_a_grblhal_board_that_asks_to_be_homed_is_homed_and_not_reset() -> None:
@@ -118,9 +152,71 @@ def test_a_grblhal_board_that_asks_to_be_homed_is_homed_and_not_reset() -> None:
     assert "host b'\\x18'" not in rehearsal.lines
 
 
-def test_a_grblhal_board_with_its_emergency_stop_pressed_says_so_on_connecting() -> None:
-    with pytest.raises(ControllerFault, match=r"\(alarm 10\): the emergency stop is pressed: release it, then home"):
-        rehearsed(GrblHal(b"10")).stage()
+@pytest.mark.parametrize("name", [b"GrblHAL", b"Grbl"])
+def test_a_board_that_asks_to_be_homed_is_connected_to_whatever_its_banner_calls_it(name: bytes) -> None:
+    stage = rehearsed(GrblHal(b"11", name)).stage(homed=False)
+    assert not stage.status().is_homed
+    stage.home()
+    assert stage.move_to(HERE) == HERE
+
+
+@pytest.mark.parametrize("line", [GrblHal(b"10"), LateAlarm(b"10")], ids=["with the banner", "after a question"])
+def test_a_grblhal_board_with_its_emergency_stop_pressed_says_so_on_connecting(line: GrblHal) -> None:
+    with pytest.raises(
+        ControllerFault, match=r"^the stage stopped \(alarm 10\): the emergency stop is pressed: release it, then home"
+    ):
+        rehearsed(line).stage()
+
+
+@pytest.mark.parametrize("number", [b"10", b"12", b"16", b"17"])
+def test_an_alarm_that_comes_again_after_a_reset_is_not_reset_for_ever(number: bytes) -> None:
+    rehearsal = rehearsed(GrblHal(b"11"))
+    stage = rehearsal.stage()
+    stage.move_to(HERE)
+    rehearsal.wire = GrblHal(number)
+    rehearsal.session.receive(b"ALARM:" + number + b"\r\n", rehearsal.time_s)
+    rehearsal.pass_time(5.0)
+    assert sum("x18" in line for line in rehearsal.lines) == 1
+    status = stage.status()
+    assert f"(alarm {number.decode()})" in status.fault
+    assert not status.is_homed
+
+
+def test_a_limit_switch_that_is_hit_before_anything_was_sent_is_followed_by_a_reset() -> None:
+    """Grbl hears nothing else after it."""
+    rehearsal = rehearsed()
+    rehearsal.stage()
+    rehearsal.session.receive(b"Grbl 1.1h ['$' for help]\r\nALARM:1\r\n", rehearsal.time_s)
+    assert b"\x18" in rehearsal.session.outgoing(rehearsal.time_s)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [(b"ALARM:11\r\n", r"the stage stopped \(alarm 11\)"), (b"", "has lost a line or its answer")],
+    ids=["doubled digit", "lost line"],
+)
+def test_an_alarm_that_is_mangled_in_motion_ends_the_motion(line: bytes, said: str) -> None:
+    """The limit switch's ``ALARM:1`` with its digit doubled, on firmware of which an alarm 11 tells nothing new."""
+    wire = Alarmed(line)
+    rehearsal = rehearsed(wire)
+    stage = rehearsal.stage()
+    stage.move_to(HERE)
+    wire.is_armed = True
+    began_s = rehearsal.time_s
+    with pytest.raises((ControllerFault, ProtocolViolation), match=said):
+        stage.move_to(StagePose(120.0, 50.0))
+    assert rehearsal.time_s - began_s < 5.0
+    assert "host b'\\x18'" in rehearsal.lines
+    assert not rehearsal.session.is_homed
+
+
+def test_an_alarm_11_while_the_gate_is_held_is_no_mere_wish_to_be_homed() -> None:
+    rehearsal = rehearsed(GrblHal(b"11"))
+    stage = rehearsal.stage()
+    stage.move_to(HERE)
+    stage.hold_beam(0.5)
+    rehearsal.session.receive(b"ALARM:11\r\n", rehearsal.time_s)
+    assert b"\x18" in rehearsal.session.outgoing(rehearsal.time_s)
 
 
 def test_an_alarm_11_of_another_firmware_stops_the_stage_as_any_other() -> None:
