@@ -74,6 +74,11 @@ class LineCutter:
         self._begun = bytearray()
         self._is_skipping = False
 
+    @property
+    def held_bytes(self) -> int:
+        """Of the line that has begun, `LONGEST_LINE` at most."""
+        return len(self._begun)
+
     def feed(self, octets: bytes) -> list[bytes]:
         """Lines that are complete now, without their ends; empty ones are left out.
 

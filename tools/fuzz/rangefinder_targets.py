@@ -10,7 +10,7 @@ from tools.fuzz.properties import Target, pieces, require
 
 
 def lines(octets: bytes) -> None:
-    """Bytes of a line: readings come out, and what is too long for one neither comes out nor is kept."""
+    """Bytes of a line: what is too long for a reading comes out cut, is read as garbage, and is not kept."""
     cutter = LineCutter()
     for piece in pieces(octets):
         for line in cutter.feed(piece):
@@ -20,6 +20,7 @@ def lines(octets: bytes) -> None:
                 require(math.isfinite(said.units), f"{line!r} is read as {said.units}")
             if len(line) > LONGEST_LINE:
                 require(isinstance(said, Garbage), f"{line!r} is read as {said}")
+        require(cutter.held_bytes <= LONGEST_LINE, f"{cutter.held_bytes} bytes of a line are kept")
 
 
 def _readings() -> Sequence[bytes]:

@@ -96,6 +96,7 @@ def test_a_line_without_end_is_told_once_and_the_next_one_is_read() -> None:
     (begun,) = cutter.feed(b"x" * 5_000)
     assert read_line(begun) == Garbage("x" * 40 + "...", f"longer than {LONGEST_LINE} bytes")
     assert cutter.feed(b"x" * 5_000) == []
+    assert cutter.held_bytes == 0
     assert cutter.feed(b"\r\n12.5\r\n") == [b"12.5"]
 
 
