@@ -9,8 +9,9 @@ from firmware_bridge.grbl import codec as c
 from firmware_bridge.grbl.configuration import GrblConfiguration, check_startup, configuration_of
 from firmware_bridge.grbl.faults import misanswered, nobody
 from firmware_bridge.grbl.link import GrblCarrier
+from firmware_bridge.grbl.phase import Phase
 from firmware_bridge.grbl.queue import Order
-from firmware_bridge.grbl.session import GrblSession, Phase
+from firmware_bridge.grbl.session import GrblSession
 
 READY_S: Final = 12.0
 """Long enough for a board to boot, or to be found dead."""

@@ -10,8 +10,8 @@ from firmware_bridge.grbl import codec as c
 from firmware_bridge.grbl.connect import HEARING_S, READY_S
 from firmware_bridge.grbl.faults import door_open, halted, lost_answer, not_homed, silent
 from firmware_bridge.grbl.link import GrblCarrier
+from firmware_bridge.grbl.phase import Phase
 from firmware_bridge.grbl.queue import Order
-from firmware_bridge.grbl.session import Phase
 
 
 class GrblDialogue:

@@ -10,7 +10,7 @@ from firmware_bridge.grbl import codec as c
 from firmware_bridge.grbl.configuration import GrblConfiguration
 from firmware_bridge.grbl.dialogue import GrblDialogue
 from firmware_bridge.grbl.faults import beam_astray, beam_missing, overrun, turned_back, wrong_position
-from firmware_bridge.grbl.session import Sighting
+from firmware_bridge.grbl.phase import Sighting
 from firmware_bridge.grbl.stroke import Stroke
 from firmware_bridge.messages import StagePose
 from firmware_bridge.stage import PoseAt

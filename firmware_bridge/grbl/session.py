@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final, assert_never
 
 from firmware_bridge.faults import BridgeError
@@ -29,6 +27,8 @@ from firmware_bridge.grbl.faults import (
     stranger,
     stray_answer,
 )
+from firmware_bridge.grbl.gate_hold import GateHold
+from firmware_bridge.grbl.phase import Phase, Sighting
 from firmware_bridge.grbl.queue import Order, SendQueue
 from firmware_bridge.grbl.vocabulary import DEAF_AFTER, HOMING_REQUIRED
 
@@ -49,29 +49,7 @@ _BANNER_S: Final = 3.0
 _BANNER_AFTER_RESET_S: Final = 2.0
 _RESETS: Final = 2
 _LOST_ANSWER_S: Final = 1.0
-_GATE_ANSWER_S: Final = 0.45
-"""In which a board must have answered the opening of its gate."""
-_GATE_LOOK_S: Final = 0.005
 _LONGEST_PATH: Final = 256
-
-
-class Phase(Enum):
-    """What the link is doing."""
-
-    BOOTING = auto()
-    """Waiting for the banner; everything else that comes is stale."""
-    READY = auto()
-    BRAKING = auto()
-    """A hold was sent; once the stage rests it is reset, so that its position stays known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A report, and between which moments it was true."""
-
-    asked_s: float
-    heard_s: float
-    report: c.Report
 
 
 class GrblSession:
@@ -102,14 +80,10 @@ class GrblSession:
         self.accessories = ""
         """Outputs that are on, as last heard."""
         self.queue = SendQueue()
-        self.is_gate_held = False
         self._port = port
         self._reader = c.LineReader()
         self._urgent = bytearray()
-        self._gate_off = b""
-        self._gate_orders: tuple[Order, ...] = ()
-        self._gate_since_s = -math.inf
-        self._gate_until_s = math.inf
+        self._gate = GateHold()
         self._resets_left = _RESETS
         self._has_heard = False
         self._has_sent = False
@@ -143,20 +117,20 @@ class GrblSession:
         if self.phase is Phase.READY:
             self._question(now_s)
 
+    @property
+    def is_gate_held(self) -> bool:
+        """Whether the gate's output was pulsed, and neither switched off nor dropped by a reset since."""
+        return self._gate.is_held
+
     def hold_gate(self, on: bytes, off: bytes, now_s: float, seconds: float) -> tuple[Order, ...]:
         """Pulse the gate's output now, and switch it off after a time unless this is called again before."""
-        orders = (Order(off), Order(on))
+        orders = self._gate.hold(on, off, now_s, seconds)
         self.submit(orders)
-        self._gate_orders = orders
-        self._gate_off = off
-        self._gate_since_s, self._gate_until_s = now_s, now_s + seconds
-        self.is_gate_held = True
         return orders
 
     def release_gate(self) -> None:
         """Hold the gate no more: its output has been switched off, or will be."""
-        self.is_gate_held = False
-        self._gate_until_s = math.inf
+        self._gate.release()
 
     def halt(self, now_s: float) -> None:
         """Stop everything; what was asked for is dropped."""
@@ -208,7 +182,7 @@ class GrblSession:
         """When there is something to do even if nothing comes."""
         if self.phase is Phase.BOOTING:
             return self._banner_by_s
-        return min(self._poll_s, self._gate_until_s, self._brake_by_s, self._asked_s + SILENCE_S)
+        return min(self._poll_s, self._gate.until_s, self._brake_by_s, self._asked_s + SILENCE_S)
 
     def _has_failed(self) -> bool:
         return self.failure is not None
@@ -224,7 +198,7 @@ class GrblSession:
         if now_s >= self._brake_by_s:
             self._reset(now_s)
             return
-        if now_s >= self._gate_until_s:
+        if now_s >= self._gate.until_s:
             self._close_gate(now_s)
         if now_s >= self._poll_s:
             if any(order.line == c.HOME for order in self.queue.unanswered):
@@ -234,13 +208,13 @@ class GrblSession:
 
     def _close_gate(self, now_s: float) -> None:
         """The gate's time is over; a board that does not even answer its opening is reset."""
-        if all(order.is_settled for order in self._gate_orders):
+        if self._gate.is_answered:
             self.release_gate()
-            self.submit([Order(self._gate_off)])
-        elif now_s >= self._gate_since_s + _GATE_ANSWER_S:
+            self.submit([Order(self._gate.off)])
+        elif self._gate.is_overdue(now_s):
             self._brake(self._fault(lost_answer(self._port)), now_s)
         else:
-            self._gate_until_s = now_s + _GATE_LOOK_S
+            self._gate.look_again(now_s)
 
     def _question(self, now_s: float) -> None:
         is_waiting = self._asked_s < math.inf and now_s - self._asked_last_s < _REPEAT_S
