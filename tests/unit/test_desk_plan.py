@@ -279,7 +279,7 @@ def test_a_plan_above_the_dose_is_refused(desk: Desk) -> None:
 
 def test_a_hole_that_the_rate_cannot_keep_is_refused(desk: Desk) -> None:
     desk.scan["sampling"] |= {"max_hole_mm": 0.5}
-    assert "no hole wider than 1 cells takes" in desk.refused(USAGE)
+    assert "sampling.max_hole_mm is 0.5, which no mask keeps" in desk.refused(USAGE)
 
 
 def test_a_stage_without_its_gate_is_refused_as_by_a_scan(desk: Desk) -> None:
