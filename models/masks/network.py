@@ -22,7 +22,7 @@ PHOTOGRAPH_SHIPPED = _WEIGHTS / "netm-photograph.onnx"
 NETWORKS = {NAME: SHIPPED, PHOTOGRAPH_NAME: PHOTOGRAPH_SHIPPED}
 """Shipped networks by the mask that they make."""
 HOLE_SPACINGS = 2.0
-"""No cell is further than this many mean spacings of the samples from one of them, where a request states no distance."""
+"""No cell is further than this many mean spacings of the samples from one of them, unless a request says otherwise."""
 
 
 def netm_mask(request: MaskRequest) -> MaskResult:
