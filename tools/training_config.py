@@ -83,6 +83,7 @@ class ScheduleConfig(Closed):
     rates: list[Rate] = Field(default_factory=lambda: [0.03, 0.3], min_length=2, max_length=2)
     element_like_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["automatic", "float32", "bfloat16"] = "automatic"
     log_every: PositiveInt = 50
     validate_every: PositiveInt = 1000
     patience: Annotated[int, Field(ge=0)] = 5

@@ -246,6 +246,23 @@ def test_the_learning_rate_rises_and_then_falls_to_a_hundredth() -> None:
     assert rates[-1] == pytest.approx(0.01, rel=0.1)
 
 
+@pytest.mark.parametrize(("precision", "runs_in"), [("automatic", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_a_network_computes_in_the_precision_that_its_schedule_names(
+    tmp_path: Path, drawings: Path, precision: str, runs_in: torch.dtype
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("on a GPU automatic is bfloat16")
+    network = {"name": "netm-code", "options": {"width": 4, "blocks": 1}}
+    run = trainer(tmp_path, drawings, network=network, schedule={"precision": precision})
+    seen = []
+    with torch.nn.modules.module.register_module_forward_hook(
+        lambda module, given, found: seen.append(found.dtype) if isinstance(module, torch.nn.Conv2d) else None
+    ):
+        run.run(until=1)
+    assert runs_in in seen
+    assert (torch.bfloat16 in seen) == (precision == "bfloat16")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
