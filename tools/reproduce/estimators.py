@@ -16,7 +16,7 @@ from edge.reconstruct import METHODS
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.harmonic import harmonic
 from edge.reconstruct.reconstruction import Reconstruction
-from tools.reproduce.code_version import code_version
+from tools.reproduce.code_version import bodies_version, code_version
 from tools.reproduce.masks import Absent, NetworkFile
 from tools.reproduce.scoring import elements_db
 from tools.reproduce.subjects import Subject
@@ -56,7 +56,8 @@ def _estimator(name: str, photograph: Photograph) -> Estimator | Absent:
 
 def _version(method: Callable[..., object], setting: str) -> str:
     """Of the reconstruction, of how it is asked, and of how its estimate is scored."""
-    return f"{code_version(method)}-{setting}-{code_version(elements_db)}"
+    asked = bodies_version(_estimated, _reconstruction, measured_cells, _inpainted)
+    return f"{code_version(method)}-{setting}-{asked}-{code_version(elements_db)}"
 
 
 def _nete(path: Path | None) -> Estimator | Absent:

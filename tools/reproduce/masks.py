@@ -17,7 +17,7 @@ from models.faults import MissingModel
 from models.masks import MASKS, MaskRequest, make_mask
 from models.masks.network import NAME as NETWORK
 from models.masks.network import NETWORKS
-from tools.reproduce.code_version import code_version
+from tools.reproduce.code_version import bodies_version, code_version
 from tools.reproduce.subjects import Subject
 
 Choose = Callable[[Subject, int], NDArray[np.bool_]]
@@ -87,7 +87,12 @@ def _candidate(name: str, networks: Mapping[str, Path], published_forms: Sequenc
         return _shipped(name)
     if name not in MASKS:
         return Absent(name, "this version has no mask of that name")
-    return MaskCandidate(name, code_version(MASKS[name]), partial(_of_registry, name, DEFAULT_BINARISER, None))
+    return MaskCandidate(name, _version(name), partial(_of_registry, name, DEFAULT_BINARISER, None))
+
+
+def _version(name: str) -> str:
+    """Of a mask of the registry, and of how it is asked."""
+    return f"{code_version(MASKS[name])}-{bodies_version(_of_registry)}"
 
 
 def _shipped(name: str) -> MaskCandidate | Absent:
@@ -103,7 +108,7 @@ def _of_network(name: str, path: Path, binariser: str, *, max_hole: float | None
     network = open_network(path)
     manifest = network.manifest
     stated = NetworkFile(network.sha256, manifest.training.network, manifest.training.step, manifest.floor)
-    version = f"{code_version(MASKS[NETWORK])}-{network.sha256[:16]}-{manifest.floor:g}-{binariser}"
+    version = f"{_version(NETWORK)}-{network.sha256[:16]}-{manifest.floor:g}-{binariser}"
     if max_hole is not None:
         version = f"{version}-{max_hole:g}"
     choose = partial(_of_registry, NETWORK, binariser, path, max_hole=max_hole)

@@ -9,6 +9,7 @@ import pytest
 
 from models.masks import MASKS
 from tools.reproduce import code_version as module
+from tools.reproduce import masks
 
 ENTRY = '''"""What it does."""
 from reproduced_part import part
@@ -64,3 +65,24 @@ def test_a_change_in_the_function_counts(version_of):
 
 def test_masks_of_different_modules_have_different_digests():
     assert module.code_version(MASKS["random"]) != module.code_version(MASKS["laplacian"])
+
+
+def _asked(x):
+    """Explained."""
+    return x + 1
+
+
+def _asked_otherwise(x):
+    return x + 2
+
+
+def test_the_digest_of_bodies_is_that_of_the_functions_named_in_order():
+    assert module.bodies_version(_asked) != module.bodies_version(_asked_otherwise)
+    assert module.bodies_version(_asked, _asked_otherwise) != module.bodies_version(_asked_otherwise, _asked)
+
+
+def test_a_mask_asked_in_another_way_is_another_version(monkeypatch):
+    [before] = masks.mask_candidates(["random"], {})
+    monkeypatch.setattr(masks, "_of_registry", _asked)
+    [after] = masks.mask_candidates(["random"], {})
+    assert before.version != after.version
