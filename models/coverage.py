@@ -41,7 +41,8 @@ def cover_holes(
     """
     if not max_hole >= 1:
         raise UnusableRequest(f"a largest hole of {max_hole} cells is below 1: give a distance of at least one cell")
-    if widest_hole(cells, allowed) <= max_hole + _ROUNDING:
+    away = distance_to_samples(cells)
+    if cells.any() and float(away[allowed].max(initial=0.0)) <= max_hole + _ROUNDING:
         return cells
     count = int(np.count_nonzero(cells))
     reach = _disc(min(max_hole, float(np.hypot(*cells.shape))))
@@ -50,7 +51,7 @@ def cover_holes(
     # cells that may not be visited need no sample: they count as reached twice over
     reached[~allowed] += 2
     holes = np.flatnonzero(reached == 0)
-    widest_first = np.argsort(-distance_to_samples(cells).ravel()[holes], kind="stable")
+    widest_first = np.argsort(-away.ravel()[holes], kind="stable")
     _close(covered, reached, holes[widest_first], reach)
     flat = np.flatnonzero(covered)
     room = _room(covered) * density.ravel()[flat]
@@ -65,14 +66,39 @@ def cover_holes(
     return covered
 
 
+@njit(cache=True)
 def _room(cells: NDArray[np.bool_]) -> NDArray[np.float64]:
-    from scipy.spatial import cKDTree
+    """Squared distance of each sample, row by row, to the nearest other one: looked for in growing squares."""
+    rows, columns = cells.shape
+    found = np.empty(np.count_nonzero(cells), np.float64)
+    farthest = max(rows, columns)
+    n = 0
+    for row in range(rows):
+        for column in range(columns):
+            if not cells[row, column]:
+                continue
+            nearest = np.inf
+            step = 1
+            while step <= farthest and step * step < nearest:
+                nearest = min(nearest, _nearest_on_square(cells, row, column, step))
+                step += 1
+            # a sample that is alone has room, and nobody to give it to
+            found[n] = nearest if nearest < np.inf else 1.0
+            n += 1
+    return found
 
-    points = np.argwhere(cells)
-    if len(points) < 2:
-        return np.ones(len(points))
-    distance, _ = cKDTree(points).query(points, k=2)
-    return np.asarray(distance[:, 1] ** 2, np.float64)
+
+@njit(cache=True)
+def _nearest_on_square(cells: NDArray[np.bool_], row: int, column: int, step: int) -> float:
+    """Squared distance to the nearest sample among the cells `step` rows or columns away; infinite without one."""
+    rows, columns = cells.shape
+    nearest = np.inf
+    for r in range(max(row - step, 0), min(row + step, rows - 1) + 1):
+        on_edge = abs(r - row) == step
+        for c in range(max(column - step, 0), min(column + step, columns - 1) + 1):
+            if cells[r, c] and (on_edge or abs(c - column) == step):
+                nearest = min(nearest, float((r - row) ** 2 + (c - column) ** 2))
+    return nearest
 
 
 def _disc(radius: float) -> NDArray[np.int64]:
