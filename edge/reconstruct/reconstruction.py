@@ -27,6 +27,16 @@ class Reconstruction:
     """What the method decided by itself, one sentence each."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Layers:
+    """Maps split into what the photograph explains and what it doesn't; the two add up to the method's maps."""
+
+    visible: NDArray[np.float32]
+    """The part that follows the photograph, shape (rows, columns, elements), in the samples' unit."""
+    hidden: NDArray[np.float32]
+    """The part that doesn't, as paint below the surface would leave it; same shape and unit."""
+
+
 Method: TypeAlias = Callable[[MeasuredCells, NDArray[np.float32] | None], Reconstruction]
 """Maps from measured cells and a photograph, (rows, columns, 3) in [0, 1], or None."""
 
