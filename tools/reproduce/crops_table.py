@@ -116,7 +116,7 @@ class CropsTable:
                 )
         lines += self._seconds(results, options)
         images = f"{len(results.plan.subjects)} photographs, crops of {SIDE} x {SIDE}, seed {options.seed}."
-        lines += page.closing(results, absent, images=images)
+        lines += page.closing([results], absent, images=images)
         rows_of_csv = page.csv_rows(results, options.masks, options.methods, references, published, published_s)
         return page.Page(lines, rows_of_csv)
 

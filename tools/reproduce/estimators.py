@@ -18,7 +18,7 @@ from edge.reconstruct.harmonic import harmonic
 from edge.reconstruct.reconstruction import Reconstruction
 from tools.reproduce.code_version import bodies_version, code_version
 from tools.reproduce.masks import Absent, NetworkFile
-from tools.reproduce.scoring import elements_db
+from tools.reproduce.scoring import elements
 from tools.reproduce.subjects import Subject
 
 Estimate = Callable[[Subject, NDArray[np.bool_]], NDArray[np.float32]]
@@ -57,7 +57,7 @@ def _estimator(name: str, photograph: Photograph) -> Estimator | Absent:
 def _version(method: Callable[..., object], setting: str) -> str:
     """Of the reconstruction, of how it is asked, and of how its estimate is scored."""
     asked = bodies_version(_estimated, _reconstruction, measured_cells, _inpainted)
-    return f"{code_version(method)}-{setting}-{asked}-{code_version(elements_db)}"
+    return f"{code_version(method)}-{setting}-{asked}-{code_version(elements)}"
 
 
 def _nete(path: Path | None) -> Estimator | Absent:

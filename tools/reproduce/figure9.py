@@ -101,7 +101,7 @@ def _page(results: Results, options: argparse.Namespace, absent: Sequence[Absent
     for method in (one.name for one in results.plan.estimators):
         lines += [f"## Each painting, {method}", "", *_each(results, here, method)]
     images = f"{len(paintings)} paintings, longer side {options.side}, {RATE:.0%}; seeds are their places by name."
-    return page.Page([*lines, *page.closing(results, absent, images=images)], _csv_rows(results))
+    return page.Page([*lines, *page.closing([results], absent, images=images)], _csv_rows(results))
 
 
 def _each(results: Results, masks: Sequence[str], method: str) -> list[str]:

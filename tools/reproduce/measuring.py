@@ -85,11 +85,15 @@ class Results:
 
     def db(self, mask: str, method: str, rate: float) -> dict[str, float]:
         """PSNR of each subject, by its name."""
+        return {name: row.db for name, row in self.rows(mask, method, rate).items()}
+
+    def rows(self, mask: str, method: str, rate: float) -> dict[str, ScoreRow]:
+        """All figures of each subject, by its name."""
         found = {}
         for subject in self.plan.subjects_of(mask, method):
             row = self.scores.get((mask, rate, subject.name, method))
             if row is not None:
-                found[subject.name] = row.db
+                found[subject.name] = row
         return found
 
     def mask_seconds(self, mask: str, rate: float) -> list[float]:
@@ -236,7 +240,7 @@ def _reconstruct(unit: Unit, cells: NDArray[np.bool_], estimator: Estimator, fou
     try:
         estimate = estimator.estimate(unit.subject, cells)
         seconds = time.perf_counter() - start
-        db = unit.subject.psnr_db(estimate)
+        figures = unit.subject.figures(estimate)
     except (ModelsError, EdgeError, ReproductionError) as error:
         found.refusals.append(Refusal(f"{estimator.name} of {unit.mask.name} at {unit.rate:.0%}", str(error)))
         return
@@ -248,7 +252,9 @@ def _reconstruct(unit: Unit, cells: NDArray[np.bool_], estimator: Estimator, fou
             digest_of(cells),
             estimator.name,
             estimator.version,
-            db,
+            figures.db,
+            figures.rmse,
+            figures.sam_deg,
             seconds,
             processor_name(),
         )

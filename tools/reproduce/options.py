@@ -18,22 +18,23 @@ def add_shared(
     *,
     masks: Sequence[str],
     methods: Sequence[str],
-    references: Sequence[str],
+    references: Sequence[str] | None,
     caps: Mapping[str, int],
 ) -> None:
-    """Rows, columns, references and caps with a table's own defaults; then jobs and places."""
+    """Rows, columns, references (None: no such option) and caps with a table's own defaults; then jobs and places."""
     usual = " ".join(f"{name}={most}" for name, most in caps.items())
     parser.add_argument("--masks", nargs="+", default=list(masks), metavar="NAME", help=f"rows ({', '.join(masks)})")
     parser.add_argument(
         "--methods", nargs="+", default=list(methods), metavar="NAME", help=f"columns ({', '.join(methods)})"
     )
-    parser.add_argument(
-        "--reference",
-        nargs="*",
-        default=list(references),
-        metavar="NAME",
-        help=f"masks that the others are compared with, in pairs ({', '.join(references)})",
-    )
+    if references is not None:
+        parser.add_argument(
+            "--reference",
+            nargs="*",
+            default=list(references),
+            metavar="NAME",
+            help=f"masks that the others are compared with, in pairs ({', '.join(references)})",
+        )
     parser.add_argument(
         "--cap",
         nargs="*",

@@ -14,7 +14,7 @@ from textwrap import fill
 from tools.reproduce import provenance
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.masks import Absent
-from tools.reproduce.measuring import Results
+from tools.reproduce.measuring import Refusal, Results
 from tools.reproduce.paired import Difference, paired_difference
 from tools.reproduce.published import ByMask
 
@@ -155,30 +155,33 @@ def csv_rows(
     return rows
 
 
-def closing(results: Results, absent: Sequence[Absent], *, images: str) -> list[str]:
+def closing(found: Sequence[Results], absent: Sequence[Absent], *, images: str) -> list[str]:
     """What every page ends with: what is missing, what is approximated, networks, machine and versions."""
-    plan = results.plan
-    names = [*(one.name for one in plan.masks), *(one.name for one in plan.estimators)]
+    # one of each name, in the order of their first mention
+    masks = {one.name: one for results in found for one in results.plan.masks}
+    methods = {one.name: one for results in found for one in results.plan.estimators}
+    refusals = [one for results in found for one in results.refusals]
     lines = []
-    if absent or results.refusals:
+    if absent or refusals:
         lines += ["## Not measured", ""]
         lines += [f"- `{one.name}`: {one.reason}." for one in absent]
-        lines += [*_refused(results), ""]
-    stated = [f"- {line.rstrip('.')}." for line in provenance.approximations(names)]
+        lines += [*_refused(refusals), ""]
+    stated = [f"- {line.rstrip('.')}." for line in provenance.approximations([*masks, *methods])]
     lines += ["## What is approximated", "", *(stated or ["Nothing that the masks and reconstructions state."]), ""]
-    named = provenance.networks([*plan.masks, *plan.estimators])
+    named = provenance.networks([*masks.values(), *methods.values()])
     if named:
         lines += ["## Networks", "", *table(("name", "form", "steps", "floor", "SHA-256"), named)]
     lines += ["## On what", "", f"- {images}"]
-    lines += [f"- Seconds taken on: {processor}." for processor in results.processors]
+    processors = sorted({processor for results in found for processor in results.processors})
+    lines += [f"- Seconds taken on: {processor}." for processor in processors]
     lines += [f"- {provenance.versions()}.", ""]
     return lines
 
 
-def _refused(results: Results) -> list[str]:
+def _refused(refusals: Sequence[Refusal]) -> list[str]:
     """A line for each thing that refused, with the first reason and how many there are."""
     reasons: dict[str, list[str]] = {}
-    for one in results.refusals:
+    for one in refusals:
         reasons.setdefault(one.what, []).append(one.reason)
     times = {what: "once" if len(given) == 1 else f"{len(given)} times" for what, given in reasons.items()}
     return [f"- {what}, {times[what]}: {given[0]}." for what, given in reasons.items()]

@@ -102,7 +102,7 @@ def _page(results: Results, options: argparse.Namespace, absent: Sequence[Absent
     ]
     lines += ["## Seconds for a mask", "", *page.table(["mask", *rates], seconds)]
     images = f"{subject.shape[0]} x {subject.shape[1]} cells, seeds 0 to {len(results.plan.subjects) - 1}."
-    closing = page.closing(results, absent, images=images)
+    closing = page.closing([results], absent, images=images)
     return page.Page([*lines, *closing], _csv_rows(results, options))
 
 

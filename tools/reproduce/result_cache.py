@@ -56,6 +56,8 @@ class ScoreRow:
     method: str
     version: str
     db: float
+    rmse: float
+    sam_deg: float
     seconds: float
     processor: str
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.training.photographs import Crops, open_photographs
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.result_cache import digest_of
-from tools.reproduce.scoring import colours_db, elements_db
+from tools.reproduce.scoring import Figures, colours, elements
 
 Measure = Literal["colours", "elements"]
 
@@ -26,17 +26,20 @@ class Subject:
     rgb: NDArray[np.float32] | NDArray[np.uint8]
     """The photograph that masks look at, shape (rows, columns, 3); [0, 1], or 8 bits."""
     values: NDArray[np.float32]
-    """What is sampled, and the truth, shape (rows, columns, channels)."""
+    """What is sampled, shape (rows, columns, channels)."""
     allowed: NDArray[np.bool_]
     """Cells that may be sampled and are scored, shape (rows, columns)."""
     seed: int
     """Of masks that draw by chance, or binarise by it."""
     measure: Measure
+    truth: NDArray[np.float32] | None = None
+    """What estimates are held against, same shape; None: what is sampled."""
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the digest of everything above but the name."""
-        digest = digest_of(self.rgb, self.values, self.allowed, seed=self.seed, measure=self.measure)
+        arrays = [self.rgb, self.values, self.allowed, *([] if self.truth is None else [self.truth])]
+        digest = digest_of(*arrays, seed=self.seed, measure=self.measure)
         object.__setattr__(self, "digest", digest)
 
     @property
@@ -45,8 +48,8 @@ class Subject:
         rows, columns = self.allowed.shape
         return rows, columns
 
-    def psnr_db(self, estimate: NDArray[np.floating]) -> float:
-        """PSNR of an estimate of the values, by the subject's measure.
+    def figures(self, estimate: NDArray[np.floating]) -> Figures:
+        """An estimate of the values held against the truth, by the subject's measure.
 
         Raises
         ------
@@ -59,8 +62,8 @@ class Subject:
                 f"the estimate is not finite at {unusable} of {int(self.allowed.sum())} cells: mend the "
                 "reconstruction, or leave it out with --methods"
             )
-        of = elements_db if self.measure == "elements" else colours_db
-        return of(estimate, self.values, self.allowed)
+        of = elements if self.measure == "elements" else colours
+        return of(estimate, self.values if self.truth is None else self.truth, self.allowed)
 
     def corner(self, side: int) -> Subject:
         """Its top left corner, to warm up on."""

@@ -133,7 +133,7 @@ def test_a_mask_that_refuses_is_said_to_and_the_others_are_measured(tmp_path):
         raise UnusableRequest("too large a grid: take a smaller one")
 
     results = measured(plan(MaskCandidate("no", "1", refuse), MaskCandidate("m", "1", Counted())), tmp_path, jobs=1)
-    assert closing(results, [], images="")[2:4] == [
+    assert closing([results], [], images="")[2:4] == [
         "- no at 10%, 3 times: too large a grid: take a smaller one.",
         "- no at 20%, 3 times: too large a grid: take a smaller one.",
     ]
@@ -150,7 +150,7 @@ def test_an_estimate_that_is_not_finite_is_no_result_and_the_others_are_measured
     assert results.db("m", "holed", 0.1) == {}
     assert len(results.db("m", "mean", 0.1)) == 3
     # 14 of 144 cells are measured
-    assert closing(results, [], images="")[2].startswith(
+    assert closing([results], [], images="")[2].startswith(
         "- holed of m at 10%, 3 times: the estimate is not finite at 130 of 144 cells: "
     )
 

@@ -142,6 +142,30 @@ def test_the_portrait_states_the_spread_over_seeds(tmp_path):
     assert "| aim of `netm` | 37.6 |" in page
 
 
+@pytest.fixture
+def hands(tmp_path):
+    """Counts of two windows, as the measured ones lie in their folder."""
+    folder = tmp_path / "measured" / "maxrf_hands"
+    folder.mkdir(parents=True)
+    y, x = np.mgrid[:24, :30]
+    expected = np.stack([400 + 300 * np.sin(x / 4), 200 + 150 * np.cos(y / 5)], axis=2)
+    np.savez(folder / "prova1_maps.npz", gross=np.random.default_rng(0).poisson(expected).astype(np.float32))
+    return folder.parent
+
+
+def test_table2_states_rmse_its_psnr_and_the_angle_of_each_specimen(tmp_path, hands):
+    options = ("--data", str(hands), "--stacks", "hands", "hands-thinned", "--rates", "0.2", "--seeds", "2")
+    page, rows = made("table2", tmp_path, *options, "--masks", "random", "netm", "--methods", "linear", "kriging")
+    whole, thinned = (row for row in cells_of(page, "random") if "(2)" in row[1])
+    assert re.fullmatch(r"0\.\d{4}, \d+\.\d\d, \d+\.\d\d \(2\)", whole[1])
+    # a tenth of the photons, held against other photons, are further off
+    assert float(whole[2].split(",")[0]) < float(thinned[2].split(",")[0])
+    # no photograph, no mask that looks at one
+    assert {row["mask"] for row in rows} == {"random"}
+    linear = rows[0]
+    assert -20 * np.log10(float(linear["rmse"])) == pytest.approx(float(linear["psnr_of_rmse_db"]), abs=0.1)
+
+
 def test_a_page_names_versions_and_processor_but_no_place_on_a_machine(tmp_path, photographs):
     page, _ = made(
         "table1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tools.reproduce import published
@@ -70,3 +72,24 @@ def test_a_mask_takes_no_less_at_a_higher_rate_in_table_i():
     times = [published.TABLE_I_MASK_S[rate] for rate in (0.05, 0.1, 0.2)]
     for mask in ("airs", "kbas", "mascar", "netm"):
         assert [row[mask] for row in times] == sorted(row[mask] for row in times)
+
+
+def _off_db(method: str) -> list[float]:
+    """How far the printed PSNR is from the one that follows from the printed RMSE, at every rate and mask."""
+    return [
+        abs(-20 * math.log10(published.TABLE_II_RMSE[rate][mask][method]) - published.TABLE_II_DB[rate][mask][method])
+        for rate in published.TABLE_II_RMSE
+        for mask in published.MASKS
+    ]
+
+
+@pytest.mark.parametrize("method", ["harmonic", "mumford-shah"])
+def test_the_printed_psnr_of_table_ii_follows_from_its_rmse_where_nothing_was_fused(method):
+    # RMSE of four decimals, and three at least that count: 0.04 dB
+    assert max(_off_db(method)) < 0.05
+
+
+def test_the_printed_psnr_of_the_fusion_does_not():
+    off = _off_db("fusion")
+    assert max(off) > 8
+    assert sum(each > 4 for each in off) == 12

@@ -109,7 +109,7 @@ def test_colours_are_scored_over_all_channels_clipped_to_the_range():
     off = one.values + np.float32(0.1)
     error = np.square(np.minimum(off, 1) - one.values.astype(np.float64)).mean()
     # an error of float32 against its like in float64
-    assert one.psnr_db(off) == pytest.approx(-10 * math.log10(error), abs=1e-4)
+    assert one.figures(off).db == pytest.approx(-10 * math.log10(error), abs=1e-4)
 
 
 def test_elements_are_scored_each_by_its_true_percentile_clipped_at_zero_on_allowed_cells():
@@ -122,14 +122,14 @@ def test_elements_are_scored_each_by_its_true_percentile_clipped_at_zero_on_allo
     error = (np.maximum(estimate, 0)[allowed] - truth[allowed]) / scale
     expected = np.mean(-10 * np.log10(np.square(error, dtype=np.float64).mean(axis=0)))
     # float32 differences in another order
-    assert one.psnr_db(estimate) == pytest.approx(expected, abs=1e-4)
+    assert one.figures(estimate).db == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_harmonic_column_is_converged_as_the_trainings_validation_is():
     one = smooth_subject()
     cells = np.random.default_rng(5).random(one.shape) < 0.1
     (harmonic,) = estimators(["harmonic"])
-    ours = one.psnr_db(harmonic.estimate(one, cells))
+    ours = one.figures(harmonic.estimate(one, cells)).db
     theirs = reconstruction_db(one.rgb.transpose(2, 0, 1), cells)
     # ten cycles divide a start's error of some 0.1 by five each time: below 1e-7 of the range in both
     assert ours == pytest.approx(theirs, abs=0.01)
@@ -142,7 +142,7 @@ def test_a_photograph_is_withheld_from_the_crops_tables_and_used_on_element_maps
     (blind,), (guided,) = estimators(["kriging"]), estimators(["kriging"], photograph="used")
     assert blind.version != guided.version
     # the photograph is the truth itself here
-    assert one.psnr_db(guided.estimate(one, cells)) > one.psnr_db(blind.estimate(one, cells))
+    assert one.figures(guided.estimate(one, cells)).db > one.figures(blind.estimate(one, cells)).db
 
 
 def test_names_that_this_version_does_not_have_are_absent_with_the_reason():
@@ -243,3 +243,10 @@ def test_the_portrait_is_one_subject_for_each_seed(measurement_data):
     subjects = portrait_subjects(measurement_data / "maxrf_portrait" / "portrait_811x285.npz", seeds=range(2))
     assert [one.shape for one in subjects] == [(811, 285)] * 2
     assert subjects[0].digest != subjects[1].digest
+
+
+def test_an_estimate_is_held_against_a_truth_of_its_own_where_there_is_one():
+    one = smooth_subject()
+    other = replace(one, truth=one.values[::-1].copy())
+    assert other.digest != one.digest
+    assert other.figures(other.truth).rmse < 1e-6 < other.figures(one.values).rmse
