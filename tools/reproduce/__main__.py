@@ -17,6 +17,7 @@ from tools.reproduce.page import Page
 TABLES = {
     "table1": "tools.reproduce.table1",
     "table2": "tools.reproduce.table2",
+    "table3": "tools.reproduce.table3",
     "table4": "tools.reproduce.table4",
     "figure9": "tools.reproduce.figure9",
     "portrait": "tools.reproduce.portrait",
