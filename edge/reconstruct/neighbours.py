@@ -32,13 +32,36 @@ def nearest_samples(
     area = (int(rows.max()) + 1) * (int(columns.max()) + 1)
     bucket = max(1.0, math.sqrt(_SAMPLES_PER_BUCKET * area / len(rows)))
     down, across = int(rows.max() / bucket) + 1, int(columns.max() / bucket) + 1
-    key = (rows / bucket).astype(np.int64) * across + (columns / bucket).astype(np.int64)
-    order = np.argsort(key, kind="stable").astype(np.int32)
-    start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=down * across))]).astype(np.int32)
+    order, start = np.empty(len(rows), np.int32), np.zeros(down * across + 1, np.int32)
+    places = np.empty((len(rows), 2), np.float32)
+    _sort_into_buckets(rows, columns, bucket, across, order, start, places)
     chosen = np.empty((len(centres), count), np.int32)
-    places = np.column_stack([rows, columns]).astype(np.float32)[order]
     _choose(places, order, start, down, across, np.float32(bucket), centres, max(1, count // 8), chosen)
     return chosen
+
+
+@compiled
+def _sort_into_buckets(
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    bucket: float,
+    across: int,
+    order: NDArray[np.int32],
+    start: NDArray[np.int32],
+    places: NDArray[np.float32],
+) -> None:
+    """Write the samples' order bucket by bucket, where each bucket starts, and row and column in that order."""
+    for s in range(rows.shape[0]):
+        start[int(rows[s] / bucket) * across + int(columns[s] / bucket) + 1] += 1
+    for b in range(1, start.shape[0]):
+        start[b] += start[b - 1]
+    filled = start.copy()
+    for s in range(rows.shape[0]):
+        b = int(rows[s] / bucket) * across + int(columns[s] / bucket)
+        at = filled[b]
+        order[at] = s
+        places[at, 0], places[at, 1] = rows[s], columns[s]
+        filled[b] += 1
 
 
 @compiled
