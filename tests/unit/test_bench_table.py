@@ -19,6 +19,15 @@ def test_a_row_knows_whether_its_target_is_met(value, unit, target, met):
     assert row.met is met
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "peer", "against"),
+    [(0.1, "s", 0.4, "4 x"), (5e5, "spectra/s", 1e5, "5 x"), (36.0, "dB", 35.5, "+0.50")],
+)
+def test_times_and_rates_are_set_against_the_peer_as_times_as_fast(value, unit, peer, against):
+    row = table.Row(what="kriging", size="10 x 10", value=value, unit=unit, peer=peer)
+    assert row.against_peer == against
+
+
 def test_an_unknown_bench_is_named():
     run = subprocess.run(
         [sys.executable, "-m", "tools.bench", "telepathy"], capture_output=True, text=True, check=False

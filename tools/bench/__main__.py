@@ -14,6 +14,7 @@ BENCHES = {
     "mask": "tools.bench.mask",
     "reconstruct": "tools.bench.reconstruct",
     "soak": "tools.bench.soak",
+    "spectra": "tools.bench.spectra",
 }
 """Each name's module has ``measure(repeats) -> list[Row]`` and ``NOTES``, sentences that the table needs."""
 

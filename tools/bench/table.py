@@ -38,7 +38,9 @@ class Row:
         """How this compares with the best peer: times as fast, or the difference."""
         if self.peer is None:
             return ""
-        return f"{self.peer / self.value:.3g} x" if self.unit == "s" else f"{self.value - self.peer:+.2f}"
+        if self.unit == "s":
+            return f"{self.peer / self.value:.3g} x"
+        return f"{self.value / self.peer:.3g} x" if self.unit.endswith("/s") else f"{self.value - self.peer:+.2f}"
 
 
 def print_table(rows: Sequence[Row], notes: Iterable[str]) -> None:
