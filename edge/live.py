@@ -17,13 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from edge.maps import Samples
+    from edge.maps import ElementMaps, Samples
+    from edge.results import Planned
     from edge.spectra.model import SpectrumModel
 
 _PERIOD_S = 0.5
 """Shortest time between two previews."""
 _FIRST_EXPOSURES = 30
 """Exposures before the first preview: fewer say nothing about energy scale and background."""
+_DRAWING_S = 0.2
+"""Most of a period that goes into drawing; what is left over comes with the next preview."""
+_DRAWING_S = 0.2
+"""Part of a period that goes into drawing; what is left over comes with the next preview."""
 _NICE = 10
 
 
@@ -54,6 +59,49 @@ class LiveMaps:
             self._process.wait()
 
 
+class Anew:
+    """Maps of a method that knows no updates: all of them again, each time."""
+
+    def __init__(self, model: SpectrumModel, planned: Planned) -> None:
+        self._model, self._planned = model, planned
+        self._parts: list[Samples] = []
+
+    def add(self, samples: Samples) -> None:
+        """Take in exposures."""
+        self._parts.append(samples)
+
+    def drawn(self) -> tuple[ElementMaps, bool]:
+        """The maps, and whether they know all exposures."""
+        from edge.results import join, maps_of
+
+        return maps_of(join(self._parts), self._model, self._planned), True
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Followed:
+    """Maps that follow the exposures."""
+
+    def __init__(self, model: SpectrumModel, planned: Planned) -> None:
+        from edge.reconstruct.progressive import ProgressiveMaps
+
+        self._maps = ProgressiveMaps(planned.plan.grid.shape, model.elements, planned.sighting.rgb)
+
+    def add(self, samples: Samples) -> None:
+        """Take in exposures."""
+        self._maps.add(samples)
+
+    def drawn(self) -> tuple[ElementMaps, bool]:
+        """The maps as far as they could be drawn in `_DRAWING_S`, and whether that is all."""
+        freshness = self._maps.refresh(_DRAWING_S)
+        return self._maps.current(), freshness.is_current
+
+    def close(self) -> None:
+        """End the threads."""
+        self._maps.close()
+
+
 class Preview:
     """Keeps maps current while exposures arrive; a spectrum is fitted once, unless the model has been made anew."""
 
@@ -65,6 +113,8 @@ class Preview:
         self._planned = read_planned(self._recording)
         self._model: SpectrumModel | None = None
         self._modelled = 0
+        self._drawing: Anew | Followed | None = None
+        self._is_current = True
         self._forget()
 
     def _forget(self) -> None:
@@ -72,24 +122,31 @@ class Preview:
         self.exposures = 0
         self._live_s = 0.0
         self._counts: NDArray[np.float64] | float = 0.0
-        self._parts: list[Samples] = []
 
     def update(self) -> bool:
-        """Take over what has arrived and draw it; False when nothing new is there, or not yet enough."""
+        """Take over what has arrived and draw it; False when nothing is new, or not yet enough."""
         from edge.results import spectrum_model
 
         fresh = self._take_in()
-        if self.exposures < _FIRST_EXPOSURES or not fresh:
+        if self.exposures < _FIRST_EXPOSURES or (not fresh and self._is_current):
             return False
         if self._model is None or self.exposures >= 2 * self._modelled:
             # Twice the spectra say enough more about energy scale and background to fit them all again. They are read
             # again for that: held in memory, those of a long scan would crowd out the scan itself.
             self._model = spectrum_model(np.asarray(self._counts), self._live_s, self._planned.config)
             self._modelled = self.exposures
+            self.close()
+            follows = self._planned.config.reconstruct.method == "kriging"
+            self._drawing = (Followed if follows else Anew)(self._model, self._planned)
             self._forget()
             self._take_in()
         self._draw()
         return True
+
+    def close(self) -> None:
+        """Let go of what draws."""
+        if self._drawing is not None:
+            self._drawing.close()
 
     def _take_in(self) -> int:
         """Add up what the journal holds beyond the last look, and fit it; gives how many exposures that were."""
@@ -101,17 +158,17 @@ class Preview:
             self._counts = self._counts + batch.counts.sum(axis=0, dtype=float)
             self._live_s += float(batch.live_s.sum())
             self.exposures += len(batch)
-            if self._model is not None:
-                self._parts.append(samples_of(batch, self._model, self._planned.plan))
+            if self._model is not None and self._drawing is not None:
+                self._drawing.add(samples_of(batch, self._model, self._planned.plan))
         return self.exposures - before
 
     def _draw(self) -> None:
         from edge.record.maps_file import write_maps
         from edge.report.figures import montage_png
-        from edge.results import MAPS_UNIT, join, maps_of
+        from edge.results import MAPS_UNIT
 
-        assert self._model is not None
-        maps = maps_of(join(self._parts), self._model, self._planned)
+        assert self._drawing is not None
+        maps, self._is_current = self._drawing.drawn()
         live = self._recording.paths.live
         live.mkdir(exist_ok=True)
         _replace(live / "maps.png", montage_png(maps.maps, maps.elements, unit=MAPS_UNIT))
@@ -130,10 +187,13 @@ def main(folder: Path, scan_pid: int) -> None:
     """Follow a recording until the scan's process is gone."""
     os.nice(_NICE)
     preview = Preview(folder)
-    while os.getppid() == scan_pid:
-        started = time.monotonic()
-        preview.update()
-        time.sleep(max(0.0, _PERIOD_S - (time.monotonic() - started)))
+    try:
+        while os.getppid() == scan_pid:
+            started = time.monotonic()
+            preview.update()
+            time.sleep(max(0.0, _PERIOD_S - (time.monotonic() - started)))
+    finally:
+        preview.close()
 
 
 if __name__ == "__main__":

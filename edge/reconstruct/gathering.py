@@ -69,8 +69,8 @@ class GatheredCells:
         )
 
     def in_rows(self) -> MeasuredCells:
-        """The same row by row, as `merged` orders them."""
-        order = np.argsort(self._rows[: self._count] * self.shape[1] + self._columns[: self._count])
+        """A copy of the same row by row, as `merged` orders them."""
+        order = self._order()
         return MeasuredCells(
             self.shape,
             self._rows[order],
@@ -79,6 +79,19 @@ class GatheredCells:
             self._variance[order],
             self.names,
         )
+
+    def sort(self) -> None:
+        """Put the cells in order of rows from here on: places that were told before are no longer theirs."""
+        order = self._order()
+        for array in (self._rows, self._columns, self._values, self._variance):
+            array[: self._count] = array[order]
+        now_at = np.empty(self._count, np.int32)
+        now_at[order] = np.arange(self._count)
+        self.slots[self._rows[: self._count], self._columns[: self._count]] = np.arange(self._count)
+        self._repeated = {int(now_at[place]): exposures for place, exposures in self._repeated.items()}
+
+    def _order(self) -> NDArray[np.intp]:
+        return np.argsort(self._rows[: self._count] * self.shape[1] + self._columns[: self._count], kind="stable")
 
     def _append(self, fresh: MeasuredCells, which: NDArray[np.intp]) -> NDArray[np.int32]:
         places = np.arange(self._count, self._count + len(which), dtype=np.int32)

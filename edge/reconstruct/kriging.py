@@ -36,10 +36,8 @@ def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Rec
     standard error is the kriging deviation, scaled by the residuals of the samples around and calibrated to cover 68 %
     of leave-one-out errors.
     """
-    photograph = None if rgb is None else Photograph(rgb)
-    is_plain = photograph is not None and photograph.contrast() < _LEAST_CONTRAST
-    if is_plain:
-        photograph = None
+    photograph = None if rgb is None else usable_photograph(rgb)
+    is_plain = rgb is not None and photograph is None
     learned = learn_parameters(cells, photograph)
     maps = np.empty((*cells.shape, cells.elements), np.float32)
     standard_error = np.empty_like(maps)
@@ -50,14 +48,20 @@ def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Rec
     standard_error[cells.rows, cells.columns] = np.sqrt(cells.variance)
     left_out = learned.left_out
     if left_out is not None:
-        left_out = replace(left_out, rms=left_out.rms * _spread(cells))
+        left_out = replace(left_out, rms=left_out.rms * spread_of(cells))
     remarks = PLAIN if is_plain else () if photograph is None else photograph_remarks(learned, cells.names)
     return Reconstruction(maps, standard_error, left_out, remarks)
 
 
+def usable_photograph(rgb: NDArray[np.float32]) -> Photograph | None:
+    """A checked photograph as kriging sees it; None for one of a single colour."""
+    photograph = Photograph(rgb)
+    return None if photograph.contrast() < _LEAST_CONTRAST else photograph
+
+
 def learn_parameters(cells: MeasuredCells, photograph: Photograph | None) -> Learned:
     """What `krige` needs, learned from the samples."""
-    spread = _spread(cells)
+    spread = spread_of(cells)
     counting = (cells.variance / np.square(np.where(spread > 0, spread, 1))).astype(np.float32)
     return learn(cells.rows, cells.columns, _normalised(cells), _relative_noise(cells), counting, photograph)
 
@@ -120,18 +124,18 @@ def krige(
 def _scaling(cells: MeasuredCells, learned: Learned) -> NDArray[np.float32]:
     """Per element: sill, unresolved variation, factor on the error, offset, scale and bound; shape (6, elements)."""
     lowest = np.minimum(cells.values.min(axis=0), 0)
-    rows = [learned.sill, learned.unresolved, learned.calibration, cells.values.mean(axis=0), _spread(cells), lowest]
+    rows = [learned.sill, learned.unresolved, learned.calibration, cells.values.mean(axis=0), spread_of(cells), lowest]
     return np.array(rows, np.float32)
 
 
 def _normalised(cells: MeasuredCells) -> NDArray[np.float32]:
     """Values with mean 0 and standard deviation 1 for each element, or all 0 where they do not vary."""
-    spread = _spread(cells)
+    spread = spread_of(cells)
     normalised: NDArray[np.float32] = (cells.values - cells.values.mean(axis=0)) / np.where(spread > 0, spread, 1)
     return normalised
 
 
-def _spread(cells: MeasuredCells) -> NDArray[np.float32]:
+def spread_of(cells: MeasuredCells) -> NDArray[np.float32]:
     """Standard deviation of each element's samples; a single sample is taken to be as uncertain as it is large."""
     spread: NDArray[np.float32] = cells.values.std(axis=0) if len(cells) > 1 else np.abs(cells.values[0])
     return spread

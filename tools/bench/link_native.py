@@ -200,10 +200,10 @@ def dwell(index: int) -> Exposure:
     return Exposure(index, pose_of(index), pose_of(index), LIVE_S)
 
 
-def joined_strokes(count: int) -> list[Exposure]:
+def joined_strokes(count: int, stroke_s: float = _STROKE_S) -> list[Exposure]:
     """One row, end to end."""
     places = [StagePose(10.0 + _STROKE_MM * step, 20.0) for step in range(count + 1)]
-    return [Exposure(index, *ends, _STROKE_S) for index, ends in enumerate(pairwise(places))]
+    return [Exposure(index, *ends, stroke_s) for index, ends in enumerate(pairwise(places))]
 
 
 def collect(native: NativeController, exposures: Sequence[Exposure]) -> Iterator[ExposureDone]:

@@ -1,0 +1,155 @@
+"""Local kriging of chosen tiles from samples that grow in number, under parameters that stand for a while.
+
+What `edge.reconstruct.kriging.krige` derives anew from all samples at each call (normalised values, relative noise,
+colours) is kept here and extended by what is new.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct import tiles
+from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.covariance import Learned
+from edge.reconstruct.error_scale import TRUST
+from edge.reconstruct.kriging import TILE_CELLS, spread_of, tiles_of
+from edge.reconstruct.learning import NEIGHBOURS
+from edge.reconstruct.neighbours import nearest_samples
+from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.trial import features
+
+Floats = NDArray[np.float32]
+
+
+class GrowingKriging:
+    """Tiles under one set of learned parameters."""
+
+    def __init__(self, learned_from: MeasuredCells, learned: Learned, photograph: Photograph | None) -> None:
+        """Know no sample yet, only how to normalise them.
+
+        Parameters
+        ----------
+        learned_from
+            What the parameters were learned from, at least one cell; values are normalised by it from now on.
+        learned
+            The parameters.
+        photograph
+            None: colour-blind.
+        """
+        self.shape, self._learned = learned_from.shape, learned
+        self._offset: Floats = learned_from.values.mean(axis=0)
+        self._spread = spread_of(learned_from)
+        self._mean_variance: Floats = learned_from.variance.mean(axis=0)
+        self._lowest = np.zeros(learned_from.elements, np.float32)
+        self._blank = np.broadcast_to(np.zeros(3, np.float32), (*self.shape, 3))
+        self._parts = [
+            _GroupSamples(group.elements, photograph if group.follows_colour else None, learned.alignment)
+            for group in learned.groups
+        ]
+        self._noise = np.empty(0, np.float32)
+        self._count = 0
+        down, across = tiles_of(self.shape)
+        corners = np.column_stack(np.divmod(np.arange(down * across), across)) * TILE_CELLS
+        self.centres = (corners + (TILE_CELLS - 1) / 2).astype(np.float32)
+        """Row and column of each tile's middle, shape (tiles, 2)."""
+
+    def take(self, cells: MeasuredCells, places: NDArray[np.integer]) -> None:
+        """Follow the cells: `places` of them are new, at the end, or have changed."""
+        values, variance = cells.values[places], cells.variance[places]
+        self._lowest = np.minimum(self._lowest, values.min(axis=0, initial=0))
+        normalised = (values - self._offset) / np.where(self._spread > 0, self._spread, 1)
+        if (self._spread == 0).any():
+            normalised[:, self._spread == 0] = 0
+        self._noise = _room_for(self._noise, len(cells), self._count)
+        self._noise[places] = self._relative_noise(variance)
+        for part in self._parts:
+            part.take(cells, places, normalised, self._count)
+        self._count = len(cells)
+
+    @staticmethod
+    def samples_of_a_tile(cells: MeasuredCells) -> int:
+        """How many samples each tile is estimated from."""
+        return min(NEIGHBOURS, len(cells))
+
+    def neighbours(self, cells: MeasuredCells, which: NDArray[np.intp]) -> NDArray[np.int32]:
+        """The samples of the tiles `which`, shape (tiles asked for, `samples_of_a_tile`)."""
+        return nearest_samples(cells.rows, cells.columns, self.centres[which], self.samples_of_a_tile(cells))
+
+    def horizon(self, cells: MeasuredCells, which: NDArray[np.intp], neighbours: NDArray[np.int32]) -> Floats:
+        """Distance from the middle of the tiles `which` beyond which a further sample cannot become one of theirs.
+
+        `nearest_samples` looks three times as far as the last of the nearest ones, which is among those chosen or
+        nearer than the farthest of them.
+        """
+        away = np.hypot(
+            cells.rows[neighbours] - self.centres[which, :1], cells.columns[neighbours] - self.centres[which, 1:]
+        )
+        farthest: Floats = (3 * away.max(axis=1)).astype(np.float32)
+        return farthest
+
+    def estimate(
+        self,
+        which: NDArray[np.intp],
+        neighbours: NDArray[np.int32],
+        *,
+        maps: Floats,
+        standard_error: Floats,
+        deviation: Floats,
+    ) -> None:
+        """Estimate the tiles `which`, each from its row of `neighbours`, in place; see `kriging.krige`."""
+        learned = self._learned
+        rows = [learned.sill, learned.unresolved, learned.calibration, self._offset, self._spread, self._lowest]
+        scaling = np.array(rows, np.float32)
+        for group, part in zip(learned.groups, self._parts, strict=True):
+            tiles.krige_tiles(
+                which.astype(np.int32),
+                TILE_CELLS,
+                neighbours,
+                part.features,
+                part.values,
+                self._noise,
+                self._blank if part.photograph is None else part.photograph.aligned(learned.alignment),
+                group.covariance.as_array(),
+                np.ascontiguousarray(scaling[:, group.elements]),
+                TRUST,
+                group.elements.astype(np.int32),
+                maps,
+                standard_error,
+                deviation,
+            )
+
+    def _relative_noise(self, variance: Floats) -> Floats:
+        """As `kriging` has it, relative to the mean variance of the cells that these parameters started from."""
+        known = self._mean_variance > 0
+        if not known.any():
+            return np.ones(len(variance), np.float32)
+        relative = (variance[:, known] / self._mean_variance[known]).mean(axis=1)
+        bounded: Floats = np.sqrt(np.clip(relative, np.float32(0.01), np.float32(100)))
+        return bounded
+
+
+class _GroupSamples:
+    """Features and normalised values of the elements that share a covariance, one row for each cell measured."""
+
+    def __init__(self, elements: NDArray[np.intp], photograph: Photograph | None, alignment: Alignment) -> None:
+        self.photograph = photograph
+        self._elements, self._alignment = elements, alignment
+        self.features = np.empty((0, 5), np.float32)
+        self.values = np.empty((0, len(elements)), np.float32)
+
+    def take(self, cells: MeasuredCells, places: NDArray[np.integer], normalised: Floats, before: int) -> None:
+        self.features = _room_for(self.features, len(cells), before)
+        self.values = _room_for(self.values, len(cells), before)
+        self.values[places] = normalised[:, self._elements]
+        new = places[places >= before]
+        self.features[new] = features(cells.rows[new], cells.columns[new], self.photograph, self._alignment)
+
+
+def _room_for(array: Floats, needed: int, used: int) -> Floats:
+    """The array itself, or one of at least that many rows that starts like it."""
+    if needed <= len(array):
+        return array
+    grown = np.empty((max(needed, 2 * len(array)), *array.shape[1:]), np.float32)
+    grown[:used] = array[:used]
+    return grown
