@@ -21,6 +21,8 @@ from skimage.restoration import inpaint_biharmonic
 from edge.maps import Samples
 from edge.reconstruct import METHODS, reconstruct
 from edge.score import score
+from tools.bench import progressive
+from tools.bench.bandwidth import bandwidth_bytes_per_s
 from tools.bench.painted import painted_panel
 from tools.bench.table import Row
 
@@ -31,14 +33,16 @@ TARGET_S = {"harmonic": 0.1, "kriging": 0.4}
 TOO_SLOW = {"bpfa"}
 """Minutes at this size; the papers' tables hold it, on small photographs."""
 NOTES = (
-    "Everything runs on one core (scheduler affinity, OpenCV and numba set to one thread). Seconds are processor time, "
-    "so that other work on the machine does not count; the fastest of the repeats; what takes over 5 s runs once.",
+    "Everything but the maps that follow a scan runs on one core (scheduler affinity, OpenCV and numba set to one "
+    "thread), and its seconds are processor time, so that other work on the machine does not count; the fastest of the "
+    "repeats; what takes over 5 s runs once.",
     "Our seconds are `reconstruct()` whole: merging, learning the covariance and standard errors included. Compiling "
     "is not: each method ran once before; the rows on the first call say what that costs.",
     "OpenCV inpaints 8-bit channels one by one, radius 3; the other peers get all elements in one call.",
     "The limit is the time to write maps and standard errors and to read samples and photograph once at the memory "
     "bandwidth measured in this run. PSNR: each map scaled by its 99.9th percentile, mean over elements, valid cells.",
     "The real stacks' figures are for judging methods, not for publication.",
+    *progressive.NOTES,
 )
 
 
@@ -60,6 +64,7 @@ class Specimen:
 
 def measure(repeats: int) -> list[Row]:
     """All rows: the painted panel, and real stacks where they are present, each at its own size."""
+    following = progressive.measure(repeats)
     use_one_core()
     panel_maps, panel_rgb = painted_panel(680, 580, 20)
     panel = sampled("painted panel", panel_maps, panel_rgb, np.ones(panel_maps.shape[:2], np.bool_))
@@ -70,7 +75,7 @@ def measure(repeats: int) -> list[Row]:
         Row(f"{method}: first call after installation, compiling", "24 x 24 x 2", first_call_s(method), "s")
         for method in TARGET_S
     ]
-    return rows
+    return rows + following
 
 
 def use_one_core() -> None:
@@ -184,17 +189,6 @@ def least_seconds(specimen: Specimen) -> float:
     touched = 2 * specimen.maps.nbytes + specimen.maps[specimen.mask].nbytes
     touched += 0 if specimen.rgb is None else specimen.rgb.nbytes
     return touched / bandwidth_bytes_per_s()
-
-
-def bandwidth_bytes_per_s() -> float:
-    """Bytes read and written per second by copying 256 MB, the fastest of five."""
-    source, target = np.ones(2**25), np.empty(2**25)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        np.copyto(target, source)
-        seconds.append(time.perf_counter() - start)
-    return 2 * source.nbytes / min(seconds)
 
 
 def real_stacks() -> Iterator[Specimen]:
