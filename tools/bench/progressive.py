@@ -21,10 +21,10 @@ ANYWHERE_TARGET_S, PATH_TARGET_S = 0.1, 0.05
 _PATH_ROWS = 3
 _PATH_STEP = 3
 NOTES = (
-    f"Maps that follow a scan: {ARRIVING} exposures arrive at once, are taken in, every tile that they change is drawn, "
+    f"Maps that follow a scan: {ARRIVING} exposures arrive at once, are taken in, every tile they change is drawn, "
     "and the maps with standard error are copied out. Seconds by the clock, on all cores that the process may use; the "
     "fastest of the repeats. *Anywhere* is at random over the grid, *along a path* in three rows, every third cell.",
-    "Their limit is to write maps and standard errors of the grid once at the memory bandwidth measured in this run: the "
+    "Their limit is to write maps and standard errors of the grid once at the bandwidth measured in this run: the "
     "copy alone. Parameters stand meanwhile; learning them anew, which a thread does beside, is in *caught up*, where "
     "all tiles are drawn under them.",
 )
