@@ -22,7 +22,10 @@ from edge.spectra.templates import SpectrumShape
 _CONTINUUM_STEP_KEV = 5.0
 """Spacing of the knots between which the continuum of one exposure may bend away from the sum's."""
 _IMPOSSIBLE = 4.0
-"""An amplitude this many standard deviations below zero is no noise: it is held at zero and the rest fitted again."""
+"""An amplitude this many standard deviations below zero is no noise: it is held at zero and the rest fitted again.
+
+With few counts a single one far out weighs as much: what counts are likely to do is bounded by Bernstein's inequality.
+"""
 _ROUNDS = 4
 _BLOCK = 256
 """Spectra at a time: their counts as floating point, 2 MB of 2,048 channels, stay in the processor's cache."""
@@ -52,6 +55,8 @@ class SpectrumModel:
     """Normal matrix, shape (components, components)."""
     spread: NDArray[np.float64]
     """Variance of each amplitude per unit of each component's amplitude, shape (components, components)."""
+    lone: NDArray[np.float64]
+    """What one count can take off each amplitude at most, shape (components,)."""
     mean_rates: NDArray[np.float64]
     """Amplitudes of the sum spectrum per second, shape (components,)."""
 
@@ -125,6 +130,7 @@ class SpectrumModel:
             weighted=weighted.astype(np.float32),
             gram=gram,
             spread=np.square(filters) @ design.T,
+            lone=np.maximum(-filters.min(axis=1), 0.0),
             mean_rates=areas / live_s,
         )
 
@@ -168,7 +174,7 @@ class SpectrumModel:
         variance = self._variance(amplitudes, live_s)
         held = np.zeros(amplitudes.shape, dtype=bool)
         for _ in range(_ROUNDS):
-            impossible = (amplitudes < -_IMPOSSIBLE * np.sqrt(variance)) & ~held
+            impossible = (amplitudes < -self._reach_of_noise(variance)) & ~held
             changed = np.flatnonzero(impossible.any(axis=1))
             if changed.size == 0:
                 break
@@ -181,6 +187,15 @@ class SpectrumModel:
                 solved = np.linalg.solve(self.gram[np.ix_(free, free)], right[np.ix_(rows, free)].T).T
                 amplitudes[np.ix_(rows, free)] = solved
         return amplitudes, variance
+
+    def _reach_of_noise(self, variance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far below zero counting noise takes an amplitude at `_IMPOSSIBLE` standard deviations, same shape.
+
+        Bernstein's inequality for a sum of weighted counts, ``t^2 = k^2 (variance + lone t / 3)`` solved for t
+        (Boucheron, Lugosi and Massart, Concentration Inequalities, 2013, Theorem 2.10).
+        """
+        skew = _IMPOSSIBLE**2 * self.lone / 6.0
+        return np.asarray(skew + np.sqrt(np.square(skew) + _IMPOSSIBLE**2 * variance))
 
     def _variance(self, amplitudes: NDArray[np.float64], live_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Propagate counting statistics through the filter.

@@ -31,6 +31,8 @@ _BOUNDS = {
     "compton_angle_rad": (0.5, 3.14),
     "compton_sigma_kev": (0.02, 1.5),
 }
+_NOISE_PEAK_FWHM = 2.0
+"""Where the peak of noise about zero energy ends, in its own full widths."""
 _COMPTON_LOWEST_KEV = 5.0
 """Below this the shift by inelastic scattering is within the peak's width."""
 
@@ -129,14 +131,15 @@ def scatter_templates(shape: SpectrumShape, anode: str, tube_kv: float, max_kev:
 def pile_up_spectrum(counts: NDArray[np.float64], shape: SpectrumShape) -> Spectrum:
     """Spectrum of two photons taken for one: the sum spectrum folded with itself, unit area.
 
-    Shape (channels,); the shape of one exposure's own pile-up varies about it.
+    Shape (channels,); the shape of one exposure's own pile-up varies about it. The peak that some spectrometers record
+    at zero energy is noise and no photon: folded in, it would repeat every line at its own place.
     """
     from scipy.signal import fftconvolve
 
-    total = float(counts.sum())
-    if total <= 0:
+    photons = np.where(shape.energies_kev() > _NOISE_PEAK_FWHM * shape.response.noise_kev, counts, 0.0)
+    if photons.sum() <= 0:
         return np.zeros(shape.channels)
-    folded = np.maximum(fftconvolve(counts, counts), 0.0)
+    folded = np.maximum(fftconvolve(photons, photons), 0.0)
     # Channels c1 and c2 add up to the energy of channel c1 + c2 + offset / gain.
     positions = np.arange(shape.channels) - shape.offset_kev / shape.gain_kev
     spectrum = np.interp(positions, np.arange(folded.size), folded, left=0.0, right=0.0)

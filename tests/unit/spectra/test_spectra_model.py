@@ -14,7 +14,9 @@ from edge.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
 from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementFit
+from edge.spectra.response import nominal_response
 from edge.spectra.roi import RoiModel
+from edge.spectra.templates import SpectrumShape, pile_up_spectrum
 
 AREAS = {"Ca": 90.0, "Fe": 70.0, "Cu": 30.0, "Zn": 20.0, "Hg": 40.0, "Pb": 250.0, "Pb-M": 60.0, "Ar": 10.0}
 MAPPED = ("Ca", "Fe", "Cu", "Zn", "Hg", "Pb")
@@ -150,6 +152,17 @@ def test_pile_up_of_iron_is_not_taken_for_an_element(painter_of: Callable[..., A
     model = SpectrumModel.from_sum_spectrum(counts, 1000.0, detector=DetectorConfig(), tube=TubeConfig())
     assert set(model.elements) == {"Ca-K", "Fe-K"}
     assert "pile-up" in model.components
+
+
+def test_the_noise_peak_at_zero_energy_makes_no_pile_up(painter_of: Callable[..., Any]) -> None:
+    painter = painter_of(offset_kev=-0.4)
+    response = nominal_response(0.135)
+    shape = SpectrumShape(2048, -0.4, 0.01, response)
+    lines = 1000.0 * painter.peak(6.40)
+    with_noise = pile_up_spectrum(lines + 500.0 * painter.peak(0.0), shape)
+    at_line = np.abs(shape.energies_kev() - 6.40) < 0.3
+    assert with_noise[at_line].sum() < 1e-6
+    np.testing.assert_allclose(with_noise, pile_up_spectrum(lines, shape), atol=1e-6)
 
 
 @pytest.mark.parametrize("counts", [1, 30, 300, 3000])
