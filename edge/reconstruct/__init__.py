@@ -58,6 +58,12 @@ def _nearest(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstru
     return nearest(cells, rgb)
 
 
+def _photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.photon_starved import photon_starved
+
+    return photon_starved(cells, rgb)
+
+
 METHODS: dict[str, Method] = {
     "kriging": _kriging,
     "harmonic": _harmonic,
@@ -66,6 +72,7 @@ METHODS: dict[str, Method] = {
     "bpfa": _bpfa,
     "linear": _linear,
     "nearest": _nearest,
+    "photon-starved": _photon_starved,
 }
 """Every reconstruction by the name that the configuration and the command line use."""
 APPROXIMATED: dict[str, str] = {

@@ -31,6 +31,9 @@ _METHODS = {
     "bpfa": "each is read off patches put together from a few patterns, which are learnt from the visited cells",
     "linear": "each is read off the plane through the three visited cells around it",
     "nearest": "each takes the value of the nearest visited cell",
+    "photon-starved": (
+        "each is estimated from the visited cells and all elements together{colour}, as is that of each visited cell"
+    ),
 }
 
 
@@ -85,6 +88,8 @@ def _what_was_inferred(report: ScanReport) -> list[str]:
     visited = report.measured_cells
     if visited == 0:
         return ["No cell was measured: the maps below rest on nothing and must not be read."]
+    if visited == report.cells and report.maps.method == "photon-starved":
+        return ["Every cell was visited; each value is what its photons and those around it make likely together."]
     if visited == report.cells:
         return ["Every cell was visited, so every value in the maps was measured where it is shown."]
     spacing = significant(report.grid.pitch_mm / math.sqrt(report.measured_fraction), 2)
