@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.maps import LeftOut
+from edge.reconstruct.guide import Guide
 from edge.reconstruct.photograph import Alignment
 
 
@@ -15,10 +16,11 @@ from edge.reconstruct.photograph import Alignment
 class Covariance:
     """Covariance of two places, in units of the sill, at distance d in cells and colour distance c in Lab / 100.
 
-    (1 - share) / sqrt(1 + d² / reach²) + share / (1 + d / colour_reach + c² / (2 colour_width²)), plus `noise` where
-    the places are one sample. The first term, an inverse multiquadric (Hardy 1971), is blind to colour; the second, a
-    mixture of exponentials in d and Gaussians in c (a generalised Cauchy covariance, Gneiting and Schlather 2004),
-    follows it. Both are positive definite, and neither needs an exponential function.
+    (1 - share) / sqrt(1 + d² / reach²) + share / (1 + d / colour_reach + c² / (2 colour_width²) + g² / 2), plus `noise`
+    where the places are one sample; g is the distance in the guide's colours, 0 without one. The first term, an inverse
+    multiquadric (Hardy 1971), is blind to colour; the second, a mixture of exponentials in d and Gaussians in c and g
+    (a generalised Cauchy covariance, Gneiting and Schlather 2004), follows it. Both are positive definite, and neither
+    needs an exponential function.
     """
 
     noise: float = 0.02
@@ -48,6 +50,8 @@ class Group:
     covariance: Covariance
     follows_colour: bool = False
     """Whether the photograph helped; else every place counts as of one colour."""
+    follows_guide: bool = True
+    """Whether the guide's colours helped, where there is a guide; its metric serves all groups."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,5 +67,7 @@ class Learned:
     calibration: NDArray[np.float32]
     """Factor on each element's kriging deviation, so that one, with counting, covers 68 % of the errors of samples
     left out."""
+    guide: Guide | None = None
+    """What a first look showed; None where there were too few samples for one."""
     left_out: LeftOut | None = None
     """How the calibrated deviation compares with these errors, normalised; None where there were too few samples."""

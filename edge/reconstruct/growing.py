@@ -13,10 +13,12 @@ from edge.reconstruct import tiles
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.error_scale import TRUST
-from edge.reconstruct.kriging import TILE_CELLS, spread_of, tiles_of
+from edge.reconstruct.guide import NO_COLOUR, Guide, metric_of_tiles, unguided
+from edge.reconstruct.kriging import spread_of
 from edge.reconstruct.learning import NEIGHBOURS
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.tiling import TILE_CELLS, tile_centres, tile_count
 from edge.reconstruct.trial import features
 
 Floats = NDArray[np.float32]
@@ -42,17 +44,25 @@ class GrowingKriging:
         self._spread = spread_of(learned_from)
         self._mean_variance: Floats = learned_from.variance.mean(axis=0)
         self._lowest = np.zeros(learned_from.elements, np.float32)
-        self._blank = np.broadcast_to(np.zeros(3, np.float32), (*self.shape, 3))
         self._parts = [
-            _GroupSamples(group.elements, photograph if group.follows_colour else None, learned.alignment)
+            _GroupSamples(
+                group.elements,
+                photograph if group.follows_colour else None,
+                learned.alignment,
+                learned.guide if group.follows_guide else None,
+            )
             for group in learned.groups
         ]
         self._noise = np.empty(0, np.float32)
         self._count = 0
-        down, across = tiles_of(self.shape)
-        corners = np.column_stack(np.divmod(np.arange(down * across), across)) * TILE_CELLS
-        self.centres = (corners + (TILE_CELLS - 1) / 2).astype(np.float32)
+        tiles_of_grid = np.arange(tile_count(self.shape))
+        self.centres = tile_centres(tiles_of_grid, self.shape)
         """Row and column of each tile's middle, shape (tiles, 2)."""
+        self._metric = (
+            unguided(len(tiles_of_grid))
+            if learned.guide is None
+            else metric_of_tiles(tiles_of_grid, self.shape, learned.guide)
+        )
 
     def take(self, cells: MeasuredCells, places: NDArray[np.integer]) -> None:
         """Follow the cells: `places` of them are new, at the end, or have changed."""
@@ -109,7 +119,9 @@ class GrowingKriging:
                 part.features,
                 part.values,
                 self._noise,
-                self._blank if part.photograph is None else part.photograph.aligned(learned.alignment),
+                self._metric[which],
+                NO_COLOUR if part.photograph is None else part.photograph.aligned(learned.alignment),
+                NO_COLOUR if part.guide is None else part.guide.colours,
                 group.covariance.as_array(),
                 np.ascontiguousarray(scaling[:, group.elements]),
                 TRUST,
@@ -132,10 +144,16 @@ class GrowingKriging:
 class _GroupSamples:
     """Features and normalised values of the elements that share a covariance, one row for each cell measured."""
 
-    def __init__(self, elements: NDArray[np.intp], photograph: Photograph | None, alignment: Alignment) -> None:
-        self.photograph = photograph
+    def __init__(
+        self,
+        elements: NDArray[np.intp],
+        photograph: Photograph | None,
+        alignment: Alignment,
+        guide: Guide | None,
+    ) -> None:
+        self.photograph, self.guide = photograph, guide
         self._elements, self._alignment = elements, alignment
-        self.features = np.empty((0, 5), np.float32)
+        self.features = np.empty((0, 8), np.float32)
         self.values = np.empty((0, len(elements)), np.float32)
 
     def take(self, cells: MeasuredCells, places: NDArray[np.integer], normalised: Floats, before: int) -> None:
@@ -143,7 +161,7 @@ class _GroupSamples:
         self.values = _room_for(self.values, len(cells), before)
         self.values[places] = normalised[:, self._elements]
         new = places[places >= before]
-        self.features[new] = features(cells.rows[new], cells.columns[new], self.photograph, self._alignment)
+        self.features[new] = features(cells.rows[new], cells.columns[new], self.photograph, self._alignment, self.guide)
 
 
 def _room_for(array: Floats, needed: int, used: int) -> Floats:

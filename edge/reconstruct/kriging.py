@@ -15,14 +15,17 @@ from edge.reconstruct import seams, tiles
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.error_scale import TRUST
+from edge.reconstruct.guide import NO_COLOUR, metric_of_tiles, unguided
 from edge.reconstruct.learning import NEIGHBOURS, learn
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Photograph
 from edge.reconstruct.reconstruction import Reconstruction
+from edge.reconstruct.tiling import TILE_CELLS, in_shares, tile_centres, tile_count, tiles_of
 from edge.reconstruct.trial import features
 from edge.reconstruct.wording import PLAIN, photograph_remarks
 
-TILE_CELLS = 8
+Floats = NDArray[np.float32]
+
 _LEAST_CONTRAST = 0.01
 """Lab / 100: a photograph of one colour would pass for a law of distance and be said to be followed."""
 
@@ -63,18 +66,8 @@ def learn_parameters(cells: MeasuredCells, photograph: Photograph | None) -> Lea
     """What `krige` needs, learned from the samples."""
     spread = spread_of(cells)
     counting = (cells.variance / np.square(np.where(spread > 0, spread, 1))).astype(np.float32)
-    return learn(cells.rows, cells.columns, _normalised(cells), _relative_noise(cells), counting, photograph)
-
-
-def tiles_of(shape: tuple[int, int]) -> tuple[int, int]:
-    """Tiles that cover the grid, down and across."""
-    return -(-shape[0] // TILE_CELLS), -(-shape[1] // TILE_CELLS)
-
-
-def tile_count(shape: tuple[int, int]) -> int:
-    """Tiles that cover the grid, numbered row by row."""
-    down, across = tiles_of(shape)
-    return down * across
+    noise = _relative_noise(cells)
+    return learn(cells.rows, cells.columns, _normalised(cells), noise, counting, photograph, shape=cells.shape)
 
 
 def krige(
@@ -91,33 +84,37 @@ def krige(
     Returns the deviation to which each tile's standard error is proportional, shape (tiles, elements); zero for tiles
     that were not asked for.
     """
-    across = tiles_of(cells.shape)[1]
     deviation = np.zeros((tile_count(cells.shape), cells.elements), np.float32)
-    corners = np.column_stack([which // across, which % across]) * TILE_CELLS
-    centres = (corners + (TILE_CELLS - 1) / 2).astype(np.float32)
+    centres = tile_centres(which, cells.shape)
     neighbours = nearest_samples(cells.rows, cells.columns, centres, min(NEIGHBOURS, len(cells)))
-    colourless = np.broadcast_to(np.zeros(3, np.float32), (*cells.shape, 3))
+    guide = learned.guide
+    metric = unguided(len(which)) if guide is None else metric_of_tiles(which, cells.shape, guide)
     values, noise, scaling = _normalised(cells), _relative_noise(cells), _scaling(cells, learned)
     for group in learned.groups:
         seen = photograph if group.follows_colour else None
-        places = features(cells.rows, cells.columns, seen, learned.alignment)
-        colour = colourless if seen is None else seen.aligned(learned.alignment)
-        tiles.krige_tiles(
-            which.astype(np.int32),
-            TILE_CELLS,
-            neighbours,
-            places,
-            np.ascontiguousarray(values[:, group.elements]),
-            noise,
-            colour,
-            group.covariance.as_array(),
-            np.ascontiguousarray(scaling[:, group.elements]),
-            TRUST,
-            group.elements.astype(np.int32),
-            maps,
-            standard_error,
-            deviation,
-        )
+        shown = guide if group.follows_guide else None
+        places = features(cells.rows, cells.columns, seen, learned.alignment, shown)
+        guide_colours = NO_COLOUR if shown is None else shown.colours
+        colour = NO_COLOUR if seen is None else seen.aligned(learned.alignment)
+        own, own_scaling = (np.ascontiguousarray(array[:, group.elements]) for array in (values, scaling))
+        law, channels = group.covariance.as_array(), group.elements.astype(np.int32)
+
+        def share(
+            part: slice,
+            places: Floats = places,
+            own: Floats = own,
+            colour: Floats = colour,
+            guide_colours: Floats = guide_colours,
+            law: Floats = law,
+            own_scaling: Floats = own_scaling,
+            channels: NDArray[np.int32] = channels,
+        ) -> None:
+            tiles.krige_tiles(
+                which[part].astype(np.int32), TILE_CELLS, neighbours[part], places, own, noise, metric[part], colour,
+                guide_colours, law, own_scaling, TRUST, channels, maps, standard_error, deviation,
+            )  # fmt: skip
+
+        in_shares(share, len(which))
     return deviation
 
 

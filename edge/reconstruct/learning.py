@@ -7,7 +7,7 @@ Likelihood is not used because on real maps, which are far from Gaussian, it pre
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,31 @@ from numpy.typing import NDArray
 from edge.maps import LeftOut
 from edge.reconstruct.covariance import BOUNDS, Covariance, Group, Learned
 from edge.reconstruct.error_scale import CERTAIN, error_scale
+from edge.reconstruct.guide import NO_COLOUR, Guide, components_of, look
+from edge.reconstruct.held_out import HeldOut, hold_out
 from edge.reconstruct.photograph import Alignment, Photograph
 from edge.reconstruct.trial import Trial, draw_trial, features
 
 NEIGHBOURS = 32
 _ENOUGH = 8
 """Fewer samples than this teach nothing: the defaults stand."""
+_ENOUGH_FOR_A_GUIDE = 64
+_GUIDED = 0.4
+"""Share of the variation that follows the guide where there is no photograph to follow."""
+_CLEAR = 2.5
+"""Standard errors."""
+_EVERY = 2
+"""Covariances are compared on every so many of the samples held out."""
 _CLEARLY = 0.005
 """Drop in the logarithm of the mean squared error that is not taken for chance."""
-_WORTH_A_GROUP = 0.02
-_MOST_GROUPS = 3
-_FARTHEST = 3.0
+_WORTH_A_GROUP = 0.01
+_MOST_GROUPS = 4
+_FARTHEST = 4.0
 """Cells that the photograph may be moved; more than that is the registration's business."""
+_STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""Cells, either way from the best whole or half step, through whose errors a parabola is laid."""
+_LEAST_BEND = 0.001
+"""Of the logarithm of the mean squared error, over a cell squared: flatter than that, no place is better."""
 _BLURS = (0.7, 1.2, 2.0)
 _AROUND = tuple(Alignment(down, right) for down in (-2.0, 0.0, 2.0) for right in (-2.0, 0.0, 2.0) if down or right)
 
@@ -38,6 +51,8 @@ def learn(
     noise: NDArray[np.float32],
     counting: NDArray[np.float32],
     photograph: Photograph | None,
+    *,
+    shape: tuple[int, int],
 ) -> Learned:
     """Covariance for each group of elements, alignment of the photograph, and scale of the errors.
 
@@ -58,27 +73,86 @@ def learn(
         ones = np.ones(elements, np.float32)
         unresolved = np.maximum(Covariance().noise - counting.mean(axis=0), np.float32(0))
         return Learned((Group(np.arange(elements), Covariance()),), Alignment(), ones, unresolved, ones)
-    trial = draw_trial(rows, columns, values[:, alive], noise, counting[:, alive], photograph)
-    colourless = features(trial.rows, trial.columns, None, Alignment())
-    alignment, places = Alignment(), colourless
+    values, counting = np.ascontiguousarray(values[:, alive]), np.ascontiguousarray(counting[:, alive])
+    trial = draw_trial(rows, columns, values, noise, counting, photograph)
+    colourless = trial.features(None)
     blind = _search(lambda c: trial.score(colourless, c), Covariance(), ("noise", "reach"))
-    candidates = list(_with_other_noise(blind))
+    alignment, followed = Alignment(), blind
     if photograph is not None:
         alignment, followed = _follow_colour(trial, blind)
-        places = trial.features(alignment)
-        candidates += [followed, *_with_other_noise(followed), *_with_other_share(followed)]
-    choice = _choose_groups([trial.scores(places, candidate) for candidate in candidates], candidates)
-    scale = np.tile(CERTAIN[:, None], elements)
-    groups = []
-    for index in np.unique(choice):
-        members, covariance = np.flatnonzero(choice == index), candidates[index]
-        follows = _helps(trial, covariance, members, places, colourless)
-        scale[:, alive[members]] = error_scale(trial, covariance, places if follows else colourless)[:, members]
-        groups.append(Group(alive[members], covariance, follows))
+    guide: Guide | None = None
+    held_out = HeldOut((trial,))
+    trusted = photograph is not None and (
+        trial.score(trial.features(alignment), followed) < trial.score(colourless, blind) - _CLEARLY
+    )
+    if len(rows) >= _ENOUGH_FOR_A_GUIDE:
+        law, seen = (followed, photograph) if trusted else (blind, None)
+        places = features(rows, columns, seen, alignment)
+        colour = NO_COLOUR if seen is None else seen.aligned(alignment)
+        components = values @ components_of(values)
+
+        def first_look(which: NDArray[np.intp]) -> Guide:
+            return look(places[which], components[which], noise[which], colour, law.as_array(), shape=shape)
+
+        guide = first_look(np.arange(len(rows)))
+        held_out = hold_out(rows, columns, values, noise, counting, photograph, neighbours=NEIGHBOURS, look=first_look)
+    groups, scale = _grouped(held_out, blind, None if photograph is None else followed, alignment)
+    full = np.tile(CERTAIN[:, None], elements)
+    full[:, alive] = scale
+    groups = [replace(group, elements=alive[group.elements]) for group in groups]
     dead = np.setdiff1d(np.arange(elements), alive)
     groups[0] = replace(groups[0], elements=np.concatenate([groups[0].elements, dead]))
-    left_out = LeftOut(len(trial.weight), scale[3], scale[4], scale[5])
-    return Learned(tuple(groups), alignment, scale[0], scale[1], scale[2], left_out)
+    left_out = LeftOut(sum(len(one.weight) for one in held_out.trials), full[3], full[4], full[5])
+    return Learned(tuple(groups), alignment, full[0], full[1], full[2], guide, left_out)
+
+
+def _grouped(
+    held_out: HeldOut, blind: Covariance, followed: Covariance | None, alignment: Alignment
+) -> tuple[list[Group], NDArray[np.float32]]:
+    """Covariance of each group of elements, chosen on samples held out, and the scale of their errors.
+
+    Without a colour-following covariance all elements are blind to the photograph.
+    """
+    guided = replace(blind, share=_GUIDED)
+    usual = [_Candidate(guided, False, True)]
+    others = [_Candidate(c, False, True) for c in (*_with_other_noise(guided), *_with_other_share(guided))]
+    others += [_Candidate(c, False, False) for c in (blind, *_with_other_noise(blind))]
+    if followed is not None:
+        usual.append(_Candidate(followed, True, True))
+        others += [_Candidate(followed, True, False)]
+        others += [_Candidate(c, True, True) for c in (*_with_other_noise(followed), *_with_other_share(followed))]
+    few = held_out.part(_EVERY)
+    candidates = usual + others
+    choice = _choose_groups([few.errors(*one.sees(few, alignment)).squares() for one in candidates], len(usual))
+    scale = np.empty((len(CERTAIN), len(choice)), np.float32)
+    groups = []
+    for index in np.unique(choice):
+        members, chosen = np.flatnonzero(choice == index), candidates[index]
+        errors = held_out.errors(*chosen.sees(held_out, alignment))
+        if chosen.colour:
+            blinded = replace(chosen, colour=False)
+            without = held_out.errors(*blinded.sees(held_out, alignment))
+            if float((without.scores() - errors.scores())[members].mean()) < _CLEARLY:
+                chosen, errors = blinded, without
+        scale[:, members] = error_scale(errors, chosen.covariance.noise)[:, members]
+        groups.append(Group(members, chosen.covariance, chosen.colour, chosen.guide))
+    return groups, scale
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A covariance, and what it is shown."""
+
+    covariance: Covariance
+    colour: bool
+    guide: bool
+
+    def sees(self, held_out: HeldOut, alignment: Alignment) -> tuple[list[NDArray[np.float32]], Covariance]:
+        places = held_out.features(alignment if self.colour else None)
+        if not self.guide:
+            for one in places:
+                one[:, 5:] = 0
+        return places, self.covariance
 
 
 def _search(
@@ -120,7 +194,7 @@ def _follow_colour(trial: Trial, blind: Covariance) -> tuple[Alignment, Covarian
         if moved == alignment:
             break
         alignment = moved
-    return alignment, covariance
+    return _between_steps(trial, covariance, alignment), covariance
 
 
 def _align(trial: Trial, covariance: Covariance, start: Alignment, steps: Sequence[float]) -> Alignment:
@@ -131,6 +205,19 @@ def _align(trial: Trial, covariance: Covariance, start: Alignment, steps: Sequen
         while moved != best:
             best, moved = moved, _best(trial, covariance, moved, _nearby(moved, step))
     return best
+
+
+def _between_steps(trial: Trial, covariance: Covariance, alignment: Alignment) -> Alignment:
+    """The lowest point of the parabola through the errors around, along each axis."""
+    finer = alignment
+    for name in ("down", "right"):
+        here = getattr(finer, name)
+        moved = [replace(finer, **{name: here + step}) for step in _STEPS]
+        bend, slope, _ = np.polyfit(_STEPS, [trial.score(trial.features(one), covariance) for one in moved], 2)
+        if bend > _LEAST_BEND:
+            lowest = here + min(max(-slope / (2 * bend), _STEPS[0]), _STEPS[-1])
+            finer = replace(finer, **{name: round(float(min(max(lowest, -_FARTHEST), _FARTHEST)), 2)})
+    return finer
 
 
 def _best(trial: Trial, covariance: Covariance, now: Alignment, others: Iterable[Alignment]) -> Alignment:
@@ -154,42 +241,52 @@ def _nearby(alignment: Alignment, step: float) -> Iterator[Alignment]:
 
 
 def _with_other_noise(covariance: Covariance) -> Iterator[Covariance]:
-    yield covariance
     for noise in (0.003, 0.03, 0.15, 0.6, 2.0):
         yield replace(covariance, noise=noise)
 
 
 def _with_other_share(covariance: Covariance) -> Iterator[Covariance]:
-    for share in (0.15, 0.4, 0.65, 0.9):
+    for share in (0.15, 0.65, 0.9):
         yield replace(covariance, share=share)
 
 
-def _helps(
-    trial: Trial,
-    covariance: Covariance,
-    members: NDArray[np.intp],
-    places: NDArray[np.float32],
-    colourless: NDArray[np.float32],
-) -> bool:
-    """Whether colour itself clearly lowers the error, and not only the second law of distance that comes with it."""
-    if covariance.share == 0 or places is colourless:
-        return False
-    gain = trial.scores(colourless, covariance) - trial.scores(places, covariance)
-    return float(gain[members].mean()) > _CLEARLY
+def _clear_gain(usual: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Drop in the logarithm of each element's mean squared error, zero unless it is clear; columns are elements."""
+    change = usual - other
+    clear = change.sum(axis=0) > _CLEAR * np.sqrt(np.square(change).sum(axis=0))
+    means = usual.mean(axis=0), other.mean(axis=0)
+    return np.where(clear, np.log((means[0] + 1e-12) / (means[1] + 1e-12)), 0.0)
 
 
-def _choose_groups(scores: Sequence[NDArray[np.float64]], candidates: Sequence[Covariance]) -> NDArray[np.intp]:
+def _choose_groups(squares: Sequence[NDArray[np.float64]], usual: int) -> NDArray[np.intp]:
     """Candidate of each element, from as few candidates as serve all elements nearly as well as the best of each.
 
-    A colour-following candidate must beat a colour-blind one clearly.
+    Few samples, at edges, make up most of the squared error, so that the best of many candidates is often so by chance:
+    all but the first, usual ones must be better than the best of these by several standard errors of the difference.
+
+    Parameters
+    ----------
+    squares
+        For each candidate the weighted squared errors of the same samples, shape (k, elements).
+    usual
+        How many of the first candidates count as usual.
     """
-    table = np.array(scores) + np.array([_CLEARLY if c.share > 0 else 0.0 for c in candidates])[:, None]
-    chosen = [int(table.mean(axis=1).argmin())]
+    level = squares[0].mean(axis=0) + 1e-12
+    together = [(one / level).mean(axis=1, keepdims=True) for one in squares]
+    base = int(np.argmin([one.mean() for one in together[:usual]]))
+    all_gain = [float(_clear_gain(together[base], one)[0]) for one in together]
+    base = int(np.argmax(all_gain)) if max(all_gain) > 0 else base
+    gains = np.stack([_clear_gain(squares[base], one) for one in squares])
+    scores = [np.log(one.mean(axis=0) + 1e-12) for one in squares]
+    for index in range(usual):
+        gains[index] = scores[base] - scores[index] - _CLEARLY
+    gains[base] = 0
+    chosen = [base]
     while len(chosen) < _MOST_GROUPS:
-        served = table[chosen].min(axis=0)
-        gains = (served - np.minimum(table, served)).mean(axis=1)
-        if gains.max() < _WORTH_A_GROUP:
+        served = gains[chosen].max(axis=0)
+        more = (np.maximum(gains, served) - served).mean(axis=1)
+        if more.max() < _WORTH_A_GROUP:
             break
-        chosen.append(int(gains.argmax()))
-    choice: NDArray[np.intp] = np.array(chosen, np.intp)[table[chosen].argmin(axis=0)]
+        chosen.append(int(more.argmax()))
+    choice: NDArray[np.intp] = np.array(chosen, np.intp)[gains[chosen].argmax(axis=0)]
     return choice

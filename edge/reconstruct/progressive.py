@@ -24,8 +24,9 @@ from edge.reconstruct.compiled import compiled
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.gathering import GatheredCells
 from edge.reconstruct.growing import GrowingKriging
-from edge.reconstruct.kriging import TILE_CELLS, learn_parameters, tiles_of, usable_photograph
+from edge.reconstruct.kriging import learn_parameters, usable_photograph
 from edge.reconstruct.photograph import Photograph
+from edge.reconstruct.tiling import TILE_CELLS, tiles_of
 
 _GROWN = 1.5
 """Parameters are learned anew when there are so many times the samples that they came from."""

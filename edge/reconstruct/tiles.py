@@ -8,7 +8,9 @@ one row per sample. Eliminating below the diagonal leaves U of the Cholesky fact
 and U'^-1 times the others. Everything that kriging asks for is then a product of such columns, with no substitution
 back: a' K^-1 b = (U'^-1 a)' (U'^-1 b).
 
-`features` are (places, 5): row, column and the photograph's L, a, b. `covariance` is `Covariance.as_array`.
+`features` are (places, 8): row, column, the photograph's L, a, b and the guide's three. `law` is `Covariance.as_array`.
+A `metric` is the upper triangle of a symmetric matrix by which rows and columns are multiplied before distances are
+taken: one matrix for a neighbourhood leaves its covariance positive definite.
 """
 
 from __future__ import annotations
@@ -32,18 +34,37 @@ def correlate(places: Floats, count: int, sample: int, samples: Floats, law: Flo
     width = np.float32(0.5) / (law[3] * law[3])
     row, column = samples[0, sample], samples[1, sample]
     light, red, blue = samples[2, sample], samples[3, sample], samples[4, sample]
+    first, second, third = samples[5, sample], samples[6, sample], samples[7, sample]
     for p in range(count):
         dy, dx = places[0, p] - row, places[1, p] - column
         dl, da, db = places[2, p] - light, places[3, p] - red, places[4, p] - blue
         square = dy * dy + dx * dx
         near = np.sqrt(one + square * reach)
-        alike = one + np.sqrt(square) * colour_reach + (dl * dl + da * da + db * db) * width
+        d1, d2, d3 = places[5, p] - first, places[6, p] - second, places[7, p] - third
+        guided = np.float32(0.5) * (d1 * d1 + d2 * d2 + d3 * d3)
+        alike = one + np.sqrt(square) * colour_reach + (dl * dl + da * da + db * db) * width + guided
         out[p] = (blind * alike + share * near) / (near * alike)
 
 
 @compiled
+def stretch(places: Floats, count: int, metric: Floats) -> None:
+    """Multiply row and column of the first `count` places by the metric, in place."""
+    for p in range(count):
+        row, column = places[0, p], places[1, p]
+        places[0, p] = metric[0] * row + metric[1] * column
+        places[1, p] = metric[1] * row + metric[2] * column
+
+
+@compiled
 def set_up(
-    here: Indices, features: Floats, values: Floats, noise: Floats, law: Floats, samples: Floats, system: Floats
+    here: Indices,
+    features: Floats,
+    values: Floats,
+    noise: Floats,
+    metric: Floats,
+    law: Floats,
+    samples: Floats,
+    system: Floats,
 ) -> None:
     """Write a neighbourhood's features to `samples` and [K | y - offset | 1] to the first columns of `system`.
 
@@ -51,8 +72,9 @@ def set_up(
     """
     count, elements = here.shape[0], values.shape[1]
     for s in range(count):
-        for f in range(5):
+        for f in range(8):
             samples[f, s] = features[here[s], f]
+    stretch(samples, count, metric)
     for s in range(count):
         correlate(samples, count, s, samples, law, system[s])
         system[s, s] += law[0] * noise[here[s]]
@@ -158,7 +180,9 @@ def krige_tiles(
     features: Floats,
     values: Floats,
     noise: Floats,
+    metric: Floats,
     colour: Floats,
+    guide: Floats,
     law: Floats,
     scaling: Floats,
     trust: float,
@@ -169,6 +193,9 @@ def krige_tiles(
 ) -> None:
     """Estimate every cell of the given square tiles, row-major over the grid, each from its row of `neighbours`.
 
+    `metric` has a row for each of the given tiles. `colour` and `guide` are (rows, columns, 3), or (1, 1, 3) where
+    every cell has the same.
+
     Writes the estimates and their standard errors to `channels` of two (rows, columns, elements) arrays, and the root
     of each tile's sill, in the maps' unit, to `deviation` (tiles of the grid, elements). The sill of a
     tile is that of its samples' residuals, drawn towards the global one, which counts as `trust` samples. `scaling`
@@ -177,20 +204,24 @@ def krige_tiles(
     estimate lies below zero, or below the lowest of the tile's samples where that is negative, as counting makes it.
     """
     count, elements = neighbours.shape[1], values.shape[1]
-    across, area = (colour.shape[1] + tile_cells - 1) // tile_cells, tile_cells * tile_cells
-    samples, cells = np.empty((5, count), np.float32), np.empty((5, area), np.float32)
+    rows, columns = maps.shape[0], maps.shape[1]
+    across, area = (columns + tile_cells - 1) // tile_cells, tile_cells * tile_cells
+    samples, cells = np.empty((8, count), np.float32), np.empty((8, area), np.float32)
     system, links = np.empty((count, count + elements + 1 + area), np.float32), count + elements + 1
     mean, energy = np.empty(elements, np.float32), np.empty(elements, np.float32)
     estimate, drift = np.empty((elements, area), np.float32), np.empty(area, np.float32)
     spread, lowest = np.empty(area, np.float32), np.empty(elements, np.float32)
     for t in range(tiles.shape[0]):
         top, left = (tiles[t] // across) * tile_cells, (tiles[t] % across) * tile_cells
-        height, width = min(tile_cells, colour.shape[0] - top), min(tile_cells, colour.shape[1] - left)
+        height, width = min(tile_cells, rows - top), min(tile_cells, columns - left)
         for k in range(height * width):
-            cells[0, k], cells[1, k] = top + k // width, left + k % width
+            i, j = top + k // width, left + k % width
+            cells[0, k], cells[1, k] = i, j
             for f in range(3):
-                cells[2 + f, k] = colour[top + k // width, left + k % width, f]
-        set_up(neighbours[t], features, values, noise, law, samples, system)
+                cells[2 + f, k] = colour[min(i, colour.shape[0] - 1), min(j, colour.shape[1] - 1), f]
+                cells[5 + f, k] = guide[min(i, guide.shape[0] - 1), min(j, guide.shape[1] - 1), f]
+        stretch(cells, height * width, metric[t])
+        set_up(neighbours[t], features, values, noise, metric[t], law, samples, system)
         for s in range(count):
             correlate(cells, height * width, s, samples, law, system[s, links:])
         eliminate(system, links + height * width)
@@ -220,6 +251,7 @@ def leave_one_out(
     features: Floats,
     values: Floats,
     noise: Floats,
+    metric: Floats,
     law: Floats,
     residual: Floats,
     variance: Floats,
@@ -234,10 +266,10 @@ def leave_one_out(
     """
     count, elements = neighbours.shape[1], values.shape[1]
     units = count + elements + 1
-    samples, system = np.empty((5, count), features.dtype), np.empty((count, units + centres), features.dtype)
+    samples, system = np.empty((8, count), features.dtype), np.empty((count, units + centres), features.dtype)
     mean, energy = np.empty(elements, features.dtype), np.empty(elements, features.dtype)
     for t in range(neighbours.shape[0]):
-        set_up(neighbours[t], features, values, noise, law, samples, system)
+        set_up(neighbours[t], features, values, noise, metric[t], law, samples, system)
         system[:, units:] = 0
         for c in range(centres):
             system[c, units + c] = 1

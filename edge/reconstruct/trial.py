@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct import tiles
 from edge.reconstruct.covariance import Covariance
+from edge.reconstruct.guide import Guide, unguided
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.tiling import in_shares
 
 _TRIAL_NEIGHBOURS = 24
 _NEIGHBOURHOODS = 400
 _LEFT_OUT_EACH = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errors:
+    """Errors of samples that were predicted without themselves."""
+
+    residual: NDArray[np.float32]
+    """Predicted less measured, normalised, shape (k, elements)."""
+    variance: NDArray[np.float32]
+    """Its kriging variance in units of the sill, shape (k,)."""
+    rest: NDArray[np.float32]
+    """Mean quadratic form of each neighbourhood without the sample left out, shape (k, elements)."""
+    weight: NDArray[np.float32]
+    """What each counts, so that the uneven drawing is undone; mean 1, shape (k,)."""
+    noise: NDArray[np.float32]
+    """Noise variance of the sample left out relative to the mean sample's, shape (k,)."""
+    counting: NDArray[np.float32]
+    """Its counting variance, normalised, shape (k, elements); zero where unknown."""
+    others: int
+    """Samples that each was predicted from."""
+
+    def squares(self) -> NDArray[np.float64]:
+        """Squared errors times their weights, shape (k, elements)."""
+        return self.weight[:, None].astype(np.float64) * np.square(self.residual.astype(np.float64))
+
+    def scores(self) -> NDArray[np.float64]:
+        """Logarithm of each element's mean squared error."""
+        scores: NDArray[np.float64] = np.log(self.squares().mean(axis=0) + 1e-12)
+        return scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,41 +63,64 @@ class Trial:
     """Weight of each sample left out, which undoes the uneven drawing; mean 1."""
     left_out: int
     photograph: Photograph | None
+    guide: Guide | None = None
+    """Must not have seen the samples that are left out."""
 
-    def features(self, alignment: Alignment) -> NDArray[np.float32]:
-        return features(self.rows, self.columns, self.photograph, alignment)
+    def features(self, alignment: Alignment | None) -> NDArray[np.float32]:
+        """Features of the samples, with the photograph's colours unless the alignment is None."""
+        photograph = None if alignment is None else self.photograph
+        return features(self.rows, self.columns, photograph, alignment or Alignment(), self.guide)
 
-    def errors(
-        self, places: NDArray[np.float32], covariance: Covariance
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Residual, its variance in units of the sill, and the local sill without the sample left out."""
-        count, elements = len(self.neighbours) * self.left_out, self.values.shape[1]
+    def errors(self, places: NDArray[np.float32], covariance: Covariance) -> Errors:
+        """Errors of the samples left out when the others of their neighbourhoods predict them."""
+        each, elements = self.left_out, self.values.shape[1]
+        count = len(self.neighbours) * each
         residual, rest = np.empty((count, elements), np.float32), np.empty((count, elements), np.float32)
         variance = np.empty(count, np.float32)
-        tiles.leave_one_out(
-            self.neighbours, self.left_out, places, self.values, self.noise, covariance.as_array(),
-            residual, variance, rest,
-        )  # fmt: skip
-        return residual, variance, rest
+        middle = self.neighbours[:, 0]
+        metric = unguided(len(middle))
+        if self.guide is not None:
+            metric = self.guide.metric(self.rows[middle], self.columns[middle])
+
+        def share(part: slice) -> None:
+            out = slice(part.start * each, part.stop * each)
+            tiles.leave_one_out(
+                self.neighbours[part], each, places, self.values, self.noise, metric[part], covariance.as_array(),
+                residual[out], variance[out], rest[out],
+            )  # fmt: skip
+
+        in_shares(share, len(self.neighbours))
+        sample = self.neighbours[:, :each].ravel()
+        others = self.neighbours.shape[1] - 1
+        return Errors(residual, variance, rest, self.weight, self.noise[sample], self.counting[sample], others)
 
     def score(self, places: NDArray[np.float32], covariance: Covariance) -> float:
-        """Mean of `scores` over the elements: what parameters for all of them should minimise."""
-        return float(self.scores(places, covariance).mean())
+        """Mean over the elements of the logarithm of the mean squared error: what parameters should minimise."""
+        return float(self.errors(places, covariance).scores().mean())
 
-    def scores(self, places: NDArray[np.float32], covariance: Covariance) -> NDArray[np.float64]:
-        """Logarithm of each element's mean squared leave-one-out error."""
-        residual = self.errors(places, covariance)[0]
-        return np.log(self.weight @ np.square(residual) / len(self.weight) + 1e-12).astype(np.float64)
+    def part(self, step: int) -> Trial:
+        """Every so many of the neighbourhoods."""
+        weight = self.weight.reshape(-1, self.left_out)[::step].ravel()
+        return replace(self, neighbours=self.neighbours[::step], weight=weight / weight.mean())
 
 
 def features(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], photograph: Photograph | None, alignment: Alignment
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    photograph: Photograph | None,
+    alignment: Alignment,
+    guide: Guide | None = None,
 ) -> NDArray[np.float32]:
-    """Row, column and aligned colour of some cells, shape (n, 5); colours are zero without a photograph."""
-    places = np.zeros((len(rows), 5), np.float32)
+    """Row, column, aligned colour and the guide's colours of some cells, shape (n, 8).
+
+    Colours are zero without a photograph, and the guide's without one.
+    """
+    places = np.zeros((len(rows), 8), np.float32)
     places[:, 0], places[:, 1] = rows, columns
     if photograph is not None:
-        places[:, 2:] = photograph.at(rows, columns, alignment)
+        places[:, 2:5] = photograph.at(rows, columns, alignment)
+    if guide is not None:
+        places[:, 5:] = guide.colours[rows, columns]
     return places
 
 
@@ -79,26 +133,48 @@ def draw_trial(
     photograph: Photograph | None,
 ) -> Trial:
     """Neighbourhoods around samples drawn at random, more often where the maps vary; only their samples are kept."""
-    centres, weight = _draw(rows, columns, values)
+    centres, weight = draw(rows, columns, values, _NEIGHBOURHOODS)
+    return trial_around(
+        centres, weight, rows, columns, values, noise, counting, photograph,
+        neighbours=_TRIAL_NEIGHBOURS, left_out=_LEFT_OUT_EACH,
+    )  # fmt: skip
+
+
+def trial_around(
+    centres: NDArray[np.intp],
+    weight: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    values: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    counting: NDArray[np.float32],
+    photograph: Photograph | None,
+    guide: Guide | None = None,
+    *,
+    neighbours: int,
+    left_out: int,
+) -> Trial:
+    """Neighbourhoods of some samples, `neighbours` in each, of which the nearest `left_out` are left out by turns."""
     places = np.column_stack([rows[centres], columns[centres]]).astype(np.float32)
-    neighbours = nearest_samples(rows, columns, places, min(_TRIAL_NEIGHBOURS, len(rows)))
-    used, compact = np.unique(neighbours, return_inverse=True)
-    left_out = min(_LEFT_OUT_EACH, neighbours.shape[1])
+    nearest = nearest_samples(rows, columns, places, min(neighbours, len(rows)))
+    used, compact = np.unique(nearest, return_inverse=True)
+    each = min(left_out, nearest.shape[1])
     return Trial(
         rows[used],
         columns[used],
         np.ascontiguousarray(values[used]),
         noise[used],
         counting[used],
-        compact.reshape(neighbours.shape).astype(np.int32),
-        np.repeat(weight, left_out),
-        left_out,
+        compact.reshape(nearest.shape).astype(np.int32),
+        np.repeat(weight, each),
+        each,
         photograph,
+        guide,
     )
 
 
-def _draw(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], values: NDArray[np.float32]
+def draw(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], values: NDArray[np.float32], wanted: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Samples to centre neighbourhoods on, and the weights that undo the uneven drawing.
 
@@ -106,7 +182,7 @@ def _draw(
     a sample close by, the next one in a coarse raster.
     """
     count = len(rows)
-    if count <= _NEIGHBOURHOODS:
+    if count <= wanted:
         return np.arange(count), np.ones(count, np.float32)
     block = 2 * math.sqrt((rows.max() + 1) * (columns.max() + 1) / count)
     raster = (rows / block).astype(np.int64) * int(columns.max() / block + 1) + (columns / block).astype(np.int64)
@@ -116,6 +192,6 @@ def _draw(
     contrast[order] = (steps / np.maximum(steps.mean(axis=0), np.float32(1e-12))).mean(axis=1)
     chance = 0.5 / count + 0.5 * contrast / max(float(contrast.sum()), 1e-12)
     chance /= chance.sum()
-    centres = np.random.default_rng(0).choice(count, _NEIGHBOURHOODS, replace=False, p=chance)
+    centres = np.random.default_rng(0).choice(count, wanted, replace=False, p=chance)
     weight = 1 / chance[centres]
     return centres, (weight / weight.mean()).astype(np.float32)
