@@ -21,6 +21,7 @@ TABLES = {
     "table4": "tools.reproduce.table4",
     "figure9": "tools.reproduce.figure9",
     "portrait": "tools.reproduce.portrait",
+    "starved": "tools.reproduce.starved",
 }
 """Each name's module has a ``TABLE`` with ``add_options`` and ``run``, and a line ``HELP``."""
 
