@@ -10,17 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
-from edge.spectra.background import hat_functions
+from edge.spectra.components import components_of
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy, calibration_of
 from edge.spectra.lines import LineGroup, default_group, load_lines, siegbahn
 from edge.spectra.propose import propose_elements
 from edge.spectra.rates import ElementRates, checked_spectra
-from edge.spectra.response import group_spectra
+from edge.spectra.scale_shift import ScaleShift, seen_on
 from edge.spectra.sum_fit import SCALE, SCATTERING, TAILS, WIDTH, SumFit, fit_sum
 from edge.spectra.templates import SpectrumShape
 
-_CONTINUUM_STEP_KEV = 5.0
-"""Spacing of the knots between which the continuum of one exposure may bend away from the sum's."""
 _IMPOSSIBLE = 4.0
 """An amplitude this many standard deviations below zero is no noise: it is held at zero and the rest fitted again.
 
@@ -112,10 +110,24 @@ class SpectrumModel:
     def _from_fit(
         cls, fit: SumFit, calibration: EnergyCalibration | NotCalibrated, elements: tuple[str, ...], live_s: float
     ) -> SpectrumModel:
-        components, design, areas = _columns(fit, elements)
-        expected = np.maximum(areas @ design, 1e-6 * float(fit.expected.max()))
-        # Weights are those of one mean count per channel: only their ratios matter.
-        weighted = design / expected
+        parts = components_of(fit, elements)
+        return cls._from_design(
+            fit, calibration, elements, parts.names, parts.spectra[:, fit.fitted], parts.areas / live_s
+        )
+
+    @classmethod
+    def _from_design(
+        cls,
+        fit: SumFit,
+        calibration: EnergyCalibration | NotCalibrated,
+        elements: tuple[str, ...],
+        components: tuple[str, ...],
+        design: NDArray[np.float64],
+        mean_rates: NDArray[np.float64],
+    ) -> SpectrumModel:
+        mean = mean_rates @ design
+        # Only the weights' ratios matter: those of the sum spectrum serve for every exposure.
+        weighted = design / np.maximum(mean / float(mean.max()), 1e-6)
         gram = weighted @ design.T
         scale = 1.0 / np.sqrt(np.diag(gram))
         gram += 1e-10 * np.diag(np.diag(gram))
@@ -131,7 +143,19 @@ class SpectrumModel:
             gram=gram,
             spread=np.square(filters) @ design.T,
             lone=np.maximum(-filters.min(axis=1), 0.0),
-            mean_rates=areas / live_s,
+            mean_rates=mean_rates,
+        )
+
+    def shifted(self, shift: ScaleShift) -> SpectrumModel:
+        """The same model for exposures measured while the energy scale stood elsewhere.
+
+        Components and weights move, not the spectra, whose counts stay whole and Poisson. ``calibration`` and
+        ``sum_fit`` stay those of the sum spectrum.
+        """
+        parts = components_of(self.sum_fit, self.elements)
+        design = seen_on(parts.spectra, self.sum_fit.shape, shift)[:, self.sum_fit.fitted]
+        return self._from_design(
+            self.sum_fit, self.calibration, self.elements, self.components, design, self.mean_rates
         )
 
     def fit(self, counts: NDArray[np.unsignedinteger], live_s: ArrayLike) -> ElementRates:
@@ -246,45 +270,6 @@ class SpectrumModel:
                     (f"{group.element} {siegbahn(group.line_names[strongest])}", group.energies_kev[strongest])
                 )
         return tuple(sorted(labels, key=lambda label: label[1]))
-
-
-def _columns(
-    fit: SumFit, elements: tuple[str, ...]
-) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
-    """Columns of the fit of one exposure, from the fit of the sum: names, spectra and the sum's amplitudes."""
-    inside = fit.fitted
-    names: list[str] = []
-    spectra: list[NDArray[np.float64]] = []
-    areas: list[float] = []
-    by_name = {group.name: group for group in fit.groups}
-    present = [name for name in by_name if name not in elements and _stands_out(fit, name)]
-    for name in (*elements, *present):
-        area = fit.area(name)
-        if area > 0:
-            spectrum = fit.spectrum(name) / area
-        else:
-            spectrum = group_spectra(fit.shape.edges_kev(), [by_name[name]], fit.shape.response)[0]
-        names.append(name)
-        spectra.append(spectrum[inside])
-        areas.append(area)
-    for name in ("elastic", "inelastic", "pile-up"):
-        if _stands_out(fit, name):
-            names.append(name)
-            areas.append(fit.area(name))
-            spectra.append(fit.spectrum(name)[inside] / fit.area(name))
-    continuum = fit.spectrum("continuum")[inside]
-    energies = fit.shape.energies_kev()[inside]
-    pieces = max(int(np.ceil((energies[-1] - energies[0]) / _CONTINUUM_STEP_KEV)), 1)
-    for hat in hat_functions(energies, np.linspace(energies[0], energies[-1], pieces + 1)) * continuum:
-        if hat.sum() > 0:
-            names.append("continuum")
-            areas.append(float(hat.sum()))
-            spectra.append(hat / hat.sum())
-    return tuple(names), np.array(spectra), np.array(areas)
-
-
-def _stands_out(fit: SumFit, name: str) -> bool:
-    return fit.area(name) > max(1e-4 * float(fit.expected.sum()), 10.0)
 
 
 def _recorded(group: LineGroup, max_kev: float) -> LineGroup:
