@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.maps import Samples
 from edge.reconstruct import APPROXIMATED, METHODS, bpfa, reconstruct
+from edge.reconstruct.fusion import method as fusion_method
+from edge.reconstruct.fusion.palm import Plan
 from tests.unit.reconstruct.scenes import painted, random_mask, sampled
 
 EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
@@ -18,9 +20,10 @@ EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
 
 @pytest.fixture(autouse=True)
 def short_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What every method promises holds after a few of its rounds: the samplers' need not have converged here."""
+    """What every method promises holds after a few of its rounds: nothing need have converged here."""
     for name, value in (("BURN_IN", 5), ("ROUNDS", 15), ("TRIAL_BURN_IN", 5), ("TRIAL_ROUNDS", 15)):
         monkeypatch.setattr(bpfa, name, value)
+    monkeypatch.setattr(fusion_method, "PLAN", Plan(most_iterations=20))
 
 
 def one_sample(value: float = 5.0) -> Samples:
