@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.reconstruct.blocks import in_blocks
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.coregionalization import (
     ExpectedError,
@@ -31,6 +32,10 @@ LEAST_SHARE = 0.8
 """Of the cells, that must be measured."""
 _LEAST_CELLS = 64
 """Fewer tell nothing of how the maps vary."""
+_MOST_CELLS = 500_000
+"""That are reconstructed at once, in about 3 kB a cell of 20 elements."""
+_BLOCK_CELLS = 384
+"""Side of a block of a larger grid."""
 _PHOTOGRAPH_NOISE = 0.1
 """Standard deviation of the photograph's own noise relative to its contrast."""
 _LEAST_CONTRAST = 0.01
@@ -66,6 +71,8 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
     is not known take it from differences between neighbours. No estimate of an element with a positive mean lies below
     zero. The photograph is taken as aligned.
 
+    Large grids are reconstructed in overlapping blocks with a covariance each: memory is bounded, cost goes with cells.
+
     Where less than 80 % of the cells are measured, fewer than 64, or no variance is known, there is nothing to learn
     the noise or the covariance from: kriging's maps come back, with a remark.
 
@@ -77,6 +84,12 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
     if reason := _why_not(cells):
         found = kriging(cells, rgb)
         return replace(found, remarks=(reason, *found.remarks))
+    if cells.shape[0] * cells.shape[1] <= _MOST_CELLS:
+        return _at_once(cells, rgb)
+    return in_blocks(_at_once, cells, rgb, side=_BLOCK_CELLS, accepts=lambda block: not _why_not(block))
+
+
+def _at_once(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
     variance, guessed = _known_variance(cells)
     alive = (cells.values.std(axis=0) > 0) & (variance.mean(axis=0) > 0)
     maps = np.broadcast_to(cells.values.mean(axis=0), (*cells.shape, cells.elements)).astype(np.float32)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.maps import Samples
+from edge.reconstruct import photon_starved as module
 from edge.reconstruct import reconstruct
+from edge.reconstruct.blocks import spans_of
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.photon_starved import photon_starved
 from edge.reconstruct.self_supervision import split
@@ -168,6 +172,43 @@ def test_a_grid_of_any_form_is_reconstructed(shape: tuple[int, int]) -> None:
     found = photon_starved(counted(np.ones((*shape, 2), np.float32), 3)[0])
     assert np.isfinite(found.maps).all()
     assert np.isfinite(found.standard_error).all()
+
+
+def test_a_grid_in_blocks_is_reconstructed_as_at_once_and_shows_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, truth = counted(painted(150, 160)[0], 10)
+    whole = photon_starved(cells)
+    monkeypatch.setattr(module, "_MOST_CELLS", 1_000)
+    monkeypatch.setattr(module, "_BLOCK_CELLS", 80)
+    parted = photon_starved(cells)
+    valid = np.ones(truth.shape[:2], np.bool_)
+    # each block learns from a quarter of the cells
+    assert psnr_db(parted.maps, truth, valid) > psnr_db(whole.maps, truth, valid) - 0.5
+    assert parted.standard_error.mean() == pytest.approx(whole.standard_error.mean(), rel=0.1)
+    seam = np.s_[70:80]
+    assert (
+        psnr_db(parted.maps[seam], truth[seam], valid[seam]) > psnr_db(whole.maps[seam], truth[seam], valid[seam]) - 1
+    )
+
+
+def test_a_hole_as_large_as_a_block_is_filled_with_the_whole_grid_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, _ = counted(painted(150, 160)[0], 10)
+    there = (cells.rows < 100) | (cells.columns < 100)
+    holed = MeasuredCells(
+        cells.shape, cells.rows[there], cells.columns[there], cells.values[there], cells.variance[there], cells.names
+    )
+    whole = photon_starved(holed)
+    monkeypatch.setattr(module, "_MOST_CELLS", 1_000)
+    monkeypatch.setattr(module, "_BLOCK_CELLS", 64)
+    np.testing.assert_array_equal(photon_starved(holed).maps, whole.maps)
+
+
+@given(length=st.integers(1, 2_000), side=st.integers(64, 400))
+@settings(max_examples=50, deadline=None)
+def test_the_weights_of_all_blocks_at_a_place_add_up_to_one(length: int, side: int) -> None:
+    total = np.zeros(length)
+    for span in spans_of(length, side):
+        total[span.start : span.stop] += span.weight()
+    np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
 def test_real_maps_of_a_hundredth_of_the_photons_come_near_the_full_ones(measurement_data: Path) -> None:
