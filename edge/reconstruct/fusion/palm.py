@@ -27,7 +27,9 @@ from edge.reconstruct.fusion.problem import (
     fields_of,
     gradient_by_hidden,
     gradient_by_visible,
+    hidden_of,
     objective_and_gradient,
+    visible_of,
 )
 
 Floats = NDArray[np.float32]
@@ -215,21 +217,23 @@ class Walk:
 
     def _attempt_dictionaries(self, momentum: float) -> tuple[Unknowns, Fields, float, Fields]:
         """The unknowns with other dictionaries, what they make, the objective and its gradient."""
-        now, on = self.unknowns, np.float32(momentum)
+        now, on, shape = self.unknowns, np.float32(momentum), self._problem.shape
         of_visible, of_hidden = self._dictionary_curvature()
-        tried, gradient = now, self._gradient
+        tried, fields, gradient = now, self.fields, self._gradient
         if momentum > 0:
             visible, hidden = self._dictionaries_before
             visible = np.clip(now.visible + on * (now.visible - visible), 0, 1)
             hidden = np.clip(now.hidden + on * (now.hidden - hidden), 0, 1)
             tried = Unknowns(now.abundances, visible, hidden)
-            _, gradient = objective_and_gradient(self._problem, fields_of(tried, self._problem.shape))
+            fields = fields_of(tried, shape)
+            _, gradient = objective_and_gradient(self._problem, fields)
         visible = np.clip(tried.visible - gradient_by_visible(tried, gradient) / of_visible, 0, 1)
         tried = Unknowns(now.abundances, visible, tried.hidden)
-        _, gradient = objective_and_gradient(self._problem, fields_of(tried, self._problem.shape))
+        fields = Fields(visible_of(tried, shape), fields.hidden)
+        _, gradient = objective_and_gradient(self._problem, fields)
         hidden = np.clip(tried.hidden - gradient_by_hidden(tried, gradient) / of_hidden, 0, 1)
         tried = Unknowns(now.abundances, visible, hidden)
-        fields = fields_of(tried, self._problem.shape)
+        fields = Fields(fields.visible, hidden_of(tried, shape))
         return (tried, fields, *objective_and_gradient(self._problem, fields))
 
     def _paced(self, pace: float) -> tuple[float, float]:
@@ -258,12 +262,15 @@ class Walk:
 
         Of a matrix without negative entries the diagonal of its row sums is a bound.
         """
-        now, problem = self.unknowns, self._problem
-        visible, hidden = now.abundances[:, : now.atoms], now.abundances[:, now.atoms :]
-        in_visible, in_hidden = visible.sum(axis=1), hidden.sum(axis=1)
-        of_maps = (2 * self._coverage + 4 * problem.gamma * self._visible_degree) * in_visible @ visible
-        of_colour = 2 * in_visible @ visible
-        of_hidden = (2 * self._coverage + 4 * problem.lambda_ * self._hidden_degree) * in_hidden @ hidden
+        now, problem, atoms = self.unknowns, self._problem, self.unknowns.atoms
+        parts: Floats = np.zeros((2 * atoms, 2), np.float32)
+        parts[:atoms, 0] = parts[atoms:, 1] = 1
+        in_visible, in_hidden = (now.abundances @ parts).T
+        seen = 2 * self._coverage
+        weights = np.stack([(seen + 4 * problem.gamma * self._visible_degree) * in_visible, 2 * in_visible])
+        of_maps, of_colour = weights.astype(np.float32) @ now.abundances[:, :atoms]
+        weight = (seen + 4 * problem.lambda_ * self._hidden_degree) * in_hidden
+        of_hidden = weight.astype(np.float32) @ now.abundances[:, atoms:]
         columns = [of_maps] * problem.channels + [of_colour] * 3
         # an atom that no cell uses has no gradient either
         return (

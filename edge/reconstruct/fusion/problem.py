@@ -121,10 +121,17 @@ def problem_of_cells(
 
 def fields_of(unknowns: Unknowns, shape: tuple[int, int]) -> Fields:
     """Matrix products of abundances and dictionaries."""
-    atoms = unknowns.atoms
-    visible = unknowns.abundances[:, :atoms] @ unknowns.visible
-    hidden = unknowns.abundances[:, atoms:] @ unknowns.hidden
-    return Fields(visible.reshape(*shape, -1), hidden.reshape(*shape, -1))
+    return Fields(visible_of(unknowns, shape), hidden_of(unknowns, shape))
+
+
+def visible_of(unknowns: Unknowns, shape: tuple[int, int]) -> Floats:
+    """D_v A_v and D_rgb A_v, shape (rows, columns, channels + 3)."""
+    return (unknowns.abundances[:, : unknowns.atoms] @ unknowns.visible).reshape(*shape, -1)
+
+
+def hidden_of(unknowns: Unknowns, shape: tuple[int, int]) -> Floats:
+    """D_nv A_nv, shape (rows, columns, channels)."""
+    return (unknowns.abundances[:, unknowns.atoms :] @ unknowns.hidden).reshape(*shape, -1)
 
 
 def objective_and_gradient(problem: Problem, fields: Fields) -> tuple[float, Fields]:
