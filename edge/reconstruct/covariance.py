@@ -67,6 +67,10 @@ class Learned:
     calibration: NDArray[np.float32]
     """Factor on each element's kriging deviation, so that one, with counting, covers 68 % of the errors of samples
     left out."""
+    level_power: NDArray[np.float32]
+    """Power, 0, 0.5 or 1, of the level above its lowest sample with which each element's error grows."""
+    lowest: NDArray[np.float32]
+    """Lowest sample of each element, normalised."""
     guide: Guide | None = None
     """What a first look showed; None where there were too few samples for one."""
     left_out: LeftOut | None = None

@@ -14,7 +14,7 @@ from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.error_scale import TRUST
 from edge.reconstruct.guide import NO_COLOUR, Guide, metric_of_tiles, unguided
-from edge.reconstruct.kriging import spread_of
+from edge.reconstruct.kriging import scaling, spread_of
 from edge.reconstruct.learning import NEIGHBOURS
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.photograph import Alignment, Photograph
@@ -109,8 +109,7 @@ class GrowingKriging:
     ) -> None:
         """Estimate the tiles `which`, each from its row of `neighbours`, in place; see `kriging.krige`."""
         learned = self._learned
-        rows = [learned.sill, learned.unresolved, learned.calibration, self._offset, self._spread, self._lowest]
-        scaling = np.array(rows, np.float32)
+        per_element = scaling(learned, offset=self._offset, spread=self._spread, bound=self._lowest)
         for group, part in zip(learned.groups, self._parts, strict=True):
             tiles.krige_tiles(
                 which.astype(np.int32),
@@ -123,7 +122,7 @@ class GrowingKriging:
                 NO_COLOUR if part.photograph is None else part.photograph.aligned(learned.alignment),
                 NO_COLOUR if part.guide is None else part.guide.colours,
                 group.covariance.as_array(),
-                np.ascontiguousarray(scaling[:, group.elements]),
+                np.ascontiguousarray(per_element[:, group.elements]),
                 TRUST,
                 group.elements.astype(np.int32),
                 maps,

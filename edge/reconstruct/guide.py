@@ -104,7 +104,7 @@ def look(
     neighbours = nearest_samples(rows, columns, tile_centres(which, shape), min(_SAMPLES, len(features)))
     count, metric, places, seen = values.shape[1], unguided(len(which)), features, NO_COLOUR
     ones, zeros = np.ones(count, np.float32), np.zeros(count, np.float32)
-    scaling = np.array([ones, zeros, ones, zeros, ones, values.min(axis=0)], np.float32)
+    scaling = np.array([ones, zeros, ones, zeros, ones, values.min(axis=0), zeros, zeros], np.float32)
     maps = np.zeros((*shape, _COMPONENTS), np.float32)
     error, deviation = np.empty_like(maps), np.empty((len(which), _COMPONENTS), np.float32)
 

@@ -39,6 +39,7 @@ class HeldOut:
         parts = [trial.errors(at, covariance) for trial, at in zip(self.trials, places, strict=True)]
         return Errors(
             np.concatenate([part.residual for part in parts]),
+            np.concatenate([part.measured for part in parts]),
             np.concatenate([part.variance for part in parts]),
             np.concatenate([part.rest for part in parts]),
             np.concatenate([part.weight for part in parts]),

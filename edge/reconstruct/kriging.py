@@ -89,14 +89,20 @@ def krige(
     neighbours = nearest_samples(cells.rows, cells.columns, centres, min(NEIGHBOURS, len(cells)))
     guide = learned.guide
     metric = unguided(len(which)) if guide is None else metric_of_tiles(which, cells.shape, guide)
-    values, noise, scaling = _normalised(cells), _relative_noise(cells), _scaling(cells, learned)
+    values, noise = _normalised(cells), _relative_noise(cells)
+    per_element = scaling(
+        learned,
+        offset=cells.values.mean(axis=0),
+        spread=spread_of(cells),
+        bound=np.minimum(cells.values.min(axis=0), 0),
+    )
     for group in learned.groups:
         seen = photograph if group.follows_colour else None
         shown = guide if group.follows_guide else None
         places = features(cells.rows, cells.columns, seen, learned.alignment, shown)
         guide_colours = NO_COLOUR if shown is None else shown.colours
         colour = NO_COLOUR if seen is None else seen.aligned(learned.alignment)
-        own, own_scaling = (np.ascontiguousarray(array[:, group.elements]) for array in (values, scaling))
+        own, own_scaling = (np.ascontiguousarray(array[:, group.elements]) for array in (values, per_element))
         law, channels = group.covariance.as_array(), group.elements.astype(np.int32)
 
         def share(
@@ -118,11 +124,18 @@ def krige(
     return deviation
 
 
-def _scaling(cells: MeasuredCells, learned: Learned) -> NDArray[np.float32]:
-    """Per element: sill, unresolved variation, factor on the error, offset, scale and bound; shape (6, elements)."""
-    lowest = np.minimum(cells.values.min(axis=0), 0)
-    rows = [learned.sill, learned.unresolved, learned.calibration, cells.values.mean(axis=0), spread_of(cells), lowest]
-    return np.array(rows, np.float32)
+def scaling(learned: Learned, *, offset: Floats, spread: Floats, bound: Floats) -> Floats:
+    """What `tiles.krige_tiles` needs to know of each element, shape (8, elements).
+
+    Parameters
+    ----------
+    offset, spread
+        Mean and standard deviation by which the samples were normalised, shape (elements,).
+    bound
+        The lowest of all samples, or zero, shape (elements,).
+    """
+    rows = [learned.sill, learned.unresolved, learned.calibration, offset, spread, bound]
+    return np.array([*rows, learned.level_power, learned.lowest], np.float32)
 
 
 def _normalised(cells: MeasuredCells) -> NDArray[np.float32]:

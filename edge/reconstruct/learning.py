@@ -72,7 +72,9 @@ def learn(
     if len(rows) < _ENOUGH or len(alive) == 0:
         ones = np.ones(elements, np.float32)
         unresolved = np.maximum(Covariance().noise - counting.mean(axis=0), np.float32(0))
-        return Learned((Group(np.arange(elements), Covariance()),), Alignment(), ones, unresolved, ones)
+        group = Group(np.arange(elements), Covariance())
+        return Learned((group,), Alignment(), ones, unresolved, ones, np.zeros_like(ones), values.min(axis=0))
+    lowest = values.min(axis=0)
     values, counting = np.ascontiguousarray(values[:, alive]), np.ascontiguousarray(counting[:, alive])
     trial = draw_trial(rows, columns, values, noise, counting, photograph)
     colourless = trial.features(None)
@@ -96,18 +98,22 @@ def learn(
 
         guide = first_look(np.arange(len(rows)))
         held_out = hold_out(rows, columns, values, noise, counting, photograph, neighbours=NEIGHBOURS, look=first_look)
-    groups, scale = _grouped(held_out, blind, None if photograph is None else followed, alignment)
+    groups, scale = _grouped(held_out, blind, None if photograph is None else followed, alignment, lowest[alive])
     full = np.tile(CERTAIN[:, None], elements)
     full[:, alive] = scale
     groups = [replace(group, elements=alive[group.elements]) for group in groups]
     dead = np.setdiff1d(np.arange(elements), alive)
     groups[0] = replace(groups[0], elements=np.concatenate([groups[0].elements, dead]))
-    left_out = LeftOut(sum(len(one.weight) for one in held_out.trials), full[3], full[4], full[5])
-    return Learned(tuple(groups), alignment, full[0], full[1], full[2], guide, left_out)
+    left_out = LeftOut(sum(len(one.weight) for one in held_out.trials), full[4], full[5], full[6])
+    return Learned(tuple(groups), alignment, full[0], full[1], full[2], full[3], lowest, guide, left_out)
 
 
 def _grouped(
-    held_out: HeldOut, blind: Covariance, followed: Covariance | None, alignment: Alignment
+    held_out: HeldOut,
+    blind: Covariance,
+    followed: Covariance | None,
+    alignment: Alignment,
+    lowest: NDArray[np.float32],
 ) -> tuple[list[Group], NDArray[np.float32]]:
     """Covariance of each group of elements, chosen on samples held out, and the scale of their errors.
 
@@ -134,7 +140,7 @@ def _grouped(
             without = held_out.errors(*blinded.sees(held_out, alignment))
             if float((without.scores() - errors.scores())[members].mean()) < _CLEARLY:
                 chosen, errors = blinded, without
-        scale[:, members] = error_scale(errors, chosen.covariance.noise)[:, members]
+        scale[:, members] = error_scale(errors, chosen.covariance.noise, lowest)[:, members]
         groups.append(Group(members, chosen.covariance, chosen.colour, chosen.guide))
     return groups, scale
 

@@ -200,8 +200,9 @@ def krige_tiles(
     of each tile's sill, in the maps' unit, to `deviation` (tiles of the grid, elements). The sill of a
     tile is that of its samples' residuals, drawn towards the global one, which counts as `trust` samples. `scaling`
     has a column for each element: the global sill, the part of the nugget that is true variation, the factor on the
-    standard error, offset and scale that turn normalised values into maps, and the lowest of all samples or zero. No
-    estimate lies below zero, or below the lowest of the tile's samples where that is negative, as counting makes it.
+    standard error, offset and scale that turn normalised values into maps, the lowest of all samples or zero, the power
+    of the level that the standard error grows with (see `error_scale`), and the lowest normalised sample. No estimate
+    lies below zero, or below the lowest of the tile's samples where that is negative, as counting makes it.
     """
     count, elements = neighbours.shape[1], values.shape[1]
     rows, columns = maps.shape[0], maps.shape[1]
@@ -241,7 +242,12 @@ def krige_tiles(
             i, j = top + k // width, left + k % width
             for e in range(elements):
                 maps[i, j, channels[e]] = max(mean[e] + scaling[4, e] * estimate[e, k], lowest[e], scaling[5, e])
-                standard_error[i, j, channels[e]] = np.sqrt(energy[e] * (spread[k] + scaling[1, e]))
+                error = np.sqrt(energy[e] * (spread[k] + scaling[1, e]))
+                if scaling[6, e] > 0:
+                    height = max((maps[i, j, channels[e]] - scaling[3, e]) / scaling[4, e] - scaling[7, e], 0)
+                    level = height + np.float32(0.2)
+                    error *= level if scaling[6, e] == 1 else np.sqrt(level)
+                standard_error[i, j, channels[e]] = error
 
 
 @compiled

@@ -25,7 +25,9 @@ class Errors:
     """Errors of samples that were predicted without themselves."""
 
     residual: NDArray[np.float32]
-    """Predicted less measured, normalised, shape (k, elements)."""
+    """Measured less predicted, normalised, shape (k, elements)."""
+    measured: NDArray[np.float32]
+    """What was measured, normalised, shape (k, elements)."""
     variance: NDArray[np.float32]
     """Its kriging variance in units of the sill, shape (k,)."""
     rest: NDArray[np.float32]
@@ -92,7 +94,16 @@ class Trial:
         in_shares(share, len(self.neighbours))
         sample = self.neighbours[:, :each].ravel()
         others = self.neighbours.shape[1] - 1
-        return Errors(residual, variance, rest, self.weight, self.noise[sample], self.counting[sample], others)
+        return Errors(
+            residual,
+            self.values[sample],
+            variance,
+            rest,
+            self.weight,
+            self.noise[sample],
+            self.counting[sample],
+            others,
+        )
 
     def score(self, places: NDArray[np.float32], covariance: Covariance) -> float:
         """Mean over the elements of the logarithm of the mean squared error: what parameters should minimise."""

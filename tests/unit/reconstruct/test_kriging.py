@@ -95,7 +95,7 @@ def test_a_tile_equals_the_bordered_system_of_its_neighbours() -> None:
     guide = Guide(rng.random((24, 24, 3), dtype=np.float32), rng.random((24, 24, 3), dtype=np.float32))
     ones = np.ones(3, np.float32)
     groups = (Group(np.arange(3), LAW, follows_colour=True),)
-    learned = Learned(groups, Alignment(), ones, LAW.noise * ones, ones, guide)
+    learned = Learned(groups, Alignment(), ones, LAW.noise * ones, ones, 0 * ones, -3 * ones, guide)
     estimate, standard_error = np.zeros_like(maps), np.zeros_like(maps)
     krige(cells, learned, photograph, which=np.array([4]), maps=estimate, standard_error=standard_error)
     near = nearest_samples(cells.rows, cells.columns, np.array([[11.5, 11.5]], np.float32), 32)[0]
@@ -123,6 +123,8 @@ def test_without_noise_the_estimate_passes_through_the_samples() -> None:
         np.ones(3, np.float32),
         np.zeros(3, np.float32),
         np.ones(3, np.float32),
+        np.zeros(3, np.float32),
+        np.full(3, -3, np.float32),
     )
     estimate, standard_error = np.empty_like(maps), np.empty_like(maps)
     everywhere = np.arange(tile_count((40, 40)))
@@ -261,6 +263,41 @@ def test_one_standard_error_covers_two_thirds_of_the_hands(measurement_data: Pat
     # 720 samples that overlap in their neighbourhoods
     assert abs(share.mean() - 0.68) < 0.05, share
     assert (np.abs(share - 0.68) < 0.1).all(), share
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5])
+def test_held_out_exposures_of_the_hands_lie_within_one_and_two_standard_errors_as_often_as_they_should(
+    measurement_data: Path, rate: float
+) -> None:
+    with np.load(measurement_data / "maxrf_hands" / "prova1_maps.npz") as stack:
+        counts = np.asarray(stack["gross"], np.float32)
+    elements = tuple(f"E{e}" for e in range(counts.shape[2]))
+    one, two = [], []
+    for seed in range(4):
+        mask = random_mask(np.ones(counts.shape[:2], np.bool_), rate, seed)
+        assert (~mask).sum() >= 2000
+        result = reconstruct(sampled(counts, mask, variance=np.maximum(counts, 1)), mask.shape, elements=elements)
+        # of a held-out exposure its own counting is expected beside the error of the map
+        expected = np.sqrt(np.square(result.standard_error) + np.maximum(counts, 1))[~mask]
+        miss = np.abs(result.maps - counts)[~mask]
+        one.append((miss <= expected).mean(axis=0))
+        two.append((miss <= 2 * expected).mean(axis=0))
+    assert (np.abs(np.mean(one, axis=0) - 0.68) < 0.03).all(), np.mean(one, axis=0)
+    assert (np.abs(np.mean(two, axis=0) - 0.95) < 0.03).all(), np.mean(two, axis=0)
+
+
+def test_errors_that_grow_with_the_level_are_given_larger_standard_errors_there() -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:100, :100]
+    smooth = (1 + 0.9 * np.sin(x / 20) * np.cos(y / 25))[:, :, None]
+    maps = (smooth * rng.gamma(25, 1 / 25, smooth.shape)).astype(np.float32)
+    mask = random_mask(np.ones((100, 100), np.bool_), 0.3)
+    result = reconstruct(sampled(maps, mask), (100, 100), elements=("Fe",))
+    error, strong = result.standard_error[:, :, 0], smooth[:, :, 0] > 1.6
+    weak = smooth[:, :, 0] < 0.4
+    assert np.median(error[strong & ~mask]) > 2 * np.median(error[weak & ~mask])
+    within = (np.abs(result.maps - maps) <= 2 * result.standard_error)[:, :, 0]
+    assert abs(within[strong & ~mask].mean() - within[weak & ~mask].mean()) < 0.12
 
 
 def test_known_counting_noise_is_not_counted_as_an_error_of_the_map() -> None:
