@@ -1,4 +1,4 @@
-"""Columns of the fit of one exposure, from the fit of the sum spectrum."""
+"""What spectra are made of: which line groups a model fits, and the columns of the fit of one exposure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.config import TubeConfig
+from edge.faults import UsageError
 from edge.spectra.background import hat_functions
+from edge.spectra.lines import LineGroup, load_lines
 from edge.spectra.response import group_spectra
 from edge.spectra.sum_fit import SumFit
 
@@ -69,3 +72,28 @@ def _continuum_pieces(fit: SumFit) -> list[NDArray[np.float64]]:
 
 def _stands_out(fit: SumFit, name: str) -> bool:
     return fit.area(name) > max(1e-4 * float(fit.expected.sum()), 10.0)
+
+
+def recorded(group: LineGroup, max_kev: float) -> LineGroup:
+    """Return the group, or raise `UsageError` if its strongest line lies beyond the recorded energies."""
+    if group.energies_kev[0] > max_kev:
+        raise UsageError(
+            f"{group.name}: its strongest line, {group.energies_kev[0]:.2f} keV, lies beyond the detector's last "
+            f"channel ({max_kev:.2f} keV): map another group of {group.element} or widen the detector's range"
+        )
+    return group
+
+
+def with_companions(groups: list[LineGroup], tube: TubeConfig, max_kev: float) -> list[LineGroup]:
+    """Add argon (air), the tube anode's L lines and the other groups of the same elements, as far as recorded."""
+    elements = {group.element for group in groups}
+    chosen = {group.name for group in groups}
+    others = [
+        group
+        for group in load_lines()
+        if group.name not in chosen
+        and (group.element in elements or group.name in {"Ar-K", f"{tube.anode}-L"})
+        and 1.2 <= group.energies_kev[0] <= max_kev
+        and group.edge_kev * 1.05 <= tube.kv
+    ]
+    return [*groups, *others]

@@ -136,7 +136,7 @@ def _find_shift(model: SpectrumModel, parts: Components, counts: NDArray[np.floa
         design = seen_on(parts.spectra, shape, ScaleShift(*at))[:, inside]
         recorded = seen_on(np.ones((1, shape.channels)), shape, ScaleShift(*at))[0, inside] > 0.99 * (1.0 + at[1])
         floored = np.maximum(expected, 0.3)
-        weights = recorded / (floored + np.square(MODEL_ERROR * floored))
+        weights = (recorded & ~model.dead) / (floored + np.square(MODEL_ERROR * floored))
         gram = (design * weights) @ design.T
         amplitudes = nonnegative_solution(gram, (design * weights) @ measured)
         expected = amplitudes @ design

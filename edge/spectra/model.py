@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
-from edge.spectra.components import components_of
+from edge.spectra.channels import FULL_COUNTERS, bridged, checked_sum, clipped, dead_channels
+from edge.spectra.components import components_of, recorded, with_companions
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy, calibration_of
-from edge.spectra.lines import LineGroup, default_group, load_lines, siegbahn
+from edge.spectra.lines import default_group, siegbahn
 from edge.spectra.propose import propose_elements
 from edge.spectra.rates import ElementRates, checked_spectra
 from edge.spectra.scale_shift import ScaleShift, seen_on
@@ -25,6 +26,8 @@ _IMPOSSIBLE = 4.0
 With few counts a single one far out weighs as much: what counts are likely to do is bounded by Bernstein's inequality.
 """
 _ROUNDS = 4
+_UNKNOWN = 1e3
+"""An amplitude of which full counters leave nothing to see is given an error of this many times the scan's mean."""
 _BLOCK = 256
 """Spectra at a time: their counts as floating point, 2 MB of 2,048 channels, stay in the processor's cache."""
 _LABEL_SHARE = 5e-4
@@ -57,6 +60,8 @@ class SpectrumModel:
     """What one count can take off each amplitude at most, shape (components,)."""
     mean_rates: NDArray[np.float64]
     """Amplitudes of the sum spectrum per second, shape (components,)."""
+    dead: NDArray[np.bool_]
+    """Channels that never count right and are left out, shape (fitted channels,)."""
 
     @classmethod
     def from_sum_spectrum(
@@ -85,34 +90,37 @@ class SpectrumModel:
         Raises
         ------
         UsageError
-            An unknown element, a line outside the recorded energies, or an empty spectrum.
+            An unknown element, a line outside the recorded energies, or a spectrum that is empty or not one of counts.
         """
         if not live_s > 0:
             raise UsageError(f"the sum spectrum has a live time of {live_s:g} s: it takes at least one exposure")
-        counts = np.asarray(sum_counts, dtype=float)
+        measured = checked_sum(sum_counts, detector.channels)
+        dead = dead_channels(measured)
+        counts = bridged(measured, dead)
         top_kev = detector.offset_kev + detector.gain_kev * (detector.channels - 1)
-        wanted = [_recorded(default_group(name, tube.kv, max_kev=top_kev), top_kev) for name in elements]
+        wanted = [recorded(default_group(name, tube.kv, max_kev=top_kev), top_kev) for name in elements]
         calibration = calibrate_energy(counts, detector, elements, anode=tube.anode, tube_kv=tube.kv)
         scale = calibration if calibration else calibration.nominal
         shown = [default_group(name, tube.kv) for name in propose_elements(counts, scale, tube)]
         mapped = list(dict.fromkeys(wanted or shown))
         if not mapped:
             raise UsageError("the sum spectrum shows no element: name some under elements, or measure for longer")
-        groups = _with_companions(list(dict.fromkeys([*mapped, *shown])), tube, top_kev)
+        groups = with_companions(list(dict.fromkeys([*mapped, *shown])), tube, top_kev)
         start = SpectrumShape(detector.channels, scale.offset_kev, scale.gain_kev, scale.response)
         # A scale that the peaks could not correct is better left alone than pulled by chance.
         free = (*WIDTH, *TAILS, *SCATTERING, *(SCALE if calibration else ()))
         fit = fit_sum(counts, start, groups, anode=tube.anode, tube_kv=tube.kv, free=free)
         refined = calibration_of(fit) if calibration else calibration
-        return cls._from_fit(fit, refined, tuple(group.name for group in mapped), live_s)
-
-    @classmethod
-    def _from_fit(
-        cls, fit: SumFit, calibration: EnergyCalibration | NotCalibrated, elements: tuple[str, ...], live_s: float
-    ) -> SpectrumModel:
+        elements = tuple(group.name for group in mapped)
         parts = components_of(fit, elements)
         return cls._from_design(
-            fit, calibration, elements, parts.names, parts.spectra[:, fit.fitted], parts.areas / live_s
+            fit,
+            refined,
+            elements,
+            parts.names,
+            design=parts.spectra[:, fit.fitted],
+            mean_rates=parts.areas / live_s,
+            dead=dead[fit.fitted],
         )
 
     @classmethod
@@ -122,12 +130,14 @@ class SpectrumModel:
         calibration: EnergyCalibration | NotCalibrated,
         elements: tuple[str, ...],
         components: tuple[str, ...],
+        *,
         design: NDArray[np.float64],
         mean_rates: NDArray[np.float64],
+        dead: NDArray[np.bool_],
     ) -> SpectrumModel:
         mean = mean_rates @ design
         # Only the weights' ratios matter: those of the sum spectrum serve for every exposure.
-        weighted = design / np.maximum(mean / float(mean.max()), 1e-6)
+        weighted = np.where(dead, 0.0, design / np.maximum(mean / float(mean.max()), 1e-6))
         gram = weighted @ design.T
         scale = 1.0 / np.sqrt(np.diag(gram))
         gram += 1e-10 * np.diag(np.diag(gram))
@@ -144,6 +154,7 @@ class SpectrumModel:
             spread=np.square(filters) @ design.T,
             lone=np.maximum(-filters.min(axis=1), 0.0),
             mean_rates=mean_rates,
+            dead=dead,
         )
 
     def shifted(self, shift: ScaleShift) -> SpectrumModel:
@@ -155,7 +166,13 @@ class SpectrumModel:
         parts = components_of(self.sum_fit, self.elements)
         design = seen_on(parts.spectra, self.sum_fit.shape, shift)[:, self.sum_fit.fitted]
         return self._from_design(
-            self.sum_fit, self.calibration, self.elements, self.components, design, self.mean_rates
+            self.sum_fit,
+            self.calibration,
+            self.elements,
+            self.components,
+            design=design,
+            mean_rates=self.mean_rates,
+            dead=self.dead,
         )
 
     def fit(self, counts: NDArray[np.unsignedinteger], live_s: ArrayLike) -> ElementRates:
@@ -163,6 +180,8 @@ class SpectrumModel:
 
         The weights come from the sum spectrum's model, never from the spectra's own counts, so that the estimate is
         linear and therefore unbiased however few the counts. Amplitudes impossibly far below zero are held at zero.
+        Channels whose counter was full are left out of the exposures that filled them, and the variance says what that
+        costs.
 
         Parameters
         ----------
@@ -174,7 +193,7 @@ class SpectrumModel:
         Raises
         ------
         UsageError
-            Spectra of another length, or a live time that is not positive.
+            Spectra of another length or not of counts, or a live time that is not positive.
         """
         spectra, live = checked_spectra(counts, live_s, self.sum_fit.shape.channels)
         values = np.empty((spectra.shape[0], len(self.elements)), dtype=np.float32)
@@ -185,6 +204,8 @@ class SpectrumModel:
             window = room[: block.stop - first]
             window[:] = spectra[block, self.sum_fit.fitted]
             amplitudes, amplitude_variance = self._amplitudes(window, live[block])
+            if window.max(initial=0.0) >= FULL_COUNTERS[0]:
+                self._without_clipped(spectra[block, self.sum_fit.fitted], live[block], amplitudes, amplitude_variance)
             seconds = live[block, None]
             values[block] = amplitudes[:, : len(self.elements)] / seconds
             variance[block] = amplitude_variance[:, : len(self.elements)] / seconds**2
@@ -211,6 +232,28 @@ class SpectrumModel:
                 solved = np.linalg.solve(self.gram[np.ix_(free, free)], right[np.ix_(rows, free)].T).T
                 amplitudes[np.ix_(rows, free)] = solved
         return amplitudes, variance
+
+    def _without_clipped(
+        self,
+        window: NDArray[np.unsignedinteger],
+        live_s: NDArray[np.float64],
+        amplitudes: NDArray[np.float64],
+        variance: NDArray[np.float64],
+    ) -> None:
+        """Fit exposures with full counters again, by the other channels; changes their rows of the last two."""
+        full = clipped(window)
+        mean = self.mean_rates @ self.design
+        usual = np.maximum(self.mean_rates, 1e-3 * float(self.mean_rates.sum()))
+        for row in np.flatnonzero(full.any(axis=1)):
+            weighted = np.where(full[row], 0.0, self.weighted)
+            # Information in units of the weights, which are those of one expected count in the fullest channel.
+            unit = live_s[row] * float(mean.max())
+            little = unit / np.square(_UNKNOWN * live_s[row] * usual)
+            inverse = np.linalg.inv(weighted @ self.design.T + np.diag(little))
+            filters = inverse @ weighted
+            amplitudes[row] = filters @ window[row]
+            noise = np.square(filters) @ self.design.T @ np.maximum(amplitudes[row], 0.0)
+            variance[row] = noise + unit * np.square(inverse) @ little
 
     def _reach_of_noise(self, variance: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far below zero counting noise takes an amplitude at `_IMPOSSIBLE` standard deviations, same shape.
@@ -270,27 +313,3 @@ class SpectrumModel:
                     (f"{group.element} {siegbahn(group.line_names[strongest])}", group.energies_kev[strongest])
                 )
         return tuple(sorted(labels, key=lambda label: label[1]))
-
-
-def _recorded(group: LineGroup, max_kev: float) -> LineGroup:
-    if group.energies_kev[0] > max_kev:
-        raise UsageError(
-            f"{group.name}: its strongest line, {group.energies_kev[0]:.2f} keV, lies beyond the detector's last "
-            f"channel ({max_kev:.2f} keV): map another group of {group.element} or widen the detector's range"
-        )
-    return group
-
-
-def _with_companions(groups: list[LineGroup], tube: TubeConfig, max_kev: float) -> list[LineGroup]:
-    """Add argon (air), the tube anode's L lines and the other groups of the same elements, as far as recorded."""
-    elements = {group.element for group in groups}
-    chosen = {group.name for group in groups}
-    others = [
-        group
-        for group in load_lines()
-        if group.name not in chosen
-        and (group.element in elements or group.name in {"Ar-K", f"{tube.anode}-L"})
-        and 1.2 <= group.energies_kev[0] <= max_kev
-        and group.edge_kev * 1.05 <= tube.kv
-    ]
-    return [*groups, *others]

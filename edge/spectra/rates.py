@@ -47,10 +47,29 @@ def checked_spectra(
             f"spectra of shape {spectra.shape} do not fit a model of {channels} channels: "
             "fit them with a model made from the same detector's sum spectrum"
         )
-    live = np.broadcast_to(np.asarray(live_s, dtype=float), (spectra.shape[0],))
-    if not np.all(live > 0):
+    if spectra.dtype.kind not in "ui":
+        _refuse_no_counts(spectra, ~(np.isfinite(spectra) & (spectra >= 0)))
+    elif spectra.dtype.kind == "i":
+        _refuse_no_counts(spectra, spectra < 0)
+    live = np.asarray(live_s, dtype=float)
+    if live.shape not in {(), (1,), (spectra.shape[0],)}:
         raise UsageError(
-            f"exposure {int(np.argmin(live > 0))} has a live time of {live[int(np.argmin(live > 0))]:g} s: "
+            f"{spectra.shape[0]} spectra have live times of shape {live.shape}: give one for each, or one for all"
+        )
+    live = np.broadcast_to(live, (spectra.shape[0],))
+    wrong = ~(np.isfinite(live) & (live > 0))
+    if wrong.any():
+        raise UsageError(
+            f"exposure {int(np.argmax(wrong))} has a live time of {live[int(np.argmax(wrong))]:g} s: "
             "leave out exposures without live time"
         )
     return spectra, live
+
+
+def _refuse_no_counts(spectra: NDArray[np.generic], wrong: NDArray[np.bool_]) -> None:
+    if wrong.any():
+        exposure, channel = (int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+        raise UsageError(
+            f"exposure {exposure} holds {spectra[exposure, channel]:g} in channel {channel}: "
+            "a spectrum has counts from 0 upwards in every channel"
+        )

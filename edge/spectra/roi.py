@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
+from edge.spectra.channels import bridged, checked_sum, dead_channels
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy
 from edge.spectra.lines import LineGroup, default_group
 from edge.spectra.propose import propose_elements
@@ -53,7 +54,9 @@ class RoiModel:
         """Place the regions; parameters and errors as in `edge.spectra.model.SpectrumModel.from_sum_spectrum`."""
         if not live_s > 0:
             raise UsageError(f"the sum spectrum has a live time of {live_s:g} s: it takes at least one exposure")
-        counts = np.asarray(sum_counts, dtype=float)
+        measured = checked_sum(sum_counts, detector.channels)
+        dead = dead_channels(measured)
+        counts = bridged(measured, dead)
         top_kev = detector.offset_kev + detector.gain_kev * (detector.channels - 1)
         groups = [default_group(name, tube.kv, max_kev=top_kev) for name in elements]
         calibration = calibrate_energy(counts, detector, elements, anode=tube.anode, tube_kv=tube.kv)
@@ -63,7 +66,7 @@ class RoiModel:
         if not groups:
             raise UsageError("the sum spectrum shows no element: name some under elements, or measure for longer")
         shape = SpectrumShape(detector.channels, scale.offset_kev, scale.gain_kev, scale.response)
-        filters = np.array([region_filter(group, shape) for group in groups])
+        filters = np.array([region_filter(group, shape, dead) for group in groups])
         least = np.square(filters) @ (counts / max(float(counts.sum()), 1.0))
         names = tuple(group.name for group in groups)
         return cls(names, calibration, detector.channels, filters.astype(np.float32), least)
@@ -78,8 +81,8 @@ class RoiModel:
         return ElementRates((net / seconds).astype(np.float32), (variance / seconds**2).astype(np.float32))
 
 
-def region_filter(group: LineGroup, shape: SpectrumShape) -> NDArray[np.float64]:
-    """Channel weights whose sum over a spectrum is the peak area of a group, shape (channels,).
+def region_filter(group: LineGroup, shape: SpectrumShape, dead: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Channel weights whose sum over a spectrum is the peak area of a group, shape (channels,), 0 for dead channels.
 
     Raises
     ------
@@ -93,6 +96,7 @@ def region_filter(group: LineGroup, shape: SpectrumShape) -> NDArray[np.float64]
     centre = float(energies[near] @ shares[near] / shares[near].sum())
     fwhm = float(shape.response.fwhm_kev(centre))
     distance = shape.energies_kev() - centre
+    distance[slice(0) if dead is None else dead] = np.inf
     region = np.abs(distance) <= _HALF_WIDTH_FWHM * fwhm
     inner = (_HALF_WIDTH_FWHM + _MARGIN_FWHM) * fwhm
     outer = inner + max(_STRIP_FWHM * fwhm, 2.0 * shape.gain_kev)

@@ -26,7 +26,7 @@ class TubeOutput:
 
     def at(self, positions: ArrayLike) -> NDArray[np.float64]:
         """Output between the visits, shape (n,)."""
-        return np.interp(np.asarray(positions, dtype=float), self.positions, self.factors)
+        return np.asarray(np.interp(np.asarray(positions, dtype=float), self.positions, self.factors))
 
     def normalised(self, rates: ElementRates, positions: ArrayLike) -> ElementRates:
         """Rates as they would be at the first visit's output; the output's own error is common to all and left out."""

@@ -60,6 +60,8 @@ class SumFit:
     right: NDArray[np.float64]
     chi2: float
     """Weighted sum of squared residuals, priors included."""
+    singles: Spectrum
+    """Counts less an earlier fit's pile-up: what was folded with itself for this one's, shape (channels,)."""
 
     def area(self, name: str) -> float:
         """Counts of a group or component."""
@@ -188,7 +190,8 @@ def solve_sum(
 
     Without one, the families of a group are tied to each other as the table has them.
     """
-    templates = sum_templates(counts, shape, groups, window, anode=anode, tube_kv=tube_kv)
+    singles = counts if earlier is None else np.maximum(counts - earlier.spectrum("pile-up"), 0.0)
+    templates = sum_templates(singles, shape, groups, window, anode=anode, tube_kv=tube_kv)
     design = np.array([template.spectrum for template in templates])[:, window]
     basis = np.maximum(counts, 1.0) if earlier is None else np.maximum(earlier.expected, 0.3)
     weights = np.zeros(shape.channels)
@@ -207,7 +210,9 @@ def solve_sum(
     model[window] = areas @ design
     chi2 = float(weights[window] @ np.square(counts[window] - model[window]))
     chi2 += float(areas @ (total_gram - gram) @ areas)
-    return SumFit(counts, shape, tuple(groups), templates, areas, window, model, weights, total_gram, right, chi2)
+    return SumFit(
+        counts, shape, tuple(groups), templates, areas, window, model, weights, total_gram, right, chi2, singles
+    )
 
 
 def ratio_prior(templates: Sequence[Template], areas: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -248,7 +253,7 @@ def _shape_step(
     for i, (name, spread) in enumerate(spreads.items()):
         step = 1e-3 * spread
         shape = fit.shape.with_parameter(name, fit.shape.parameter(name) + step)
-        other = sum_templates(counts, shape, fit.groups, inside, anode=anode, tube_kv=tube_kv)
+        other = sum_templates(fit.singles, shape, fit.groups, inside, anode=anode, tube_kv=tube_kv)
         slopes[i] = (fit.areas @ np.array([t.spectrum for t in other])[:, inside] - here) / step
     weights = fit.weights[inside]
     residual = weights * (counts[inside] - here)
