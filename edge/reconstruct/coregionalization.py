@@ -21,6 +21,11 @@ _SMOOTHNESS = 1.5
 """Power of the spectra (B. Matérn 1960); 1.25 and 2 are equal within 0.08 dB on the hands."""
 _ROUNDS = 40
 _BANDS_AN_OCTAVE = 3
+_DOUBT = 10.0
+"""A prior's weight, in coefficients, against covariance that few coefficients speak for; 0.07 dB on the hands at a
+thousandth of the photons, nothing elsewhere; half or twice as much is as good."""
+_FAINT = 0.01
+"""Variance, in units of the noise, below which the prior no longer cares."""
 _LEAST_VARIANCE = 1e-3
 """Of the start, in units of the noise; below it a field is lost in the noise at any size of grid."""
 
@@ -61,11 +66,11 @@ def transformed(maps: Floats) -> Floats:
 
 
 def learn_covariance(transform: Floats, bands: Bands, rounds: int = _ROUNDS) -> Matrices:
-    """Covariance of the signal in each band, shape (bands, channels, channels), the most likely under the model.
+    """Covariance of the signal in each band, shape (bands, channels, channels), the most likely under model and prior.
 
     Noise must be independent between channels and cells, with variance 1. Each round replaces every field's mixing
-    covariance by the minimum of a bound on the likelihood, so that no round makes it less likely (H. Zhou, L. Hu,
-    J. Zhou and K. Lange 2019, the geometric mean of their section 3).
+    covariance by the minimum of a bound on the likelihood (H. Zhou, L. Hu, J. Zhou and K. Lange 2019, section 3), to
+    which is added the logarithmic determinant of the mixing covariances' sum, so that what is faint vanishes.
     """
     found = _covariances(transform, bands)
     shapes = _field_spectra(bands)
@@ -79,6 +84,7 @@ def learn_covariance(transform: Floats, bands: Bands, rounds: int = _ROUNDS) -> 
     for _ in range(rounds):
         precision = np.linalg.inv(np.tensordot(shapes.T, mixing, 1) + unit)
         expected = np.tensordot(sizes * shapes, precision, 1)
+        expected += _DOUBT * np.linalg.inv(mixing.sum(axis=0) + _FAINT * unit)
         seen = np.tensordot(sizes * shapes, precision @ found @ precision, 1)
         factor = np.linalg.cholesky(expected + 1e-9 * unit)
         lifted = np.swapaxes(factor, 1, 2) @ mixing
@@ -89,11 +95,13 @@ def learn_covariance(transform: Floats, bands: Bands, rounds: int = _ROUNDS) -> 
     return signal
 
 
-def log_likelihood(transform: Floats, bands: Bands, signal: Matrices) -> float:
-    """Of the transform under a signal's covariance and unit noise, its mean left out, up to a constant."""
+def log_posterior(transform: Floats, bands: Bands, signal: Matrices) -> float:
+    """Of a signal's covariance given the transform without its mean, up to a constant; `learn_covariance` lifts it."""
     total = signal + np.eye(signal.shape[1])
     misfit = np.einsum("bij,bji->b", np.linalg.inv(total), _covariances(transform, bands))
-    return float(-0.5 * (bands.sizes * (np.linalg.slogdet(total)[1] + misfit))[1:].sum())
+    mixed = np.einsum("b,bij->ij", bands.sizes, signal) / bands.sizes.sum()
+    prior = _DOUBT * np.linalg.slogdet(mixed + _FAINT * np.eye(len(mixed)))[1]
+    return float(-0.5 * ((bands.sizes * (np.linalg.slogdet(total)[1] + misfit))[1:].sum() + prior))
 
 
 def estimated(transform: Floats, bands: Bands, signal: Matrices, noise: Floats) -> Floats:
@@ -121,10 +129,16 @@ class ExpectedError:
     """The part of its diagonal that comes from smoothing the signal, shape (channels,); the rest is noise."""
     unmeasured: Matrices
     """Variance of a cell that is estimated from all others, shape (channels,)."""
+    learning: float
+    """Factor on every variance for having learned the covariance from the same maps, at most 2."""
 
 
 def expected_error(bands: Bands, signal: Matrices) -> ExpectedError:
-    """What the model says of its own estimate."""
+    """What the model says of its own estimate.
+
+    Each number that was learned adds about the noise of one coefficient to the error of all channels together (as in
+    the criterion of H. Akaike 1974).
+    """
     unit, share = np.eye(signal.shape[1]), bands.sizes / bands.sizes.sum()
     gains = _gains(signal, np.ones(signal.shape[1]))
     lost = unit - gains
@@ -132,7 +146,10 @@ def expected_error(bands: Bands, signal: Matrices) -> ExpectedError:
     without = np.linalg.inv(np.tensordot(share, np.linalg.inv(signal + unit), 1))
     unmeasured = np.maximum(np.diag(without) - 1, 0)
     covariance = np.tensordot(share, gains, 1)
-    return ExpectedError((covariance + covariance.T) / 2, smoothing, unmeasured)
+    channels = len(unit)
+    learned = len(_DISTANCES_CELLS) * channels * (channels + 1) / 2
+    learning = 1 + min(1.0, learned / max(bands.sizes.sum() * np.trace(covariance), 1e-9))
+    return ExpectedError((covariance + covariance.T) / 2, smoothing, unmeasured, float(learning))
 
 
 def _band_of_each(count: int) -> NDArray[np.intp]:

@@ -211,6 +211,8 @@ def _standard_error(grid: _Grid, refined: Refined, expected: ExpectedError) -> F
     smoothing = expected.smoothing[:elements]
     kept = np.clip(1 - refined.gained / np.maximum(variance, 1e-12), _LEAST_GAIN, 1)
     local = smoothing * refined.smoothing[:, :, None] + np.maximum(variance - smoothing, 0) * grid.noise
-    squared = kept * local
+    squared = kept * local * expected.learning
+    # cells that differ from all that surrounds them are no part of the model, but copies show their error
+    squared *= np.maximum(refined.least_error / np.maximum(squared[grid.measured].mean(axis=0), 1e-12), 1)
     squared[~grid.measured] += np.maximum(expected.unmeasured[:elements] - variance, 0)
     return np.sqrt(np.maximum(squared, 0)).astype(np.float32)

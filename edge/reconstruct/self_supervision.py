@@ -58,6 +58,8 @@ class Refined:
     """By how much the mean squared error fell, per element, in units of the noise."""
     smoothing: Floats
     """Squared error from smoothing, relative to its expectation before learning, shape (rows, columns)."""
+    least_error: Matrices
+    """Mean squared error that copies show at least, one standard deviation below what they show, per element."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +135,7 @@ def refine(measured: Floats, photograph: Floats, noise: Floats, usable: NDArray[
         (final @ directions.components.T).reshape(*usable.shape, model.elements),
         before - _mean_square(left, directions),
         (_memberships(whole.contrast, levels) @ smoothing).reshape(usable.shape),
+        _least_error(residual, variance),
     )
 
 
@@ -140,6 +143,12 @@ def _mean_square(left: Sequence[Floats], directions: _Directions) -> Matrices:
     """Of what is left of each element, over all copies and cells."""
     squares = [np.square(one @ directions.components.T).mean(axis=0, dtype=np.float64) for one in left]
     return np.asarray(np.mean(squares, axis=0), np.float64)
+
+
+def _least_error(residual: Floats, variance: Floats) -> Matrices:
+    """Mean square of a residual beyond its noise, less one standard deviation of that mean."""
+    squares = np.square(residual, dtype=np.float64)
+    return np.asarray((squares - variance).mean(axis=0) - squares.std(axis=0) / len(squares) ** 0.5, np.float64)
 
 
 def _of_elements(model: Model) -> Matrices:

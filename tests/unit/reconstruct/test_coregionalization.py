@@ -1,4 +1,4 @@
-"""The covariance between maps: learned without noise's share, never less likely, and used as the best estimate."""
+"""The covariance between maps: learned without the share of the noise, and used for the best estimate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.reconstruct.coregionalization import (
     estimated,
     expected_error,
     learn_covariance,
-    log_likelihood,
+    log_posterior,
     transformed,
 )
 
@@ -45,10 +45,10 @@ def test_every_frequency_is_in_one_band_and_the_mean_alone_in_the_first(rows: in
     assert bands.sizes[0] == 1
 
 
-def test_no_round_makes_the_maps_less_likely() -> None:
+def test_no_round_makes_the_covariance_less_likely() -> None:
     maps = np.stack([3 * field(0), field(1) + field(0)], axis=2) + noise(2, 2)
     transform, bands = transformed(maps), bands_of(SHAPE)
-    found = [log_likelihood(transform, bands, learn_covariance(transform, bands, rounds)) for rounds in range(0, 12)]
+    found = [log_posterior(transform, bands, learn_covariance(transform, bands, rounds)) for rounds in range(0, 12)]
     assert (np.diff(found) > -1e-3).all()
     assert found[-1] > found[0] + 100
 

@@ -55,6 +55,15 @@ def test_the_standard_error_covers_two_thirds_and_nineteen_twentieths_of_the_err
     assert 0.9 < (misses < 2).mean() < 0.99
 
 
+def test_cells_that_differ_from_all_around_them_raise_the_standard_error() -> None:
+    maps = painted(64, 72)[0]
+    maps = maps * np.random.default_rng(8).lognormal(0, 0.4, maps.shape).astype(np.float32)
+    cells, truth = counted(maps, 100)
+    found = photon_starved(cells)
+    misses = np.abs(found.maps - truth) / found.standard_error
+    assert abs((misses < 1).mean() - 0.68) < 0.1  # lognormal, not Gaussian
+
+
 def test_a_photograph_that_shows_the_maps_helps_and_another_one_does_no_harm() -> None:
     maps, rgb = painted(64, 72)
     other = painted(64, 72, seed=5)[1]
