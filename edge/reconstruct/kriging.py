@@ -42,6 +42,16 @@ def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Rec
     photograph = None if rgb is None else usable_photograph(rgb)
     is_plain = rgb is not None and photograph is None
     learned = learn_parameters(cells, photograph)
+    maps, standard_error = krige_everywhere(cells, learned, photograph)
+    left_out = learned.left_out
+    if left_out is not None:
+        left_out = replace(left_out, rms=left_out.rms * spread_of(cells))
+    remarks = PLAIN if is_plain else () if photograph is None else photograph_remarks(learned, cells.names)
+    return Reconstruction(maps, standard_error, left_out, remarks)
+
+
+def krige_everywhere(cells: MeasuredCells, learned: Learned, photograph: Photograph | None) -> tuple[Floats, Floats]:
+    """Maps and standard errors of the whole grid, (rows, columns, elements), measured cells as they were measured."""
     maps = np.empty((*cells.shape, cells.elements), np.float32)
     standard_error = np.empty_like(maps)
     everywhere = np.arange(tile_count(cells.shape))
@@ -49,11 +59,7 @@ def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Rec
     seams.even_out(standard_error, deviation.reshape(*tiles_of(cells.shape), cells.elements), TILE_CELLS)
     maps[cells.rows, cells.columns] = cells.values
     standard_error[cells.rows, cells.columns] = np.sqrt(cells.variance)
-    left_out = learned.left_out
-    if left_out is not None:
-        left_out = replace(left_out, rms=left_out.rms * spread_of(cells))
-    remarks = PLAIN if is_plain else () if photograph is None else photograph_remarks(learned, cells.names)
-    return Reconstruction(maps, standard_error, left_out, remarks)
+    return maps, standard_error
 
 
 def usable_photograph(rgb: NDArray[np.float32]) -> Photograph | None:
@@ -67,7 +73,7 @@ def learn_parameters(cells: MeasuredCells, photograph: Photograph | None) -> Lea
     spread = spread_of(cells)
     counting = (cells.variance / np.square(np.where(spread > 0, spread, 1))).astype(np.float32)
     noise = _relative_noise(cells)
-    return learn(cells.rows, cells.columns, _normalised(cells), noise, counting, photograph, shape=cells.shape)
+    return learn(cells.rows, cells.columns, normalised(cells), noise, counting, photograph, shape=cells.shape)
 
 
 def krige(
@@ -89,7 +95,7 @@ def krige(
     neighbours = nearest_samples(cells.rows, cells.columns, centres, min(NEIGHBOURS, len(cells)))
     guide = learned.guide
     metric = unguided(len(which)) if guide is None else metric_of_tiles(which, cells.shape, guide)
-    values, noise = _normalised(cells), _relative_noise(cells)
+    values, noise = normalised(cells), _relative_noise(cells)
     per_element = scaling(
         learned,
         offset=cells.values.mean(axis=0),
@@ -138,7 +144,7 @@ def scaling(learned: Learned, *, offset: Floats, spread: Floats, bound: Floats) 
     return np.array([*rows, learned.level_power, learned.lowest], np.float32)
 
 
-def _normalised(cells: MeasuredCells) -> NDArray[np.float32]:
+def normalised(cells: MeasuredCells) -> NDArray[np.float32]:
     """Values with mean 0 and standard deviation 1 for each element, or all 0 where they do not vary."""
     spread = spread_of(cells)
     normalised: NDArray[np.float32] = (cells.values - cells.values.mean(axis=0)) / np.where(spread > 0, spread, 1)

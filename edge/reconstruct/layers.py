@@ -1,0 +1,137 @@
+"""Kriged maps split in two: what the photograph's colours explain, and what they don't.
+
+A map is taken for the sum of a field that has much the same value wherever the photograph shows the same colour, a
+field that knows nothing of colour, and noise; all three by their covariances, as in factorial kriging (G. Matheron,
+"Pour une analyse krigeante de données régionalisées", 1982). The first one's estimate is the visible part. All that is
+left of the kriged map is hidden: paint under the surface, and what of the visible paint its colour does not tell.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.compiled import compiled
+from edge.reconstruct.kriging import krige_everywhere, learn_parameters, normalised, spread_of, usable_photograph
+from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.reconstruction import Layers
+from edge.reconstruct.trial import features
+
+_SAMPLES = 400
+"""Drawn for one system on the whole grid: colours repeat, so that a few hundred places show them all."""
+_ENOUGH = 64
+_SHARES = (0.3, 0.6, 0.9)
+_WIDTHS = (0.06, 0.12, 0.25)
+_NOISES = (0.03, 0.3)
+_REACHES = (1.0, 3.0)
+"""Of the field that is blind to colour, in mean distances between the samples drawn."""
+_REGION = 0.5
+"""Of the longer side: over this distance one colour may come to mean other paint."""
+
+_CLEAR = 2.5
+"""Standard errors by which following colour must lower the squared error."""
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Law:
+    share: float
+    width: float
+    noise: float
+    reach: float
+    region: float
+
+
+def kriging_layers(cells: MeasuredCells, rgb: Floats | None = None) -> Layers:
+    """The maps of `kriging`, split into a visible and a hidden part that add up to them.
+
+    Which covariances describe the two fields is chosen for each element by leave-one-out error. Without a photograph,
+    with one of a single colour, or with fewer than 64 samples, each element's mean is its visible part.
+    """
+    photograph = None if rgb is None else usable_photograph(rgb)
+    learned = learn_parameters(cells, photograph)
+    maps = krige_everywhere(cells, learned, photograph)[0]
+    visible = np.empty_like(maps)
+    visible[:] = cells.values.mean(axis=0)
+    if photograph is not None and len(cells) >= _ENOUGH:
+        visible += _explained(cells, photograph, learned.alignment) * spread_of(cells)
+    return Layers(visible, maps - visible)
+
+
+def _explained(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> Floats:
+    """The colour-following field of every element, normalised, shape (rows, columns, elements)."""
+    drawn = np.arange(len(cells))
+    if len(cells) > _SAMPLES:
+        drawn = np.sort(np.random.default_rng(0).choice(len(cells), _SAMPLES, replace=False))
+    places = features(cells.rows[drawn], cells.columns[drawn], photograph, alignment)[:, :5]
+    values = normalised(cells)[drawn].astype(np.float64)
+    spacing = float(np.sqrt(cells.shape[0] * cells.shape[1] / len(drawn)))
+    region = _REGION * max(cells.shape)
+    laws = [_Law(0.0, 1.0, noise, reach * spacing, region) for noise in _NOISES for reach in _REACHES]
+    laws += [
+        _Law(share, width, noise, reach * spacing, region)
+        for share, width, noise, reach in itertools.product(_SHARES, _WIDTHS, _NOISES, _REACHES)
+    ]
+    solved = [_left_out(law, places.astype(np.float64), values) for law in laws]
+    best = _chosen([squares for squares, _, _ in solved], blind=len(_NOISES) * len(_REACHES))
+    colour = photograph.aligned(alignment)
+    explained = np.zeros((*cells.shape, values.shape[1]), np.float32)
+    for index in np.unique(best):
+        members, law = np.flatnonzero(best == index), laws[index]
+        _, weights, mean = solved[index]
+        if law.share > 0:
+            part = np.empty((*cells.shape, len(members)), np.float32)
+            own = np.ascontiguousarray(weights[:, members], np.float32) * np.float32(law.share)
+            _add_up(places, own, colour, law.width, law.region, part)
+            explained[:, :, members] = part
+        explained[:, :, members] += mean[members].astype(np.float32)
+    return explained
+
+
+def _chosen(squares: list[Doubles], *, blind: int) -> NDArray[np.intp]:
+    """The law of each element with the least error: one of the first, blind ones unless another is clearly better."""
+    errors = np.array([one.mean(axis=0) for one in squares])
+    best: NDArray[np.intp] = errors[:blind].argmin(axis=0)
+    other = blind + errors[blind:].argmin(axis=0)
+    for element in range(errors.shape[1]):
+        change = squares[best[element]][:, element] - squares[other[element]][:, element]
+        if change.sum() > _CLEAR * np.sqrt(np.square(change).sum()):
+            best[element] = other[element]
+    return best
+
+
+def _left_out(law: _Law, places: Doubles, values: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+    """Squared leave-one-out errors and weights of the samples, (n, elements), and the mean (O. Dubrule 1983)."""
+    square = np.square(places[:, None, :2] - places[None, :, :2]).sum(axis=2)
+    difference = np.square(places[:, None, 2:] - places[None, :, 2:]).sum(axis=2)
+    alike = 1 / (1 + square / (2 * law.region**2) + difference / (2 * law.width**2))
+    near = 1 / np.sqrt(1 + square / law.reach**2)
+    inverse = np.linalg.inv(law.share * alike + (1 - law.share) * near + law.noise * np.eye(len(places)))
+    ones = inverse.sum(axis=1)
+    without_mean = inverse - np.outer(ones, ones) / ones.sum()
+    weights = without_mean @ values
+    squares: Doubles = np.square(weights / np.diag(without_mean)[:, None])
+    return squares, weights, ones @ values / ones.sum()
+
+
+@compiled
+def _add_up(places: Floats, weights: Floats, colour: Floats, width: float, region: float, out: Floats) -> None:
+    """Sum over the samples of likeness times weight, for every cell."""
+    narrow, far = np.float32(0.5 / (width * width)), np.float32(0.5 / (region * region))
+    one = np.float32(1)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = 0
+            for s in range(places.shape[0]):
+                dy, dx = i - places[s, 0], j - places[s, 1]
+                dl, da = colour[i, j, 0] - places[s, 2], colour[i, j, 1] - places[s, 3]
+                db = colour[i, j, 2] - places[s, 4]
+                alike = one / (one + (dy * dy + dx * dx) * far + (dl * dl + da * da + db * db) * narrow)
+                for e in range(out.shape[2]):
+                    out[i, j, e] += alike * weights[s, e]
