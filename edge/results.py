@@ -24,7 +24,10 @@ from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, RecordingPaths, open_recording
 from edge.record.reader import JournalReader, MeasuredArrays
 from edge.sources import Stack
+from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
+from edge.spectra.rates import ElementRates
+from edge.spectra.scan_fit import fit_of_scan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,16 +93,20 @@ def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArra
 
 def fit_recording(recording: Recording, planned: Planned) -> tuple[SpectrumModel, Samples, NDArray[np.float64]]:
     """Fit every spectrum of a recording: once through for the sum, once through for the exposures."""
-    channels = planned.config.instrument.detector.channels
-    sum_counts, live_s = np.zeros(channels), 0.0
+    blocks, live_s = BlockSums(planned.config.instrument.detector.channels), 0.0
     for batch in portions(recording.reader):
-        sum_counts += batch.counts.sum(axis=0, dtype=np.float64)
+        blocks.add(batch.counts)
         live_s += float(batch.live_s.sum())
     if live_s == 0:
         raise UsageError(f"{recording.paths.folder}: holds no exposure yet: go on with --resume")
-    model = spectrum_model(sum_counts, live_s, planned.config)
-    parts = [samples_of(batch, model, planned.plan) for batch in portions(recording.reader)]
-    return model, join(parts), sum_counts
+    fit = fit_of_scan(blocks, live_s, lambda total, seconds: spectrum_model(total, seconds, planned.config))
+    parts: list[Samples] = []
+    first = 0
+    for batch in portions(recording.reader):
+        rates = fit.fit(batch.counts, batch.live_s, positions=first + np.arange(len(batch)))
+        parts.append(_at_cells(batch, rates, planned.plan))
+        first += len(batch)
+    return fit.model, join(parts), blocks.total()
 
 
 def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
@@ -112,8 +119,11 @@ def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanC
 
 def samples_of(batch: MeasuredArrays, model: SpectrumModel, plan: ScanPlan) -> Samples:
     """Element rates of a batch of exposures at the cells where the beam was."""
+    return _at_cells(batch, model.fit(batch.counts, batch.live_s), plan)
+
+
+def _at_cells(batch: MeasuredArrays, rates: ElementRates, plan: ScanPlan) -> Samples:
     cells = cells_of(batch, plan.grid)
-    rates = model.fit(batch.counts, batch.live_s)
     return Samples(cells[:, 0], cells[:, 1], rates.values, rates.variance)
 
 

@@ -97,6 +97,10 @@ class BlockSums:
             self._lengths = [sum(self._lengths[i : i + 2]) for i in pairs]
             self._sums = [np.sum(self._sums[i : i + 2], axis=0) for i in pairs]
 
+    def total(self) -> NDArray[np.float64]:
+        """Sum of all exposures, shape (channels,)."""
+        return np.asarray(np.sum([*self._sums, self._open], axis=0))
+
     def blocks(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Sums, shape (blocks, channels), and their middles in exposures; a remainder joins the last."""
         sums, lengths = list(self._sums), list(self._lengths)
