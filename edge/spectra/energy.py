@@ -36,7 +36,8 @@ _LEAST_SHARE = 0.6
 """Of the peaks' weight that must sit on lines: right scales reached 0.67 to 1 in trials, wrong ones 0.4 to 0.72."""
 _LARGEST_RESIDUAL_KEV = 0.012
 """Root mean square beyond what counting explains: 1 to 9 eV at right scales, 12 to 36 eV at wrong ones."""
-
+_MISTAKEN = 5.0
+"""A peak this many times as far off as the median one was taken for the wrong line, and counts as unexplained."""
 
 _SPANS = (Span(0.026, 0.10, 8, _FEWEST_PEAKS), Span(0.06, 0.32, 16, 8))
 
@@ -196,7 +197,8 @@ def calibration_of(fit: SumFit) -> EnergyCalibration:
 def _calibration_peaks(fit: SumFit, peaks: FoundPeaks) -> tuple[CalibrationPeak, ...]:
     """Peaks that the fitted lines explain, by comparing centroids of the spectrum and of the fit's own peaks.
 
-    Neighbours pull a centroid; they pull the fitted spectrum's in the same way.
+    Neighbours pull a centroid; they pull the fitted spectrum's in the same way. A weak peak of something else near a
+    line is left out: it says nothing of the scale.
     """
     shape = fit.shape
     modelled = find_peaks(fit.expected, shape)
@@ -212,7 +214,8 @@ def _calibration_peaks(fit: SumFit, peaks: FoundPeaks) -> tuple[CalibrationPeak,
         if abs(twin - channel) * shape.gain_kev < 0.25 * width and abs(energies[nearest] - energy) < 0.5 * width:
             residual = float((channel - twin) * shape.gain_kev)
             used.append(CalibrationPeak(names[nearest], float(energies[nearest]), float(channel), residual))
-    return tuple(used)
+    typical = float(np.median([abs(peak.residual_kev) for peak in used])) if used else 0.0
+    return tuple(p for p in used if abs(p.residual_kev) <= max(_MISTAKEN * typical, _LARGEST_RESIDUAL_KEV))
 
 
 def _named_families(fit: SumFit) -> tuple[list[str], NDArray[np.float64]]:
