@@ -21,34 +21,28 @@ Floats = NDArray[np.float32]
 @compiled
 def _onto_simplex(row: Floats, threshold: np.float32) -> np.float32:
     """Project in place; the threshold that was taken off, a good guess of the next one. Any guess gives the answer."""
-    count = row.shape[0]
-    largest = row[0]
-    for k in range(count):
-        largest = max(largest, row[k])
-    guess = threshold
-    if guess >= largest:
-        guess = largest - np.float32(1)
-    for _ in range(60):
-        total, active = np.float32(0), np.float32(0)
+    count, guess, before = row.shape[0], threshold, np.float32(-1)
+    # from the right one step of Newton goes left of the threshold, from there the entries above only become fewer
+    for _ in range(2 * count + 2):
+        total, above = np.float32(0), np.float32(0)
         for k in range(count):
-            above = row[k] > guess
-            total += row[k] - guess if above else np.float32(0)
-            active += np.float32(1) if above else np.float32(0)
-        if active == 0:
-            guess = largest - np.float32(1)
-            continue
-        change = (total - np.float32(1)) / active
-        guess += change
-        if abs(change) <= np.float32(2e-7) * (np.float32(1) + abs(guess)):
+            is_above = row[k] > guess
+            total += row[k] - guess if is_above else np.float32(0)
+            above += np.float32(1) if is_above else np.float32(0)
+        if above == before:
+            # once more from near by, where sums round least
+            guess += (total - np.float32(1)) / above
             break
-    total = np.float32(0)
+        if above == 0:
+            guess = row[0]
+            for k in range(count):
+                guess = max(guess, row[k])
+            guess -= np.float32(1)
+        else:
+            guess += (total - np.float32(1)) / above
+            before = above
     for k in range(count):
         row[k] = max(row[k] - guess, np.float32(0))
-        total += row[k]
-    # what rounding of the threshold left
-    scale = np.float32(1) / total
-    for k in range(count):
-        row[k] *= scale
     return guess
 
 
