@@ -20,6 +20,7 @@ TABLES = {
     "table3": "tools.reproduce.table3",
     "table4": "tools.reproduce.table4",
     "figure9": "tools.reproduce.figure9",
+    "figure10": "tools.reproduce.figure10",
     "portrait": "tools.reproduce.portrait",
     "starved": "tools.reproduce.starved",
 }
