@@ -30,7 +30,7 @@ Maps = NDArray[np.float32]
 
 RATE = 0.1
 TARGET_S = {"harmonic": 0.1, "kriging": 0.4}
-TOO_SLOW = {"bpfa"}
+TOO_SLOW = {"bpfa", "fusion"}
 """Minutes at this size; the papers' tables hold it, on small photographs."""
 NOTES = (
     "Everything but the maps that follow a scan runs on one core (scheduler affinity, OpenCV and numba set to one "
