@@ -48,6 +48,10 @@ class HeldOut:
             parts[0].others,
         )
 
+    def __len__(self) -> int:
+        """Samples held out."""
+        return sum(len(trial.weight) for trial in self.trials)
+
     def part(self, step: int) -> HeldOut:
         """Every so many of the samples held out."""
         return HeldOut(tuple(trial.part(step) for trial in self.trials))
