@@ -37,9 +37,9 @@ NOTES = (
     "Agreement: PyMca's counts with each spectrum's own weights against ours. Slope: of a line through all spectra. "
     "Chi-square: mean squared difference over both variances; below 1 is within the error bars. About a line: the "
     "same once slope and offset are taken off, which come from the tables' line ratios and the two backgrounds.",
-    "On the hands, Ca, Ti, Cr, Zr, Hg and Pb differ by 1.0 to 1.3 error bars. We take the ratios between families of lines from "
-    "the sum spectrum (the paint absorbs Ti Kα more than Ti Kβ, which is half as strong again as tabulated), PyMca "
-    "takes them from its tables. Bi-L differs by far more: all its lines lie under lead's, whose ratios decide it.",
+    "On the hands, Ca, Ti, Cr, Zr, Hg and Pb differ by 1.0 to 1.3 error bars. We take the ratios between families of "
+    "lines from the sum spectrum (the paint absorbs Ti Kα more than Ti Kβ, half as strong again as tabulated), "
+    "PyMca takes them from its tables. Bi-L differs by far more: its lines lie under lead's, whose ratios decide it.",
 )
 
 
