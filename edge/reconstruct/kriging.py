@@ -33,11 +33,11 @@ _LEAST_CONTRAST = 0.01
 def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Reconstruction:
     """Maps and standard error by local kriging.
 
-    A measured cell shows its measured value, with the standard error of its counting; what is between follows the
-    samples and, as far as it helps to predict samples left out, the photograph, which may be moved by up to three cells
-    and blurred for that. No estimate lies below zero, or below the lowest sample around where that is negative. The
-    standard error is the kriging deviation, scaled by the residuals of the samples around and calibrated to cover 68 %
-    of leave-one-out errors.
+    A measured cell shows its measured value, with the standard error of its counting. What is between follows the
+    samples, the edges that a first look at all elements shows and, as far as it helps to predict samples left out, the
+    photograph, which may be moved by up to four cells and blurred for that. No estimate lies below zero, or below the
+    lowest sample around where that is negative. The standard error is the kriging deviation, scaled by the residuals of
+    the samples around and calibrated on samples held out; see `error_scale`.
     """
     photograph = None if rgb is None else usable_photograph(rgb)
     is_plain = rgb is not None and photograph is None
