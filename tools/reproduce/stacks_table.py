@@ -23,7 +23,7 @@ BLIND_MASKS = ("random", "grid", "blue-noise", LEARNER)
 MASKS = (*BLIND_MASKS, "airs", "kbas", "mascar", "gradient", "laplacian", *FORMS, "netm")
 METHODS = ("linear", "harmonic", "biharmonic", "mumford-shah", "bpfa", "fusion", "kriging")
 SEEDS = 3
-CAPS: Mapping[str, int] = {"grid": 1, "kbas": 1, LEARNER: 1, "bpfa": 1, "fusion": 1}
+CAPS: Mapping[str, int] = {"grid": 1, "kbas": 1, LEARNER: 1, "mumford-shah": 1, "biharmonic": 1, "bpfa": 1, "fusion": 1}
 """Where a seed changes little, or one run takes minutes."""
 
 _ABOUT_LEARNER = (
