@@ -191,7 +191,7 @@ class DoseConfig(Closed):
 class ReconstructConfig(Closed):
     """How maps are made from the exposures."""
 
-    method: Name = "kriging"
+    method: Name = "automatic"
 
 
 class ScanConfig(Closed):

@@ -136,7 +136,8 @@ class Preview:
             self._model = spectrum_model(np.asarray(self._counts), self._live_s, self._planned.config)
             self._modelled = self.exposures
             self.close()
-            follows = self._planned.config.reconstruct.method == "kriging"
+            # a raster of few photons shows kriging while it grows: until its end it is not one
+            follows = self._planned.config.reconstruct.method in ("automatic", "kriging")
             self._drawing = (Followed if follows else Anew)(self._model, self._planned)
             self._forget()
             self._take_in()

@@ -126,13 +126,13 @@ def require_known_names(config: ScanConfig) -> None:
     ModelsError
         The mask network is missing, or is not what its manifest says.
     """
-    from edge.reconstruct import METHODS
+    from edge.reconstruct import NAMES
     from edge.spectra.lines import default_group
 
     for key, name, known in (
         ("sampling.mask", config.sampling.mask, MASKS),
         ("sampling.binariser", config.sampling.binariser, BINARISERS),
-        ("reconstruct.method", config.reconstruct.method, METHODS),
+        ("reconstruct.method", config.reconstruct.method, NAMES),
     ):
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
+from edge.reconstruct.choice import AUTOMATIC, method_for
 from edge.reconstruct.reconstruction import Method, Reconstruction
+from edge.reconstruct.wording import CHOSE_STARVED
 
 
 def _biharmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
@@ -82,6 +84,8 @@ METHODS: dict[str, Method] = {
     "photon-starved": _photon_starved,
 }
 """Every reconstruction by the name that the configuration and the command line use."""
+NAMES = (AUTOMATIC, *METHODS)
+"""What they accept."""
 APPROXIMATED: dict[str, str] = {
     "kriging": (
         "approximated: each tile of cells is estimated from the samples near it in place of all, under a covariance "
@@ -116,7 +120,7 @@ def reconstruct(
     *,
     elements: tuple[str, ...],
     rgb: NDArray[np.generic] | None = None,
-    method: str = "kriging",
+    method: str = AUTOMATIC,
 ) -> ElementMaps:
     """Full maps with standard error from the exposures measured so far.
 
@@ -132,16 +136,20 @@ def reconstruct(
     rgb
         Photograph on the same grid, (rows, columns, 3), uint8 or floating point in [0, 1]; None: colour-blind.
     method
-        A name in `METHODS`.
+        A name in `METHODS`, or ``automatic``: what suits the samples, see `edge.reconstruct.choice`.
 
     Raises
     ------
     UsageError
         For an unknown method, no usable sample, cells outside the grid, or shapes that do not belong together.
     """
-    if method not in METHODS:
-        raise UsageError(f"unknown reconstruction {method!r}: choose one of {', '.join(METHODS)}")
+    if method not in NAMES:
+        raise UsageError(f"unknown reconstruction {method!r}: choose one of {', '.join(NAMES)}")
     cells = merged(samples, shape, elements)
+    remarks: tuple[str, ...] = ()
+    if method == AUTOMATIC:
+        method = method_for(cells)
+        remarks = (CHOSE_STARVED,) if method == "photon-starved" else ()
     photograph = None if rgb is None else checked_photograph(rgb, shape)
     found = METHODS[method](cells, photograph)
     measured = np.zeros(shape, dtype=np.bool_)
@@ -149,5 +157,5 @@ def reconstruct(
     for array in (found.maps, found.standard_error, measured):
         array.setflags(write=False)
     return ElementMaps(
-        tuple(elements), found.maps, found.standard_error, measured, method, found.left_out, found.remarks
+        tuple(elements), found.maps, found.standard_error, measured, method, found.left_out, (*remarks, *found.remarks)
     )

@@ -29,6 +29,9 @@ _METHODS = {
         "each takes the mean of its neighbours, but for those beyond an edge that the visited cells themselves suggest"
     ),
     "bpfa": "each is read off patches put together from a few patterns, which are learnt from the visited cells",
+    "fusion": (
+        "each is a mixture of patterns learnt from the visited cells and the photograph, as smooth as that allows"
+    ),
     "linear": "each is read off the plane through the three visited cells around it",
     "nearest": "each takes the value of the nearest visited cell",
     "photon-starved": (

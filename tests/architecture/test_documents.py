@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from edge import faults
 from edge.cli import app
 from edge.config import ScanConfig
-from edge.reconstruct import METHODS
+from edge.reconstruct import NAMES
 from edge.record.schema import FORMAT_VERSION, SCHEMA
 from edge.simulate.config import SimulatedInstrumentConfig
 from firmware_bridge.twins.settings import TwinSettings
@@ -201,7 +201,7 @@ def test_the_reference_has_every_key_of_a_simulated_instrument_with_its_default_
 
 @pytest.mark.parametrize(
     ("heading", "known"),
-    [("## sampling", {*MASKS, *BINARISERS}), ("## reconstruct", {*METHODS})],
+    [("## sampling", {*MASKS, *BINARISERS}), ("## reconstruct", {*NAMES})],
     ids=["sampling", "reconstruct"],
 )
 def test_the_reference_names_every_method_and_no_other(heading, known):

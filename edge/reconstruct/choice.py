@@ -1,0 +1,41 @@
+"""Which method suits what was measured, where nobody chose one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct.cells import MeasuredCells
+
+AUTOMATIC = "automatic"
+"""The name by which the configuration leaves the choice to `method_for`."""
+_DENSE = 0.8
+"""Share of the cells from which on a scan is a raster with few holes rather than a sparse one."""
+_NOISY = 0.5
+"""Share of the variation between neighbours that counting makes up, from which on photons are what is lacking."""
+
+
+def method_for(cells: MeasuredCells) -> str:
+    """``photon-starved`` for a raster whose neighbours differ mostly by counting, ``kriging`` for all else.
+
+    A measured value is shown as it was measured unless it is mostly noise.
+    """
+    if len(cells) < _DENSE * cells.shape[0] * cells.shape[1]:
+        return "kriging"
+    shares = counting_shares(cells)
+    return "photon-starved" if len(shares) and float(np.median(shares)) >= _NOISY else "kriging"
+
+
+def counting_shares(cells: MeasuredCells) -> NDArray[np.float64]:
+    """Counting variance over half the mean squared difference of cells side by side, for each element that varies.
+
+    Elements whose variance nobody knows are left out.
+    """
+    beside = np.flatnonzero((np.diff(cells.rows) == 0) & (np.diff(cells.columns) == 1))
+    if not len(beside):
+        return np.empty(0)
+    change = np.square(cells.values[beside + 1].astype(np.float64) - cells.values[beside]).mean(axis=0) / 2
+    counting = cells.variance.mean(axis=0, dtype=np.float64)
+    known = (counting > 0) & (change > 0)
+    shares: NDArray[np.float64] = counting[known] / change[known]
+    return shares
