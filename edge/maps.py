@@ -67,3 +67,6 @@ class ElementMaps:
     """The method's own check by leaving exposures out, where it has one."""
     remarks: tuple[str, ...] = ()
     """What the method decided by itself and a reader must know, one sentence each."""
+    visible: NDArray[np.float32] | None = None
+    """The part of the maps that the photograph's colours explain, same shape and unit; read-only. The rest is hidden.
+    None where the maps were not split."""

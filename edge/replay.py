@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct import reconstruct
+from edge.reconstruct.visible import with_visible
 from edge.record.durable import write_durably
 from edge.record.maps_file import write_maps
 from edge.score import Scores, score
@@ -83,10 +84,11 @@ def replay_source(
     name = mask or ("netm" if stack.rgb is not None else "grid")
     with watch.stage("mask"):
         chosen = make_mask(name, _request(stack, rate, seed, model)).mask
+    samples = _samples(stack, chosen.cells)
     with watch.stage("reconstruct"):
-        maps = reconstruct(
-            _samples(stack, chosen.cells), stack.shape, elements=stack.elements, rgb=stack.rgb, method=method
-        )
+        maps = reconstruct(samples, stack.shape, elements=stack.elements, rgb=stack.rgb, method=method)
+    with watch.stage("visible"):
+        maps = with_visible(maps, samples, stack.rgb)
     with watch.stage("score"):
         scored = stack.known if stack.is_full else stack.known & ~chosen.cells
         if not scored.any():

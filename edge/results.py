@@ -20,6 +20,7 @@ from edge.plan import ScanPlan, plan_from_json
 from edge.prepare import Sighting, frame_digest, place
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import merged
+from edge.reconstruct.visible import with_visible
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, RecordingPaths, open_recording
 from edge.record.reader import JournalReader, MeasuredArrays
@@ -157,7 +158,8 @@ def maps_of(samples: Samples, model: SpectrumModel, planned: Planned, method: st
 def results_of(recording: Recording, planned: Planned) -> Results:
     """The whole way from a recording to its maps."""
     model, samples, sum_counts = fit_recording(recording, planned)
-    return Results(model, samples, maps_of(samples, model, planned), sum_counts)
+    maps = with_visible(maps_of(samples, model, planned), samples, planned.sighting.rgb)
+    return Results(model, samples, maps, sum_counts)
 
 
 def stack_of_recording(folder: Path) -> Stack:

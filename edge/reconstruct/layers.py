@@ -57,11 +57,30 @@ def kriging_layers(cells: MeasuredCells, rgb: Floats | None = None) -> Layers:
     photograph = None if rgb is None else usable_photograph(rgb)
     learned = learn_parameters(cells, photograph)
     maps = krige_everywhere(cells, learned, photograph)[0]
-    visible = np.empty_like(maps)
-    visible[:] = cells.values.mean(axis=0)
-    if photograph is not None and len(cells) >= _ENOUGH:
-        visible += _explained(cells, photograph, learned.alignment) * spread_of(cells)
+    if photograph is None or len(cells) < _ENOUGH:
+        visible = np.broadcast_to(cells.values.mean(axis=0), maps.shape).astype(np.float32)
+    else:
+        visible = _visible(cells, photograph, learned.alignment)
     return Layers(visible, maps - visible)
+
+
+def kriging_visible(cells: MeasuredCells, rgb: Floats) -> Floats | None:
+    """The visible part of `kriging_layers` alone; None where the photograph or the samples cannot tell it.
+
+    That is with a photograph of a single colour, or with fewer than 64 samples.
+    """
+    photograph = usable_photograph(rgb)
+    if photograph is None or len(cells) < _ENOUGH:
+        return None
+    return _visible(cells, photograph, learn_parameters(cells, photograph).alignment)
+
+
+def _visible(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> Floats:
+    """The colour-following field of every element and its mean, in the samples' unit."""
+    visible = _explained(cells, photograph, alignment)
+    visible *= spread_of(cells)
+    visible += cells.values.mean(axis=0)
+    return visible
 
 
 def _explained(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> Floats:

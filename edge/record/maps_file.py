@@ -20,7 +20,7 @@ FORMAT = "pointillist-maps"
 FORMAT_VERSION = 1
 _GRID = ("origin_x_mm", "origin_y_mm", "pitch_mm")
 _MAX_ELEMENTS = 512
-_DTYPES = {"maps": "<f4", "standard_error": "<f4", "mask": "|u1", "measured": "|u1", "rgb": "|u1"}
+_DTYPES = {"maps": "<f4", "standard_error": "<f4", "mask": "|u1", "measured": "|u1", "rgb": "|u1", "visible": "<f4"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ def write_maps(
     grid: ScanGrid | None = None,
     attributes: Mapping[str, str | float] | None = None,
 ) -> None:
-    """Write ``/maps``, ``/standard_error``, ``/mask``, ``/measured``, ``/elements`` and, when given, ``/rgb``.
+    """Write ``/maps``, ``/standard_error``, ``/mask``, ``/measured``, ``/elements``; ``/rgb`` and ``/visible`` if any.
 
     Maps are rows x columns x elements, float32, unpacked, so that any HDF5 reader can map them into memory.
 
@@ -71,6 +71,8 @@ def write_maps(
     }
     if rgb is not None:
         arrays["rgb"] = rgb
+    if element_maps.visible is not None:
+        arrays["visible"] = element_maps.visible
     _check_shapes(arrays, len(element_maps.elements), grid)
     root: dict[str, str | float] = {"format": FORMAT, "format_version": FORMAT_VERSION, "method": element_maps.method}
     if grid is not None:
@@ -117,6 +119,7 @@ def _check_shapes(arrays: Mapping[str, NDArray[Any]], elements: int, grid: ScanG
         "mask": (rows, columns),
         "measured": (rows, columns),
         "rgb": (rows, columns, 3),
+        "visible": (rows, columns, elements),
     }
     for name, array in arrays.items():
         if array.shape != expected[name]:
@@ -153,9 +156,10 @@ def _read(file: Any) -> MapsFile:
     measured = _array(file, "measured", 2).astype(bool)
     mask = _array(file, "mask", 2).astype(bool)
     standard_error = _array(file, "standard_error", 3)
-    rgb = _array(file, "rgb", 3) if "rgb" in file else None
+    optional = {name: _array(file, name, 3) if name in file else None for name in ("rgb", "visible")}
     arrays = {"maps": maps, "standard_error": standard_error, "mask": mask, "measured": measured}
-    _check_shapes(arrays if rgb is None else arrays | {"rgb": rgb}, len(elements), None)
+    given = {name: array for name, array in optional.items() if array is not None}
+    _check_shapes(arrays | given, len(elements), None)
     for array in (mask, measured):
         array.setflags(write=False)
     x_mm, y_mm, pitch_mm = (attributes.pop(name, None) for name in _GRID)
@@ -163,7 +167,8 @@ def _read(file: Any) -> MapsFile:
     if isinstance(x_mm, float) and isinstance(y_mm, float) and isinstance(pitch_mm, float):
         grid = ScanGrid(x_mm, y_mm, pitch_mm, *measured.shape)
     method = str(attributes.pop("method", ""))
-    return MapsFile(ElementMaps(elements, maps, standard_error, measured, method), mask, rgb, grid, attributes)
+    element_maps = ElementMaps(elements, maps, standard_error, measured, method, visible=optional["visible"])
+    return MapsFile(element_maps, mask, optional["rgb"], grid, attributes)
 
 
 def _array(file: Any, name: str, dimensions: int) -> NDArray[Any]:

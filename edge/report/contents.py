@@ -191,6 +191,8 @@ class ScanReport:
         _demand("maps", self.maps.maps.shape, (*cells, elements))
         _demand("standard_error", self.maps.standard_error.shape, (*cells, elements))
         _demand("measured", self.maps.measured.shape, cells)
+        if self.maps.visible is not None:
+            _demand("visible", self.maps.visible.shape, (*cells, elements))
         if self.rgb is not None:
             _demand("rgb", self.rgb.shape, (*cells, 3))
         if self.density is not None:

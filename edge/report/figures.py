@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from edge.report.png import palette_png
 from edge.report.wording import significant
 
-Colormap = Literal["viridis", "cividis", "grey"]
+Colormap = Literal["viridis", "cividis", "grey", "diverging"]
 
 NO_VALUE_RGB = (214, 196, 196)
 """Colour of cells without a value: in none of the colour scales."""
+_DIVERGING = ((8, 46, 110), (66, 133, 190), (248, 248, 248), (224, 130, 20), (110, 45, 4))
+"""Told apart by those who don't see red from green, too."""
 MARK_RGB = (255, 84, 40)
 """Colour of visited cells over a photograph."""
 
@@ -55,11 +57,17 @@ def colour_limits(values: NDArray[np.floating]) -> ColourLimits:
 def palette(colormap: Colormap) -> NDArray[np.uint8]:
     """Colours of a scale, shape (256, 3), RGB: entry 0 for cells without a value, 1 to 255 from low to high.
 
-    Grey runs from near white to near black, so that the darker is the larger.
+    Grey runs from near white to near black, so that the darker is the larger. The diverging scale is blue below its
+    middle, white there, and orange above.
     """
     if colormap == "grey":
         grey = np.linspace(246, 22, 255)
         colours = np.repeat(grey[:, None], 3, axis=1).round().astype(np.uint8)
+    elif colormap == "diverging":
+        at = np.linspace(0, len(_DIVERGING) - 1, 255)
+        anchors = np.array(_DIVERGING, dtype=np.float64)
+        channels = [np.interp(at, np.arange(len(_DIVERGING)), anchors[:, channel]) for channel in range(3)]
+        colours = np.stack(channels, axis=1).round().astype(np.uint8)
     else:
         import cv2
 

@@ -24,9 +24,12 @@ from edge.report.figures import (
 from edge.report.mapfigure import Frame, cell_dots, fitted_frame
 from edge.report.markup import data_uri
 from edge.report.png import palette_png, rgb_png
+from edge.report.split import Split, split_pictures
 
 PICTURE_BUDGET = 6_500_000
 """Characters that the page's pictures may take together."""
+_SPLIT_SHARE = 0.25
+"""Of the budget, at most, for the maps' visible and hidden parts."""
 PAPER_RGB = (255, 255, 255)
 PLANNED_RGB = (40, 90, 255)
 _MOST_PICTURE_CELLS = 600_000
@@ -64,6 +67,7 @@ class Imagery:
     value_block: int
     """Cells along each side of a pixel in the element maps."""
     error_block: int
+    split: Split
     definitions: str
     """Markup of the shared layers: colour ramps, visited cells, the veil over inferred ones."""
 
@@ -92,7 +96,9 @@ def make_imagery(report: ScanReport) -> Imagery:
         density = data_uri(map_png(block_mean(report.density, block), "cividis", density_limits))
     definitions = _definitions(report, window, frame)
     left = PICTURE_BUDGET - len(photograph or "") - len(density or "") - len(definitions)
-    elements, value_block, error_block = _element_pictures(report, window, left)
+    finest = _block_for(measured.shape, _MOST_PICTURE_CELLS)
+    split = split_pictures(report.maps, int(_SPLIT_SHARE * left), finest_block=finest)
+    elements, value_block, error_block = _element_pictures(report, window, left - split.characters)
     return Imagery(
         frame=frame,
         window=window,
@@ -106,6 +112,7 @@ def make_imagery(report: ScanReport) -> Imagery:
         elements=elements,
         value_block=value_block,
         error_block=error_block,
+        split=split,
         definitions=definitions,
     )
 
@@ -178,7 +185,7 @@ def _definitions(report: ScanReport, window: CellWindow | None, frame: Frame) ->
     if missed.any():
         layers.append(("missed", cover_png(block_mean(missed, block), PLANNED_RGB)))
     ramp = np.arange(1, 256, dtype=np.uint8)[None]
-    names: tuple[Colormap, ...] = ("viridis", "cividis", "grey")
+    names: tuple[Colormap, ...] = ("viridis", "cividis", "grey", "diverging")
     layers += [(f"ramp-{name}", palette_png(ramp, palette(name))) for name in names]
     sharp = "sharp" if is_enlarged else "smooth"
     images = "".join(

@@ -16,11 +16,13 @@ from edge.report.effort import dose_section, time_section
 from edge.report.imagery import make_imagery
 from edge.report.narrative import head
 from edge.report.pictures import elements_section, sampling_section
+from edge.report.unexplained import unexplained_section
 from edge.report.wording import escaped
 
 _CONTENTS = (
     ("sampling", "Visited cells"),
     ("elements", "Element maps"),
+    ("unexplained", "What the photograph does not show"),
     ("spectrum", "Spectrum"),
     ("time", "Time"),
     ("dose", "Counts and dose"),
@@ -55,6 +57,7 @@ def render(report: ScanReport) -> str:
             f'<nav class="contents" aria-label="Contents"><ol>{links}</ol></nav>\n',
             sampling_section(report, imagery),
             elements_section(report, imagery),
+            unexplained_section(report, imagery),
             spectrum_section(report),
             time_section(report),
             dose_section(report),

@@ -55,7 +55,9 @@ def test_maps_grow_while_the_scan_runs(bench):
         await_that(lambda: scan.poll() is not None or preview.exists(), "the first preview")
         assert scan.poll() is None, bench.said
         assert (bench.recording / "live" / "maps.png").read_bytes().startswith(b"\x89PNG")
-        assert 0 < int(read_maps(preview).element_maps.measured.sum()) < PLANNED
+        growing = read_maps(preview).element_maps
+        assert 0 < int(growing.measured.sum()) < PLANNED
+        assert growing.visible is None
         scan.terminate()
         assert scan.wait(timeout=120) == 6
 
@@ -92,6 +94,8 @@ def test_review_without_anybody_to_ask_stops_before_the_beam(bench):
 def test_a_recording_of_ours_replays_and_is_scored_on_what_was_left_out(bench):
     with bench.running():
         assert bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet").returncode == 0
+    finished = read_maps(bench.recording / "maps.h5").element_maps
+    assert finished.visible is not None
     replay = bench.run("replay", str(bench.recording), "--rate", "0.04", "--out", str(bench.folder / "again"))
     assert replay.returncode == 0, replay.stderr
     assert "exposures left out" in replay.stdout

@@ -57,11 +57,12 @@ def test_the_report_and_the_maps_say_what_was_done(stack, tmp_path):
     assert set(report["elements"]) == {"Pb", "Hg"}
     mean_db = np.mean([one["psnr_db"] for one in report["elements"].values()])
     assert report["overall"]["psnr_db"] == pytest.approx(mean_db)
-    assert set(report["seconds"]) == {"load", "mask", "reconstruct", "score"}
+    assert set(report["seconds"]) == {"load", "mask", "reconstruct", "visible", "score"}
     with h5py.File(tmp_path / "out" / "maps.h5") as file:
         assert file["maps"].shape == (ROWS, COLUMNS, 2)
         assert file["maps"].dtype == np.float32
         assert file["standard_error"].shape == (ROWS, COLUMNS, 2)
+        assert file["visible"].shape == (ROWS, COLUMNS, 2)
         assert int(file["mask"][()].sum()) == report["samples"]
         assert list(file["elements"].asstr()) == ["Pb", "Hg"]
     assert not result.mask.cells[:6, :10].any(), "cells that are not valid are not visited"

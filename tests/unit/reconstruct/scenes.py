@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.maps import Samples
 from edge.reconstruct.cells import MeasuredCells, merged
+from edge.simulate.emission import PaintLayer, paint_rates
+from edge.simulate.painted import PaintedPanel, paint_panel
+
+PENTIMENTO_SHAPE = (120, 160)
+PENTIMENTO_LINES = ("Hg-L", "Pb-L", "Ca-K", "Fe-K")
 
 
 def sampled(maps: NDArray[np.float32], mask: NDArray[np.bool_], variance: NDArray[np.float32] | None = None) -> Samples:
@@ -39,6 +46,22 @@ def painted(rows: int = 96, columns: int = 80, seed: int = 0) -> tuple[NDArray[n
     colours = rng.random((25, 3))
     amounts = np.stack([colours[:, 0], 1 - colours[:, 1], colours @ [0.2, 0.3, 0.5]], axis=1)
     return amounts[patch].astype(np.float32), colours[patch].astype(np.float32)
+
+
+@cache
+def pentimento() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Line maps of a panel, how much of them is owed to what lies under its surface, and its photograph in [0, 1]."""
+    panel = paint_panel(3, 80, 60)
+    nothing = PaintLayer(np.zeros_like(panel.hidden.masses_mg_cm2))
+    maps, bare = _line_maps(panel, panel.hidden), _line_maps(panel, nothing)
+    photograph = cv2.resize(panel.rgb, PENTIMENTO_SHAPE[::-1], interpolation=cv2.INTER_AREA)
+    return maps, maps - bare, (photograph / 255).astype(np.float32)
+
+
+def _line_maps(panel: PaintedPanel, hidden: PaintLayer) -> NDArray[np.float32]:
+    rates = paint_rates([panel.surface, hidden, panel.ground], tube_rate_hz=6, matrix_rate_hz=9000)
+    maps = np.stack([rates.of(line) for line in PENTIMENTO_LINES], axis=2)
+    return np.asarray(cv2.resize(maps, PENTIMENTO_SHAPE[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def psnr_db(estimate: NDArray[np.float32], truth: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:

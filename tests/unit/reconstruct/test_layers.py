@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge.maps import ElementMaps
+from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.fusion import fusion_layers
 from edge.reconstruct.kriging import kriging
 from edge.reconstruct.layers import kriging_layers
 from edge.reconstruct.reconstruction import Layers
-from edge.simulate.emission import PaintLayer, paint_rates
-from edge.simulate.painted import PaintedPanel, paint_panel
-from tests.unit.reconstruct.scenes import measured, painted, random_mask
+from edge.reconstruct.visible import with_visible
+from tests.unit.reconstruct.scenes import (
+    PENTIMENTO_LINES,
+    PENTIMENTO_SHAPE,
+    measured,
+    painted,
+    pentimento,
+    random_mask,
+    sampled,
+)
 
-SHAPE = (120, 160)
-LINES = ("Hg-L", "Pb-L", "Ca-K", "Fe-K")
-EVERYWHERE = np.ones(SHAPE, np.bool_)
-
-
-def line_maps(panel: PaintedPanel, hidden: PaintLayer) -> NDArray[np.float32]:
-    rates = paint_rates([panel.surface, hidden, panel.ground], tube_rate_hz=6, matrix_rate_hz=9000)
-    maps = np.stack([rates.of(line) for line in LINES], axis=2)
-    return np.asarray(cv2.resize(maps, SHAPE[::-1], interpolation=cv2.INTER_AREA), np.float32)
-
-
-@pytest.fixture(scope="module")
-def pentimento() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Line maps of a panel, how much of them is owed to what lies under its surface, and its photograph."""
-    panel = paint_panel(3, 80, 60)
-    nothing = PaintLayer(np.zeros_like(panel.hidden.masses_mg_cm2))
-    maps, bare = line_maps(panel, panel.hidden), line_maps(panel, nothing)
-    photograph = cv2.resize(panel.rgb, SHAPE[::-1], interpolation=cv2.INTER_AREA)
-    return maps, maps - bare, (photograph / 255).astype(np.float32)
+EVERYWHERE = np.ones(PENTIMENTO_SHAPE, np.bool_)
 
 
 def alike(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
-def test_a_hidden_head_is_in_the_hidden_part_and_not_in_the_visible_one(
-    pentimento: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-) -> None:
-    maps, owed, photograph = pentimento
+def test_a_hidden_head_is_in_the_hidden_part_and_not_in_the_visible_one() -> None:
+    maps, owed, photograph = pentimento()
     layers = kriging_layers(measured(maps, random_mask(EVERYWHERE, 0.15)), photograph)
-    mercury = LINES.index("Hg-L")
+    mercury = PENTIMENTO_LINES.index("Hg-L")
     shape, surface = owed[:, :, mercury], (maps - owed)[:, :, mercury]
     # a third of the map's variation is hidden; the rest of the hidden part is what colour leaves of the visible paint
     assert alike(layers.hidden[:, :, mercury], shape) > 0.5
@@ -81,3 +70,35 @@ def test_where_the_photograph_explains_nothing_all_that_varies_is_hidden(photogr
     }[photograph]
     layers: Layers = kriging_layers(cells, seen)
     assert (layers.visible.std(axis=(0, 1)) < 0.2 * layers.hidden.std(axis=(0, 1))).all()
+
+
+def split_by(method: str, rgb: NDArray[np.float32] | None, rate: float = 0.1) -> ElementMaps:
+    maps, _ = painted(48, 40)
+    samples = sampled(maps, random_mask(np.ones((48, 40), np.bool_), rate))
+    found = reconstruct(samples, (48, 40), elements=("A", "B", "C"), rgb=rgb, method=method)
+    split = with_visible(found, samples, rgb)
+    assert split.maps is found.maps
+    return split
+
+
+def test_the_visible_part_that_comes_with_kriged_maps_is_that_of_their_layers() -> None:
+    cells, rgb = cells_and_photograph()
+    visible = split_by("kriging", rgb).visible
+    assert visible is not None
+    assert not visible.flags.writeable
+    np.testing.assert_array_equal(visible, kriging_layers(cells, rgb).visible)
+
+
+def test_maps_have_no_visible_part_where_nothing_could_tell_it() -> None:
+    _, rgb = cells_and_photograph()
+    assert split_by("kriging", None).visible is None
+    assert split_by("kriging", np.full_like(rgb, 0.4)).visible is None
+    assert split_by("kriging", rgb, rate=0.03).visible is None  # 58 samples
+    assert split_by("linear", rgb).visible is None
+
+
+def test_fused_maps_come_with_the_visible_part_of_their_layers() -> None:
+    cells, rgb = cells_and_photograph()
+    visible = split_by("fusion", rgb).visible
+    assert visible is not None
+    np.testing.assert_allclose(visible, fusion_layers(cells, rgb).visible, rtol=1e-4, atol=1e-4)

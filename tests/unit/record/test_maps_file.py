@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ MAPS = ElementMaps(
     measured=RNG.random((ROWS, COLUMNS)) < 0.3,
     method="kriging",
 )
+SPLIT = dataclasses.replace(MAPS, visible=np.random.default_rng(1).random((ROWS, COLUMNS, 3), np.float32))
 MASK = RNG.random((ROWS, COLUMNS)) < 0.5
 RGB = RNG.integers(0, 256, (ROWS, COLUMNS, 3), np.uint8)
 GRID = ScanGrid(10.0, 20.0, 0.5, ROWS, COLUMNS)
@@ -60,6 +62,32 @@ def test_maps_alone_are_enough(path: Path) -> None:
     assert read.rgb is None
     assert read.grid is None
     np.testing.assert_array_equal(read.mask, MAPS.measured)
+
+
+def test_the_visible_part_is_read_back_and_is_none_where_there_was_none(path: Path) -> None:
+    write(path)
+    assert read_maps(path).element_maps.visible is None
+    with h5py.File(path) as file:
+        assert "visible" not in file
+    write_maps(path, SPLIT)
+    read = read_maps(path).element_maps.visible
+    assert read is not None
+    np.testing.assert_array_equal(read, SPLIT.visible)
+    assert not read.flags.writeable
+
+
+def test_a_damaged_or_foreign_visible_part_is_refused(path: Path) -> None:
+    write_maps(path, SPLIT)
+    with h5py.File(path, "r+") as file:
+        file["visible"][2, 3, 1] += 1
+    with pytest.raises(IntegrityError, match="/visible is damaged"):
+        read_maps(path)
+    with h5py.File(path, "r+") as file:
+        replace("visible", data=np.zeros((ROWS, COLUMNS, 3)))(file)
+    with pytest.raises(IntegrityError, match="/visible is not stored"):
+        read_maps(path)
+    with pytest.raises(ValueError, match="visible has the shape"):
+        write_maps(path, dataclasses.replace(MAPS, visible=np.zeros((ROWS, COLUMNS, 2), np.float32)))
 
 
 def test_any_reader_finds_the_datasets_by_name(path: Path) -> None:

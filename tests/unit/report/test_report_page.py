@@ -24,7 +24,9 @@ from edge.report.page import render, write_report
 MakeReport = Callable[..., ScanReport]
 
 _VOID = {"meta", "input", "br", "hr", "img", "link"}
-_SECTIONS = ["sampling", "elements", "spectrum", "time", "dose", "registration", "course", "provenance"]
+_SECTIONS = [
+    "sampling", "elements", "unexplained", "spectrum", "time", "dose", "registration", "course", "provenance",
+]  # fmt: skip
 
 
 class _Outline(HTMLParser):
