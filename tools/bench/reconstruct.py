@@ -30,8 +30,8 @@ Maps = NDArray[np.float32]
 
 RATE = 0.1
 TARGET_S = {"harmonic": 0.1, "kriging": 0.4}
-TOO_SLOW = {"bpfa", "fusion"}
-"""Minutes at this size; the papers' tables hold it, on small photographs."""
+TOO_SLOW = {"bpfa", "fusion", "photon-starved"}
+"""Minutes at this size, or made for full rasters: tables of their own hold them."""
 NOTES = (
     "Everything but the maps that follow a scan runs on one core (scheduler affinity, OpenCV and numba set to one "
     "thread), and its seconds are processor time, so that other work on the machine does not count; the fastest of the "
