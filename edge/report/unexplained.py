@@ -16,16 +16,17 @@ _MEANING = (
     "or another pigment of the same colour. It is a place to look at, not a finding."
 )
 _CHOICE = (
-    "Shown are the elements whose hidden part exceeds two standard errors of the map in more than a tenth of the "
-    "cells; errors alone would do so in about a twentieth."
+    "Shown are the elements whose hidden part exceeds two standard errors of the map in more cells than errors would: "
+    "in more than a tenth, and in more than twice the share of misses beyond two that the method’s own check found, "
+    "where there was one."
 )
 _SCALES = (
     "The visible part has the colour scale of its element map. In the hidden part white is what the colours let "
     "expect, orange more and blue less."
 )
 _NONE = (
-    "For no element does the hidden part exceed two standard errors of the map in more than a tenth of the cells: "
-    "nothing that could be told from errors."
+    "Of no element is the hidden part more than errors would leave: beyond two standard errors of the map lie at most a "
+    "tenth of the cells, or at most twice the share of misses that the method’s own check found there."
 )
 
 
@@ -43,7 +44,10 @@ def unexplained_section(report: ScanReport, imagery: Imagery) -> str:
     if split.unexplained:
         names = ", ".join(report.maps.elements[i] for i in split.unexplained)
         parts.append(
-            paragraph(f"Of these maps the photograph explains nothing, so that they stand above only: {names}.", "note")
+            paragraph(
+                f"Of these elements the photograph explains nothing, and their maps are not shown again: {names}.",
+                "note",
+            )
         )
     if split.maps and split.block > 1:
         parts.append(paragraph(f"One pixel stands for the mean of {split.block} × {split.block} cells.", "note"))
