@@ -25,8 +25,8 @@ _SCALES = (
     "expect, orange more and blue less."
 )
 _NONE = (
-    "Of no element is the hidden part more than errors would leave: beyond two standard errors of the map lie at most a "
-    "tenth of the cells, or at most twice the share of misses that the method’s own check found there."
+    "Of no element is the hidden part more than errors would leave: at most a tenth of the cells, or twice the share "
+    "of misses that the method’s own check found there, lie beyond two standard errors of the map."
 )
 
 
