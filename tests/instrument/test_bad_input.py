@@ -77,7 +77,7 @@ def test_a_value_out_of_bounds_is_named_with_its_line(bench, without_instrument)
     [
         ("sampling", "mask", "sampling.mask: there is no 'telepathy': choose one of gradient"),
         ("sampling", "binariser", "sampling.binariser: there is no 'telepathy': choose one of"),
-        ("reconstruct", "method", "reconstruct.method: there is no 'telepathy': choose one of kriging"),
+        ("reconstruct", "method", "reconstruct.method: there is no 'telepathy': choose one of automatic, kriging"),
     ],
 )
 def test_an_unknown_method_is_refused_before_anything_moves(bench, without_instrument, section, key, sentence):

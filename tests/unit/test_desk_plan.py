@@ -253,7 +253,7 @@ def test_a_photograph_without_markers_cannot_be_placed(desk: Desk) -> None:
     [
         ("sampling", "mask", "sampling.mask: there is no 'telepathy': choose one of gradient"),
         ("sampling", "binariser", "sampling.binariser: there is no 'telepathy': choose one of"),
-        ("reconstruct", "method", "reconstruct.method: there is no 'telepathy': choose one of kriging"),
+        ("reconstruct", "method", "reconstruct.method: there is no 'telepathy': choose one of automatic, kriging"),
     ],
 )
 def test_an_unknown_name_is_refused(desk: Desk, section: str, key: str, sentence: str) -> None:
