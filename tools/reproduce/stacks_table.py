@@ -25,6 +25,7 @@ METHODS = ("linear", "harmonic", "biharmonic", "mumford-shah", "bpfa", "fusion",
 SEEDS = 3
 CAPS: Mapping[str, int] = {"grid": 1, "kbas": 1, LEARNER: 1, "mumford-shah": 1, "biharmonic": 1, "bpfa": 1, "fusion": 1}
 """Where a seed changes little, or one run takes minutes."""
+_MINUTES = (LEARNER, "bpfa", "fusion")
 
 _ABOUT_LEARNER = (
     f"`{LEARNER}` chooses each cell by what it has measured, and is told the true percentiles; every other mask is "
@@ -87,8 +88,8 @@ class StacksTable:
                 estimators=[one for one in columns if isinstance(one, Estimator)],
                 rates=options.rates,
                 subjects=stack.load(folder, range(options.seeds)),
-                # where the subjects are specimens, even a mask without chance has something to average over
-                caps={name: most for name, most in caps.items() if not (stack.has_specimens and name == "grid")},
+                # where the subjects are specimens, there is something to average over without chance, too
+                caps={name: most for name, most in caps.items() if name in _MINUTES or not stack.has_specimens},
             )
             found.append((stack, measured(plan, options.cache, jobs=options.jobs)))
         return self._page(found, options, absent_of([*rows, *columns]))
