@@ -46,8 +46,8 @@ def test_an_object_that_moves_out_of_range_pauses_the_scan_and_a_resumption_fini
 
 
 def test_a_rangefinder_beside_a_stage_and_a_spectrometer_pauses_the_scan_over_a_bow(bench):
-    # The surface lies 8.28 mm away at a corner of the panel, 8.016 mm under the first exposure, 7.97 mm at its nearest. A
-    # faster clock would have the beam over the bow and away between two looks of a busy computer.
+    # The surface lies 8.28 mm away at a corner of the panel, 8.016 mm under the first exposure, 7.97 mm at its nearest.
+    # A faster clock would have the beam over the bow and away between two looks of a busy computer.
     bench.instrument["twin"] |= {"clock_factor": 8.0, "standoff_mm": 9.0, "bow_mm": 1.03}
     bench.instrument |= {
         "link": "stage",
