@@ -147,15 +147,16 @@ def reconstruct(
         raise UsageError(f"unknown reconstruction {method!r}: choose one of {', '.join(NAMES)}")
     cells = merged(samples, shape, elements)
     remarks: tuple[str, ...] = ()
-    if method == AUTOMATIC:
+    is_chosen_here = method == AUTOMATIC
+    if is_chosen_here:
         method = method_for(cells)
-        remarks = (CHOSE_STARVED,) if method == "photon-starved" else ()
     photograph = None if rgb is None else checked_photograph(rgb, shape)
     found = METHODS[method](cells, photograph)
+    if is_chosen_here and method == "photon-starved" and found.method is None:
+        remarks = (CHOSE_STARVED,)
     measured = np.zeros(shape, dtype=np.bool_)
     measured[cells.rows, cells.columns] = True
+    made_by, remarks = found.method or method, (*remarks, *found.remarks)
     for array in (found.maps, found.standard_error, measured):
         array.setflags(write=False)
-    return ElementMaps(
-        tuple(elements), found.maps, found.standard_error, measured, method, found.left_out, (*remarks, *found.remarks)
-    )
+    return ElementMaps(tuple(elements), found.maps, found.standard_error, measured, made_by, found.left_out, remarks)

@@ -65,14 +65,14 @@ def in_blocks(
     *,
     side: int,
     accepts: Callable[[MeasuredCells], bool],
-) -> Reconstruction:
-    """Maps of a grid from those of its blocks, or of the grid at once where a block is not accepted.
+) -> Reconstruction | None:
+    """Maps of a grid from those of its blocks; None where a block is not accepted.
 
     Standard errors fade as the maps do: what neighbouring blocks say of a cell rests on the same photons.
     """
     places = list(product(spans_of(cells.shape[0], side), spans_of(cells.shape[1], side)))
     if not all(accepts(within(cells, rows, columns)) for rows, columns in places):
-        return method(cells, rgb)
+        return None
     maps = np.zeros((*cells.shape, cells.elements), np.float32)
     standard_error = np.zeros_like(maps)
     remarks: list[str] = []

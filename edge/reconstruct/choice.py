@@ -9,8 +9,10 @@ from edge.reconstruct.cells import MeasuredCells
 
 AUTOMATIC = "automatic"
 """The name by which the configuration leaves the choice to `method_for`."""
-_DENSE = 0.8
+DENSE_SHARE = 0.8
 """Share of the cells from which on a scan is a raster with few holes rather than a sparse one."""
+LEAST_CELLS = 64
+"""Fewer tell nothing of how the maps vary."""
 _NOISY = 0.5
 """Share of the variation between neighbours that counting makes up, from which on photons are what is lacking."""
 
@@ -18,12 +20,13 @@ _NOISY = 0.5
 def method_for(cells: MeasuredCells) -> str:
     """``photon-starved`` for a raster whose neighbours differ mostly by counting, ``kriging`` for all else.
 
-    A measured value is shown as it was measured unless it is mostly noise.
+    It takes every element to be so: traces are noise in most scans, and no reason to replace the values of an element
+    that was counted well. A measured value is shown as it was measured unless all are mostly noise.
     """
-    if len(cells) < _DENSE * cells.shape[0] * cells.shape[1]:
+    if len(cells) < max(DENSE_SHARE * cells.shape[0] * cells.shape[1], LEAST_CELLS):
         return "kriging"
     shares = counting_shares(cells)
-    return "photon-starved" if len(shares) and float(np.median(shares)) >= _NOISY else "kriging"
+    return "photon-starved" if len(shares) and float(shares.min()) >= _NOISY else "kriging"
 
 
 def counting_shares(cells: MeasuredCells) -> NDArray[np.float64]:

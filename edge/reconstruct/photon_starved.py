@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.reconstruct.blocks import in_blocks
 from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.choice import DENSE_SHARE, LEAST_CELLS
 from edge.reconstruct.coregionalization import (
     ExpectedError,
     bands_of,
@@ -28,10 +29,6 @@ from edge.reconstruct.reconstruction import Reconstruction
 from edge.reconstruct.self_supervision import Model, Refined, refine
 
 Floats = NDArray[np.float32]
-LEAST_SHARE = 0.8
-"""Of the cells, that must be measured."""
-_LEAST_CELLS = 64
-"""Fewer tell nothing of how the maps vary."""
 _MOST_CELLS = 500_000
 """That are reconstructed at once, in about 3 kB a cell of 20 elements."""
 _BLOCK_CELLS = 384
@@ -43,6 +40,9 @@ _NOISE_BLUR_CELLS = 2.0
 """The variance of a value is counted from the same photons as the value: it is averaged over about 50 cells."""
 _LEAST_NOISE = 0.05
 """Of the mean variance, where hardly a photon was counted."""
+_HOLED = (
+    "Kriged, as a part of this large grid has too few measured cells for the reconstruction of photon-starved maps."
+)
 _FILLING_ROUNDS = 8
 _LEAST_GAIN = 0.3
 """No standard error is taken to fall below the root of this share of the linear estimate's variance."""
@@ -74,7 +74,8 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
     Large grids are reconstructed in overlapping blocks with a covariance each: memory is bounded, cost goes with cells.
 
     Where less than 80 % of the cells are measured, fewer than 64, or no variance is known, there is nothing to learn
-    the noise or the covariance from: kriging's maps come back, with a remark.
+    the noise or the covariance from: kriging's maps come back, with a remark; so they do of a large grid with a block
+    like that.
 
     Raises
     ------
@@ -82,11 +83,16 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
         When a variance is negative.
     """
     if reason := _why_not(cells):
-        found = kriging(cells, rgb)
-        return replace(found, remarks=(reason, *found.remarks))
+        return _kriged(cells, rgb, reason)
     if cells.shape[0] * cells.shape[1] <= _MOST_CELLS:
         return _at_once(cells, rgb)
-    return in_blocks(_at_once, cells, rgb, side=_BLOCK_CELLS, accepts=lambda block: not _why_not(block))
+    found = in_blocks(_at_once, cells, rgb, side=_BLOCK_CELLS, accepts=lambda block: not _why_not(block))
+    return found or _kriged(cells, rgb, _HOLED)
+
+
+def _kriged(cells: MeasuredCells, rgb: NDArray[np.float32] | None, reason: str) -> Reconstruction:
+    found = kriging(cells, rgb)
+    return replace(found, remarks=(reason, *found.remarks), method="kriging")
 
 
 def _at_once(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
@@ -109,10 +115,10 @@ def _at_once(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstru
 def _why_not(cells: MeasuredCells) -> str:
     """What keeps the method from these cells, a sentence, or nothing."""
     total = cells.shape[0] * cells.shape[1]
-    if len(cells) < max(LEAST_SHARE * total, _LEAST_CELLS):
+    if len(cells) < max(DENSE_SHARE * total, LEAST_CELLS):
         return (
             f"Kriged, as {len(cells)} of {total} cells are measured and the reconstruction of photon-starved maps "
-            f"needs {LEAST_SHARE:.0%} of them, and at least {_LEAST_CELLS}."
+            f"needs {DENSE_SHARE:.0%} of them, and at least {LEAST_CELLS}."
         )
     if not cells.variance.any():
         return "Kriged, as no value's variance is known and the reconstruction of photon-starved maps rests on it."

@@ -25,6 +25,8 @@ class Reconstruction:
     """The method's check on measured cells that it predicted without themselves; None where there were too few."""
     remarks: tuple[str, ...] = ()
     """What the method decided by itself, one sentence each."""
+    method: str | None = None
+    """The method that made the maps, where it isn't the one that was asked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,13 +59,32 @@ def test_the_maps_say_what_was_chosen_and_that_measured_values_were_replaced():
     assert np.array_equal(plain.maps[measured.rows, measured.columns], measured.values)
 
 
-def test_the_hands_as_scanned_are_shown_as_measured_and_with_a_tenth_of_their_photons_are_not(measurement_data: Path):
+def test_one_element_that_was_counted_well_keeps_all_values_as_measured():
+    well, faint = counted(50_000), counted(2)
+    values = np.column_stack([well.values[:, 0], faint.values]).astype(np.float32)
+    variance = np.column_stack([well.variance[:, 0], faint.variance]).astype(np.float32)
+    found = reconstruct(Samples(well.rows, well.columns, values, variance), SHAPE, elements=("Pb", "Fe", "Ti"))
+    assert found.method == "kriging"
+    assert np.array_equal(found.maps[well.rows, well.columns], values)
+
+
+def test_what_was_kriged_for_want_of_cells_is_called_kriged():
+    cells = np.arange(49)
+    values = np.random.default_rng(0).poisson(4, (49, 2)).astype(np.float32)
+    samples = Samples(cells // 7, cells % 7, values, np.full_like(values, 4))
+    for method in ("automatic", "photon-starved"):
+        found = reconstruct(samples, (7, 7), elements=NAMES, method=method)
+        assert found.method == "kriging"
+        assert not any("replaced" in remark for remark in found.remarks)
+
+
+def test_the_hands_are_shown_as_measured_until_a_hundredth_of_their_photons_is_left(measurement_data: Path):
     with np.load(measurement_data / "maxrf_hands" / "prova1_maps.npz") as stack:
         counts = np.rint(stack["gross"]).astype(np.int64)
         names = tuple(stack["lines"].tolist())
     rows, columns = np.divmod(np.arange(counts[..., 0].size), counts.shape[1])
     chosen = []
-    for share in (1.0, 0.1):
+    for share in (1.0, 0.1, 0.01):
         thinned = np.random.default_rng(0).binomial(counts, share)[rows, columns].astype(np.float32)
         chosen.append(method_for(merged(Samples(rows, columns, thinned, thinned + 0.01), counts.shape[:2], names)))
-    assert chosen == ["kriging", "photon-starved"]
+    assert chosen == ["kriging", "kriging", "photon-starved"]

@@ -17,6 +17,7 @@ from edge.reconstruct import photon_starved as module
 from edge.reconstruct import reconstruct
 from edge.reconstruct.blocks import spans_of
 from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.kriging import kriging
 from edge.reconstruct.photon_starved import photon_starved
 from edge.reconstruct.self_supervision import split
 from tests.unit.reconstruct.scenes import painted, psnr_db
@@ -199,16 +200,18 @@ def test_a_grid_in_blocks_is_reconstructed_as_at_once_and_shows_no_seam(monkeypa
     )
 
 
-def test_a_hole_as_large_as_a_block_is_filled_with_the_whole_grid_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_grid_with_a_hole_as_large_as_a_block_is_kriged_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, _ = counted(painted(150, 160)[0], 10)
     there = (cells.rows < 100) | (cells.columns < 100)
     holed = MeasuredCells(
         cells.shape, cells.rows[there], cells.columns[there], cells.values[there], cells.variance[there], cells.names
     )
-    whole = photon_starved(holed)
     monkeypatch.setattr(module, "_MOST_CELLS", 1_000)
     monkeypatch.setattr(module, "_BLOCK_CELLS", 64)
-    np.testing.assert_array_equal(photon_starved(holed).maps, whole.maps)
+    found = photon_starved(holed)
+    np.testing.assert_array_equal(found.maps, kriging(holed).maps)
+    assert found.method == "kriging"
+    assert "a part of this large grid has too few measured cells" in found.remarks[0]
 
 
 @given(length=st.integers(1, 2_000), side=st.integers(64, 400))
