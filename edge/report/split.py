@@ -37,7 +37,7 @@ class Split:
 
     maps: tuple[SplitMap, ...]
     unexplained: tuple[int, ...]
-    """Elements of which the photograph explains nothing: their visible part is one value."""
+    """Elements that vary and whose visible part is one value: the whole map is hidden."""
     block: int
     """Cells along each side of a pixel."""
 
@@ -55,10 +55,11 @@ def split_pictures(maps: ElementMaps, budget: int, *, finest_block: int) -> Spli
     elements = range(len(maps.elements))
     flat = tuple(i for i in elements if np.ptp(visible[..., i]) <= 1e-6 * np.abs(visible[..., i]).max(initial=0))
     beyond = {i: share_beyond(maps, visible, i) for i in elements if i not in flat}
+    unexplained = tuple(i for i in flat if float(np.nanmax(maps.maps[..., i]) - np.nanmin(maps.maps[..., i])) > 0)
     shown = [i for i, share in beyond.items() if share > share_of_errors(maps, i)]
     block = finest_block
     while True:
-        split = Split(tuple(_split_map(maps, visible, i, beyond[i], block) for i in shown), flat, block)
+        split = Split(tuple(_split_map(maps, visible, i, beyond[i], block) for i in shown), unexplained, block)
         if split.characters <= budget or block >= max(visible.shape[:2]):
             return split
         block += 1

@@ -18,7 +18,8 @@ _MEANING = (
 _CHOICE = (
     "Shown are the elements whose hidden part exceeds two standard errors of the map in more cells than errors would: "
     "in more than a tenth, and in more than twice the share of misses beyond two that the method’s own check found, "
-    "where there was one."
+    "where there was one. The visible part has errors of its own, which are not counted here: what it misses of the "
+    "paint that one sees is in the hidden part, too, the more plainly the more was measured."
 )
 _SCALES = (
     "The visible part has the colour scale of its element map. In the hidden part white is what the colours let "
@@ -39,14 +40,15 @@ def unexplained_section(report: ScanReport, imagery: Imagery) -> str:
     parts = [paragraph(_MEANING)]
     if split.maps:
         parts += [paragraph(_CHOICE), paragraph(_SCALES, "note")]
-    else:
+    elif not split.unexplained:
         parts.append(absent(_NONE))
     if split.unexplained:
         names = ", ".join(report.maps.elements[i] for i in split.unexplained)
         parts.append(
             paragraph(
-                f"Of these elements the photograph explains nothing, and their maps are not shown again: {names}.",
-                "note",
+                f"Nothing is taken as visible of {names}: the photograph’s colours predict what was measured no better "
+                "than the measurements around do. The whole map, shown above, is then the hidden part; what it shows "
+                "may lie below the surface, or merely change too gradually to tell.",
             )
         )
     if split.maps and split.block > 1:

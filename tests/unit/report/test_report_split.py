@@ -101,9 +101,32 @@ def test_a_map_of_which_the_photograph_explains_nothing_is_named_and_not_shown_a
     visible = report.maps.visible.copy()
     visible[..., 1] = 5
     flat = dataclasses.replace(report, maps=dataclasses.replace(report.maps, visible=visible))
-    assert "the photograph explains nothing, and their maps are not shown again: Pb-L." in text(flat)
+    assert "Nothing is taken as visible of Pb-L: the photograph" in text(flat)
     assert "Hidden part of the map of Iron" in section(flat)
     assert "Hidden part of the map of Lead" not in section(flat)
+
+
+def test_maps_that_are_hidden_altogether_are_not_denied(make_report: MakeReport) -> None:
+    report = make_report()
+    hidden = np.zeros(report.grid.shape, np.float32)
+    hidden[10:20, 10:20] = 50
+    maps = np.repeat(hidden[..., None], 2, axis=2)
+    parts = dataclasses.replace(
+        report.maps, maps=maps, standard_error=np.ones_like(maps), visible=np.full_like(maps, maps.mean())
+    )
+    said = text(dataclasses.replace(report, maps=parts))
+    assert "Of no element" not in said
+    assert "The whole map, shown above, is then the hidden part" in said
+
+
+def test_an_element_that_is_nowhere_is_not_said_to_be_hidden(make_report: MakeReport) -> None:
+    report = with_parts(make_report(), np.full((30, 40), 9, np.float32))
+    assert report.maps.visible is not None
+    nothing = np.zeros((30, 40), np.float32)
+    maps, visible = report.maps.maps.copy(), report.maps.visible.copy()
+    maps[..., 1], visible[..., 1] = nothing, nothing
+    absent = dataclasses.replace(report, maps=dataclasses.replace(report.maps, maps=maps, visible=visible))
+    assert "Nothing is taken as visible" not in text(absent)
 
 
 def test_a_report_without_a_photograph_says_that_it_takes_one(make_report: MakeReport) -> None:
