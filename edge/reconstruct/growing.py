@@ -119,7 +119,7 @@ class GrowingKriging:
                 part.values,
                 self._noise,
                 self._metric[which],
-                NO_COLOUR if part.photograph is None else part.photograph.aligned(learned.alignment),
+                part.colour,
                 NO_COLOUR if part.guide is None else part.guide.colours,
                 group.covariance.as_array(),
                 np.ascontiguousarray(per_element[:, group.elements]),
@@ -151,6 +151,8 @@ class _GroupSamples:
         guide: Guide | None,
     ) -> None:
         self.photograph, self.guide = photograph, guide
+        self.colour = NO_COLOUR if photograph is None else photograph.aligned(alignment)
+        """Of each cell: moving the whole photograph anew for each update would cost more than the update."""
         self._elements, self._alignment = elements, alignment
         self.features = np.empty((0, 8), np.float32)
         self.values = np.empty((0, len(elements)), np.float32)
