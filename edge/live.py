@@ -26,8 +26,6 @@ _PERIOD_S = 0.5
 _FIRST_EXPOSURES = 30
 """Exposures before the first preview: fewer say nothing about energy scale and background."""
 _DRAWING_S = 0.2
-"""Most of a period that goes into drawing; what is left over comes with the next preview."""
-_DRAWING_S = 0.2
 """Part of a period that goes into drawing; what is left over comes with the next preview."""
 _NICE = 10
 

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
-from edge.reconstruct.choice import AUTOMATIC, method_for
+from edge.reconstruct.choice import AUTOMATIC, CHOSE_STARVED, method_for
 from edge.reconstruct.reconstruction import Method, Reconstruction
-from edge.reconstruct.wording import CHOSE_STARVED
 
 
 def _biharmonic(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:

@@ -16,6 +16,12 @@ LEAST_CELLS = 64
 _NOISY = 0.5
 """Share of the variation between neighbours that counting makes up, from which on photons are what is lacking."""
 
+CHOSE_STARVED = (
+    "Nearly every cell was measured and neighbours differ mostly by counting, in every element: measured values are "
+    "replaced by estimates from all elements together. The method kriging shows them as they were measured."
+)
+"""Said where a raster of few photons was not kriged."""
+
 
 def method_for(cells: MeasuredCells) -> str:
     """``photon-starved`` for a raster whose neighbours differ mostly by counting, ``kriging`` for all else.
@@ -37,8 +43,10 @@ def counting_shares(cells: MeasuredCells) -> NDArray[np.float64]:
     beside = np.flatnonzero((np.diff(cells.rows) == 0) & (np.diff(cells.columns) == 1))
     if not len(beside):
         return np.empty(0)
-    change = np.square(cells.values[beside + 1].astype(np.float64) - cells.values[beside]).mean(axis=0) / 2
-    counting = cells.variance.mean(axis=0, dtype=np.float64)
+    change, counting = np.empty(cells.elements), cells.variance.mean(axis=0, dtype=np.float64)
+    for element in range(cells.elements):
+        values = cells.values[:, element]
+        change[element] = np.square(values[beside + 1] - values[beside]).mean(dtype=np.float64) / 2
     known = (counting > 0) & (change > 0)
     shares: NDArray[np.float64] = counting[known] / change[known]
     return shares

@@ -1,7 +1,6 @@
 """Local kriging of chosen tiles from samples that grow in number, under parameters that stand for a while.
 
-What `edge.reconstruct.kriging.krige` derives anew from all samples at each call (normalised values, relative noise,
-colours) is kept here and extended by what is new.
+What is derived from the samples (normalised values, relative noise, colours) is kept and extended by what is new.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.error_scale import TRUST
 from edge.reconstruct.guide import NO_COLOUR, Guide, metric_of_tiles, unguided
-from edge.reconstruct.kriging import scaling, spread_of
 from edge.reconstruct.learning import NEIGHBOURS
 from edge.reconstruct.neighbours import nearest_samples
+from edge.reconstruct.normalised import Scale
 from edge.reconstruct.photograph import Alignment, Photograph
 from edge.reconstruct.tiling import TILE_CELLS, tile_centres, tile_count
 from edge.reconstruct.trial import features
@@ -40,9 +39,7 @@ class GrowingKriging:
             None: colour-blind.
         """
         self.shape, self._learned = learned_from.shape, learned
-        self._offset: Floats = learned_from.values.mean(axis=0)
-        self._spread = spread_of(learned_from)
-        self._mean_variance: Floats = learned_from.variance.mean(axis=0)
+        self._scale = Scale.of(learned_from)
         self._lowest = np.zeros(learned_from.elements, np.float32)
         self._parts = [
             _GroupSamples(
@@ -68,11 +65,9 @@ class GrowingKriging:
         """Follow the cells: `places` of them are new, at the end, or have changed."""
         values, variance = cells.values[places], cells.variance[places]
         self._lowest = np.minimum(self._lowest, values.min(axis=0, initial=0))
-        normalised = (values - self._offset) / np.where(self._spread > 0, self._spread, 1)
-        if (self._spread == 0).any():
-            normalised[:, self._spread == 0] = 0
+        normalised = self._scale.normalised(values)
         self._noise = _room_for(self._noise, len(cells), self._count)
-        self._noise[places] = self._relative_noise(variance)
+        self._noise[places] = self._scale.noise(variance)
         for part in self._parts:
             part.take(cells, places, normalised, self._count)
         self._count = len(cells)
@@ -107,9 +102,17 @@ class GrowingKriging:
         standard_error: Floats,
         deviation: Floats,
     ) -> None:
-        """Estimate the tiles `which`, each from its row of `neighbours`, in place; see `kriging.krige`."""
+        """Estimate the tiles `which`, each from its row of `neighbours`, in place; measured cells like the others.
+
+        Parameters
+        ----------
+        maps, standard_error
+            Shape (rows, columns, elements).
+        deviation
+            Of each tile of the grid, shape (tiles, elements): what its standard error is proportional to.
+        """
         learned = self._learned
-        per_element = scaling(learned, offset=self._offset, spread=self._spread, bound=self._lowest)
+        per_element = self._scaling()
         for group, part in zip(learned.groups, self._parts, strict=True):
             tiles.krige_tiles(
                 which.astype(np.int32),
@@ -130,14 +133,11 @@ class GrowingKriging:
                 deviation,
             )
 
-    def _relative_noise(self, variance: Floats) -> Floats:
-        """As `kriging` has it, relative to the mean variance of the cells that these parameters started from."""
-        known = self._mean_variance > 0
-        if not known.any():
-            return np.ones(len(variance), np.float32)
-        relative = (variance[:, known] / self._mean_variance[known]).mean(axis=1)
-        bounded: Floats = np.sqrt(np.clip(relative, np.float32(0.01), np.float32(100)))
-        return bounded
+    def _scaling(self) -> Floats:
+        """What `tiles.krige_tiles` needs to know of each element, shape (8, elements)."""
+        learned, scale = self._learned, self._scale
+        rows = [learned.sill, learned.unresolved, learned.calibration, scale.offset, scale.spread, self._lowest]
+        return np.array([*rows, learned.level_power, learned.lowest], np.float32)
 
 
 class _GroupSamples:

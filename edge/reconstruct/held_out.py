@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.covariance import Covariance
 from edge.reconstruct.guide import Guide
-from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.normalised import NormalisedSamples
+from edge.reconstruct.photograph import Alignment
 from edge.reconstruct.trial import Errors, Trial, draw, trial_around
 
 _HELD_OUT = 2000
@@ -57,28 +58,14 @@ class HeldOut:
         return HeldOut(tuple(trial.part(step) for trial in self.trials))
 
 
-def hold_out(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    values: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    counting: NDArray[np.float32],
-    photograph: Photograph | None,
-    *,
-    neighbours: int,
-    look: Callable[[NDArray[np.intp]], Guide],
-) -> HeldOut:
+def hold_out(samples: NormalisedSamples, *, neighbours: int, look: Callable[[NDArray[np.intp]], Guide]) -> HeldOut:
     """Hold samples out of first looks, a part of them at a time; `look` is given the samples that it may see."""
-    centres, weight = draw(rows, columns, values, _HELD_OUT)
-    folds = math.ceil(len(centres) / (_MOST_AT_ONCE * len(rows)))
+    centres, weight = draw(samples, _HELD_OUT)
+    folds = math.ceil(len(centres) / (_MOST_AT_ONCE * len(samples)))
     fold = np.random.default_rng(1).permutation(len(centres)) % folds
     trials = []
     for index in range(folds):
         own = fold == index
-        seen = np.setdiff1d(np.arange(len(rows)), centres[own], assume_unique=True)
-        trial = trial_around(
-            centres[own], weight[own], rows, columns, values, noise, counting, photograph, look(seen),
-            neighbours=neighbours, left_out=1,
-        )  # fmt: skip
-        trials.append(trial)
+        guide = look(np.setdiff1d(np.arange(len(samples)), centres[own], assume_unique=True))
+        trials.append(trial_around(samples, centres[own], weight[own], guide, neighbours=neighbours, left_out=1))
     return HeldOut(tuple(trials))

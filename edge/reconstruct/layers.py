@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.compiled import compiled
-from edge.reconstruct.kriging import krige_everywhere, learn_parameters, normalised, spread_of, usable_photograph
+from edge.reconstruct.kriging import krige_everywhere, learn_parameters, usable_photograph
+from edge.reconstruct.learning import alignment_of
+from edge.reconstruct.normalised import NormalisedSamples, Scale
 from edge.reconstruct.photograph import Alignment, Photograph
 from edge.reconstruct.reconstruction import Layers
 from edge.reconstruct.trial import features
@@ -72,13 +74,13 @@ def kriging_visible(cells: MeasuredCells, rgb: Floats) -> Floats | None:
     photograph = usable_photograph(rgb)
     if photograph is None or len(cells) < _ENOUGH:
         return None
-    return _visible(cells, photograph, learn_parameters(cells, photograph).alignment)
+    return _visible(cells, photograph, alignment_of(NormalisedSamples.of(cells, photograph)))
 
 
 def _visible(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> Floats:
     """The colour-following field of every element and its mean, in the samples' unit."""
     visible = _explained(cells, photograph, alignment)
-    visible *= spread_of(cells)
+    visible *= Scale.of(cells).spread
     visible += cells.values.mean(axis=0)
     return visible
 
@@ -89,7 +91,7 @@ def _explained(cells: MeasuredCells, photograph: Photograph, alignment: Alignmen
     if len(cells) > _SAMPLES:
         drawn = np.sort(np.random.default_rng(0).choice(len(cells), _SAMPLES, replace=False))
     places = features(cells.rows[drawn], cells.columns[drawn], photograph, alignment)[:, :5]
-    values = normalised(cells)[drawn].astype(np.float64)
+    values = Scale.of(cells).normalised(cells.values[drawn]).astype(np.float64)
     spacing = float(np.sqrt(cells.shape[0] * cells.shape[1] / len(drawn)))
     region = _REGION * max(cells.shape)
     laws = [_Law(0.0, 1.0, noise, reach * spacing, region) for noise in _NOISES for reach in _REACHES]

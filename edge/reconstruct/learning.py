@@ -7,7 +7,7 @@ Likelihood is not used because on real maps, which are far from Gaussian, it pre
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from edge.reconstruct.error_scale import CERTAIN
 from edge.reconstruct.grouping import CLEARLY, grouped
 from edge.reconstruct.guide import NO_COLOUR, Guide, components_of, look
 from edge.reconstruct.held_out import HeldOut, hold_out
-from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.normalised import NormalisedSamples
+from edge.reconstruct.photograph import Alignment
 from edge.reconstruct.trial import Trial, draw_trial, features
 
 NEIGHBOURS = 32
@@ -36,42 +37,20 @@ _BLURS = (0.7, 1.2, 2.0)
 _AROUND = tuple(Alignment(down, right) for down in (-2.0, 0.0, 2.0) for right in (-2.0, 0.0, 2.0) if down or right)
 
 
-def learn(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    values: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    counting: NDArray[np.float32],
-    photograph: Photograph | None,
-    *,
-    shape: tuple[int, int],
-) -> Learned:
-    """Covariance for each group of elements, alignment of the photograph, and scale of the errors.
-
-    Parameters
-    ----------
-    values
-        Normalised to mean 0 and variance 1 per element, shape (n, elements); all zero for a dead element.
-    noise
-        Each sample's noise variance relative to the mean sample's, shape (n,).
-    counting
-        Counting variance of the normalised values, shape (n, elements); zero where unknown.
-    photograph
-        None: colour-blind.
-    """
-    elements = values.shape[1]
-    alive = np.flatnonzero(values.any(axis=0))
-    if len(rows) < _ENOUGH or len(alive) == 0:
+def learn(samples: NormalisedSamples, shape: tuple[int, int]) -> Learned:
+    """Covariance for each group of elements, alignment of the photograph, and scale of the errors."""
+    elements = samples.values.shape[1]
+    alive = np.flatnonzero(samples.values.any(axis=0))
+    lowest = samples.values.min(axis=0)
+    if len(samples) < _ENOUGH or len(alive) == 0:
         ones = np.ones(elements, np.float32)
-        unresolved = np.maximum(Covariance().noise - counting.mean(axis=0), np.float32(0))
+        unresolved = np.maximum(Covariance().noise - samples.counting.mean(axis=0), np.float32(0))
         group = Group(np.arange(elements), Covariance())
-        return Learned((group,), Alignment(), ones, unresolved, ones, np.zeros_like(ones), values.min(axis=0))
-    lowest = values.min(axis=0)
-    values, counting = np.ascontiguousarray(values[:, alive]), np.ascontiguousarray(counting[:, alive])
-    samples = _Samples(rows, columns, values, noise, counting, photograph, shape)
-    trial = draw_trial(rows, columns, values, noise, counting, photograph)
+        return Learned((group,), Alignment(), ones, unresolved, ones, np.zeros_like(ones), lowest)
+    varying = samples.of_elements(alive)
+    trial = draw_trial(varying)
     blind, followed, alignment = _searched(trial)
-    guide, held_out = _looked(samples, trial, blind, followed, alignment)
+    guide, held_out = _looked(varying, shape, trial, blind, followed, alignment)
     groups, scale = grouped(held_out, blind, followed, alignment, lowest[alive])
     full = np.tile(CERTAIN[:, None], elements)
     full[:, alive] = scale
@@ -82,37 +61,37 @@ def learn(
     return Learned(tuple(groups), alignment, full[0], full[1], full[2], full[3], lowest, guide, left_out)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Samples:
-    """What `learn` is given, of the elements that vary."""
-
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    values: NDArray[np.float32]
-    noise: NDArray[np.float32]
-    counting: NDArray[np.float32]
-    photograph: Photograph | None
-    shape: tuple[int, int]
+def alignment_of(samples: NormalisedSamples) -> Alignment:
+    """Where the photograph lies, as `learn` finds it, without learning the rest."""
+    alive = np.flatnonzero(samples.values.any(axis=0))
+    if len(samples) < _ENOUGH or len(alive) == 0:
+        return Alignment()
+    return _searched(draw_trial(samples.of_elements(alive)))[2]
 
 
 def _searched(trial: Trial) -> tuple[Covariance, Covariance | None, Alignment]:
     """A colour-blind covariance, one that follows the photograph where there is one, and the photograph's place."""
     colourless = trial.features(None)
     blind = _search(lambda c: trial.score(colourless, c), Covariance(), ("noise", "reach"))
-    if trial.photograph is None:
+    if trial.samples.photograph is None:
         return blind, None, Alignment()
     alignment, followed = _follow_colour(trial, blind)
     return blind, followed, alignment
 
 
 def _looked(
-    samples: _Samples, trial: Trial, blind: Covariance, followed: Covariance | None, alignment: Alignment
+    samples: NormalisedSamples,
+    shape: tuple[int, int],
+    trial: Trial,
+    blind: Covariance,
+    followed: Covariance | None,
+    alignment: Alignment,
 ) -> tuple[Guide | None, HeldOut]:
     """A first look, by colour if that clearly predicts better, and samples held out of such looks.
 
     From few samples there is no look, and the trial itself is held out.
     """
-    if len(samples.rows) < _ENOUGH_FOR_A_GUIDE:
+    if len(samples) < _ENOUGH_FOR_A_GUIDE:
         return None, HeldOut((trial,))
     law, seen = blind, None
     if followed is not None:
@@ -123,13 +102,10 @@ def _looked(
     components = samples.values @ components_of(samples.values)
 
     def first_look(which: NDArray[np.intp]) -> Guide:
-        return look(places[which], components[which], samples.noise[which], colour, law.as_array(), shape=samples.shape)
+        return look(places[which], components[which], samples.noise[which], colour, law.as_array(), shape=shape)
 
-    held_out = hold_out(
-        samples.rows, samples.columns, samples.values, samples.noise, samples.counting, samples.photograph,
-        neighbours=NEIGHBOURS, look=first_look,
-    )  # fmt: skip
-    return first_look(np.arange(len(samples.rows))), held_out
+    held_out = hold_out(samples, neighbours=NEIGHBOURS, look=first_look)
+    return first_look(np.arange(len(samples))), held_out
 
 
 def _search(

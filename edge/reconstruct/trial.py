@@ -12,6 +12,7 @@ from edge.reconstruct import tiles
 from edge.reconstruct.covariance import Covariance
 from edge.reconstruct.guide import Guide, unguided
 from edge.reconstruct.neighbours import nearest_samples
+from edge.reconstruct.normalised import NormalisedSamples
 from edge.reconstruct.photograph import Alignment, Photograph
 from edge.reconstruct.tiling import in_shares
 
@@ -55,39 +56,38 @@ class Errors:
 class Trial:
     """Neighbourhoods on which parameters are tried."""
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    values: NDArray[np.float32]
-    noise: NDArray[np.float32]
-    counting: NDArray[np.float32]
+    samples: NormalisedSamples
+    """Those that occur in a neighbourhood."""
     neighbours: NDArray[np.int32]
+    """Samples of each neighbourhood, those to be left out first, shape (neighbourhoods, samples of each)."""
     weight: NDArray[np.float32]
     """Weight of each sample left out, which undoes the uneven drawing; mean 1."""
     left_out: int
-    photograph: Photograph | None
+    """How many of each neighbourhood are left out by turns."""
     guide: Guide | None = None
     """Must not have seen the samples that are left out."""
 
     def features(self, alignment: Alignment | None) -> NDArray[np.float32]:
         """Features of the samples, with the photograph's colours unless the alignment is None."""
-        photograph = None if alignment is None else self.photograph
-        return features(self.rows, self.columns, photograph, alignment or Alignment(), self.guide)
+        samples = self.samples
+        photograph = None if alignment is None else samples.photograph
+        return features(samples.rows, samples.columns, photograph, alignment or Alignment(), self.guide)
 
     def errors(self, places: NDArray[np.float32], covariance: Covariance) -> Errors:
         """Errors of the samples left out when the others of their neighbourhoods predict them."""
-        each, elements = self.left_out, self.values.shape[1]
+        samples, each, elements = self.samples, self.left_out, self.samples.values.shape[1]
         count = len(self.neighbours) * each
         residual, rest = np.empty((count, elements), np.float32), np.empty((count, elements), np.float32)
         variance = np.empty(count, np.float32)
         middle = self.neighbours[:, 0]
         metric = unguided(len(middle))
         if self.guide is not None:
-            metric = self.guide.metric(self.rows[middle], self.columns[middle])
+            metric = self.guide.metric(samples.rows[middle], samples.columns[middle])
 
         def share(part: slice) -> None:
             out = slice(part.start * each, part.stop * each)
             tiles.leave_one_out(
-                self.neighbours[part], each, places, self.values, self.noise, metric[part], covariance.as_array(),
+                self.neighbours[part], each, places, samples.values, samples.noise, metric[part], covariance.as_array(),
                 residual[out], variance[out], rest[out],
             )  # fmt: skip
 
@@ -96,12 +96,12 @@ class Trial:
         others = self.neighbours.shape[1] - 1
         return Errors(
             residual,
-            self.values[sample],
+            samples.values[sample],
             variance,
             rest,
             self.weight,
-            self.noise[sample],
-            self.counting[sample],
+            samples.noise[sample],
+            samples.counting[sample],
             others,
         )
 
@@ -135,64 +135,38 @@ def features(
     return places
 
 
-def draw_trial(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    values: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    counting: NDArray[np.float32],
-    photograph: Photograph | None,
-) -> Trial:
+def draw_trial(samples: NormalisedSamples) -> Trial:
     """Neighbourhoods around samples drawn at random, more often where the maps vary; only their samples are kept."""
-    centres, weight = draw(rows, columns, values, _NEIGHBOURHOODS)
-    return trial_around(
-        centres, weight, rows, columns, values, noise, counting, photograph,
-        neighbours=_TRIAL_NEIGHBOURS, left_out=_LEFT_OUT_EACH,
-    )  # fmt: skip
+    centres, weight = draw(samples, _NEIGHBOURHOODS)
+    return trial_around(samples, centres, weight, neighbours=_TRIAL_NEIGHBOURS, left_out=_LEFT_OUT_EACH)
 
 
 def trial_around(
+    samples: NormalisedSamples,
     centres: NDArray[np.intp],
     weight: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    values: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    counting: NDArray[np.float32],
-    photograph: Photograph | None,
     guide: Guide | None = None,
     *,
     neighbours: int,
     left_out: int,
 ) -> Trial:
     """Neighbourhoods of some samples, `neighbours` in each, of which the nearest `left_out` are left out by turns."""
-    places = np.column_stack([rows[centres], columns[centres]]).astype(np.float32)
-    nearest = nearest_samples(rows, columns, places, min(neighbours, len(rows)))
+    places = np.column_stack([samples.rows[centres], samples.columns[centres]]).astype(np.float32)
+    nearest = nearest_samples(samples.rows, samples.columns, places, min(neighbours, len(samples)))
     used, compact = np.unique(nearest, return_inverse=True)
     each = min(left_out, nearest.shape[1])
     return Trial(
-        rows[used],
-        columns[used],
-        np.ascontiguousarray(values[used]),
-        noise[used],
-        counting[used],
-        compact.reshape(nearest.shape).astype(np.int32),
-        np.repeat(weight, each),
-        each,
-        photograph,
-        guide,
+        samples.only(used), compact.reshape(nearest.shape).astype(np.int32), np.repeat(weight, each), each, guide
     )
 
 
-def draw(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], values: NDArray[np.float32], wanted: int
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def draw(samples: NormalisedSamples, wanted: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Samples to centre neighbourhoods on, and the weights that undo the uneven drawing.
 
     Few samples, at edges, make up most of the squared error, so half the chance goes with the squared difference from
     a sample close by, the next one in a coarse raster.
     """
-    count = len(rows)
+    rows, columns, values, count = samples.rows, samples.columns, samples.values, len(samples)
     if count <= wanted:
         return np.arange(count), np.ones(count, np.float32)
     block = 2 * math.sqrt((rows.max() + 1) * (columns.max() + 1) / count)

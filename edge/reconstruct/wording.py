@@ -8,10 +8,6 @@ import numpy as np
 
 from edge.reconstruct.covariance import Learned
 
-CHOSE_STARVED = (
-    "Nearly every cell was measured and neighbours differ mostly by counting, in every element: measured values are "
-    "replaced by estimates from all elements together. The method kriging shows them as they were measured."
-)
 PLAIN = ("The photograph was not used: it shows one colour only.",)
 
 

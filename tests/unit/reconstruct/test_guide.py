@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.reconstruct.guide import Guide, components_of, look, unguided
 from edge.reconstruct.held_out import hold_out
 from edge.reconstruct.kriging import kriging
+from edge.reconstruct.normalised import NormalisedSamples
 from edge.reconstruct.tiling import in_shares
 from tests.unit.reconstruct.scenes import measured, painted, psnr_db, random_mask
 
@@ -74,11 +75,11 @@ def test_no_guide_has_seen_what_it_is_tried_on(count: int) -> None:
         return blank
 
     ones = np.ones(count, np.float32)
-    held_out = hold_out(rows, columns, values, ones, values, None, neighbours=16, look=first_look)
+    held_out = hold_out(NormalisedSamples(rows, columns, values, ones, values, None), neighbours=16, look=first_look)
     tried = []
     for trial, which in zip(held_out.trials, seen, strict=True):
         middle = trial.neighbours[:, 0]
-        cells = trial.rows[middle] * side + trial.columns[middle]
+        cells = trial.samples.rows[middle] * side + trial.samples.columns[middle]
         assert not np.isin(cells, rows[which] * side + columns[which]).any()
         assert len(which) >= 0.79 * count
         tried.append(cells)

@@ -102,11 +102,12 @@ def test_what_arrives_in_one_place_changes_nothing_far_away():
 def test_a_measured_cell_shows_its_value_before_anything_is_drawn_around_it():
     with ProgressiveMaps(SHAPE, NAMES) as maps:
         maps.add(exposures(2, 300))
-        maps.catch_up()
-        maps.add(Samples(np.array([7]), np.array([9]), np.full((1, 3), 5.0), np.full((1, 3), 0.04)))
+        row, column = np.argwhere(~maps.catch_up().measured)[0]
+        maps.add(Samples(np.array([row]), np.array([column]), np.full((1, 3), 5.0), np.full((1, 3), 0.04)))
         found = maps.current()
-    if found.measured[7, 9]:
-        assert found.maps[7, 9].max() > 1
+    assert found.measured[row, column]
+    assert found.maps[row, column].tolist() == [5, 5, 5]
+    assert found.standard_error[row, column] == pytest.approx(0.2)
 
 
 def test_without_a_usable_exposure_it_says_so():
