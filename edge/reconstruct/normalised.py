@@ -40,7 +40,8 @@ class Scale:
 
     def counting(self, variance: Floats) -> Floats:
         """Counting variances, shape (n, elements), on this scale."""
-        counting: Floats = variance / np.square(self._divisor())
+        divisor = self._divisor()
+        counting: Floats = variance / (divisor * divisor)
         return counting
 
     def noise(self, variance: Floats) -> Floats:
