@@ -22,6 +22,10 @@ _CLEAR = 2.5
 """Standard errors of the difference by which an unusual covariance must be better."""
 _COMPARED = 1000
 """About so many of the samples held out decide between covariances."""
+_HEATS = 4
+"""A part of those, one in so many, first tells which covariances are worth comparing."""
+_PROMISING = 1.0
+"""Standard errors of the difference by which such a part must speak for one."""
 _WORTH_A_GROUP = 0.01
 """Drop, mean over all elements, for which one more factorisation of every tile is paid."""
 _MOST_GROUPS = 4
@@ -73,8 +77,10 @@ def grouped(
         usual.append(_Candidate(followed, True, True))
         others += [_Candidate(followed, True, False)]
         others += [_Candidate(c, True, True) for c in (*_with_other_noise(followed), *_with_other_share(followed))]
-    candidates = usual + others
-    few = _Shown(held_out.part(max(1, round(len(held_out) / _COMPARED))), alignment)
+    step = max(1, round(len(held_out) / _COMPARED))
+    very_few, few = (_Shown(held_out.part(each), alignment) for each in (_HEATS * step, step))
+    heats = [very_few.errors(one).squares() for one in (*usual, *others)]
+    candidates = usual + [one for one, is_so in zip(others, _promising(heats, len(usual)), strict=True) if is_so]
     choice = _choose_groups([few.errors(one).squares() for one in candidates], len(usual))
     shown = _Shown(held_out, alignment)
     scale = np.empty((len(CERTAIN), len(choice)), np.float32)
@@ -108,6 +114,22 @@ def _clear_gain(usual: NDArray[np.float64], other: NDArray[np.float64]) -> NDArr
     clear = change.sum(axis=0) > _CLEAR * np.sqrt(np.square(change).sum(axis=0))
     means = usual.mean(axis=0), other.mean(axis=0)
     return np.where(clear, np.log((means[0] + 1e-12) / (means[1] + 1e-12)), 0.0)
+
+
+def _promising(squares: Sequence[NDArray[np.float64]], usual: int) -> NDArray[np.bool_]:
+    """Which candidates after the first, usual ones might be clearly better than these, shape (others,).
+
+    One that is to be so by several standard errors on all samples compared is rarely worse on a part of them.
+    """
+    means = np.array([one.mean(axis=0) for one in squares[:usual]])
+    base = squares[int((means / (means[0] + 1e-12)).mean(axis=1).argmin())]
+    level = base.mean(axis=0) + 1e-12
+    promising = np.empty(len(squares) - usual, np.bool_)
+    for index, other in enumerate(squares[usual:]):
+        change = (base - other) / level
+        change = np.column_stack([change, change.mean(axis=1)])
+        promising[index] = (change.sum(axis=0) > _PROMISING * np.sqrt(np.square(change).sum(axis=0))).any()
+    return promising
 
 
 def _choose_groups(squares: Sequence[NDArray[np.float64]], usual: int) -> NDArray[np.intp]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.reconstruct.compiled import compiled
+
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
@@ -45,13 +47,8 @@ class Photograph:
 
     def at(self, rows: NDArray[np.intp], columns: NDArray[np.intp], alignment: Alignment) -> NDArray[np.float32]:
         """Aligned colour at some cells, shape (n, 3); edges are repeated."""
-        image = self.blurred(alignment.blur)
-        colour = np.zeros((len(rows), 3), np.float32)
-        for down, down_weight in _taps(alignment.down):
-            y = np.clip(rows - down, 0, image.shape[0] - 1)
-            for right, right_weight in _taps(alignment.right):
-                x = np.clip(columns - right, 0, image.shape[1] - 1)
-                colour += np.float32(down_weight * right_weight) * image[y, x]
+        colour = np.empty((len(rows), 3), np.float32)
+        _look_up(self.blurred(alignment.blur), rows, columns, alignment.down, alignment.right, colour)
         return colour
 
     def aligned(self, alignment: Alignment) -> NDArray[np.float32]:
@@ -83,3 +80,26 @@ def _kernel(by: float) -> NDArray[np.float32]:
     for whole, weight in _taps(by):
         kernel[reach - whole] += weight
     return kernel
+
+
+@compiled
+def _look_up(
+    image: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    down: float,
+    right: float,
+    out: NDArray[np.float32],
+) -> None:
+    """What stands at some cells of the moved image, between its cells in proportion."""
+    above, before = math.floor(down), math.floor(right)
+    y_part, x_part = np.float32(down - above), np.float32(right - before)
+    one, last_row, last_column = np.float32(1), image.shape[0] - 1, image.shape[1] - 1
+    for s in range(rows.shape[0]):
+        y0, x0 = rows[s] - int(above), columns[s] - int(before)
+        y1, x1 = min(max(y0 - 1, 0), last_row), min(max(x0 - 1, 0), last_column)
+        y0, x0 = min(max(y0, 0), last_row), min(max(x0, 0), last_column)
+        for c in range(3):
+            upper = (one - x_part) * image[y0, x0, c] + x_part * image[y0, x1, c]
+            lower = (one - x_part) * image[y1, x0, c] + x_part * image[y1, x1, c]
+            out[s, c] = (one - y_part) * upper + y_part * lower

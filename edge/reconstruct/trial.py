@@ -64,6 +64,8 @@ class Trial:
     """Weight of each sample left out, which undoes the uneven drawing; mean 1."""
     left_out: int
     """How many of each neighbourhood are left out by turns."""
+    metric: NDArray[np.float32]
+    """Of each neighbourhood, see `Guide.metric`, shape (neighbourhoods, 3)."""
     guide: Guide | None = None
     """Must not have seen the samples that are left out."""
 
@@ -79,15 +81,12 @@ class Trial:
         count = len(self.neighbours) * each
         residual, rest = np.empty((count, elements), np.float32), np.empty((count, elements), np.float32)
         variance = np.empty(count, np.float32)
-        middle = self.neighbours[:, 0]
-        metric = unguided(len(middle))
-        if self.guide is not None:
-            metric = self.guide.metric(samples.rows[middle], samples.columns[middle])
 
         def share(part: slice) -> None:
             out = slice(part.start * each, part.stop * each)
             tiles.leave_one_out(
-                self.neighbours[part], each, places, samples.values, samples.noise, metric[part], covariance.as_array(),
+                self.neighbours[part], each, places, samples.values, samples.noise, self.metric[part],
+                covariance.as_array(),
                 residual[out], variance[out], rest[out],
             )  # fmt: skip
 
@@ -112,7 +111,9 @@ class Trial:
     def part(self, step: int) -> Trial:
         """Every so many of the neighbourhoods."""
         weight = self.weight.reshape(-1, self.left_out)[::step].ravel()
-        return replace(self, neighbours=self.neighbours[::step], weight=weight / weight.mean())
+        return replace(
+            self, neighbours=self.neighbours[::step], weight=weight / weight.mean(), metric=self.metric[::step]
+        )
 
 
 def features(
@@ -155,9 +156,9 @@ def trial_around(
     nearest = nearest_samples(samples.rows, samples.columns, places, min(neighbours, len(samples)))
     used, compact = np.unique(nearest, return_inverse=True)
     each = min(left_out, nearest.shape[1])
-    return Trial(
-        samples.only(used), compact.reshape(nearest.shape).astype(np.int32), np.repeat(weight, each), each, guide
-    )
+    metric = unguided(len(centres)) if guide is None else guide.metric(samples.rows[centres], samples.columns[centres])
+    neighbourhoods = compact.reshape(nearest.shape).astype(np.int32)
+    return Trial(samples.only(used), neighbourhoods, np.repeat(weight, each), each, metric, guide)
 
 
 def draw(samples: NormalisedSamples, wanted: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
