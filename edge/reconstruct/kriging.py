@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.maps import LeftOut
 from edge.reconstruct import seams
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.covariance import Learned
@@ -38,14 +39,21 @@ def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Rec
     the samples around and calibrated on samples held out; see `error_scale`.
     """
     photograph = None if rgb is None else usable_photograph(rgb)
-    is_plain = rgb is not None and photograph is None
     learned = learn_parameters(cells, photograph)
     maps, standard_error = krige_everywhere(cells, learned, photograph)
-    left_out = learned.left_out
-    if left_out is not None:
-        left_out = replace(left_out, rms=left_out.rms * Scale.of(cells).spread)
-    remarks = PLAIN if is_plain else () if photograph is None else photograph_remarks(learned, cells.names)
-    return Reconstruction(maps, standard_error, left_out, remarks)
+    remarks = PLAIN if rgb is not None and photograph is None else remarks_of(learned, photograph, cells.names)
+    return Reconstruction(maps, standard_error, left_out_of(learned, cells), remarks)
+
+
+def left_out_of(learned: Learned, cells: MeasuredCells) -> LeftOut | None:
+    """How the standard error compares with the errors of samples left out, in the unit of these cells."""
+    found = learned.left_out
+    return None if found is None else replace(found, rms=found.rms * Scale.of(cells).spread)
+
+
+def remarks_of(learned: Learned, photograph: Photograph | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """What became of the photograph, where there was one."""
+    return () if photograph is None else photograph_remarks(learned, names)
 
 
 def krige_everywhere(cells: MeasuredCells, learned: Learned, photograph: Photograph | None) -> tuple[Floats, Floats]:

@@ -40,6 +40,8 @@ _NOISE_BLUR_CELLS = 2.0
 """The variance of a value is counted from the same photons as the value: it is averaged over about 50 cells."""
 _LEAST_NOISE = 0.05
 """Of the mean variance, where hardly a photon was counted."""
+_LEAST_GUESS = 1e-4
+"""Of an element's variance: a map that is smooth to the last digit has its noise as well."""
 _HOLED = (
     "Kriged, as a part of this large grid has too few measured cells for the reconstruction of photon-starved maps."
 )
@@ -134,7 +136,8 @@ def _known_variance(cells: MeasuredCells) -> tuple[Floats, NDArray[np.bool_]]:
     unknown = ~(cells.variance > 0).any(axis=0) & (cells.values.std(axis=0) > 0)
     variance = cells.variance.copy()
     if unknown.any():
-        variance[:, unknown] = _variance_of_neighbours(cells)[unknown]
+        least = _LEAST_GUESS * cells.values.var(axis=0)
+        variance[:, unknown] = np.maximum(_variance_of_neighbours(cells), least)[unknown]
     return variance, unknown
 
 

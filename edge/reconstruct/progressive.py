@@ -17,16 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-from edge.maps import ElementMaps, Samples
+from edge.maps import ElementMaps, LeftOut, Samples
 from edge.reconstruct import seams
 from edge.reconstruct.cells import MeasuredCells, checked_photograph
-from edge.reconstruct.compiled import compiled
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.gathering import GatheredCells
 from edge.reconstruct.growing import GrowingKriging
-from edge.reconstruct.kriging import learn_parameters, usable_photograph
+from edge.reconstruct.kriging import learn_parameters, left_out_of, remarks_of, usable_photograph
 from edge.reconstruct.photograph import Photograph
+from edge.reconstruct.tile_order import coarse_first, nearest_drawn, within_horizon
 from edge.reconstruct.tiling import TILE_CELLS, tiles_of
+from edge.reconstruct.wording import PLAIN
 
 _GROWN = 1.5
 """Parameters are learned anew when there are so many times the samples that they came from."""
@@ -34,9 +35,6 @@ _AT_ONCE = 256
 """Tiles between two looks at the clock: some milliseconds of two cores."""
 _TEACH_NOTHING = 7
 """So few samples, and `learn_parameters` gives the usual parameters at once."""
-_COARSE_STEPS = (8, 4, 2, 1)
-"""Every eighth tile both ways is drawn first, then every fourth, and so on."""
-
 Floats = NDArray[np.float32]
 
 
@@ -68,6 +66,9 @@ class ProgressiveMaps:
             The photograph does not fit the grid; see `checked_photograph`.
         """
         self._photograph = None if rgb is None else usable_photograph(checked_photograph(rgb, shape))
+        self._is_plain = rgb is not None and self._photograph is None
+        self._left_out: LeftOut | None = None
+        self._remarks: tuple[str, ...] = ()
         self._gathered = GatheredCells(shape, elements)
         self._kriging: GrowingKriging | None = None
         self._learning: Future[tuple[MeasuredCells, Learned]] | None = None
@@ -75,7 +76,7 @@ class ProgressiveMaps:
         # one to learn, one to share the drawing with
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="maps")
         down, across = tiles_of(shape)
-        self._order = _coarse_first(down, across)
+        self._order = coarse_first(down, across)
         self._neighbours = np.empty((down * across, 0), np.int32)
         self._horizon = np.empty(0, np.float32)
         self._is_new, self._is_behind = np.zeros(down * across, np.bool_), np.zeros(down * across, np.bool_)
@@ -161,15 +162,17 @@ class ProgressiveMaps:
         """The maps as they stand, after at least one `refresh`."""
         cells = self._gathered.cells()
         maps, error, deviation = self._maps.copy(), self._error.copy(), self._deviation
+        remarks = PLAIN if self._is_plain else self._remarks
         if not self._is_drawn.all():
             deviation = self._stand_in(maps, error)
+            remarks += (f"{1 - self._is_drawn.mean():.0%} of the map is not drawn yet and shows what is nearby.",)
         seams.even_out(error, deviation.reshape(*tiles_of(cells.shape), cells.elements), TILE_CELLS)
         maps[cells.rows, cells.columns] = cells.values
         error[cells.rows, cells.columns] = np.sqrt(cells.variance)
         measured = self._gathered.slots >= 0
         for array in (maps, error, measured):
             array.setflags(write=False)
-        return ElementMaps(cells.names, maps, error, measured, "kriging")
+        return ElementMaps(cells.names, maps, error, measured, "kriging", self._left_out, remarks)
 
     def _prepared(self) -> GrowingKriging:
         """What estimates tiles now: under the parameters learned last, or under usual ones at the very start."""
@@ -187,6 +190,8 @@ class ProgressiveMaps:
         """Estimate under these parameters from now on."""
         cells = self._gathered.cells()
         self._learning = None
+        self._left_out = left_out_of(learned, learned_from)
+        self._remarks = remarks_of(learned, self._photograph, cells.names)
         self._kriging = GrowingKriging(learned_from, learned, self._photograph)
         self._kriging.take(cells, np.arange(len(cells)))
         self._is_behind[:] = True
@@ -247,7 +252,7 @@ class ProgressiveMaps:
         mean = np.zeros_like(self._deviation)
         for tile, (i, j) in zip(drawn, np.column_stack(np.divmod(drawn, across)) * TILE_CELLS, strict=True):
             mean[tile] = maps[i : i + TILE_CELLS, j : j + TILE_CELLS].mean(axis=(0, 1))
-        instead = _nearest_drawn(self._is_drawn, down, across)
+        instead = nearest_drawn(self._is_drawn, down, across)
         row, column = np.ix_(np.arange(shape[0]) // TILE_CELLS, np.arange(shape[1]) // TILE_CELLS)
         tile_of_cell = row * across + column
         blank = ~self._is_drawn[tile_of_cell]
@@ -270,36 +275,3 @@ def _first(cells: MeasuredCells, count: int) -> MeasuredCells:
         values=cells.values[few],
         variance=cells.variance[few],
     )
-
-
-def _coarse_first(down: int, across: int) -> NDArray[np.intp]:
-    """All tiles, those of the coarsest raster first, each raster row by row."""
-    row, column = np.divmod(np.arange(down * across), across)
-    level = np.full(down * across, len(_COARSE_STEPS))
-    for n, step in reversed(list(enumerate(_COARSE_STEPS))):
-        level[(row % step == 0) & (column % step == 0)] = n
-    return np.argsort(level, kind="stable")
-
-
-def _nearest_drawn(is_drawn: NDArray[np.bool_], down: int, across: int) -> NDArray[np.intp]:
-    """The nearest tile that is drawn, for every tile."""
-    from scipy.ndimage import distance_transform_edt
-
-    blank = ~is_drawn.reshape(down, across)
-    row, column = distance_transform_edt(blank, return_distances=False, return_indices=True)
-    nearest: NDArray[np.intp] = (row * across + column).ravel()
-    return nearest
-
-
-@compiled
-def within_horizon(centres: Floats, horizon: Floats, places: Floats) -> NDArray[np.bool_]:
-    """Whether any of the places, (k, 2), lies within each centre's horizon."""
-    found = np.zeros(centres.shape[0], np.bool_)
-    for t in range(centres.shape[0]):
-        limit = horizon[t] * horizon[t]
-        for k in range(places.shape[0]):
-            dy, dx = places[k, 0] - centres[t, 0], places[k, 1] - centres[t, 1]
-            if dy * dy + dx * dx <= limit:
-                found[t] = True
-                break
-    return found

@@ -63,8 +63,13 @@ def fusion(cells: MeasuredCells, rgb: Floats | None = None) -> Reconstruction:
     maps = _parts(cells, scale, solved)[2]
     maps[cells.rows, cells.columns] = cells.values
     error, left_out = distance_standard_error(cells, held, residual, noise_share=_NOISE_SHARE)
-    remarks = () if rgb is not None else ("Fusion inpainting had no photograph to fuse with.",)
-    return Reconstruction(maps, error, left_out, remarks)
+    remarks = [] if rgb is not None else ["Fusion inpainting had no photograph to fuse with."]
+    if solved is not None and solved.residual > PLAN.tolerance:
+        remarks.append(
+            f"Fusion inpainting was stopped after {PLAN.most_iterations} iterations, of which the second half still "
+            f"changed the maps by {solved.residual:.2%} of full scale; {PLAN.tolerance:.2%} counts as converged."
+        )
+    return Reconstruction(maps, error, left_out, tuple(remarks))
 
 
 def fusion_layers(cells: MeasuredCells, rgb: Floats | None = None) -> Layers:

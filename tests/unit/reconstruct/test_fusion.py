@@ -188,3 +188,12 @@ def test_the_result_is_no_mere_copy_of_where_it_starts() -> None:
     found = fusion(cells, rgb)
     started = method.mumford_shah(cells).maps
     assert psnr_db(found.maps, maps, np.ones((24, 24), np.bool_)) > psnr_db(started, maps, np.ones((24, 24), np.bool_))
+
+
+def test_a_solve_that_was_stopped_early_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    maps, rgb = painted(24, 24)
+    cells = measured(maps, random_mask(np.ones((24, 24), np.bool_), 0.15))
+    assert fusion(cells, rgb).remarks == ()
+    monkeypatch.setattr(method, "PLAN", Plan(most_iterations=3))
+    (remark,) = fusion(cells, rgb).remarks
+    assert remark.startswith("Fusion inpainting was stopped after 3 iterations")

@@ -159,6 +159,15 @@ def test_an_element_of_unknown_variance_takes_it_from_neighbours_and_it_is_said(
     assert psnr_db(found.maps, truth, EVERYWHERE) > psnr_db(photon_starved(cells).maps, truth, EVERYWHERE) - 0.5
 
 
+def test_an_element_without_noise_whose_variance_is_unknown_keeps_its_values() -> None:
+    cells, _ = counted(painted(64, 72)[0], 10)
+    values, variance = cells.values.copy(), cells.variance.copy()
+    values[:, 1], variance[:, 1] = cells.rows + 0.5 * cells.columns, 0
+    found = photon_starved(replace(cells, values=values, variance=variance))
+    # a plane has no mixed differences, which is what the noise of neighbours is told by
+    assert np.abs(found.maps[..., 1] - values[:, 1].reshape(64, 72)).max() < 0.01 * np.ptp(values[:, 1])
+
+
 def test_a_negative_variance_is_refused() -> None:
     cells, _ = counted(painted(64, 72)[0], 10)
     variance = cells.variance.copy()

@@ -51,6 +51,9 @@ def test_once_caught_up_the_maps_are_those_of_the_whole(rgb):
     np.testing.assert_allclose(ours.maps, whole.maps, atol=1e-4 * float(MAPS.max()))
     np.testing.assert_allclose(ours.standard_error, whole.standard_error, rtol=1e-3, atol=1e-5)
     assert np.array_equal(ours.measured, whole.measured)
+    assert ours.remarks == whole.remarks
+    np.testing.assert_allclose(ours.left_out.within_one, whole.left_out.within_one, atol=0.01)
+    np.testing.assert_allclose(ours.left_out.rms, whole.left_out.rms, rtol=1e-3)
 
 
 @settings(max_examples=20)
@@ -82,6 +85,7 @@ def test_a_first_answer_is_there_at_once_and_everywhere():
         found = maps.current()
     assert np.isfinite(found.maps).all()
     assert (found.standard_error > 0).all()
+    assert found.remarks == ("99% of the map is not drawn yet and shows what is nearby.",)
     assert found.maps.std() > 0
 
 
