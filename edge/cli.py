@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from edge import cli_calibrate
+
 app = typer.Typer(
     name="pointillist",
     help="Autonomous macro X-ray fluorescence scanning: photograph in, element maps with error bars out.",
@@ -182,6 +184,9 @@ def demo(
     from edge.demo import run_demo
 
     run_demo(out, replace=replace, quiet=quiet)
+
+
+app.add_typer(cli_calibrate.app)
 
 
 def main() -> None:

@@ -1,0 +1,32 @@
+"""The console's ``calibrate`` commands: cameras, stages, and what was found earlier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="calibrate",
+    help="Calibrate cameras and stage, and look at what was found.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of stored calibrations; calibrations/ beside the configuration when not given."),
+]
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="A stored calibration (YAML).")],
+) -> None:
+    """Draw a stored calibration: its figures, and where its pictures lie."""
+    from edge.calibrate.show import described
+
+    for line in described(file):
+        typer.echo(line)

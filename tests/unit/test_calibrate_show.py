@@ -1,0 +1,35 @@
+"""A stored calibration in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibration.stored import store
+from edge.calibrate.show import described
+from edge.cli import run
+from edge.faults import UsageError
+
+MADE_AT = "2026-03-01T10:20:30+00:00"
+
+
+def test_figures_and_pictures_are_shown(tmp_path):
+    content = {"rms_px": 0.2134567891, "views": [0.1] * 20, "lens": {"width_px": 640}}
+    path = store(tmp_path, "other", content, made_at=MADE_AT, pictures={"residuals": np.zeros((4, 4), np.uint8)})
+    lines = "\n".join(described(path))
+    assert "other calibration of 2026-03-01T10:20:30+00:00" in lines
+    assert "rms_px: 0.213457" in lines
+    assert "views: 20 entries" in lines
+    assert "width_px: 640" in lines
+    assert str(path.with_name("other-20260301T102030Z-residuals.png")) in lines
+
+
+def test_a_file_that_is_no_calibration_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        described(tmp_path / "none.yaml")
+
+
+def test_the_console_shows_a_calibration(tmp_path, capsys):
+    path = store(tmp_path, "other", {"rms_px": 0.2}, made_at=MADE_AT)
+    assert run(["calibrate", "show", str(path)]) == 0
+    assert "rms_px: 0.2" in capsys.readouterr().out
