@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from edge.camera_config import CameraConfig
 from edge.device_config import ControllerConfig
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
 
@@ -23,37 +24,6 @@ class ObjectConfig(Closed):
     identifier: Name = "unnamed"
     title: str = ""
     operator: str = ""
-
-
-class FolderCameraConfig(Closed):
-    """A camera that leaves its pictures in a folder (tethering): the newest one is taken."""
-
-    kind: Literal["folder"] = "folder"
-    path: Name
-    newest_within_s: Annotated[float, Field(gt=0)] | None = None
-    """Refuse a picture older than this."""
-
-
-class FileCameraConfig(Closed):
-    """A picture taken beforehand."""
-
-    kind: Literal["file"] = "file"
-    path: Name
-
-
-class UvcCameraConfig(Closed):
-    """A USB camera."""
-
-    kind: Literal["uvc"] = "uvc"
-    device: Name
-    """Device path, for instance a link under ``/dev/v4l/by-id``."""
-    width_px: Annotated[int, Field(ge=64, le=20_000)] = 1920
-    height_px: Annotated[int, Field(ge=64, le=20_000)] = 1080
-    warm_up_frames: Annotated[int, Field(ge=0, le=500)] = 10
-    average_frames: Annotated[int, Field(ge=1, le=64)] = 8
-
-
-CameraConfig = Annotated[FolderCameraConfig | FileCameraConfig | UvcCameraConfig, Field(discriminator="kind")]
 
 
 class LensConfig(Closed):
@@ -252,6 +222,7 @@ def parse_scan_config(text: str, path: Path) -> ScanConfig:
 
 _PATHS = (
     ("instrument", "camera", "path"),
+    ("instrument", "camera", "credentials"),
     ("instrument", "controller", "port"),
     ("instrument", "controller", "stage", "port"),
     ("instrument", "controller", "spectrometer", "port"),

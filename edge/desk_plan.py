@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.camera import Camera, FileCamera, open_camera
+from edge.cameras import Camera, FileCamera, open_camera
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.doctor import examine_disk, examine_installation, examine_wiring, require

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.camera import open_camera
+from edge.cameras import open_camera
 from edge.config import AreaConfig, ScanConfig
 from edge.device_config import (
     GrblStageConfig,

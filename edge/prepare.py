@@ -14,7 +14,7 @@ from calibration.fiducials import Fiducial
 from calibration.lens import Lens
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
-from edge.camera import Camera, Frame
+from edge.cameras import Camera, Frame
 from edge.config import AreaConfig, LensConfig, ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid

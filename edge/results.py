@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.registration_record import registration_from_dict
-from edge.camera import Frame, read_picture
+from edge.cameras import Frame, read_picture
 from edge.config import ScanConfig, parse_scan_config
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid

@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from calibration.registration_record import registration_to_dict
-from edge.camera import open_camera, write_picture
+from edge.cameras import open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console
 from edge.doctor import examine_controller, require

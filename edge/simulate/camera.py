@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from calibration.fiducials import Fiducial
 from calibration.homography import PlaneFit
 from calibration.lens import Lens
-from edge.camera import Frame, write_picture
+from edge.cameras import Frame, write_picture
 from edge.faults import UsageError
 from edge.simulate.config import SimulatedCameraConfig, SimulatedInstrumentConfig, fiducials_of
 from edge.simulate.easel import FULL, EaselPicture, easel_picture
@@ -57,8 +57,14 @@ class SimulatedCamera:
         """The next frame."""
         return Frame(self.render(), "simulated", datetime.now(UTC).isoformat(timespec="milliseconds"))
 
-    def render(self) -> NDArray[np.uint8]:
-        """The next picture, sRGB, shape (h, w, 3), read-only: the same scene each time, with fresh noise."""
+    def render(self, pose: StagePose | None = None) -> NDArray[np.uint8]:
+        """The next picture, sRGB, shape (h, w, 3), read-only: the same scene each time, with fresh noise.
+
+        Parameters
+        ----------
+        pose
+            Where the stage stands; None where nobody knows.
+        """
         config = self._config
         rng = np.random.default_rng([config.seed, self._taken])
         self._taken += 1

@@ -100,6 +100,10 @@ class SimulatedInstrumentConfig(Closed):
     """Where the twin leaves a link to its serial port; of a pair, the stage's."""
     frames: Name
     """Folder where the camera leaves its pictures."""
+    camera_link: Name | None = None
+    """File in which the address of the camera's snapshot is left; None: none, and the camera has no address."""
+    camera_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """TCP port of that address, on this computer; None: any that is free."""
     specimen: SpecimenConfig
     placement: PlacementConfig
     fiducials: FiducialsConfig
@@ -169,7 +173,7 @@ def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     def resolved(text: Any) -> Any:
         return str((folder / text).absolute()) if isinstance(text, str) and text else text
 
-    result = {key: resolved(part) if key in ("link", "frames") else part for key, part in value.items()}
+    result = {key: resolved(part) if key in ("link", "frames", "camera_link") else part for key, part in value.items()}
     specimen = value.get("specimen")
     if isinstance(specimen, dict):
         specimen = dict(specimen)

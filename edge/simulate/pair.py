@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.faults import UsageError
+from edge.simulate.camera import SimulatedCamera
+from edge.simulate.camera_server import camera_of, leave_address
 from edge.simulate.config import SimulatedInstrumentConfig, twin_settings
 from edge.simulate.specimen import Specimen
 from edge.simulate.twin_config import PairConfig, faulty_wire
+from firmware_bridge.messages import StagePose
 
 if TYPE_CHECKING:
     from firmware_bridge.twins.grbl.settings import GrblTwinSettings
     from firmware_bridge.twins.marlin.settings import MarlinTwinSettings
     from firmware_bridge.twins.rangefinder.settings import RangefinderTwinSettings
+    from firmware_bridge.twins.shared_pose import SharedPoseReader
 
 _START_TIMEOUT_S: Final = 30.0
 _STAGE_TAKES: Final = {
@@ -40,6 +44,7 @@ def serve_pair(
     pair: PairConfig,
     specimen: Specimen,
     *,
+    camera: SimulatedCamera,
     log: Path | None,
     announce: Callable[[str], None],
 ) -> None:
@@ -66,7 +71,27 @@ def serve_pair(
                 )
                 beside.enter_context(watch)
                 announce(f"Rangefinder on {pair.rangefinder_link}")
+            address = beside.enter_context(camera_of(instrument, camera, _LastPose(pose)))
+            if address is not None:
+                announce(f"Camera on {address}")
             _serve_spectrometer(instrument, pair, specimen, pose, log, announce)
+
+
+class _LastPose:
+    """Where the stage's twin said last that it stands."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader: SharedPoseReader | None = None
+        self._pose: StagePose | None = None
+
+    def __call__(self) -> StagePose | None:
+        from firmware_bridge.twins.shared_pose import SharedPoseReader
+
+        self._reader = self._reader or SharedPoseReader(self._path)
+        for sample in self._reader.news():
+            self._pose = sample.pose
+        return self._pose
 
 
 @contextlib.contextmanager
@@ -139,7 +164,7 @@ def _serve_spectrometer(
     from firmware_bridge.twins.scpi.process import serve_scpi
 
     def tell(address: str) -> None:
-        _leave_address(link, address)
+        leave_address(link, address)
         announce(f"Spectrometer on {address}")
 
     try:
@@ -154,14 +179,6 @@ def _serve_spectrometer(
     finally:
         if link is not None:
             link.unlink(missing_ok=True)
-
-
-def _leave_address(link: Path | None, address: str) -> None:
-    """Write the address where the operator wants it, whole or not at all."""
-    if link is not None:
-        fresh = link.with_name(f".{link.name}.fresh")
-        fresh.write_text(f"{address}\n", encoding="utf-8")
-        fresh.replace(link)
 
 
 def _stage_settings(

@@ -23,27 +23,34 @@ def run_instrument(
         The file or something that it names cannot be used.
     """
     from edge.simulate.camera import SimulatedCamera, write_frame
+    from edge.simulate.camera_server import camera_of
     from edge.simulate.config import load_instrument, twin_settings, twin_wire
     from edge.simulate.pair import serve_pair
     from edge.simulate.specimen import load_specimen
-    from firmware_bridge.twins.native.process import serve
+    from firmware_bridge.twins.native.process import Whereabouts, serve
 
     if follow_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     instrument = load_instrument(path)
     specimen = load_specimen(instrument)
-    frame = write_frame(Path(instrument.frames), SimulatedCamera.of(instrument, specimen).render())
+    camera = SimulatedCamera.of(instrument, specimen)
+    frame = write_frame(Path(instrument.frames), camera.render())
     announce(f"Photograph in {frame}")
     if instrument.pair is not None:
-        serve_pair(instrument, instrument.pair, specimen, log=log, announce=announce)
+        serve_pair(instrument, instrument.pair, specimen, camera=camera, log=log, announce=announce)
         return
-    serve(
-        specimen,
-        twin_settings(instrument, log=log),
-        link=Path(instrument.link),
-        ready=lambda port: announce(f"Controller on {port}"),
-        wire=twin_wire(instrument),
-    )
+    whereabouts = Whereabouts()
+    with camera_of(instrument, camera, whereabouts.last) as address:
+        if address is not None:
+            announce(f"Camera on {address}")
+        serve(
+            specimen,
+            twin_settings(instrument, log=log),
+            link=Path(instrument.link),
+            ready=lambda port: announce(f"Controller on {port}"),
+            wire=twin_wire(instrument),
+            whereabouts=whereabouts,
+        )
 
 
 def _end_with_input() -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from edge import cli
-from edge.camera import BLANK_BELOW, open_camera
+from edge.cameras import BLANK_BELOW, open_camera
 from edge.config import load_scan_config
 from edge.plan import plan_from_json, plan_to_json
 from edge.prepare import choose_cells, sight

@@ -28,6 +28,7 @@ def serve(
     link: Path | None,
     ready: Callable[[str], None],
     wire: TimedWire | None = None,
+    whereabouts: Whereabouts | None = None,
 ) -> None:
     """Be a controller until SIGTERM or SIGINT; hosts may come and go.
 
@@ -42,17 +43,37 @@ def serve(
         Called once with the path to open: the link if there is one.
     wire
         The line between port and controller; None: one that is as fast as this computer, and never fails.
+    whereabouts
+        Told at every turn where the stage is.
     """
     centre = StagePose(sum(settings.x_limits_mm) / 2, sum(settings.y_limits_mm) / 2)
     Detector(settings).illuminate(source.at(centre, centre), 0.0)
     with TwinLog(settings.log) as log:
-        serve_behind_terminal(_Controller(source, settings, log), link=link, ready=ready, wire=wire, log=log)
+        controller = _Controller(source, settings, log, whereabouts)
+        serve_behind_terminal(controller, link=link, ready=ready, wire=wire, log=log)
+
+
+class Whereabouts:
+    """Where the stage is, at most a turn ago; told in one thread, asked in any."""
+
+    def __init__(self) -> None:
+        self._pose: StagePose | None = None
+
+    def tell(self, pose: StagePose) -> None:
+        self._pose = pose
+
+    def last(self) -> StagePose | None:
+        """None before the first turn."""
+        return self._pose
 
 
 class _Controller:
     """A core, and another one after every boot."""
 
-    def __init__(self, source: SpectrumSource, settings: TwinSettings, log: TwinLog) -> None:
+    def __init__(
+        self, source: SpectrumSource, settings: TwinSettings, log: TwinLog, whereabouts: Whereabouts | None
+    ) -> None:
+        self._whereabouts = whereabouts
         self._source = source
         self._settings = settings
         self._log = log
@@ -63,6 +84,8 @@ class _Controller:
 
     def advance(self, now_s: float) -> None:
         self._core.advance(now_s)
+        if self._whereabouts is not None:
+            self._whereabouts.tell(self._core.instrument.pose(now_s))
 
     def outgoing(self, now_s: float, room: int) -> bytes:
         return self._core.outgoing(now_s, room)

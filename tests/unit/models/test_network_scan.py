@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.registration import Registration
-from edge.camera import Frame
+from edge.cameras import Frame
 from edge.config import ScanConfig, load_scan_config
 from edge.faults import UsageError
 from edge.plan import plan_from_json, plan_to_json

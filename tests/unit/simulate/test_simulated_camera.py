@@ -9,7 +9,7 @@ import pytest
 from calibration.projection import stage_from_pixels
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
-from edge.camera import read_picture
+from edge.cameras import read_picture
 from edge.faults import UsageError
 from edge.prepare import grid_of, lens_of
 from edge.resample import rgb_on_grid

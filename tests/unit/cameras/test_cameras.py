@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.camera import FolderCamera, UvcCamera, open_camera, read_picture, write_picture
-from edge.config import FileCameraConfig, FolderCameraConfig, UvcCameraConfig
+from edge.camera_config import FileCameraConfig, FolderCameraConfig, UvcCameraConfig
+from edge.cameras import open_camera, read_picture, write_picture
+from edge.cameras.files import FolderCamera
+from edge.cameras.uvc import UvcCamera
 from edge.faults import DeviceError, IntegrityError
 
 NOW_S = 1_800_000_000.0

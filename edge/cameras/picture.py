@@ -1,0 +1,145 @@
+"""Pictures as bytes: decoded whole or not at all, and written the same way."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import DeviceError, IntegrityError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_ENDING_WITHIN = 1024
+_MOST_PIXELS = 300_000_000
+"""Of the largest medium-format backs twice the number; three such pictures in memory are 5 GB."""
+
+
+def decode_picture(content: bytes, name: str) -> NDArray[Any] | None:
+    """RGB picture of a PNG, JPEG, TIFF or BMP file's bytes, uint8 or uint16; None where they are none, or not whole.
+
+    A torn JPEG would decode with a grey rest, so the format's own ending is looked for.
+
+    Raises
+    ------
+    DeviceError
+        It has more pixels than can be worked with; `name` is what the sentence begins with.
+    """
+    import cv2
+
+    if not _is_whole(content):
+        return None
+    size = picture_size(content)
+    if size is not None and size[0] * size[1] > _MOST_PIXELS:
+        raise DeviceError(
+            f"{name}: {size[0]} x {size[1]} pixels are more than the {_MOST_PIXELS // 1_000_000} million that can be "
+            "worked with: have the camera save smaller pictures"
+        )
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags)
+    except cv2.error:
+        return None
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def picture_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height that a PNG or JPEG states in its header; None for others, and where there is none."""
+    if content.startswith(_PNG) and len(content) >= 24:
+        width, height = struct.unpack(">II", content[16:24])
+        return int(width), int(height)
+    if content.startswith(_JPEG):
+        return _jpeg_size(content)
+    return None
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int] | None:
+    """From the start-of-frame segment (ITU-T T.81, B.2.2); segments before it are passed over."""
+    at = 2
+    while at + 9 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", content[at + 5 : at + 9])
+            return int(width), int(height)
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(content[at + 2 : at + 4])
+    return None
+
+
+def _is_whole(content: bytes) -> bool:
+    tail = content[-_ENDING_WITHIN:]
+    if content.startswith(_PNG):
+        return _PNG_END in tail
+    if content.startswith(_JPEG):
+        return _JPEG_END in tail
+    return bool(content)
+
+
+def decode_file(path: Path) -> NDArray[Any] | None:
+    """`decode_picture` of a file; a file whose suffix says PNG or JPEG must be one.
+
+    Raises
+    ------
+    DeviceError
+        It cannot be read, or has too many pixels.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DeviceError(f"{path}: cannot be read ({error.strerror}): check the file's permissions") from None
+    return decode_picture(content, str(path))
+
+
+def read_picture(path: Path) -> NDArray[Any]:
+    """A recorded picture: RGB, uint8 or uint16, shape (h, w, 3).
+
+    Raises
+    ------
+    IntegrityError
+        It is missing or not whole.
+    """
+    image = decode_file(path) if path.is_file() else None
+    if image is None:
+        raise IntegrityError(f"{path}: no whole picture there: restore it from a copy")
+    return image
+
+
+def write_picture(path: Path, image_rgb: NDArray[Any]) -> None:
+    """Write a picture without loss, as PNG, whole or not at all, and on the disk when this returns.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    content = png_of(image_rgb)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def png_of(image_rgb: NDArray[Any]) -> bytes:
+    """A picture's PNG file.
+
+    Raises
+    ------
+    ValueError
+        It is no picture that a PNG can hold.
+    """
+    import cv2
+
+    bgr = np.ascontiguousarray(image_rgb[:, :, ::-1])
+    coded, content = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not coded:
+        raise ValueError(f"a picture of shape {image_rgb.shape} and type {image_rgb.dtype} cannot be written")
+    return content.tobytes()
