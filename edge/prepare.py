@@ -28,13 +28,6 @@ from models.faults import CoverageImpossible, ModelsError
 from models.masks import MASKS, MaskRequest, MaskResult, make_mask
 from models.masks.network import require_network
 
-_LEAST_TEXTURE = 2.0
-"""Standard deviation of the grey levels below which a picture shows nothing to compare."""
-_LEAST_RESPONSE = 0.1
-"""Height of the correlation's peak (1 for identical pictures) below which its place means nothing."""
-_LEAST_LIKENESS = 0.8
-"""Correlation of two photographs of one object below which it is another one, turned, or covered."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
@@ -94,12 +87,11 @@ def register_frame(frame: Frame, config: ScanConfig) -> Registration:
     SafetyStop
         The registration cannot be had or is worse than half a pitch.
     """
-    fiducials = config.instrument.fiducials
     outcome = register(
         frame.image,
-        [Fiducial(marker.id, StagePose(marker.x_mm, marker.y_mm), fiducials.side_mm) for marker in fiducials.markers],
+        fiducials_of(config),
         lens=lens_of(config.instrument.lens),
-        dictionary=fiducials.dictionary,
+        dictionary=config.instrument.fiducials.dictionary,
         camera_identity=frame.identity,
         registered_at=frame.taken_at,
         tolerance_mm=config.area.pitch_mm / 2,
@@ -107,6 +99,12 @@ def register_frame(frame: Frame, config: ScanConfig) -> Registration:
     if isinstance(outcome, NotRegistered):
         raise SafetyStop(f"the photograph cannot be placed on the stage: {outcome.reason}")
     return outcome
+
+
+def fiducials_of(config: ScanConfig) -> list[Fiducial]:
+    """The markers where the configuration says that they lie."""
+    stated = config.instrument.fiducials
+    return [Fiducial(marker.id, StagePose(marker.x_mm, marker.y_mm), stated.side_mm) for marker in stated.markers]
 
 
 def lens_of(config: LensConfig | None) -> Lens | None:
@@ -209,42 +207,3 @@ def stage_of(
         settle_s=stage.settle_s,
         overhead_s=0.0,
     )
-
-
-def require_unmoved(before: NDArray[np.uint8], now: NDArray[np.uint8], pitch_mm: float) -> float | None:
-    """How far the object moved on the stage between two photographs, both resampled to the scan grid, in mm.
-
-    Phase correlation of the two pictures (Kuglin and Hines 1975), then their likeness once the shift is undone. None
-    when neither shows anything to compare.
-
-    Raises
-    ------
-    SafetyStop
-        More than half a pitch, or pictures that are not of the same object in the same place.
-    """
-    import cv2
-
-    grey = [cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) for rgb in (before, now)]
-    blank = [picture.std() < _LEAST_TEXTURE for picture in grey]
-    if all(blank):
-        return None
-    rows, columns = grey[0].shape
-    window = cv2.createHanningWindow((columns, rows), cv2.CV_32F) if min(rows, columns) > 2 else None
-    (dx, dy), response = cv2.phaseCorrelate(grey[0], grey[1], window)
-    undone = cv2.warpAffine(
-        grey[1], np.array([[1, 0, -dx], [0, 1, -dy]]), (columns, rows), borderMode=cv2.BORDER_REPLICATE
-    )
-    likeness = 0.0 if any(blank) else float(np.corrcoef(grey[0].ravel(), undone.ravel())[0, 1])
-    if response < _LEAST_RESPONSE or likeness < _LEAST_LIKENESS:
-        raise SafetyStop(
-            "the photograph does not show the object as it was when the scan was planned "
-            f"(likeness {likeness:.2f}, at least {_LEAST_LIKENESS} wanted): put the same object back, uncovered, lit "
-            "as before, or start a new scan"
-        )
-    moved_mm = math.hypot(dx, dy) * pitch_mm
-    if moved_mm > pitch_mm / 2:
-        raise SafetyStop(
-            f"the object moved by {moved_mm:.2f} mm since the scan was planned, more than half a pitch: "
-            "put it back, or start a new scan"
-        )
-    return moved_mm

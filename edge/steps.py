@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from calibration.registration_record import registration_to_dict
+from edge.calibrate.place import check_place
 from edge.cameras import open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console
@@ -18,7 +19,7 @@ from edge.faults import DeviceError, EdgeError
 from edge.live import LiveMaps
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
 from edge.plan_figures import tell_plan, tell_registration
-from edge.prepare import plan_scan, require_unmoved, sight, stage_of
+from edge.prepare import plan_scan, sight, stage_of
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
@@ -112,7 +113,7 @@ class Scan:
         """
         if review:
             ask_before_beam(plan, self._paths, self._config, self._console)
-            self._confirm_place(plan)
+        self._confirm_place(plan)
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
         retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done)
@@ -175,12 +176,10 @@ class Scan:
         """A new photograph must show the object where the plan's photograph showed it."""
         with open_recording(self._paths.folder) as recording:
             before = sighting_of(self._paths, recording.history, self._config)
-        now = sight(open_camera(self._config.instrument.camera), self._config)
-        moved_mm = require_unmoved(before.rgb, now.rgb, plan.grid.pitch_mm)
-        if moved_mm is None:
-            self._console.warn("the photograph shows nothing, so it could not be checked that the object has not moved")
-        else:
-            self._console.say(f"The object is where it was (within {moved_mm * 1_000:.0f} um)")
+        checked = check_place(before, open_camera(self._config.instrument.camera).capture(), self._config)
+        for remark in checked.remarks:
+            self._console.warn(remark)
+        self._console.say(f"{checked.sentence[0].upper()}{checked.sentence[1:]}")
 
 
 def bounds_of(plan: ScanPlan) -> Bounds:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
+from edge.calibrate.place import require_unmoved
 from edge.faults import SafetyStop
-from edge.prepare import require_unmoved
 
 PITCH_MM = 0.5
 
