@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+@dataclass(frozen=True, slots=True)
+class StageShift:
+    """How far a registered picture has to be moved on the stage, as what was measured there says."""
+
+    x_mm: float
+    y_mm: float
+    covariance_mm2: tuple[tuple[float, float], tuple[float, float]]
+    """Of x and y."""
+    chance: float
+    """How often a picture in its place would seem to be so far off, in [0, 1]."""
+    samples: int
+    """Measured cells that it was found from."""
+
+    @property
+    def distance_mm(self) -> float:
+        return math.hypot(self.x_mm, self.y_mm)
+
+    @property
+    def deviation_mm(self) -> tuple[float, float]:
+        """Standard errors of x and y."""
+        return math.sqrt(self.covariance_mm2[0][0]), math.sqrt(self.covariance_mm2[1][1])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Registration:
     """A frame's place on the stage, estimated from fiducials.
 
-    ``stage_from_camera`` maps undistorted pixels (x right, y down, pixel centres at whole numbers) to stage mm.
+    ``stage_from_camera`` maps undistorted pixels (x right, y down, pixel centres at whole numbers) to stage mm; `shift`
+    comes on top.
     """
 
     stage_from_camera: NDArray[np.float64]
@@ -32,6 +57,8 @@ class Registration:
     """SHA-256 over everything else, hexadecimal."""
     notes: tuple[str, ...] = ()
     """One sentence for each fiducial or corner that was left out, and why."""
+    shift: StageShift | None = None
+    """Correction found in what was measured, added to the stage positions; None: none was, or none was significant."""
 
     @property
     def rms_mm(self) -> float:

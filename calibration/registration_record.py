@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from calibration.registration import Registration
+from calibration.registration import Registration, StageShift
 
 
 def registration_digest(registration: Registration) -> str:
@@ -23,8 +23,8 @@ def registration_digest(registration: Registration) -> str:
 
 
 def registration_to_dict(registration: Registration) -> dict[str, Any]:
-    """Plain lists, numbers and words that survive JSON exactly."""
-    return {
+    """Plain lists, numbers and words that survive JSON exactly; what is optional and absent has no key."""
+    record: dict[str, Any] = {
         "stage_from_camera": np.asarray(registration.stage_from_camera, dtype=float).tolist(),
         "camera_matrix": np.asarray(registration.camera_matrix, dtype=float).tolist(),
         "distortion": np.asarray(registration.distortion, dtype=float).tolist(),
@@ -35,6 +35,15 @@ def registration_to_dict(registration: Registration) -> dict[str, Any]:
         "digest": registration.digest,
         "notes": list(registration.notes),
     }
+    if (shift := registration.shift) is not None:
+        record["shift"] = {
+            "x_mm": float(shift.x_mm),
+            "y_mm": float(shift.y_mm),
+            "covariance_mm2": [list(map(float, row)) for row in shift.covariance_mm2],
+            "chance": float(shift.chance),
+            "samples": int(shift.samples),
+        }
+    return record
 
 
 def registration_from_dict(record: dict[str, Any]) -> Registration:
@@ -56,6 +65,7 @@ def registration_from_dict(record: dict[str, Any]) -> Registration:
             registered_at=str(record["registered_at"]),
             digest=str(record["digest"]),
             notes=tuple(str(note) for note in record["notes"]),
+            shift=_shift(record["shift"]) if "shift" in record else None,
         )
         digest = registration_digest(registration)
     except (KeyError, TypeError, ValueError) as error:
@@ -63,6 +73,17 @@ def registration_from_dict(record: dict[str, Any]) -> Registration:
     if digest != registration.digest:
         raise ValueError("the registration's record does not match its digest: register again")
     return registration
+
+
+def _shift(record: dict[str, Any]) -> StageShift:
+    (xx, xy), (yx, yy) = _numbers(record["covariance_mm2"], (2, 2)).tolist()
+    return StageShift(
+        x_mm=float(record["x_mm"]),
+        y_mm=float(record["y_mm"]),
+        covariance_mm2=((xx, xy), (yx, yy)),
+        chance=float(record["chance"]),
+        samples=int(record["samples"]),
+    )
 
 
 def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -40,6 +40,20 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """What was measured so far showed that the photograph lies elsewhere; from now on its place is the corrected one.
+
+    The plan stays: where the beam goes does not depend on it any more.
+    """
+
+    at: str
+    registration_json: str
+    """The registration with its shift."""
+    exposures: int
+    """Exposures that it was found from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, or its continuation: a scan that listens is planned in several batches."""
 
@@ -111,7 +125,17 @@ class Closed:
 
 
 ScanEvent = (
-    Opened | Registered | Planned | ShutterOpened | ShutterClosed | Measured | Paused | Resumed | Faulted | Closed
+    Opened
+    | Registered
+    | Corrected
+    | Planned
+    | ShutterOpened
+    | ShutterClosed
+    | Measured
+    | Paused
+    | Resumed
+    | Faulted
+    | Closed
 )
 
 

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from edge.events import (
     Closed,
+    Corrected,
     Faulted,
     Measured,
     Opened,
@@ -98,6 +99,8 @@ def advance(state: ScanState, event: ScanEvent) -> ScanState | Refused:
             after = _reopened(state)
         case Registered():
             after = _registered(state)
+        case Corrected():
+            after = _corrected(state)
         case Planned():
             after = _planned(state)
         case ShutterOpened():
@@ -151,6 +154,12 @@ def _registered(state: ScanState) -> ScanState | Refused:
             return state
         case _:
             return Refused("the photograph is registered before a scan, or while it is paused")
+
+
+def _corrected(state: ScanState) -> ScanState | Refused:
+    if isinstance(state, Ready | Scanning | Halted):
+        return state
+    return Refused("a photograph's place is corrected by what a running scan measured")
 
 
 def _planned(state: ScanState) -> ScanState | Refused:

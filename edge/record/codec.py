@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge.events import (
     Closed,
+    Corrected,
     Faulted,
     Measured,
     Opened,
@@ -55,6 +56,7 @@ class DamagedRecord(ValueError):
 _KINDS: dict[str, type[ScanEvent]] = {
     "opened": Opened,
     "registered": Registered,
+    "corrected": Corrected,
     "planned": Planned,
     "shutter-opened": ShutterOpened,
     "shutter-closed": ShutterClosed,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge.beam_time import BeamTime
 from edge.events import (
     Closed,
+    Corrected,
     Faulted,
     Measured,
     Opened,
@@ -31,7 +32,9 @@ class ScanHistory:
     opened: tuple[Opened, ...] = ()
     """One for the beginning and one for each resumption."""
     registration: Registered | None = None
-    """The latest one."""
+    """The latest one, as corrected since."""
+    corrections: tuple[Corrected, ...] = ()
+    """Of the latest one, in order."""
     plans: tuple[Planned, ...] = ()
     """In order; a scan that listens has several."""
     done: frozenset[int] = frozenset()
@@ -96,6 +99,7 @@ class _Tally:
         self._state = history.state
         self._opened = list(history.opened)
         self._registration = history.registration
+        self._corrections = list(history.corrections)
         self._plans = list(history.plans)
         self._done = set(history.done)
         self._truncated = set(history.truncated)
@@ -123,6 +127,11 @@ class _Tally:
                 self._opened.append(event)
             case Registered():
                 self._registration = event
+                self._corrections.clear()
+            case Corrected():
+                if self._registration is not None:
+                    self._registration = replace(self._registration, registration_json=event.registration_json)
+                self._corrections.append(event)
             case Planned():
                 self._plans.append(event)
             case Measured():
@@ -153,6 +162,7 @@ class _Tally:
             state=self._state,
             opened=tuple(self._opened),
             registration=self._registration,
+            corrections=tuple(self._corrections),
             plans=tuple(self._plans),
             done=frozenset(self._done),
             truncated=frozenset(self._truncated),

@@ -17,10 +17,12 @@ from edge.record.wal import PAGE_SIZE
 
 APPLICATION_ID = 0x504E544C
 """``PNTL``, in the file's header: a journal of Pointillist."""
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """In the file's header as ``user_version``; raised whenever an older reader would misread."""
 _WITHOUT_UNCERTAINTY = 1
 """The format whose exposures say nothing of their poses' uncertainty; read as it is, brought up to date to go on."""
+_WITHOUT_CORRECTIONS = 2
+"""The format whose readers know no event ``corrected``; its tables are the present ones."""
 _MAX_VALUE = 80 * 1024 * 1024
 _WAIT_S = 10.0
 
@@ -43,6 +45,7 @@ SCHEMA = (
 
 _SCHEMA_OF = {
     _WITHOUT_UNCERTAINTY: tuple(statement.replace(_UNCERTAINTY, "") for statement in SCHEMA),
+    _WITHOUT_CORRECTIONS: SCHEMA,
     FORMAT_VERSION: SCHEMA,
 }
 
@@ -120,9 +123,11 @@ def identify(connection: sqlite3.Connection, path: Path) -> None:
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
     """Give an identified journal of an older format the present one's tables, all at once; its records stay."""
-    if _version_of(connection) == _WITHOUT_UNCERTAINTY:
+    version = _version_of(connection)
+    if version < FORMAT_VERSION:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"ALTER TABLE exposures ADD COLUMN{_UNCERTAINTY.removeprefix(',')}")
+        if version == _WITHOUT_UNCERTAINTY:
+            connection.execute(f"ALTER TABLE exposures ADD COLUMN{_UNCERTAINTY.removeprefix(',')}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         connection.execute("COMMIT")
 

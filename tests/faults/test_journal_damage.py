@@ -17,7 +17,7 @@ from edge.faults import EdgeError, IntegrityError, UsageError
 from edge.record.check import check_journal
 from edge.record.codec import encode_counts, encode_event, is_same_measurement
 from edge.record.journal import Journal, JournalReader
-from edge.record.schema import extent_crc, wal_path
+from edge.record.schema import FORMAT_VERSION, extent_crc, wal_path
 
 EXPOSURES = 60
 EVENTS: list[ScanEvent] = [
@@ -205,10 +205,10 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
 def test_a_newer_format_is_refused_with_the_advice_to_upgrade(whole: bytes, path: Path) -> None:
     path.write_bytes(whole)
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION + 1}")
     connection.close()
     for use in (JournalReader, Journal.open, check_journal):
-        with pytest.raises(IntegrityError, match=r"format 3, newer .* upgrade"):
+        with pytest.raises(IntegrityError, match=rf"format {FORMAT_VERSION + 1}, newer .* upgrade"):
             use(path)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from edge.events import (
     Closed,
+    Corrected,
     Faulted,
     Measured,
     Opened,
@@ -56,6 +57,7 @@ STATES: dict[str, ScanState] = {
 EVENTS: dict[str, ScanEvent] = {
     "Opened": Opened(AT, "scan", "area:\n", (("pointillist", "0.1.0"),), 7),
     "Registered": Registered(AT, "{}", "00"),
+    "Corrected": Corrected(AT, "{}", 400),
     "Planned": Planned(AT, "{}", "00"),
     "ShutterOpened": ShutterOpened(AT, "scan", 10, 0.0),
     "ShutterClosed": ShutterClosed(AT, "end"),
@@ -88,6 +90,7 @@ TABLE = """
 event          new       preparing prepared  ready     scanning broken   broken-unplanned halted   finished aborted  aborted-unplanned
 Opened         preparing preparing prepared  ready     cut      mended   preparing        lunch    .        revived  preparing
 Registered     .         prepared  prepared  prepared  .        .        .                lunch    .        .        .
+Corrected      .         .         .         ready     scanning .        .                lunch    .        .        .
 Planned        .         .         ready     ready     scanning .        .                lunch    .        .        .
 ShutterOpened  .         .         .         scanning  .        .        .                .        .        .        .
 ShutterClosed  .         preparing prepared  ready     ready    broken   broken-          lunch    finished aborted  aborted-

@@ -255,7 +255,7 @@ def test_the_journal_declares_its_kind_and_format_in_the_header(path: Path) -> N
     Journal.create(path).close()
     header = path.read_bytes()[:100]
     assert header[68:72] == b"PNTL"
-    assert int.from_bytes(header[60:64], "big") == 2
+    assert int.from_bytes(header[60:64], "big") == 3
 
 
 def test_every_commit_is_synced(path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from edge.events import (
     Closed,
+    Corrected,
     Faulted,
     Measured,
     Opened,
@@ -114,3 +115,12 @@ def test_an_empty_journal_is_a_new_scan() -> None:
     assert fold([]) == ScanHistory()
     assert ScanHistory().state == New()
     assert ScanHistory().plan_json == ""
+
+
+def test_a_correction_replaces_the_registration_and_keeps_the_photograph_until_the_next_one() -> None:
+    history = fold([*SCAN[:4], Corrected(at(5), "{moved}", 100)])
+    assert history.registration == Registered(at(1), "{moved}", "aa")
+    assert history.corrections == (Corrected(at(5), "{moved}", 100),)
+    again = fold([ShutterClosed(at(6), "pause"), Paused(at(7), "lunch"), Registered(at(8), "{}", "bb")], history)
+    assert again.registration == Registered(at(8), "{}", "bb")
+    assert again.corrections == ()
