@@ -82,9 +82,9 @@ def motion_between(before: NDArray[Any], now: NDArray[Any], pitch_mm: float) -> 
     rows, columns = grey[0].shape
     shrink = min(1.0, _LONGEST_SIDE / max(rows, columns))
     size = (max(1, round(columns * shrink)), max(1, round(rows * shrink)))
-    details = [_detail(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) for picture in grey]
+    details = [_detail(cv2.resize(each, size, interpolation=cv2.INTER_AREA).astype(np.float32)) for each in grey]
     step_mm = pitch_mm * columns / size[0]
-    likeness, now_from_before = _aligned(*details)
+    likeness, now_from_before = _aligned(details[0], details[1])
     if not likeness >= _LEAST_LIKENESS:
         return NotAlike(likeness)
     return _motion(now_from_before, size, step_mm, likeness)
@@ -119,16 +119,15 @@ def _aligned(before: NDArray[np.float32], now: NDArray[np.float32]) -> tuple[flo
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
         for first in (shifted, np.eye(2, 3)):
             try:
-                _, refined = cv2.findTransformECC(
-                    before, now, first.astype(np.float32), cv2.MOTION_EUCLIDEAN, criteria, None, 5
-                )
+                start = first.astype(np.float32)
+                _, refined = cv2.findTransformECC(before, now, start, cv2.MOTION_EUCLIDEAN, criteria)
             except cv2.error:
                 continue
-            refined = np.asarray(refined, dtype=np.float64)
-            likeness = _likeness(before, now, refined)
+            turned = np.asarray(refined, dtype=np.float64)
+            likeness = _likeness(before, now, turned)
             if likeness >= _LEAST_LIKENESS:
-                return likeness, refined
-            found.append((likeness, refined))
+                return likeness, turned
+            found.append((likeness, turned))
     return max(found, key=lambda each: each[0])
 
 

@@ -33,6 +33,8 @@ class PlaneChange:
     scale: float
     largest_mm: float
     """The farthest that any of the points is found from its place."""
+    rms_mm: float
+    """Root mean square distance of the points from their places."""
     misfit_mm: float
     """Root mean square of what the similarity leaves."""
     radius_mm: float
@@ -64,6 +66,7 @@ def plane_change(expected_mm: NDArray[np.float64], found_mm: NDArray[np.float64]
         turn_deg=math.degrees(math.atan2(ratio.imag, ratio.real)),
         scale=abs(ratio),
         largest_mm=float(np.abs(found - expected).max()),
+        rms_mm=float(np.sqrt(np.mean(np.abs(found - expected) ** 2))),
         misfit_mm=float(np.sqrt(np.mean(left**2))),
         radius_mm=float(np.abs(arms).max()),
     )

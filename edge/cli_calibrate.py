@@ -22,6 +22,22 @@ OutOption = Annotated[
 
 
 @app.command()
+def verify(
+    config: Annotated[Path, typer.Argument(help="Configuration of the scan (YAML).")],
+    against: Annotated[
+        Path | None,
+        typer.Option(help="A recording's folder: has anything moved since its photograph?", show_default=False),
+    ] = None,
+) -> None:
+    """Take a photograph and say whether what was calibrated still holds, finding by finding."""
+    from edge.calibrate.verify import verify
+
+    findings = verify(config, against=against, show=lambda finding: typer.echo(finding.line()))
+    if failed := next((finding for finding in findings if not finding.passed), None):
+        raise typer.Exit(failed.exit_code)
+
+
+@app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A stored calibration (YAML).")],
 ) -> None:

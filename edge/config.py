@@ -158,6 +158,24 @@ class DoseConfig(Closed):
     """Longest time with the shutter open in one scan, travel between exposures included."""
 
 
+class PoseConfig(Closed):
+    """Where the stage stands."""
+
+    x_mm: Millimetres
+    y_mm: Millimetres
+
+
+class ChecksConfig(Closed):
+    """When it is looked whether camera and object are still where they were."""
+
+    every_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None
+    """Of a running scan, with the shutter closed meanwhile; None: before the beam and after interruptions alone."""
+    stage: PoseConfig | None = None
+    """Where the stage goes before every photograph, so that nothing stands before the object; None: nowhere."""
+    max_age_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """Refuse a stored calibration older than this."""
+
+
 class ReconstructConfig(Closed):
     """How maps are made from the exposures."""
 
@@ -174,6 +192,7 @@ class ScanConfig(Closed):
     elements: list[ElementName] = Field(default=[], max_length=60)
     """Elements to map (``Pb``, or ``Pb-L`` for one line group); empty: proposed from the sum spectrum."""
     reconstruct: ReconstructConfig = ReconstructConfig()
+    checks: ChecksConfig = ChecksConfig()
     dose: DoseConfig = DoseConfig()
 
     @model_validator(mode="after")

@@ -142,6 +142,11 @@ def examine_controller(config: ScanConfig, capabilities: Capabilities) -> Iterat
     )
     yield Finding("detector", wanted == has, text, DeviceError)
     yield _travel(config.area, capabilities)
+    if (stands := config.checks.stage) is not None:
+        (x0, x1), (y0, y1) = capabilities.x_limits_mm, capabilities.y_limits_mm
+        if not (x0 <= stands.x_mm <= x1 and y0 <= stands.y_mm <= y1):
+            words = f"checks.stage, ({stands.x_mm:g}, {stands.y_mm:g}) mm, is beyond the travel: give a pose within"
+            yield Finding("limits", False, words, SafetyStop)
     yield from examine_wiring(config)
 
 
