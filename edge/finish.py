@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from calibration.registration_record import registration_from_dict
 from edge.config import ScanConfig
+from edge.correction import as_planned, correction_sentence
 from edge.events import Opened, ShutterClosed, ShutterOpened
 from edge.kinematics import predict_raster_s
 from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
@@ -59,13 +62,16 @@ def finish_recording(folder: Path) -> list[str]:
             paths.maps,
             results.maps,
             mask=plan.mask.cells,
-            rgb=planned.sighting.rgb,
+            rgb=results.sighting.rgb,
             grid=plan.grid,
             attributes=attributes,
         )
         report = report_of(recording, planned, results)
     write_report(paths.report, report)
+    moved = results.offset and results.offset.is_significant
+    where = correction_sentence(results.sighting.registration)
     return [
+        *([f"Photograph: {where}"] if moved else []),
         f"{report.effort.exposures_measured} of {report.effort.exposures_planned} exposures, "
         f"{len(results.maps.elements)} element maps: {', '.join(results.maps.elements)}",
         calibration_line(results.model.calibration),
@@ -76,7 +82,7 @@ def finish_recording(folder: Path) -> list[str]:
 
 def report_of(recording: Recording, planned: Planned, results: Results) -> ScanReport:
     """Everything that the report says of a recording."""
-    history, plan, sighting = recording.history, planned.plan, planned.sighting
+    history, plan, sighting = recording.history, planned.plan, results.sighting
     ledger = read_ledger(recording.reader, plan.grid)
     subject = planned.config.object
     finished_at = history.last_at
@@ -91,11 +97,12 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
         maps=results.maps,
         maps_unit=MAPS_UNIT,
         rgb=sighting.rgb,
-        density=density_of_plan(sighting, planned.config, plan),
+        density=density_of_plan(as_planned(sighting, planned.config), planned.config, plan),
         effort=_effort(history, planned, ledger),
         dose=_dose(history, planned, ledger),
         counts=_count_totals(ledger),
         registration=sighting.registration,
+        offset=results.offset,
         energy_scale=energy_scale_of(results.model.calibration),
         spectrum=_spectrum(results, float(ledger.live_s.sum())),
         conditions=_conditions(planned.config),
@@ -213,6 +220,14 @@ def _noted(history: ScanHistory) -> tuple[NotedEvent, ...]:
     noted += [
         NotedEvent(datetime.fromisoformat(event.at), f"Fault ({event.fault}): {event.sentence}")
         for event in history.faults
+    ]
+    noted += [
+        NotedEvent(
+            datetime.fromisoformat(event.at),
+            f"After {event.exposures} exposures: "
+            + correction_sentence(registration_from_dict(json.loads(event.registration_json))),
+        )
+        for event in history.corrections
     ]
     return tuple(sorted(noted, key=lambda event: event.at))
 

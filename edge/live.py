@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -104,6 +105,7 @@ class Preview:
     """Keeps maps current while exposures arrive; a spectrum is fitted once, unless the model has been made anew."""
 
     def __init__(self, folder: Path) -> None:
+        from edge.correction import due_after
         from edge.record.folder import open_recording
         from edge.results import read_planned
 
@@ -113,6 +115,8 @@ class Preview:
         self._modelled = 0
         self._drawing: Anew | Followed | None = None
         self._is_current = True
+        self._samples: list[Samples] = []
+        self._look_at = due_after(len(self._planned.plan.exposures))
         self._forget()
 
     def _forget(self) -> None:
@@ -120,6 +124,7 @@ class Preview:
         self.exposures = 0
         self._live_s = 0.0
         self._counts: NDArray[np.float64] | float = 0.0
+        self._samples.clear()
 
     def update(self) -> bool:
         """Take over what has arrived and draw it; False when nothing is new, or not yet enough."""
@@ -133,14 +138,42 @@ class Preview:
             # again for that: held in memory, those of a long scan would crowd out the scan itself.
             self._model = spectrum_model(np.asarray(self._counts), self._live_s, self._planned.config)
             self._modelled = self.exposures
-            self.close()
-            # a raster of few photons shows kriging while it grows: until its end it is not one
-            follows = self._planned.config.reconstruct.method in ("automatic", "kriging")
-            self._drawing = (Followed if follows else Anew)(self._model, self._planned)
+            self._begin_drawing()
             self._forget()
             self._take_in()
+        if self.exposures >= self._look_at:
+            self._look_at = 2 * self.exposures
+            self._straighten()
         self._draw()
         return True
+
+    def _begin_drawing(self) -> None:
+        assert self._model is not None
+        self.close()
+        # a raster of few photons shows kriging while it grows: until its end it is not one
+        follows = self._planned.config.reconstruct.method in ("automatic", "kriging")
+        self._drawing = (Followed if follows else Anew)(self._model, self._planned)
+
+    def _straighten(self) -> None:
+        """Look where the samples say that the photograph lies; if elsewhere, draw with it there, and tell the scan."""
+        from edge.correction import leave_correction, moved_by, offset_of_photograph
+        from edge.results import join
+
+        assert self._model is not None
+        samples, before = join(self._samples), self._planned.sighting
+        offset = offset_of_photograph(samples, self._model.elements, before)
+        if not offset or not offset.is_significant:
+            return
+        moved = moved_by(before, offset, self._planned.config)
+        self._planned = replace(self._planned, sighting=moved)
+        paths = self._recording.paths
+        paths.live.mkdir(exist_ok=True)
+        leave_correction(
+            paths.correction, before=before.registration, after=moved.registration, exposures=self.exposures
+        )
+        self._begin_drawing()
+        assert self._drawing is not None
+        self._drawing.add(samples)
 
     def close(self) -> None:
         """Let go of what draws."""
@@ -158,7 +191,9 @@ class Preview:
             self._live_s += float(batch.live_s.sum())
             self.exposures += len(batch)
             if self._model is not None and self._drawing is not None:
-                self._drawing.add(samples_of(batch, self._model, self._planned.plan))
+                samples = samples_of(batch, self._model, self._planned.plan)
+                self._samples.append(samples)
+                self._drawing.add(samples)
         return self.exposures - before
 
     def _draw(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from calibration.registration_record import registration_from_dict
 from edge.cameras import Frame, read_picture
 from edge.config import ScanConfig, parse_scan_config
+from edge.correction import moved_by, offset_of_photograph
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.maps import ElementMaps, Samples
@@ -29,6 +31,9 @@ from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
 from edge.spectra.scan_fit import fit_of_scan
+
+if TYPE_CHECKING:
+    from edge.reconstruct.misplacement import NoOffset, Offset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +55,10 @@ class Results:
     maps: ElementMaps
     sum_counts: NDArray[np.float64]
     """All spectra added up, shape (channels,)."""
+    sighting: Sighting
+    """The photograph where the maps took it to be: where all exposures together say that it lies."""
+    offset: Offset | NoOffset
+    """How far that is from where the scan knew it to be, in cells; applied when it is significant."""
 
 
 MAPS_UNIT = "counts/s"
@@ -156,10 +165,15 @@ def maps_of(samples: Samples, model: SpectrumModel, planned: Planned, method: st
 
 
 def results_of(recording: Recording, planned: Planned) -> Results:
-    """The whole way from a recording to its maps."""
+    """The whole way from a recording to its maps, with the photograph where all exposures together say that it lies."""
     model, samples, sum_counts = fit_recording(recording, planned)
-    maps = with_visible(maps_of(samples, model, planned), samples, planned.sighting.rgb)
-    return Results(model, samples, maps, sum_counts)
+    sighting = planned.sighting
+    offset = offset_of_photograph(samples, model.elements, sighting)
+    if offset and offset.is_significant:
+        sighting = moved_by(sighting, offset, planned.config)
+        planned = replace(planned, sighting=sighting)
+    maps = with_visible(maps_of(samples, model, planned), samples, sighting.rgb)
+    return Results(model, samples, maps, sum_counts, sighting, offset)
 
 
 def stack_of_recording(folder: Path) -> Stack:

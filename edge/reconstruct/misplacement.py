@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ _LEAST_BLOCKS = 4.0
 """Where fewer blocks than that bear the offset, they do not tell how sure it is."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Offset:
     """How far the photograph must be moved over the scan grid to lie where the samples say, in cells."""
@@ -84,7 +86,7 @@ class NoOffset:
 
     reason: str
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
 
@@ -271,7 +273,7 @@ def _chance_of_gain(gain: Doubles) -> float:
 
 def _sums(values: Doubles, blocks: NDArray[np.intp]) -> Doubles:
     """Sum over each block, shape (blocks,)."""
-    return np.bincount(blocks, values, int(blocks.max()) + 1)
+    return np.bincount(blocks, values, int(blocks.max()) + 1).astype(np.float64)
 
 
 def _searched(trial: Trial, places: NDArray[np.float32], start: Covariance, names: tuple[str, ...]) -> Covariance:

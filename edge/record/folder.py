@@ -49,6 +49,11 @@ class RecordingPaths:
         """Folder of pictures that are replaced while scanning; may be deleted."""
         return self.folder / "live"
 
+    @property
+    def correction(self) -> Path:
+        """Where the preview leaves a corrected registration for the scan to write down."""
+        return self.live / "correction.json"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:

@@ -76,8 +76,38 @@ def registration_section(report: ScanReport) -> str:
     )
     about = facts([("Registered", _moment_of(registration.registered_at)), ("Camera", registration.camera_identity)])
     notes = [paragraph(f"{note[:1].upper()}{note[1:]}", "note") for note in registration.notes]
+    notes = [*(paragraph(text, "note") for text in _place_by_samples(registration, report)), *notes]
     figures = f'<div class="figures">{pieces}</div>'
     return section("registration", "Registration", paragraph(verdict, style), *notes, figures, about)
+
+
+def _place_by_samples(registration: Registration, report: ScanReport) -> list[str]:
+    """What the measured cells say of the photograph's place, by how much and how surely."""
+    sentences, shift, offset = [], registration.shift, report.offset
+    if shift is not None:
+        (x_mm, y_mm), chance = shift.deviation_mm, significant(shift.chance, 1)
+        sentences.append(
+            f"{whole(shift.samples)} measured cells show that the photograph lies elsewhere than its markers say: "
+            f"{_way(shift.x_mm, x_mm)} in x and {_way(shift.y_mm, y_mm)} in y, one standard error given. A photograph "
+            f"in its place would seem to be so far off with a probability of {chance}. It was moved by that for the "
+            "maps."
+        )
+    if offset is None or (offset and offset.is_significant):
+        return sentences
+    if not offset:
+        return [*sentences, f"Whether the photograph lies elsewhere, the measured cells do not tell: {offset.reason}."]
+    pitch_mm, (down, right) = report.grid.pitch_mm, offset.deviation
+    rest = "what is left" if shift is not None else "the photograph’s offset"
+    x, y = _way(offset.right * pitch_mm, right * pitch_mm), _way(offset.down * pitch_mm, down * pitch_mm)
+    return [
+        *sentences,
+        f"By all {whole(offset.samples)} measured cells {rest} is {x} in x and {y} in y, which may be chance: it was "
+        "left there.",
+    ]
+
+
+def _way(value_mm: float, error_mm: float) -> str:
+    return f"{value_mm:+.3f} ± {error_mm:.3f} mm".replace("-", "−")
 
 
 def _by_fiducial(registration: Registration) -> list[tuple[str, list[float]]]:

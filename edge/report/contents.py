@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from calibration.registration import Registration
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
 from edge.maps import ElementMaps
+
+if TYPE_CHECKING:
+    from edge.reconstruct.misplacement import NoOffset, Offset
 
 Outcome = Literal["finished", "aborted", "interrupted", "replay"]
 
@@ -175,6 +178,9 @@ class ScanReport:
     dose: Dose | None = None
     counts: CountTotals | None = None
     registration: Registration | None = None
+    offset: Offset | NoOffset | None = None
+    """What all exposures say of the photograph's place, against where the scan knew it to be; where it is significant,
+    ``registration`` holds it. None where nobody looked."""
     energy_scale: EnergyScale | None = None
     spectrum: SumSpectrum | None = None
     conditions: Conditions | None = None
