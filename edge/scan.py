@@ -62,6 +62,7 @@ class Run:
         rejoin: Callable[[frozenset[int]], int],
         confirm_place: Callable[[], None],
         console: Console,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare the run.
 
@@ -80,6 +81,8 @@ class Run:
             given the indices that are recorded; gives how many spectra will come again.
         confirm_place
             Looks whether the object still lies where it was; raises `SafetyStop` otherwise.
+        meanwhile
+            Called again and again while the beam is on; must take no time.
         """
         self._connection = connection
         self._session = session
@@ -88,6 +91,7 @@ class Run:
         self._planned = planned
         self._rejoin = rejoin
         self._confirm_place = confirm_place
+        self._meanwhile = meanwhile
         self._shutter = Shutter(connection, session, bounds)
         self._intake = Intake(connection, session, exposures, tolerance_mm=bounds.tolerance_mm, live_s=live_s)
         self._interrupts = Interrupts()
@@ -206,6 +210,7 @@ class Run:
                     f"no exposure was finished for {self._bounds.patience_s:.0f} s although the beam is on: "
                     "check stage and detector, then go on with --resume"
                 )
+            self._meanwhile()
             show(self._planned - len(self._intake.lacking))
         return self._interrupts.request
 

@@ -8,11 +8,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from importlib.metadata import version
 
-from calibration.registration_record import registration_to_dict
+from calibration.registration_record import registration_from_dict, registration_to_dict
 from edge.calibrate.place import check_place
 from edge.cameras import open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console
+from edge.correction import Corrections, correction_sentence
 from edge.doctor import examine_controller, require
 from edge.events import Opened, Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
@@ -117,6 +118,7 @@ class Scan:
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
         retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done)
+        corrections = self._corrections()
         run = Run(
             self._connection,
             self._session,
@@ -127,6 +129,7 @@ class Scan:
             rejoin=lambda recorded: self._rejoin(plan, recorded),
             confirm_place=lambda: self._confirm_place(plan),
             console=self._console,
+            meanwhile=lambda: self._take_over(corrections),
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
         with LiveMaps(self._paths.folder):
@@ -137,6 +140,21 @@ class Scan:
                 raise
             self._warn_unless(run.is_closed)
             return outcome
+
+    def _corrections(self) -> Corrections:
+        """Of the photograph's place, as the preview finds them."""
+        with open_recording(self._paths.folder) as recording:
+            registered = recording.history.registration
+        assert registered is not None
+        return Corrections(self._paths.correction, registration_from_dict(json.loads(registered.registration_json)))
+
+    def _take_over(self, corrections: Corrections) -> None:
+        """Write down what the preview found of the photograph's place."""
+        correction = corrections.look(utc_now())
+        if correction is not None:
+            self._session.record(correction)
+            sentence = correction_sentence(corrections.registration)
+            self._console.say(f"After {correction.exposures} exposures: {sentence}")
 
     def _warn_unless(self, is_closed: bool) -> None:
         if not is_closed:
