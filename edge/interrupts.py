@@ -27,6 +27,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._request: Request | None = None
         self._is_asking = False
+        self._is_finishing = False
 
     @property
     def request(self) -> Request | None:
@@ -49,6 +50,17 @@ class Interrupts:
             self._is_asking = False
 
     @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """While something is brought to its end, only a second Ctrl-C, which aborts, raises KeyboardInterrupt."""
+        self._is_finishing = True
+        try:
+            if self._request is Request.ABORT:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._is_finishing = False
+
+    @contextmanager
     def listening(self) -> Iterator[None]:
         """Take over SIGINT, SIGTERM and SIGHUP; only in the main thread, elsewhere they stay as they are."""
         if threading.current_thread() is not threading.main_thread():
@@ -68,5 +80,5 @@ class Interrupts:
             self._request = Request.ABORT if again else Request.PAUSE
         elif self._request is not Request.ABORT:
             self._request = Request.STOP
-        if self._is_asking:
+        if self._is_asking or (self._is_finishing and self._request is Request.ABORT):
             raise KeyboardInterrupt

@@ -12,6 +12,7 @@ from edge.console import Console
 from edge.events import Closed, Faulted, Paused, Resumed
 from edge.faults import SafetyStop
 from edge.intake import Intake
+from edge.intermissions import Agenda, Intermission, Standstill
 from edge.interrupts import Interrupts, Request
 from edge.reconnect import Connection, home_where_needed
 from edge.session import Session, utc_now
@@ -63,6 +64,7 @@ class Run:
         confirm_place: Callable[[], None],
         console: Console,
         meanwhile: Callable[[], None] = lambda: None,
+        intermissions: Sequence[Intermission] = (),
     ) -> None:
         """Prepare the run.
 
@@ -83,6 +85,9 @@ class Run:
             Looks whether the object still lies where it was; raises `SafetyStop` otherwise.
         meanwhile
             Called again and again while the beam is on; must take no time.
+        intermissions
+            What is done with the shutter closed, at intervals; one that is due when the last exposure is measured is
+            left out.
         """
         self._connection = connection
         self._session = session
@@ -95,6 +100,7 @@ class Run:
         self._shutter = Shutter(connection, session, bounds)
         self._intake = Intake(connection, session, exposures, tolerance_mm=bounds.tolerance_mm, live_s=live_s)
         self._interrupts = Interrupts()
+        self._agenda = Agenda(intermissions)
         self._expiries = Allowance(_MOST_EXPIRIES)
         self._retained = 0
         self._is_paused = False
@@ -161,17 +167,26 @@ class Run:
         request = self._interrupts.request
         if self._intake.lacking and request is None:
             try:
-                self._get_ready()
+                wish = self._get_ready()
             except KeyboardInterrupt:
                 return self._abort()
+            if wish:
+                self._console.warn(wish)
+                return self._rest(wish)
             request = self._interrupts.request
-            if request is None:
+            if self._intake.lacking and request is None:
                 self._open(reason)
                 request = self._stream(show)
         if not self._intake.lacking:
             self._shutter.close("finished")
             return RunOutcome.FINISHED
+        return self._end_opening(request)
+
+    def _end_opening(self, request: Request | None) -> RunOutcome | str:
+        """Close the shutter for what was asked, or for the intermission that is due."""
         match request:
+            case None:
+                return self._break_off()
             case Request.ABORT:
                 return self._abort()
             case Request.PAUSE:
@@ -179,8 +194,10 @@ class Run:
             case _:
                 return self._pause("asked to stop by the system")
 
-    def _get_ready(self) -> None:
+    def _get_ready(self) -> str:
         """Go to the next exposure with the shutter closed: the beam must not sweep over what is not to be measured.
+
+        Intermissions that are due come before; returns for what one of them wants the run to pause, mostly empty.
 
         Raises
         ------
@@ -190,21 +207,56 @@ class Run:
         if self._boot_id is not None:
             with self._interrupts.asking():
                 self._settle(self._boot_id)
-        self._connection.controller.move_to(next(iter(self._intake.lacking.values())).start)
+        wish = self._intermit() if self._agenda.due is not None else ""
+        if not wish and self._intake.lacking and self._interrupts.request is None:
+            self._connection.controller.move_to(next(iter(self._intake.lacking.values())).start)
+        return wish
+
+    def _intermit(self) -> str:
+        """Carry out what is due; what it wants the run to pause for, mostly empty.
+
+        The controller's queue is dropped before: exposures that wait there would be measured from wherever an
+        intermission goes with the beam on. It is dropped after a fault too, for an intermission's own would be left.
+        """
+        self._drop_queue()
+        standstill = Standstill(
+            self._connection,
+            self._session,
+            self._shutter,
+            self._intake,
+            request=lambda: self._interrupts.request,
+            let_go_on=self._let_go_on,
+        )
+        try:
+            return self._agenda.carry_out(standstill)
+        except BridgeError as fault:
+            with suppress(BridgeError, SafetyStop):
+                self._drop_queue()
+                self._shutter.note_closed(f"{type(fault).__name__} between two openings")
+            raise
+
+    def _drop_queue(self) -> None:
+        """Have the controller forget what it has not begun, with the shutter closed; it is submitted again later."""
+        self._shutter.abort()
+        self._intake.drain()
+        self._intake.begin_again()
 
     def _open(self, reason: str) -> None:
         self._shutter.open(reason, exposures_left=len(self._intake.lacking), live_s=self._intake.live_s)
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
         if self._is_paused:
             self._connection.controller.resume()
             self._is_paused = False
 
     def _stream(self, show: Callable[[int], None]) -> Request | None:
-        """Measure until nothing is lacking or something is asked."""
-        heard_s = time.monotonic()
-        while self._intake.lacking and self._interrupts.request is None:
+        """Measure until nothing is lacking, something is asked, or an intermission is due and something measured."""
+        heard_s, measured = time.monotonic(), 0
+        while self._intake.lacking and self._interrupts.request is None and not (measured and self._agenda.due):
             self._intake.feed()
-            if self._intake.collect():
-                heard_s = time.monotonic()
+            if arrived := self._intake.collect():
+                heard_s, measured = time.monotonic(), measured + arrived
             if time.monotonic() - heard_s > self._bounds.patience_s:
                 raise SafetyStop(
                     f"no exposure was finished for {self._bounds.patience_s:.0f} s although the beam is on: "
@@ -213,6 +265,20 @@ class Run:
             self._meanwhile()
             show(self._planned - len(self._intake.lacking))
         return self._interrupts.request
+
+    def _break_off(self) -> RunOutcome | str:
+        """Finish the exposure in progress and close the shutter for what is due; the reason of the next opening."""
+        due = self._agenda.due
+        reason = "nothing is due" if due is None else due.reason
+        try:
+            with self._interrupts.finishing(), suppress(LeaseExpired):
+                self._is_paused = True
+                self._connection.controller.pause()
+        except KeyboardInterrupt:
+            return self._abort()
+        self._shutter.close(reason)
+        self._intake.drain()
+        return f"after {reason}"
 
     # What somebody asks for.
 

@@ -102,6 +102,7 @@ class ScriptedController:
     def abort(self) -> None:
         self.calls.append("abort")
         self.is_open = False
+        self._queue.clear()
 
 
 def recorded(journal: Journal) -> list[int]:

@@ -1,0 +1,178 @@
+"""What a run does between two openings: with the shutter closed, at its time, and without losing an exposure."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from edge.console import Console
+from edge.events import Opened, Paused, Planned, Registered, ShutterClosed, ShutterOpened
+from edge.faults import SafetyStop
+from edge.intermissions import Agenda, Intermission, Standstill
+from edge.reconnect import Connection
+from edge.record.journal import Journal
+from edge.scan import Run, RunOutcome
+from edge.session import Session, utc_now
+from edge.shutter import Bounds
+from edge.state import New
+from firmware_bridge.faults import LeaseExpired, LinkLost
+from tests.unit.scripted_scan import COUNT, ScriptedController, events, exposure, failing_at, recorded
+
+
+@dataclass(eq=False)
+class Look:
+    """Something to be looked at with the shutter closed."""
+
+    do: Callable[[Standstill], str] = lambda standstill: ""
+    first_after_s: float = 0.0
+    every_s: float = 1e9
+    reason: str = "a look"
+    times: int = field(default=0)
+
+    def carry_out(self, standstill: Standstill) -> str:
+        self.times += 1
+        return self.do(standstill)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.create(tmp_path / "journal.sqlite") as journal:
+        yield journal
+
+
+@pytest.fixture
+def run(journal):
+    session = Session(journal, New())
+    now = utc_now()
+    session.record(Opened(now, "scan", "", (), 1), Registered(now, "{}", "0"), Planned(now, "{}", "0"))
+
+    def expose(controller: ScriptedController, *intermissions: Intermission, **reconnecting: float) -> RunOutcome:
+        console = Console(quiet=True, log_level="error")
+        return Run(
+            Connection(lambda: controller, patience_s=reconnecting.get("patience_s", 0.0), console=console),
+            session,
+            [exposure(index) for index in range(COUNT)],
+            bounds=Bounds((0.0, 40.0), (0.0, 10.0), tolerance_mm=0.25, patience_s=0.5),
+            planned=COUNT,
+            live_s=0.0,
+            rejoin=lambda recorded: 0,
+            confirm_place=lambda: None,
+            console=console,
+            intermissions=intermissions,
+        ).expose()
+
+    return expose
+
+
+def test_an_intermission_of_the_beginning_comes_before_the_first_opening(run, journal):
+    look = Look(lambda standstill: str(len(events(journal, ShutterOpened))) if events(journal, ShutterOpened) else "")
+    assert run(ScriptedController(), look) is RunOutcome.FINISHED
+    assert look.times == 1
+    assert recorded(journal) == list(range(COUNT))
+
+
+def test_an_intermission_finds_the_shutter_closed_and_the_queue_empty_every_time(run, journal):
+    controller = ScriptedController()
+
+    def do(standstill: Standstill) -> str:
+        assert not controller.is_open
+        assert not controller._queue
+        assert standstill.shutter.is_closed
+        return ""
+
+    look = Look(do, every_s=0.0)
+    assert run(controller, look) is RunOutcome.FINISHED
+    assert look.times > 3
+    assert sorted(recorded(journal)) == list(range(COUNT))
+    reasons = [event.reason for event in events(journal, ShutterClosed)]
+    assert set(reasons) == {"a look", "finished"}
+
+
+def test_the_stage_goes_back_to_the_next_exposure_before_the_shutter_opens_again(run):
+    class Watching(ScriptedController):
+        def open_shutter(self) -> None:
+            assert self.pose.y_mm == 5.0
+            super().open_shutter()
+
+    def do(standstill: Standstill) -> str:
+        standstill.connection.controller.move_to(exposure(0).start.__class__(45.0, 9.0))
+        return ""
+
+    assert run(Watching(), Look(do, every_s=0.0)) is RunOutcome.FINISHED
+
+
+def test_an_intermission_can_have_the_run_pause_with_the_shutter_closed(run, journal):
+    look = Look(lambda standstill: "the painting has moved by 3 mm: put it back, then go on")
+    assert run(ScriptedController(), look) is RunOutcome.STOPPED
+    assert events(journal, ShutterOpened) == []
+    assert [event.reason for event in events(journal, Paused)] == [
+        "the painting has moved by 3 mm: put it back, then go on"
+    ]
+
+
+def test_a_safety_stop_of_an_intermission_ends_the_run_without_beam(run, journal):
+    def do(standstill: Standstill) -> str:
+        raise SafetyStop("the painting has fallen: look at it")
+
+    controller = ScriptedController()
+    with pytest.raises(SafetyStop, match="has fallen"):
+        run(controller, Look(do))
+    assert "open" not in controller.calls
+
+
+def test_an_intermission_that_a_fault_ended_is_tried_once_more_and_then_waits_for_its_next_turn(run, journal):
+    def do(standstill: Standstill) -> str:
+        raise LeaseExpired("the lease expired: see what kept this computer busy")
+
+    look = Look(do)
+    assert run(ScriptedController(), look) is RunOutcome.FINISHED
+    assert look.times == 2
+    assert recorded(journal) == list(range(COUNT))
+
+
+def test_a_lost_link_ends_an_intermission_as_it_ends_an_opening(run):
+    def do(standstill: Standstill) -> str:
+        raise LinkLost("the controller stopped answering: check the cable")
+
+    with pytest.raises(LinkLost):
+        run(ScriptedController(), Look(do))
+
+
+def test_a_pause_asked_for_during_an_intermission_is_met_before_the_beam(run, journal):
+    def do(standstill: Standstill) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        return ""
+
+    controller = ScriptedController()
+    assert run(controller, Look(do)) is RunOutcome.STOPPED
+    assert "open" not in controller.calls
+
+
+def test_a_lease_that_expires_in_an_opening_between_two_intermissions_loses_nothing(run, journal):
+    script = failing_at(7, LeaseExpired("the lease expired: see what kept this computer busy"))
+    assert run(ScriptedController(script), Look(every_s=0.0)) is RunOutcome.FINISHED
+    assert sorted(recorded(journal)) == list(range(COUNT))
+
+
+def test_an_agenda_takes_the_longest_due_first_and_puts_each_off_by_its_own_interval(standstill):
+    now_s = [0.0]
+    often, seldom = Look(first_after_s=10.0, every_s=10.0), Look(first_after_s=5.0, every_s=100.0)
+    agenda = Agenda([often, seldom], lambda: now_s[0])
+    assert agenda.due is None
+    now_s[0] = 12.0
+    assert agenda.due is seldom
+    assert agenda.carry_out(standstill) == ""
+    assert (often.times, seldom.times) == (1, 1)
+    now_s[0] = 21.9
+    assert agenda.due is None
+    now_s[0] = 22.0
+    assert agenda.due is often
+
+
+@pytest.fixture
+def standstill():
+    return Standstill(None, None, None, None, request=lambda: None, let_go_on=lambda: None)
