@@ -9,8 +9,9 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
+from edge.calibrate.look import Look
 from edge.calibrate.place import check_place
-from edge.cameras import open_camera, write_picture
+from edge.cameras import Camera, open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console
 from edge.correction import Corrections, correction_sentence
@@ -20,7 +21,7 @@ from edge.faults import DeviceError, EdgeError
 from edge.live import LiveMaps
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
 from edge.plan_figures import tell_plan, tell_registration
-from edge.prepare import plan_scan, sight, stage_of
+from edge.prepare import Sighting, plan_scan, sight, stage_of
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
@@ -31,7 +32,7 @@ from edge.session import Session, utc_now
 from edge.shutter import Bounds
 from edge.state import Ready
 from firmware_bridge.faults import BridgeError
-from firmware_bridge.messages import Capabilities
+from firmware_bridge.messages import Capabilities, StagePose
 
 _PATIENCE = 3.0
 _GRACE_S = 10.0
@@ -75,12 +76,13 @@ class Scan:
         self._connection = connection
         self._capabilities = connection.controller.capabilities
         self._session = session
+        self._sighting: Sighting | None = None
         self._paths = paths
         self._console = console
 
     def prepare(self) -> ScanPlan:
         """Photograph, registration, density, mask, plan."""
-        sighting = sight(open_camera(self._config.instrument.camera), self._config)
+        self._sighting = sighting = sight(self._camera(), self._config)
         write_picture(self._paths.frame, sighting.frame.image)
         registration = sighting.registration
         text = json.dumps(registration_to_dict(registration))
@@ -92,18 +94,17 @@ class Scan:
         return plan
 
     def prepare_again(self, history: ScanHistory) -> ScanPlan:
-        """The plan of an interrupted scan, checked again: same limits, same place; a new one if there was none."""
+        """The plan of an interrupted scan, checked against limits and dose again; a new one if there was none."""
         if not history.plan_json:
             return self.prepare()
         plan = plan_from_json(history.plan_json)
         check_plan(plan, self._config, self._capabilities)
         self._check_rest(plan, history.done)
-        self._confirm_place(plan)
         self._console.say(f"{len(history.done)} of {len(plan.exposures)} exposures are measured")
         return plan
 
     def measure(self, plan: ScanPlan, *, done: frozenset[int], live_s: float, review: bool) -> RunOutcome:
-        """Expose what the plan still lacks, with maps growing beside.
+        """Make sure that the object lies where it lay, then expose what the plan still lacks, maps growing beside.
 
         Parameters
         ----------
@@ -114,7 +115,7 @@ class Scan:
         """
         if review:
             ask_before_beam(plan, self._paths, self._config, self._console)
-        self._confirm_place(plan)
+        self._confirm_place()
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
         retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done)
@@ -127,9 +128,10 @@ class Scan:
             planned=len(plan.exposures),
             live_s=live_s,
             rejoin=lambda recorded: self._rejoin(plan, recorded),
-            confirm_place=lambda: self._confirm_place(plan),
+            confirm_place=self._confirm_place,
             console=self._console,
             meanwhile=lambda: self._take_over(corrections),
+            intermissions=self._looks(),
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
         with LiveMaps(self._paths.folder):
@@ -140,6 +142,10 @@ class Scan:
                 raise
             self._warn_unless(run.is_closed)
             return outcome
+
+    def _looks(self) -> list[Look]:
+        every_minutes = self._config.checks.every_minutes
+        return [] if every_minutes is None else [Look(self._confirm_place, every_s=60 * every_minutes)]
 
     def _corrections(self) -> Corrections:
         """Of the photograph's place, as the preview finds them."""
@@ -190,11 +196,19 @@ class Scan:
         stage = plan.stage or stage_of(self._config)
         check_rest(plan, done, self._session.beam.received_s, self._config.dose, stage)
 
-    def _confirm_place(self, plan: ScanPlan) -> None:
+    def _camera(self) -> Camera:
+        """The camera, with the stage out of its way."""
+        stands = self._config.checks.stage
+        if stands is not None:
+            self._connection.controller.move_to(StagePose(stands.x_mm, stands.y_mm))
+        return open_camera(self._config.instrument.camera)
+
+    def _confirm_place(self) -> None:
         """A new photograph must show the object where the plan's photograph showed it."""
-        with open_recording(self._paths.folder) as recording:
-            before = sighting_of(self._paths, recording.history, self._config)
-        checked = check_place(before, open_camera(self._config.instrument.camera).capture(), self._config)
+        if self._sighting is None:
+            with open_recording(self._paths.folder) as recording:
+                self._sighting = sighting_of(self._paths, recording.history, self._config)
+        checked = check_place(self._sighting, self._camera().capture(), self._config)
         for remark in checked.remarks:
             self._console.warn(remark)
         self._console.say(f"{checked.sentence[0].upper()}{checked.sentence[1:]}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.correction import corrected_alike
 from calibration.motion import NotAlike, NothingToCompare, motion_between
 from calibration.verify import PlaneChange, change_of_view, sharpness
 from edge.cameras import Frame
@@ -43,7 +44,7 @@ def check_place(before: Sighting, frame: Frame, config: ScanConfig) -> PlaceChec
             "the camera gave the plan's own photograph again, which cannot show whether the object has moved"
         )
     require_same_camera(before.frame, frame)
-    now = place(frame, config, register_frame(frame, config))
+    now = place(frame, config, corrected_alike(register_frame(frame, config), before.registration))
     tolerance_mm = before.grid.pitch_mm / 2
     view = change_of_view(before.registration, now.registration, outline_of(before.grid))
     object_mm = require_unmoved(before.rgb, now.rgb, before.grid.pitch_mm, view=view)

@@ -1,0 +1,58 @@
+"""A running scan closes the shutter every so often and looks whether the object has moved."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.events import Paused, ShutterClosed, ShutterOpened
+from edge.record.reader import JournalReader
+
+STOPPED = 6
+LOOK = "look at the object"
+
+
+def story(bench) -> list:
+    with JournalReader(bench.recording / "journal.sqlite") as reader:
+        return [event for _, event in reader.events()]
+
+
+def stages(bench) -> None:
+    """A scan of some five seconds that looks every second, with the stage out of the way."""
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    bench.scan["checks"] = {"every_minutes": 1 / 60, "stage": {"x_mm": 1.0, "y_mm": 2.0}}
+
+
+def test_a_look_closes_the_shutter_and_the_scan_goes_on(bench):
+    stages(bench)
+    bench.instrument["camera_link"] = "camera"
+    with bench.running():
+        url = (bench.folder / "camera").read_text().strip()
+        bench.scan["instrument"]["camera"] = {"kind": "http", "url": url}
+        bench.write()
+        ended = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    assert ended.returncode == 0, ended.stderr
+    events = story(bench)
+    closed = [event.reason for event in events if isinstance(event, ShutterClosed)]
+    assert closed.count(LOOK) >= 1
+    assert closed[-1] == "finished"
+    assert [event.reason for event in events if isinstance(event, ShutterOpened)][1] == f"after {LOOK}"
+    assert ended.stdout.count("The object is where it was") == 1 + closed.count(LOOK)
+
+
+def test_an_object_that_moves_meanwhile_pauses_the_scan_resumably(bench):
+    stages(bench)
+    with bench.running():
+        with bench.scanning() as scan:
+            bench.scan_until(10, scan)
+            picture = bench.folder / "frames" / "frame.png"
+            frame = cv2.imread(str(picture))
+            inside = (slice(260, 640), slice(330, 880))
+            frame[inside] = np.roll(frame[inside], 25, axis=1)
+            cv2.imwrite(str(picture.with_name("next.png")), frame)
+            assert scan.wait(timeout=120) == STOPPED
+        after = [event["event"] for event in bench.twin_events()]
+    assert "the object moved by" in bench.said
+    (paused,) = [event for event in story(bench) if isinstance(event, Paused)]
+    assert paused.reason.startswith("the object moved by")
+    assert after.count("shutter_opened") == after.count("shutter_closed")
