@@ -83,7 +83,7 @@ def detect_fiducials(image_rgb: NDArray[Any], dictionary: str, ids: Iterable[int
     wanted = set(ids)
     family = marker_dictionary(dictionary)
     picture = as_rgb(image_rgb)
-    grey = _eight_bit_grey(picture)
+    grey = eight_bit_grey(picture)
     seen: dict[int, NDArray[np.float64]] = {}
     for scale in _scales(grey.shape):
         if wanted <= seen.keys():
@@ -118,7 +118,7 @@ def _scales(shape: tuple[int, ...]) -> tuple[float, ...]:
     return (1.0,) if longest <= _COARSE_LONG_SIDE_PX else (_COARSE_LONG_SIDE_PX / longest, 1.0)
 
 
-def _eight_bit_grey(picture: NDArray[Any]) -> NDArray[np.uint8]:
+def eight_bit_grey(picture: NDArray[Any]) -> NDArray[np.uint8]:
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)
     if picture.shape[2] == 1:

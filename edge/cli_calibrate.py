@@ -38,6 +38,23 @@ def verify(
 
 
 @app.command()
+def camera(
+    board: Annotated[str, typer.Option(help="The printed board, such as chessboard:9x6:25mm.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with pictures of the board; the camera is asked when not given.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration that names the camera.", show_default=False)
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """Find a camera's lens from views of a printed board, and how well it is known."""
+    from edge.calibrate.camera import calibrate_camera
+
+    calibrate_camera(folder, board=board, config=config, out=out, say=typer.echo)
+
+
+@app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A stored calibration (YAML).")],
 ) -> None:

@@ -1,0 +1,197 @@
+"""The calibration of a camera, from a folder of pictures of a board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calibration.board_detection import BoardView
+from calibration.board_diagnosis import NoBoard, find_board
+from calibration.boards import Board, UnknownBoard, parse_board
+from calibration.camera_calibration import (
+    KIND,
+    PARAMETERS,
+    CameraCalibration,
+    ViewReport,
+    calibration_to_dict,
+)
+from calibration.camera_coverage import coverage
+from calibration.camera_fit import CameraFit, NotCalibrated, fit_camera
+from calibration.camera_pictures import coverage_picture, residual_picture
+from calibration.stored import store
+from edge.cameras import Frame, open_camera
+from edge.cameras.picture import SUFFIXES, decode_file
+from edge.config import load_scan_config
+from edge.faults import UsageError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """A picture's name, and the board in it or why there is none."""
+
+    name: str
+    view: BoardView | NoBoard
+
+
+def calibrate_camera(folder: Path | None, *, board: str, config: Path | None, out: Path | None, say: Say) -> Path:
+    """Calibrate from a folder of pictures, from the configured camera, or both; gives the stored calibration's path.
+
+    With a folder and a configuration the pictures are taken for the configured camera's, which is asked for its
+    identity. With a folder alone the calibration names no camera.
+
+    Raises
+    ------
+    UsageError
+        Neither is given, or the pictures do not tell the camera's intrinsics.
+    DeviceError
+        The configured camera gives no picture, or one of another size than the folder's.
+    """
+    shown = board_of(board)
+    if folder is None and config is None:
+        raise UsageError("calibrate camera needs a folder of pictures, or --config FILE to ask the configured camera")
+    kept = out or (config.parent if config is not None else Path()) / "calibrations"
+    camera = None if config is None else open_camera(load_scan_config(config).instrument.camera)
+    if folder is None:
+        assert camera is not None
+        raise UsageError("live capture is not there yet")
+    named = views_of_folder(folder, shown, say=say)
+    identity = "" if camera is None else _identity(camera.capture(), named)
+    return calibrate_from_views(named, shown, camera_identity=identity, out=kept, say=say)
+
+
+def _identity(frame: Frame, named: Sequence[Named]) -> str:
+    """The camera's identity, where its pictures have the size of those of the board."""
+    height, width = frame.image.shape[:2]
+    for one in named:
+        if isinstance(one.view, BoardView) and (one.view.width_px, one.view.height_px) != (width, height):
+            raise UsageError(
+                f"{one.name} is {one.view.width_px} x {one.view.height_px} pixels, the configured camera gives "
+                f"{width} x {height}: photograph the board with that camera at that size"
+            )
+    return frame.identity
+
+
+def board_of(text: str) -> Board:
+    """The board that a description names.
+
+    Raises
+    ------
+    UsageError
+        It names none.
+    """
+    try:
+        return parse_board(text)
+    except UnknownBoard as error:
+        raise UsageError(str(error)) from None
+
+
+def views_of_folder(folder: Path, board: Board, *, say: Say) -> list[Named]:
+    """The board in every picture of a folder, in the order of their names.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder: give the folder with pictures of the board")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    if not paths:
+        raise UsageError(f"{folder}: holds no picture (PNG, JPEG, TIFF or BMP): photograph the board first")
+    found = []
+    for path in paths:
+        image = decode_file(path)
+        if image is None:
+            raise UsageError(f"{path}: not a whole picture: copy it again, or take it out of the folder")
+        view = find_board(image, board)
+        if isinstance(view, NoBoard):
+            say(f"{path.name}: {view.reason}")
+        found.append(Named(path.name, view))
+    return found
+
+
+def calibrate_from_views(named: Sequence[Named], board: Board, *, camera_identity: str, out: Path, say: Say) -> Path:
+    """Fit, say what was found, and store it with pictures; gives the path of the stored calibration.
+
+    Raises
+    ------
+    UsageError
+        The views do not tell the camera's intrinsics; one sentence with the remedy.
+    """
+    views = [one.view for one in named if isinstance(one.view, BoardView)]
+    missing = [one.view for one in named if isinstance(one.view, NoBoard)]
+    if not views:
+        raise UsageError(f"none of {len(named)} pictures shows the board; the first: {missing[0].reason}")
+    fit = fit_camera(views, board)
+    if isinstance(fit, NotCalibrated):
+        raise UsageError(f"the camera cannot be calibrated from these pictures: {fit.reason}")
+    made_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    calibration = CameraCalibration(
+        lens=fit.lens,
+        standard_errors=fit.standard_errors,
+        distortion_terms=fit.distortion_terms,
+        rms_px=fit.rms_px,
+        held_out_rms_px=fit.held_out_rms_px,
+        coverage=coverage([views[i] for i in fit.used]),
+        views=tuple(_reports(named, fit)),
+        board=board.name,
+        camera_identity=camera_identity,
+        made_at=made_at,
+    )
+    for line in table(calibration):
+        say(line)
+    pictures = {"residuals": residual_picture(views, fit), "coverage": coverage_picture([views[i] for i in fit.used])}
+    try:
+        path = store(out, KIND, calibration_to_dict(calibration), made_at=made_at, pictures=pictures)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror}): give a folder of your own with --out") from None
+    say(f"stored as {path}")
+    return path
+
+
+def table(calibration: CameraCalibration) -> list[str]:
+    """A calibration's figures, line by line."""
+    lens = calibration.lens
+    values = [*lens.matrix[[0, 1, 0, 1], [0, 1, 2, 2]], *lens.distortion]
+    lines = [f"{'view':<28} {'points':>6} {'rms px':>7} {'tilt':>5}"]
+    for view in calibration.views:
+        rms = "" if view.rms_px is None else f"{view.rms_px:.3f}"
+        tilt = "" if view.tilt_deg is None else f"{view.tilt_deg:.0f}°"
+        note = f"  left out: {view.left_out}" if view.left_out else ""
+        lines.append(f"{view.name:<28} {view.points:>6} {rms:>7} {tilt:>5}{note}")
+    lines.append(f"{'':<12} {'value':>12} {'± standard error':>18}")
+    for name, value, error in zip(PARAMETERS, values, calibration.standard_errors, strict=True):
+        decimals = 2 if name.endswith("_px") else 5
+        uncertain = f"± {error:.{decimals}f}" if error else "held at zero"
+        lines.append(f"{name:<12} {value:>12.{decimals}f} {uncertain:>18}")
+    held_out = calibration.held_out_rms_px
+    lines.append(
+        f"reprojection {calibration.rms_px:.3f} px rms over {len(calibration.used)} views of {lens.width_px} x "
+        f"{lens.height_px} pixels"
+        + ("" if held_out is None else f", {held_out:.3f} px in views held out")
+        + f"; distortion terms: {calibration.distortion_terms}"
+    )
+    share = calibration.coverage
+    advice = "" if share >= WELL_COVERED else ": the lens is unknown where no point was seen, take views there too"
+    lines.append(f"points seen in {share:.0%} of the field{advice}")
+    return lines
+
+
+WELL_COVERED = 0.75
+"""Share of the field's cells that should hold a point."""
+
+
+def _reports(named: Sequence[Named], fit: CameraFit) -> list[ViewReport]:
+    reports, i = [], 0
+    for one in named:
+        if isinstance(one.view, NoBoard):
+            reports.append(ViewReport(one.name, 0, None, None, one.view.reason))
+            continue
+        tilt = float(fit.tilts_deg[i]) if i in fit.used else None
+        reports.append(ViewReport(one.name, one.view.ids.size, fit.view_rms_px(i), tilt, fit.left_out.get(i, "")))
+        i += 1
+    return reports

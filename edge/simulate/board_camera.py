@@ -1,0 +1,141 @@
+"""A camera to which somebody shows a calibration board, tilted and shifted anew for each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.board_ink import board_ink
+from calibration.boards import Board
+from calibration.homography import PlaneFit
+from calibration.lens import Lens
+from edge.cameras.frame import Frame
+from edge.faults import DeviceError
+
+_PAPER, _INK, _AROUND = 0.82, 0.035, 0.16
+"""Linear reflectances."""
+_RIM_MM = 12.0
+"""Width of the white paper around the pattern."""
+_NODE_SPACING = 8
+_SAMPLES = 3
+"""Samples a side within a pixel, so that an edge takes its exact shade."""
+IDENTITY = "simulated-board"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPose:
+    """Where the board is held: its centre's pixel, its distance, and how it is turned."""
+
+    x_px: float
+    y_px: float
+    distance_mm: float
+    tilt_x_deg: float = 0.0
+    """About the picture's horizontal: positive brings the lower edge nearer."""
+    tilt_y_deg: float = 0.0
+    """About the picture's vertical."""
+    roll_deg: float = 0.0
+    blur_px: float = 0.6
+    """Standard deviation of focus and sensor."""
+    swept_px: float = 0.0
+    """Way along the picture's rows while exposed."""
+
+
+class BoardCamera:
+    """Photographs a board in one pose after the other. Implements `edge.cameras.Camera`."""
+
+    def __init__(
+        self, board: Board, lens: Lens, poses: Sequence[BoardPose], *, seed: int = 0, noise: float = 0.004
+    ) -> None:
+        self._board = board
+        self._lens = lens
+        self._poses = tuple(poses)
+        self._seed = seed
+        self._noise = noise
+        self._taken = 0
+
+    def capture(self) -> Frame:
+        """The next picture.
+
+        Raises
+        ------
+        DeviceError
+            All poses have been shown.
+        """
+        if self._taken == len(self._poses):
+            raise DeviceError("nobody shows the board any more: give the simulated camera more poses")
+        rng = np.random.default_rng([self._seed, self._taken])
+        image = photograph_board(self._board, self._lens, self._poses[self._taken], rng=rng, noise=self._noise)
+        self._taken += 1
+        image.flags.writeable = False
+        return Frame(image, IDENTITY, datetime.now(UTC).isoformat(timespec="milliseconds"))
+
+
+def board_view(board: Board, lens: Lens, pose: BoardPose) -> PlaneFit:
+    """Millimetres on the board, from its pattern's upper left, to pixels and back."""
+    tilt_x, tilt_y, roll = np.deg2rad([pose.tilt_x_deg, pose.tilt_y_deg, pose.roll_deg])
+    about_x, _ = cv2.Rodrigues(np.array([tilt_x, 0.0, 0.0]))
+    about_y, _ = cv2.Rodrigues(np.array([0.0, tilt_y, 0.0]))
+    about_z, _ = cv2.Rodrigues(np.array([0.0, 0.0, roll]))
+    rotation = np.asarray(about_z @ about_x @ about_y, dtype=np.float64)
+    towards = np.linalg.solve(lens.matrix, np.array([pose.x_px, pose.y_px, 1.0])) * pose.distance_mm
+    centre = np.array([*board.size_mm, 0.0]) / 2
+    shift = towards - rotation @ centre
+    camera_from_board = lens.matrix @ np.column_stack([rotation[:, 0], rotation[:, 1], shift])
+    return PlaneFit(camera_from_board / camera_from_board[2, 2], lens)
+
+
+def photograph_board(
+    board: Board, lens: Lens, pose: BoardPose, *, rng: np.random.Generator, noise: float
+) -> NDArray[np.uint8]:
+    """One picture, sRGB, shape (h, w, 3); `noise` is the deviation of linear light."""
+    view = board_view(board, lens, pose)
+    flat, px_per_mm = _flat(board, view)
+    columns, rows = _sources(view, px_per_mm)
+    fine = cv2.remap(flat, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(_AROUND,))
+    light = np.asarray(cv2.resize(fine, (lens.width_px, lens.height_px), interpolation=cv2.INTER_AREA))
+    if pose.blur_px > 0:
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), pose.blur_px))
+    if pose.swept_px >= 1:
+        light = np.asarray(cv2.blur(light, (2 * round(pose.swept_px / 2) + 1, 1)))
+    noisy = light + np.float32(noise) * rng.standard_normal(light.shape, dtype=np.float32)
+    linear = np.clip(noisy, 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.ascontiguousarray(np.repeat(np.round(encoded * 255).astype(np.uint8)[:, :, None], 3, axis=2))
+
+
+def _sources(view: PlaneFit, px_per_mm: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Columns and rows of the sheet under every sample of the picture, interpolated between exact nodes."""
+    lens = view.lens
+    wide, high = -(-lens.width_px // _NODE_SPACING) + 2, -(-lens.height_px // _NODE_SPACING) + 2
+    x, y = np.meshgrid((np.arange(wide) - 0.5) * _NODE_SPACING - 0.5, (np.arange(high) - 0.5) * _NODE_SPACING - 0.5)
+    place = (view.stage(np.column_stack([x.ravel(), y.ravel()])) + _RIM_MM) * px_per_mm - 0.5
+    nodes = np.clip(np.nan_to_num(place, nan=-1e4), -1e4, 1e4).astype(np.float32).reshape(high, wide, 2)
+    step = _NODE_SPACING * _SAMPLES
+    dense = cv2.resize(nodes, (wide * step, high * step), interpolation=cv2.INTER_LINEAR)
+    inner = dense[step : step + lens.height_px * _SAMPLES, step : step + lens.width_px * _SAMPLES]
+    return np.ascontiguousarray(inner[..., 0]), np.ascontiguousarray(inner[..., 1])
+
+
+def _flat(board: Board, view: PlaneFit) -> tuple[NDArray[np.float32], float]:
+    """The sheet seen straight on, linear light, exact at its pixels' edges, and pixels per mm."""
+    centre = np.array([board.size_mm]) / 2
+    px_per_mm = 2.0 * float(np.linalg.norm(view.pixels(centre + np.array([1.0, 0.0])) - view.pixels(centre)))
+    px_per_mm = max(px_per_mm, 2.0)
+    width, height = (round((side + 2 * _RIM_MM) * px_per_mm) for side in board.size_mm)
+    flat = np.full((height, width), _PAPER, dtype=np.float32)
+    rectangles = board_ink(board)
+    edges = (np.column_stack([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]]) + _RIM_MM) * px_per_mm
+    for left, upper, right, lower in edges:
+        columns = slice(int(left), int(np.ceil(right)))
+        rows = slice(int(upper), int(np.ceil(lower)))
+        across = np.clip(np.minimum(right, np.arange(columns.start, columns.stop) + 1.0) - left, 0, 1)
+        across = np.minimum(across, np.clip(right - np.arange(columns.start, columns.stop), 0, 1))
+        down = np.clip(np.minimum(lower, np.arange(rows.start, rows.stop) + 1.0) - upper, 0, 1)
+        down = np.minimum(down, np.clip(lower - np.arange(rows.start, rows.stop), 0, 1))
+        flat[rows, columns] -= np.float32(_PAPER - _INK) * np.outer(down, across).astype(np.float32)
+    return flat, px_per_mm
