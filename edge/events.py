@@ -13,6 +13,10 @@ from typing import Literal
 from firmware_bridge.messages import ExposureDone
 
 Outcome = Literal["finished", "aborted"]
+Target = Literal["object", "standard"]
+
+FIRST_VISIT = 2**31
+"""Indices of exposures from here on are visits to the reference standard; no plan holds so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class ShutterOpened:
     exposures_left: int
     dose_so_far_s: float
     """Live time that the object has received in this scan, in seconds."""
+    over: Target = "object"
+    """What lies under the beam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,23 @@ class Measured:
 
     at: str
     done: ExposureDone
+
+
+@dataclass(frozen=True, slots=True)
+class StandardMeasured:
+    """A visit to the reference standard gave its spectrum; it belongs to no map, and is no dose of the object."""
+
+    at: str
+    done: ExposureDone
+    """Its index counts visits from `FIRST_VISIT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandardMissed:
+    """A visit to the reference standard gave nothing; the scan goes on without it."""
+
+    at: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +155,8 @@ ScanEvent = (
     | ShutterOpened
     | ShutterClosed
     | Measured
+    | StandardMeasured
+    | StandardMissed
     | Paused
     | Resumed
     | Faulted

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 
-from edge.events import Measured
+from edge.events import FIRST_VISIT, Measured, StandardMeasured
 from edge.faults import EdgeError, IntegrityError, SafetyStop
 from edge.reconnect import Connection
 from edge.session import Session, utc_now
@@ -35,6 +35,8 @@ class Intake:
         Largest distance between a planned and a measured pose.
     live_s
         Live time that the object has received already, in s.
+    visits
+        Indices of the visits to the standard that are recorded.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Intake:
         *,
         tolerance_mm: float,
         live_s: float,
+        visits: Iterable[int] = (),
     ) -> None:
         self._connection = connection
         self._session = session
@@ -54,6 +57,17 @@ class Intake:
         """What is not recorded in full, by index, in travel order."""
         self.live_s = live_s
         """Live time that the object has received, in s."""
+        self.visits = set(visits)
+        """Indices of the visits to the standard that are recorded."""
+        self.last_visit: ExposureDone | None = None
+        """The latest one that was recorded here."""
+        self._next_visit = max(self.visits, default=FIRST_VISIT - 1) + 1
+
+    def index_of_next_visit(self) -> int:
+        """An index for one more visit to the standard, never given before."""
+        index = self._next_visit = max(self._next_visit, max(self.visits, default=0) + 1)
+        self._next_visit += 1
+        return index
 
     def begin_again(self) -> None:
         """Submit everything that is lacking once more: another controller, or session, knows nothing of it."""
@@ -102,7 +116,7 @@ class Intake:
         if not arrived:
             return
         try:
-            self._session.record(*(Measured(utc_now(), measured) for measured in arrived))
+            self._session.record(*(event for measured in arrived for event in self._events_of(measured)))
         except IntegrityError:
             if len(arrived) == 1:
                 raise
@@ -115,8 +129,21 @@ class Intake:
             if planned is not None:
                 self._check_pose(planned, measured)
 
+    def _events_of(self, measured: ExposureDone) -> list[Measured | StandardMeasured]:
+        """What is journalled of a spectrum: of a visit once, and only if it was brought to its end."""
+        if measured.index < FIRST_VISIT:
+            return [Measured(utc_now(), measured)]
+        if measured.index in self.visits or measured.flags & ExposureFlag.TRUNCATED:
+            return []
+        return [StandardMeasured(utc_now(), measured)]
+
     def _take(self, measured: ExposureDone) -> Exposure | None:
-        """Enter a spectrum that is journalled; what was planned, None when it had been there before."""
+        """Enter a spectrum that is journalled; what was planned, None when it had been there before, or is a visit."""
+        if measured.index >= FIRST_VISIT:
+            if measured.index not in self.visits and not measured.flags & ExposureFlag.TRUNCATED:
+                self.visits.add(measured.index)
+                self.last_visit = measured
+            return None
         planned = self.lacking.get(measured.index)
         if planned is not None:
             self.live_s += measured.live_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from edge.beam_time import BeamTime
-from edge.events import Measured, ScanEvent, utc_text
+from edge.events import Measured, ScanEvent, StandardMeasured, utc_text
 from edge.faults import IntegrityError
 from edge.record.journal import Journal
 from edge.state import Refused, ScanState, advance
@@ -41,7 +41,7 @@ class Session:
             following = advance(state, event)
             if not isinstance(following, Refused):
                 state = following
-            elif not isinstance(event, Measured):
+            elif not isinstance(event, Measured | StandardMeasured):
                 raise IntegrityError(f"{following.reason}: stop the scan and report this")
         self._journal.append(events)
         self.state, self.beam = state, beam

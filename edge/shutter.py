@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from edge.events import ShutterClosed, ShutterOpened, utc_text
+from edge.events import ShutterClosed, ShutterOpened, Target, utc_text
 from edge.faults import SafetyStop
 from edge.reconnect import Connection
 from edge.session import Session, utc_now
@@ -24,7 +24,7 @@ class Bounds:
 
     x_mm: tuple[float, float]
     y_mm: tuple[float, float]
-    """The planned area: outside it the shutter stays closed."""
+    """The planned area, or the place of something else that is measured: outside it the shutter stays closed."""
     tolerance_mm: float
     """Largest distance between a planned and a measured pose."""
     patience_s: float
@@ -48,8 +48,23 @@ class Shutter:
         self.is_closed = True
         """Whether the controller has confirmed that the shutter is closed."""
 
-    def open(self, reason: str, *, exposures_left: int, live_s: float) -> None:
-        """Open where the stage stands, if that is in the planned area and the instrument ready for beam.
+    def open(
+        self,
+        reason: str,
+        *,
+        exposures_left: int,
+        live_s: float,
+        over: Target = "object",
+        bounds: Bounds | None = None,
+    ) -> None:
+        """Open where the stage stands, if that is where it should be and the instrument ready for beam.
+
+        Parameters
+        ----------
+        over
+            What lies there.
+        bounds
+            Where the stage should be, this once; None: in the planned area.
 
         Raises
         ------
@@ -64,12 +79,13 @@ class Shutter:
             raise SafetyStop("the stage has not been homed, so its position is unknown: home it first")
         if status.fault:
             raise SafetyStop(f"the controller reports a fault ({status.fault}): clear it, then go on with --resume")
-        if not self._bounds.holds(status.pose):
+        if not (bounds or self._bounds).holds(status.pose):
+            where = "outside the planned area" if bounds is None else f"away from the {over}"
             raise SafetyStop(
-                f"the stage stands at ({status.pose.x_mm:.2f}, {status.pose.y_mm:.2f}) mm, outside the planned area, "
-                "although it was sent into it: home it and check belts and couplings, then go on with --resume"
+                f"the stage stands at ({status.pose.x_mm:.2f}, {status.pose.y_mm:.2f}) mm, {where}, "
+                "although it was sent there: home it and check belts and couplings, then go on with --resume"
             )
-        self._session.record(ShutterOpened(utc_now(), reason, exposures_left, live_s))
+        self._session.record(ShutterOpened(utc_now(), reason, exposures_left, live_s, over))
         self.is_closed = False
         controller.open_shutter()
 

@@ -19,6 +19,8 @@ from edge.events import (
     ScanEvent,
     ShutterClosed,
     ShutterOpened,
+    StandardMeasured,
+    StandardMissed,
 )
 
 
@@ -97,17 +99,15 @@ def advance(state: ScanState, event: ScanEvent) -> ScanState | Refused:
     match event:
         case Opened():
             after = _reopened(state)
-        case Registered():
-            after = _registered(state)
-        case Corrected():
-            after = _corrected(state)
+        case Registered() | Corrected():
+            after = _registered(state) if isinstance(event, Registered) else _corrected(state)
         case Planned():
             after = _planned(state)
         case ShutterOpened():
             after = Scanning() if isinstance(state, Ready) else Refused(_WHY_NO_BEAM[type(state)])
         case ShutterClosed():
             after = Ready() if isinstance(state, Scanning) else state
-        case Measured():
+        case Measured() | StandardMeasured() | StandardMissed():
             after = _measured(state)
         case Paused(reason=reason):
             after = _paused(state, reason)

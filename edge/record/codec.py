@@ -27,7 +27,11 @@ from edge.events import (
     ScanEvent,
     ShutterClosed,
     ShutterOpened,
+    StandardMeasured,
+    StandardMissed,
+    Target,
 )
+from edge.record.visit_record import visit_from_dict, visit_to_dict
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 
 MAX_CHANNELS = 16_384
@@ -60,6 +64,8 @@ _KINDS: dict[str, type[ScanEvent]] = {
     "planned": Planned,
     "shutter-opened": ShutterOpened,
     "shutter-closed": ShutterClosed,
+    "standard-measured": StandardMeasured,
+    "standard-missed": StandardMissed,
     "paused": Paused,
     "resumed": Resumed,
     "faulted": Faulted,
@@ -77,7 +83,10 @@ def encode_event(seq: int, event: ScanEvent) -> EventRow:
         The body is longer than the journal can ever read back.
     """
     kind = _KIND_OF[type(event)]
-    content = {field.name: getattr(event, field.name) for field in fields(event) if field.name != "at"}
+    if isinstance(event, StandardMeasured):
+        content = visit_to_dict(event.done)
+    else:
+        content = {field.name: getattr(event, field.name) for field in fields(event) if field.name != "at"}
     body = json.dumps(content, separators=(",", ":")).encode("ascii")
     if len(body) > MAX_BODY:
         raise ValueError(f"the event '{kind}' holds {len(body)} bytes, more than the journal's {MAX_BODY}: shorten it")
@@ -130,6 +139,8 @@ def _event_crc(seq: int, kind: bytes, at: bytes, body: bytes) -> int:
 def _event(event_type: type[ScanEvent], at: str, content: dict[str, Any]) -> ScanEvent:
     if event_type is Opened:
         content["versions"] = tuple((str(name), str(version)) for name, version in content["versions"])
+    if event_type is StandardMeasured:
+        return StandardMeasured(at, visit_from_dict(content))
     event: ScanEvent = event_type(at=at, **content)
     for field in fields(event):
         value = getattr(event, field.name)
@@ -137,6 +148,8 @@ def _event(event_type: type[ScanEvent], at: str, content: dict[str, Any]) -> Sca
             raise TypeError(field.name)
     if isinstance(event, Closed) and event.outcome not in get_args(Outcome):
         raise ValueError("outcome")
+    if isinstance(event, ShutterOpened) and event.over not in get_args(Target):
+        raise ValueError("over")
     return event
 
 
@@ -145,6 +158,7 @@ _ALLOWED: dict[str, type | tuple[type, ...]] = {
     "int": int,
     "float": (float, int),
     "Outcome": str,
+    "Target": str,
     "tuple[tuple[str, str], ...]": tuple,
 }
 

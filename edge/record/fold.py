@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from edge.beam_time import BeamTime
 from edge.events import (
-    Closed,
     Corrected,
     Faulted,
     Measured,
@@ -19,14 +18,25 @@ from edge.events import (
     ScanEvent,
     ShutterClosed,
     ShutterOpened,
+    StandardMeasured,
+    StandardMissed,
 )
 from edge.state import New, Refused, Scanning, ScanState, advance
 from firmware_bridge.messages import ExposureFlag
 
 
 @dataclass(frozen=True, slots=True)
+class StandardVisit:
+    """A visit to the reference standard, and when in the scan it was."""
+
+    position: int
+    """Spectra of the object received before it."""
+    event: StandardMeasured
+
+
+@dataclass(frozen=True, slots=True)
 class ScanHistory:
-    """Everything that happened so far, without the spectra; begins empty."""
+    """Everything that happened so far, without the object's spectra; begins empty."""
 
     state: ScanState = field(default_factory=New)
     opened: tuple[Opened, ...] = ()
@@ -51,6 +61,9 @@ class ScanHistory:
     counts: int = 0
     """Sum of all spectra's counts."""
     shutter: tuple[ShutterOpened | ShutterClosed, ...] = ()
+    visits: tuple[StandardVisit, ...] = ()
+    """To the reference standard, with their spectra."""
+    missed: tuple[StandardMissed, ...] = ()
     pauses: tuple[Paused | Resumed, ...] = ()
     faults: tuple[Faulted, ...] = ()
     irregular: tuple[str, ...] = ()
@@ -109,6 +122,8 @@ class _Tally:
         self._beam = history.beam
         self._counts = history.counts
         self._shutter = list(history.shutter)
+        self._visits = list(history.visits)
+        self._missed = list(history.missed)
         self._pauses = list(history.pauses)
         self._faults = list(history.faults)
         self._irregular = list(history.irregular)
@@ -136,14 +151,21 @@ class _Tally:
                 self._plans.append(event)
             case Measured():
                 self._add_exposure(event)
+            case StandardMeasured() | StandardMissed():
+                self._add_visit(event)
             case ShutterOpened() | ShutterClosed():
                 self._shutter.append(event)
             case Paused() | Resumed():
                 self._pauses.append(event)
             case Faulted():
                 self._faults.append(event)
-            case Closed():
-                pass
+
+    def _add_visit(self, event: StandardMeasured | StandardMissed) -> None:
+        match event:
+            case StandardMeasured():
+                self._visits.append(StandardVisit(self._exposures, event))
+            case StandardMissed():
+                self._missed.append(event)
 
     def _add_exposure(self, event: Measured) -> None:
         done = event.done
@@ -172,6 +194,8 @@ class _Tally:
             beam=self._beam,
             counts=self._counts,
             shutter=tuple(self._shutter),
+            visits=tuple(self._visits),
+            missed=tuple(self._missed),
             pauses=tuple(self._pauses),
             faults=tuple(self._faults),
             irregular=tuple(self._irregular),

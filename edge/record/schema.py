@@ -22,7 +22,7 @@ FORMAT_VERSION = 3
 _WITHOUT_UNCERTAINTY = 1
 """The format whose exposures say nothing of their poses' uncertainty; read as it is, brought up to date to go on."""
 _WITHOUT_CORRECTIONS = 2
-"""The format whose readers know no event ``corrected``; its tables are the present ones."""
+"""The format whose readers know no event ``corrected``, and none of a standard; its tables are the present ones."""
 _MAX_VALUE = 80 * 1024 * 1024
 _WAIT_S = 10.0
 

@@ -64,3 +64,16 @@ def test_the_beam_counts_alike_however_the_journal_is_cut() -> None:
 
 def test_a_journal_without_an_opening_counts_nothing() -> None:
     assert fold([]).beam == BeamTime()
+
+
+def test_an_opening_over_the_standard_is_beam_time_of_the_tube_and_none_of_the_object() -> None:
+    over_standard = ShutterOpened(at(30), "visit to the standard", 10, 0.0, "standard")
+    beam = fold([opened(0), beam_on(5), beam_off(25), over_standard, beam_off(40), beam_on(50), beam_off(51)]).beam
+    assert beam.received_s == pytest.approx(21.0)
+    assert beam.over_standard_s == pytest.approx(10.0)
+
+
+def test_a_visit_that_a_crash_ended_counts_for_the_tube_alone() -> None:
+    over_standard = ShutterOpened(at(30), "visit to the standard", 10, 0.0, "standard")
+    beam = fold([opened(0), over_standard, lost(33), opened(500)]).beam
+    assert (beam.received_s, beam.over_standard_s, beam.on_since) == (0.0, pytest.approx(3.0), "")

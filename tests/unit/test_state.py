@@ -21,6 +21,8 @@ from edge.events import (
     ScanEvent,
     ShutterClosed,
     ShutterOpened,
+    StandardMeasured,
+    StandardMissed,
 )
 from edge.state import (
     Broken,
@@ -62,6 +64,8 @@ EVENTS: dict[str, ScanEvent] = {
     "ShutterOpened": ShutterOpened(AT, "scan", 10, 0.0),
     "ShutterClosed": ShutterClosed(AT, "end"),
     "Measured": Measured(AT, DONE),
+    "Standard": StandardMeasured(AT, DONE),
+    "Missed": StandardMissed(AT, "nothing came"),
     "Paused": Paused(AT, "lunch"),
     "Resumed": Resumed(AT, "back"),
     "Faulted": Faulted(AT, "DoorOpen", "the door is open"),
@@ -95,6 +99,8 @@ Planned        .         .         ready     ready     scanning .        .      
 ShutterOpened  .         .         .         scanning  .        .        .                .        .        .        .
 ShutterClosed  .         preparing prepared  ready     ready    broken   broken-          lunch    finished aborted  aborted-
 Measured       .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
+Standard       .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
+Missed         .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
 Paused         .         .         .         lunch     lunch    .        .                lunch    .        .        .
 Resumed        .         .         .         .         .        ready    .                ready    .        .        .
 Faulted        .         door-     door-     door      door     door     door-            door     .        .        .

@@ -18,8 +18,10 @@ from edge.events import (
     ScanEvent,
     ShutterClosed,
     ShutterOpened,
+    StandardMeasured,
+    StandardMissed,
 )
-from edge.record.fold import ScanHistory, fold
+from edge.record.fold import ScanHistory, StandardVisit, fold
 from edge.state import Ended, Halted, New, Ready, Scanning
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 
@@ -124,3 +126,14 @@ def test_a_correction_replaces_the_registration_and_keeps_the_photograph_until_t
     again = fold([ShutterClosed(at(6), "pause"), Paused(at(7), "lunch"), Registered(at(8), "{}", "bb")], history)
     assert again.registration == Registered(at(8), "{}", "bb")
     assert again.corrections == ()
+
+
+def test_a_visit_to_the_standard_is_kept_with_its_place_in_the_scan_and_is_no_exposure_of_the_object() -> None:
+    visit = StandardMeasured(at(15), measured(15, 2**31).done)
+    missed = StandardMissed(at(16), "nothing came")
+    history = fold([*SCAN[:15], visit, missed, *SCAN[15:]])
+    assert history.visits == (StandardVisit(4, visit),)
+    assert history.missed == (missed,)
+    plain = fold(SCAN)
+    for name in ("done", "truncated", "exposures", "live_s", "real_s", "counts", "beam", "state"):
+        assert getattr(history, name) == getattr(plain, name), name
