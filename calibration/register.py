@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.expected_error import radial_sensitivity
 from calibration.fiducials import Fiducial, as_rgb, detect_fiducials
 from calibration.homography import PlaneFit, agreeing_points, fit_plane, tight_points
 from calibration.lens import Lens, without_distortion
+from calibration.map_error import GroupError, covariance_of, sensitivity
+from calibration.projection import apply_homography
 from calibration.registration import NotRegistered, Registration
 from calibration.registration_record import registration_digest
 
@@ -20,6 +23,9 @@ HELD_OUT_FROM = 5
 """With so many fiducials or more, residuals are those of fiducials left out of the fit."""
 RADIAL_TERM_FROM = 8
 """With so many fiducials or more and no calibrated lens, one radial term is estimated beside the homography."""
+PLACEMENT = GroupError(deviation_mm=0.05, freedom=4.0)
+"""How far a marker lies from its stated place, along each axis, for all that a few markers can tell: the beam is
+steered over their centres by eye. Eight markers and more speak for themselves."""
 _THIN = 0.05
 
 
@@ -89,8 +95,10 @@ def register(
     if not rms_mm <= tolerance_mm:
         return _too_far_off(used, residuals_mm, rms_mm, tolerance_mm)
     stage_from_camera = np.linalg.inv(fit.camera_from_stage)
+    stage_from_camera /= stage_from_camera[2, 2]
+    covariance, misfit_mm = _error(used, fit, stage_from_camera, has_lens=lens is not None)
     registration = Registration(
-        stage_from_camera=_frozen(stage_from_camera / stage_from_camera[2, 2]),
+        stage_from_camera=_frozen(stage_from_camera),
         camera_matrix=_frozen(fit.lens.matrix),
         distortion=_frozen(fit.lens.distortion),
         fiducials=tuple(int(marker) for marker in np.unique(used.marker_of)),
@@ -99,6 +107,8 @@ def register(
         registered_at=registered_at,
         digest="",
         notes=notes,
+        covariance=_frozen(covariance),
+        misfit_mm=misfit_mm,
     )
     return replace(registration, digest=registration_digest(registration))
 
@@ -228,6 +238,24 @@ def _residuals_mm(used: _Corners, fit: PlaneFit, *, has_lens: bool) -> NDArray[n
         seen_mm = without.stage(used.points_px[held_out])
         residuals_mm[held_out] = np.linalg.norm(seen_mm - used.points_mm[held_out], axis=1)
     return residuals_mm
+
+
+def _error(
+    used: _Corners, fit: PlaneFit, stage_from_camera: NDArray[np.float64], *, has_lens: bool
+) -> tuple[NDArray[np.float64], float]:
+    """Covariance of the map and, without a lens, the bending that it leaves out.
+
+    The map is taken to be the least-squares fit of the corners in mm; it is that of pixels, which differs little.
+    """
+    undistorted = fit.lens.undistort_points(used.points_px)
+    design = sensitivity(stage_from_camera, undistorted)
+    with_radial_term = not has_lens and np.unique(used.marker_of).size >= RADIAL_TERM_FROM
+    if with_radial_term:
+        design = np.concatenate([design, radial_sensitivity(stage_from_camera, fit.lens, used.points_px)], axis=2)
+    residuals = apply_homography(stage_from_camera, undistorted) - used.points_mm
+    covariance, spread = covariance_of(design, residuals, used.marker_of, PLACEMENT)
+    # Without a lens what markers have in common is the lens's bending, too, which lies between them as well.
+    return covariance, 0.0 if has_lens or with_radial_term else spread.group_mm
 
 
 def _notes(corners: _Corners, keep: NDArray[np.bool_], fit: PlaneFit) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class StageShift:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Registration:
-    """A frame's place on the stage, estimated from fiducials.
+    """A frame's place on the stage, estimated from its fiducials or taken from a calibration of the stage.
 
     ``stage_from_camera`` maps undistorted pixels (x right, y down, pixel centres at whole numbers) to stage mm; `shift`
     comes on top.
@@ -47,9 +47,9 @@ class Registration:
     distortion: NDArray[np.float64]
     """OpenCV distortion coefficients, shape (5,); zeros when the lens is taken as free of distortion."""
     fiducials: tuple[int, ...]
-    """Identities of the fiducials used."""
+    """Identities of the fiducials used; none where a calibration of the stage placed the frame."""
     residuals_mm: NDArray[np.float64]
-    """Distance between seen and stated position, per fiducial corner, shape (corners,)."""
+    """Distance between seen and stated position, per fiducial corner or calibration point, shape (points,)."""
     camera_identity: str
     registered_at: str
     """UTC, ISO 8601."""
@@ -59,6 +59,11 @@ class Registration:
     """One sentence for each fiducial or corner that was left out, and why."""
     shift: StageShift | None = None
     """Correction found in what was measured, added to the stage positions; None: none was, or none was significant."""
+    covariance: NDArray[np.float64] | None = None
+    """Of the first eight elements of ``stage_from_camera``, row by row, shape (8, 8); with the first radial coefficient
+    as a ninth, shape (9, 9), where that was estimated from the fiducials. None in records of earlier versions."""
+    misfit_mm: float = 0.0
+    """Bending of the picture that the map leaves out, as a standard deviation along each axis."""
 
     @property
     def rms_mm(self) -> float:

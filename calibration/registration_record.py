@@ -35,6 +35,9 @@ def registration_to_dict(registration: Registration) -> dict[str, Any]:
         "digest": registration.digest,
         "notes": list(registration.notes),
     }
+    if registration.covariance is not None:
+        record["covariance"] = np.asarray(registration.covariance, dtype=float).tolist()
+        record["misfit_mm"] = float(registration.misfit_mm)
     if (shift := registration.shift) is not None:
         record["shift"] = {
             "x_mm": float(shift.x_mm),
@@ -66,6 +69,8 @@ def registration_from_dict(record: dict[str, Any]) -> Registration:
             digest=str(record["digest"]),
             notes=tuple(str(note) for note in record["notes"]),
             shift=_shift(record["shift"]) if "shift" in record else None,
+            covariance=_covariance(record["covariance"]) if "covariance" in record else None,
+            misfit_mm=float(record.get("misfit_mm", 0.0)),
         )
         digest = registration_digest(registration)
     except (KeyError, TypeError, ValueError) as error:
@@ -84,6 +89,10 @@ def _shift(record: dict[str, Any]) -> StageShift:
         chance=float(record["chance"]),
         samples=int(record["samples"]),
     )
+
+
+def _covariance(values: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return _numbers(values, (9, 9) if len(values) == 9 else (8, 8))
 
 
 def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from calibration.expected_error import expected_error_mm, standard_errors_at
 from calibration.fiducials import Fiducial
 from calibration.projection import pixels_from_stage, stage_from_pixels
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
-from calibration.registration_record import registration_from_dict, registration_to_dict
+from calibration.registration_record import registration_digest, registration_from_dict, registration_to_dict
 from firmware_bridge.messages import StagePose
 
 ELSEWHERE = np.array([(x, y) for x in (20.0, 45.0, 75.0, 100.0) for y in (20.0, 45.0, 70.0)])
@@ -173,3 +174,46 @@ def test_a_record_without_a_key_is_refused(registered):
     del record["camera_matrix"]
     with pytest.raises(ValueError, match="camera_matrix"):
         registration_from_dict(record)
+
+
+def test_the_expected_error_covers_the_actual_one_between_the_fiducials(registered, view):
+    actual = stage_from_pixels(registered, view.pixels(ELSEWHERE)) - ELSEWHERE
+    errors = standard_errors_at(registered, ELSEWHERE)
+    assert errors is not None
+    # Twelve points of one map are nearly one sample: none may be far outside.
+    assert np.all(np.abs(actual) < 4 * errors)
+    assert float(errors.max()) < 0.05
+
+
+def test_four_fiducials_alone_do_not_claim_the_precision_of_eight(draw, eight, lens, registered):
+    few = attempt(draw(eight), [eight[i] for i in (0, 2, 4, 6)], lens)
+    assert isinstance(few, Registration)
+    four, all_eight = expected_error_mm(few, ELSEWHERE), expected_error_mm(registered, ELSEWHERE)
+    assert four is not None
+    assert all_eight is not None
+    assert np.all(four > 1.3 * all_eight)
+
+
+def test_the_expected_error_grows_with_the_fiducials_own_misplacement(draw, eight, lens, registered):
+    rng = np.random.default_rng(4)
+    outcome = attempt(draw(eight), [moved(one, *rng.normal(0, 0.1, 2)) for one in eight], lens)
+    assert isinstance(outcome, Registration)
+    misplaced, exact = expected_error_mm(outcome, ELSEWHERE), expected_error_mm(registered, ELSEWHERE)
+    assert misplaced is not None
+    assert exact is not None
+    assert np.all(misplaced > 3 * exact)
+
+
+def test_a_record_without_an_error_opens_and_says_that_it_is_not_known(registered):
+    bare = replace(registered, covariance=None, misfit_mm=0.0, digest="")
+    bare = replace(bare, digest=registration_digest(bare))
+    record = registration_to_dict(bare)
+    assert "covariance" not in record
+    again = registration_from_dict(record)
+    assert again.covariance is None
+    assert expected_error_mm(again, ELSEWHERE) is None
+
+
+def test_the_error_survives_its_record(registered):
+    again = registration_from_dict(json.loads(json.dumps(registration_to_dict(registered))))
+    np.testing.assert_array_equal(again.covariance, registered.covariance)

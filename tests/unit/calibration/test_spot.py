@@ -41,8 +41,8 @@ def test_the_error_of_a_spot_is_what_it_says(speckle, peak):
         spot = find_spot(drawn(rng, (x, y, 6.0, peak), speckle=speckle))
         assert isinstance(spot, Spot)
         pulls += [(spot.x_px - x) / spot.x_error_px, (spot.y_px - y) / spot.y_error_px]
-    # 50 pulls of deviation 1 have an rms between 0.8 and 1.2 (two errors of it); Student's of five parts is 1.3 times as wide; saturation and parts that are not
-    # independent are allowed to make the stated error too large, not too small.
+    # 50 pulls of deviation 1 have an rms between 0.8 and 1.2 (two errors of it), Student's with the five parts that
+    # matter 1.3 times as much; saturation may make the stated error too large.
     assert 0.3 < np.sqrt(np.mean(np.square(pulls))) < 1.5
 
 
