@@ -103,10 +103,18 @@ class InstrumentConfig(Closed):
     """How long a running scan looks for a controller that it has lost; 0: it ends at once."""
     camera: CameraConfig
     lens: LensConfig | None = None
+    camera_calibration: Name | None = None
+    """Stored calibration of the camera, in place of `lens`."""
     fiducials: FiducialsConfig
     stage: StageConfig = StageConfig()
     detector: DetectorConfig = DetectorConfig()
     tube: TubeConfig = TubeConfig()
+
+    @model_validator(mode="after")
+    def _one_lens(self) -> Self:
+        if self.lens is not None and self.camera_calibration is not None:
+            raise ValueError("lens and camera_calibration both say what the lens is: keep one of them")
+        return self
 
 
 class AreaConfig(Closed):
@@ -242,6 +250,7 @@ def parse_scan_config(text: str, path: Path) -> ScanConfig:
 _PATHS = (
     ("instrument", "camera", "path"),
     ("instrument", "camera", "credentials"),
+    ("instrument", "camera_calibration"),
     ("instrument", "controller", "port"),
     ("instrument", "controller", "stage", "port"),
     ("instrument", "controller", "spectrometer", "port"),

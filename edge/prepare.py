@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fiducials import Fiducial
-from calibration.lens import Lens
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
+from edge.camera_lens import lens_for, read_camera_calibration
 from edge.cameras import Camera, Frame
-from edge.config import AreaConfig, LensConfig, ScanConfig
+from edge.config import AreaConfig, ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
@@ -90,7 +90,7 @@ def register_frame(frame: Frame, config: ScanConfig) -> Registration:
     outcome = register(
         frame.image,
         fiducials_of(config),
-        lens=lens_of(config.instrument.lens),
+        lens=lens_for(config.instrument, frame),
         dictionary=config.instrument.fiducials.dictionary,
         camera_identity=frame.identity,
         registered_at=frame.taken_at,
@@ -105,13 +105,6 @@ def fiducials_of(config: ScanConfig) -> list[Fiducial]:
     """The markers where the configuration says that they lie."""
     stated = config.instrument.fiducials
     return [Fiducial(marker.id, StagePose(marker.x_mm, marker.y_mm), stated.side_mm) for marker in stated.markers]
-
-
-def lens_of(config: LensConfig | None) -> Lens | None:
-    """The configured intrinsics as calibration's own type."""
-    if config is None:
-        return None
-    return Lens(np.array(config.matrix, float), np.array(config.distortion, float), config.width_px, config.height_px)
 
 
 def require_known_names(config: ScanConfig) -> None:
@@ -135,6 +128,8 @@ def require_known_names(config: ScanConfig) -> None:
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
     require_network(config.sampling.mask, _model_of(config))
+    if config.instrument.camera_calibration is not None:
+        read_camera_calibration(Path(config.instrument.camera_calibration))
     for element in config.elements:
         default_group(element, config.instrument.tube.kv)
 

@@ -73,6 +73,10 @@ def test_addresses_are_left_as_they_are(tmp_path):
         ),
         (("  fiducials:", LENS.format(row="[1, 0]") + "  fiducials:"), "instrument.lens: matrix is not 3 x 3"),
         (("  fiducials:", LENS.format(row="[-1, 0, 0]") + "  fiducials:"), "a focal length is not positive"),
+        (
+            ("  fiducials:", LENS.format(row="[1, 0, 0]") + "  camera_calibration: camera.yaml\n  fiducials:"),
+            "instrument: lens and camera_calibration both say what the lens is: keep one of them",
+        ),
         (("x_mm: 10", "x_mm: .nan"), "area.x_mm: input should be a valid number"),
         (("Hg-L", "Hg-Q"), "scan.yaml:12:20: elements.2: string should match pattern"),
         (("area:", "areas:"), "areas: unknown key"),
