@@ -63,6 +63,8 @@ class PlacementConfig(Closed):
 
     x_mm: Millimetres
     y_mm: Millimetres
+    turn_deg: Annotated[float, Field(ge=-45, le=45)] = 0.0
+    """Clockwise, as the camera sees it, about that corner."""
 
 
 class SimulatedCameraConfig(Closed):

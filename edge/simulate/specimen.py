@@ -45,6 +45,15 @@ def load_specimen(instrument: SimulatedInstrumentConfig) -> Specimen:
     UsageError
         A file that it names cannot be used.
     """
+    upright = _upright(instrument)
+    if instrument.placement.turn_deg == 0:
+        return upright
+    from edge.simulate.turned import TurnedSpecimen
+
+    return TurnedSpecimen(upright, instrument.placement.turn_deg)
+
+
+def _upright(instrument: SimulatedInstrumentConfig) -> Specimen:
     from edge.simulate.config import CubeConfig, MapsConfig, PanelConfig
 
     origin = StagePose(instrument.placement.x_mm, instrument.placement.y_mm)
