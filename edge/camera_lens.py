@@ -38,8 +38,8 @@ def lens_for(instrument: InstrumentConfig, frame: Frame) -> Lens | None:
     lens_size = (calibration.lens.width_px, calibration.lens.height_px)
     if lens_size != (width, height):
         raise UsageError(
-            f"{path}: the camera was calibrated at {lens_size[0]} x {lens_size[1]} pixels and gives {width} x {height}: "
-            "set it to that size, or calibrate it at this one"
+            f"{path}: the camera was calibrated at {lens_size[0]} x {lens_size[1]} pixels and gives {width} x "
+            f"{height}: set it to that size, or calibrate it at this one"
         )
     return calibration.lens
 

@@ -54,6 +54,52 @@ def camera(
     calibrate_camera(folder, board=board, config=config, out=out, say=typer.echo)
 
 
+@app.command(name="print")
+def print_board(
+    what: Annotated[
+        str, typer.Argument(help="A board such as chessboard:9x6:25mm, or fiducials:0-7:10mm:DICT_4X4_50.")
+    ],
+    out: Annotated[Path, typer.Option(help="PDF file to write.")] = Path("board.pdf"),
+    paper: Annotated[str, typer.Option(help="A4, A3, A2, A1, A0, letter or tabloid.")] = "A4",
+) -> None:
+    """Write a calibration board or fiducials as PDF at true scale."""
+    from edge.calibrate.printing import print_sheet
+
+    typer.echo(print_sheet(what, paper=paper, out=out))
+
+
+@app.command()
+def stage(
+    config: Annotated[Path, typer.Argument(help="Configuration of the scan (YAML).")],
+    method: Annotated[
+        str, typer.Option(help="fiducials: markers at known places; spot: the stage moves the alignment laser's spot.")
+    ] = "fiducials",
+    points: Annotated[
+        Path | None, typer.Option(help="CSV or YAML with pairs column_px, row_px, x_mm, y_mm.", show_default=False)
+    ] = None,
+    laser_off: Annotated[
+        Path | None, typer.Option(help="Picture with the laser off, for --method spot.", show_default=False)
+    ] = None,
+    columns: Annotated[int, typer.Option(help="Places along x that the spot visits.")] = 5,
+    rows: Annotated[int, typer.Option(help="Places along y.")] = 5,
+    out: OutOption = None,
+) -> None:
+    """Find where the camera's pixels lie on the stage, and how well that is known; the shutter stays closed."""
+    from edge.calibrate.stage import calibrate_stage
+    from edge.console import Console
+
+    calibrate_stage(
+        config,
+        method=method,
+        points=points,
+        laser_off=laser_off,
+        columns=columns,
+        rows=rows,
+        out=out,
+        console=Console(),
+    )
+
+
 @app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A stored calibration (YAML).")],

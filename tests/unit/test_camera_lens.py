@@ -68,7 +68,7 @@ def test_the_calibration_at_another_picture_size_is_refused(tmp_path):
 def test_a_calibration_edited_by_hand_is_refused(tmp_path):
     path = Path(stored(tmp_path, identity=""))
     path.write_text(path.read_text().replace("700.0", "710.0"))
-    with pytest.raises(UsageError, match="changed since it was written .* calibrate again"):
+    with pytest.raises(UsageError, match=r"changed since it was written .* calibrate again"):
         lens_for(instrument(camera_calibration=str(path)), FRAME)
 
 
