@@ -25,8 +25,10 @@ PAPERS: dict[str, tuple[float, float]] = {
 """Width and height in mm."""
 _MARGIN_MM = 8.0
 """What printers leave white."""
-_STRIP_MM = 13.0
-"""For a ruler and its text, at the left and the lower edge."""
+_STRIP_MM = 10.0
+"""For a ruler at the left edge."""
+_FOOT_MM = 16.0
+"""For a ruler and two lines of text at the lower edge."""
 _LINE_MM = 0.25
 _TEXT_MM = 2.8
 _QUIET = 0.25
@@ -111,7 +113,7 @@ def _turned(width_mm: float, height_mm: float, paper: str) -> tuple[float, float
 
 def _usable(across: float, down: float) -> tuple[float, float, float, float]:
     """Left, upper, right and lower end of what is free for the pattern."""
-    return _MARGIN_MM + _STRIP_MM, _MARGIN_MM, across - _MARGIN_MM, down - _MARGIN_MM - _STRIP_MM
+    return _MARGIN_MM + _STRIP_MM, _MARGIN_MM, across - _MARGIN_MM, down - _MARGIN_MM - _FOOT_MM
 
 
 def _fiducial_pages(wanted: FiducialSet, paper: str) -> list[Page]:
@@ -130,7 +132,7 @@ def _fiducial_pages(wanted: FiducialSet, paper: str) -> list[Page]:
             black[:, :2] += [x + _QUIET * wanted.side_mm, y + _QUIET * wanted.side_mm]
             ink += [black, _cut_marks(x, y, cell, cell + _LABEL_MM)]
             labels.append(Text(x + 0.5, y + cell + _LABEL_MM - 1.2, min(_TEXT_MM, 0.28 * cell), f"{marker}"))
-        what = f"fiducials of {wanted.dictionary}, side_mm: {wanted.side_mm:g}; number at the lower edge"
+        what = f"fiducials of {wanted.dictionary}, side_mm: {wanted.side_mm:g}; upright when the number stands below"
         pages.append(_page(across, down, np.concatenate(ink), tuple(labels), what))
     return pages
 
@@ -149,18 +151,18 @@ def _cut_marks(x: float, y: float, width: float, height: float) -> NDArray[np.fl
 def _page(across: float, down: float, ink: NDArray[np.float64], texts: tuple[Text, ...], what: str) -> Page:
     """The pattern with rulers along the lower and the left edge, and what to do with them."""
     length = 100.0 if min(across, down) > 150 else 50.0
-    x, y = _MARGIN_MM + _STRIP_MM, down - _MARGIN_MM - 6.0
+    x, y = _MARGIN_MM + _STRIP_MM, down - _MARGIN_MM - 9.5
     across_ruler, down_ruler = _ruler(length), _ruler(length)[:, [1, 0, 3, 2]]
     across_ruler[:, :2] += [x, y]
     down_ruler[:, :2] += [_MARGIN_MM + 2, 20]
     said = (
-        Text(x + length + 4, y + 1.2, _TEXT_MM, what),
+        Text(x, down - _MARGIN_MM, _TEXT_MM, what),
         Text(
             x,
-            down - _MARGIN_MM,
+            down - _MARGIN_MM - 4.2,
             _TEXT_MM,
             f"Print at 100 %, glue flat. Both rulers must measure {length:g} mm from end to end; else measure the "
-            "pattern, state that.",
+            "pattern and state what you measured.",
         ),
     )
     return Page(across, down, np.concatenate([ink, across_ruler, down_ruler]), (*texts, *said))
