@@ -112,8 +112,8 @@ def place_in_whole(part: PlanePicture, whole: PlanePicture) -> Placed | NotPlace
     scale = float(np.hypot(affine[0, 0], affine[1, 0]))
     if abs(scale - 1) > _SAME_SCALE:
         return NotPlaced(
-            f"the photograph of the whole shows this placement {100 * (scale - 1):+.1f} % larger than its own photograph "
-            "does: check the markers' stated places and size in both"
+            f"the photograph of the whole shows this placement {100 * (scale - 1):+.1f} % larger than its own "
+            "photograph does: check the markers' stated places and size in both"
         )
     diagonal_mm = part.mm_per_px * math.hypot(*part.rgb.shape[:2])
     if np.linalg.svd(ours[kept] - ours[kept].mean(axis=0), compute_uv=False)[1] < (

@@ -22,7 +22,7 @@ from edge.maps import Samples
 from edge.prepare import Sighting, place
 
 if TYPE_CHECKING:
-    from edge.reconstruct.misplacement import NoOffset, Offset
+    from edge.reconstruct.lowest_point import NoOffset, Offset
 
 _FIRST_SHARE = 0.05
 _FIRST_EXPOSURES = 300

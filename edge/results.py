@@ -33,7 +33,7 @@ from edge.spectra.rates import ElementRates
 from edge.spectra.scan_fit import fit_of_scan
 
 if TYPE_CHECKING:
-    from edge.reconstruct.misplacement import NoOffset, Offset
+    from edge.reconstruct.lowest_point import NoOffset, Offset
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from edge.kinematics import StageModel
 from edge.maps import ElementMaps
 
 if TYPE_CHECKING:
-    from edge.reconstruct.misplacement import NoOffset, Offset
+    from edge.reconstruct.lowest_point import NoOffset, Offset
 
 Outcome = Literal["finished", "aborted", "interrupted", "replay"]
 

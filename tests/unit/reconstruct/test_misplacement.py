@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.reconstruct.misplacement import NoOffset, Offset, offset_of
+from edge.reconstruct.lowest_point import NoOffset, Offset
+from edge.reconstruct.misplacement import offset_of
 from tests.unit.reconstruct.scenes import measured, painted, pentimento, portrait, random_mask
 
 Floats = NDArray[np.float32]
