@@ -58,7 +58,7 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
     folder = out or _new_folder(config)
     refuse_taken(folder)
     require([*examine_installation(), *examine_disk(config, folder)])
-    with _connected(config, console) as connection:
+    with connected(config, console) as connection:
         paths = create_recording(folder)
         console.log_to(paths.log)
         text = yaml_of(config)
@@ -92,13 +92,14 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
         config = parse_scan_config(history.config_yaml, paths.config)
         console.log_to(paths.log)
         text, scan_id = history.config_yaml, history.scan_id
-        with _connected(config, console) as connection:
+        with connected(config, console) as connection:
             session = Session(journal, history.state, history.beam)
             session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
             scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text)
             with _explained(paths, console):
                 plan = scan.prepare_again(history)
-                outcome = scan.measure(plan, done=history.done, live_s=history.live_s, review=review)
+                visits = frozenset(visit.event.done.index for visit in history.visits)
+                outcome = scan.measure(plan, done=history.done, live_s=history.live_s, review=review, visits=visits)
     return _conclude(outcome, paths, console)
 
 
@@ -158,7 +159,7 @@ def _connect(config: ScanConfig) -> Controller:
 
 
 @contextmanager
-def _connected(config: ScanConfig, console: Console) -> Iterator[Connection]:
+def connected(config: ScanConfig, console: Console) -> Iterator[Connection]:
     """A homed controller that has passed every check; on leaving, by whatever way, the shutter is closed."""
     patience_s = config.instrument.reconnect_s
     connection = Connection(lambda: _connect(config), patience_s=patience_s, console=console)

@@ -95,6 +95,18 @@ class TubeConfig(Closed):
     filter: str = "none"
 
 
+class StandardConfig(Closed):
+    """A reference standard that lies still beside the object and is visited while a scan runs."""
+
+    x_mm: Millimetres
+    """Where the stage stands when the beam is on it."""
+    y_mm: Millimetres
+    live_s: Annotated[float, Field(ge=0.1, le=600)] = 20.0
+    """Live time of a visit."""
+    every_minutes: Annotated[float, Field(gt=0, le=10_080)] = 30.0
+    """From one visit to the next; there is one before the first exposure and one after the last."""
+
+
 class InstrumentConfig(Closed):
     """Everything that is plugged in."""
 
@@ -109,6 +121,8 @@ class InstrumentConfig(Closed):
     stage: StageConfig = StageConfig()
     detector: DetectorConfig = DetectorConfig()
     tube: TubeConfig = TubeConfig()
+    standard: StandardConfig | None = None
+    """Reference standard by which gain and tube output are followed; None: there is none."""
 
     @model_validator(mode="after")
     def _one_lens(self) -> Self:
@@ -207,6 +221,24 @@ class ScanConfig(Closed):
     def _dwell_within_dose(self) -> Self:
         if self.sampling.dwell_s > self.dose.max_live_s_per_cell:
             raise ValueError("sampling.dwell_s is above dose.max_live_s_per_cell: shorten the dwell or raise the limit")
+        return self
+
+    @model_validator(mode="after")
+    def _standard_lies_beside_the_area(self) -> Self:
+        standard, area = self.instrument.standard, self.area
+        if standard is None:
+            return self
+        beside_mm = max(
+            area.x_mm - standard.x_mm,
+            standard.x_mm - area.x_mm - area.width_mm,
+            area.y_mm - standard.y_mm,
+            standard.y_mm - area.y_mm - area.height_mm,
+        )
+        if beside_mm <= 0:
+            raise ValueError(
+                f"instrument.standard, ({standard.x_mm:g}, {standard.y_mm:g}) mm, lies in the area that is scanned: "
+                "place it beside the object, and give that place"
+            )
         return self
 
     @model_validator(mode="after")

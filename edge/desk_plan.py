@@ -45,7 +45,7 @@ def write_plan(path: Path, *, out: Path, photograph: Path | None, console: Conso
     sighting = sight(_camera(config, photograph), config)
     tell_registration(sighting.registration, console)
     plan = plan_without_controller(sighting, config)
-    tell_plan(plan, config.area, console)
+    tell_plan(plan, config, console)
     out.mkdir(parents=True, exist_ok=True)
     pictures = write_pictures(out / "review", sighting, plan, config)
     (out / PLAN_NAME).write_text(plan_to_json(plan), encoding="utf-8")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.cameras import open_camera
-from edge.config import AreaConfig, ScanConfig
+from edge.config import AreaConfig, ScanConfig, StandardConfig
 from edge.device_config import (
     GrblStageConfig,
     NativeControllerConfig,
@@ -147,7 +147,22 @@ def examine_controller(config: ScanConfig, capabilities: Capabilities) -> Iterat
         if not (x0 <= stands.x_mm <= x1 and y0 <= stands.y_mm <= y1):
             words = f"checks.stage, ({stands.x_mm:g}, {stands.y_mm:g}) mm, is beyond the travel: give a pose within"
             yield Finding("limits", False, words, SafetyStop)
+    if (standard := config.instrument.standard) is not None:
+        yield _standard(standard, capabilities)
     yield from examine_wiring(config)
+
+
+def _standard(standard: StandardConfig, capabilities: Capabilities) -> Finding:
+    (x0, x1), (y0, y1) = capabilities.x_limits_mm, capabilities.y_limits_mm
+    place = f"({standard.x_mm:g}, {standard.y_mm:g}) mm"
+    if not (x0 <= standard.x_mm <= x1 and y0 <= standard.y_mm <= y1):
+        words = (
+            f"{place} is beyond the travel x {x0:g} to {x1:g}, y {y0:g} to {y1:g} mm: "
+            "lay the standard elsewhere, or leave instrument.standard out"
+        )
+        return Finding("standard", False, words, SafetyStop)
+    visits = f"{standard.live_s:g} s every {standard.every_minutes:g} min"
+    return Finding("standard", True, f"at {place}, {visits}")
 
 
 def examine_wiring(config: ScanConfig) -> Iterator[Finding]:

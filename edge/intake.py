@@ -116,7 +116,7 @@ class Intake:
         if not arrived:
             return
         try:
-            self._session.record(*(event for measured in arrived for event in self._events_of(measured)))
+            self._session.record(*self._events_of(arrived))
         except IntegrityError:
             if len(arrived) == 1:
                 raise
@@ -129,13 +129,17 @@ class Intake:
             if planned is not None:
                 self._check_pose(planned, measured)
 
-    def _events_of(self, measured: ExposureDone) -> list[Measured | StandardMeasured]:
-        """What is journalled of a spectrum: of a visit once, and only if it was brought to its end."""
-        if measured.index < FIRST_VISIT:
-            return [Measured(utc_now(), measured)]
-        if measured.index in self.visits or measured.flags & ExposureFlag.TRUNCATED:
-            return []
-        return [StandardMeasured(utc_now(), measured)]
+    def _events_of(self, arrived: list[ExposureDone]) -> list[Measured | StandardMeasured]:
+        """What is journalled of spectra: of a visit once, and only if it was brought to its end."""
+        events: list[Measured | StandardMeasured] = []
+        known = set(self.visits)
+        for measured in arrived:
+            if measured.index < FIRST_VISIT:
+                events.append(Measured(utc_now(), measured))
+            elif measured.index not in known and not measured.flags & ExposureFlag.TRUNCATED:
+                known.add(measured.index)
+                events.append(StandardMeasured(utc_now(), measured))
+        return events
 
     def _take(self, measured: ExposureDone) -> Exposure | None:
         """Enter a spectrum that is journalled; what was planned, None when it had been there before, or is a visit."""

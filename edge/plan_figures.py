@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from calibration.registration import Registration
-from edge.config import AreaConfig, ScanConfig
+from edge.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.plan import ScanPlan, live_s_per_cell
-from edge.prepare import uncovered_mm
+from edge.prepare import stage_of, uncovered_mm
 from models.coverage import widest_hole
 from models.masks.network import network_digest
 
@@ -28,13 +29,15 @@ def tell_registration(registration: Registration, console: Console) -> None:
         console.warn(note)
 
 
-def tell_plan(plan: ScanPlan, area: AreaConfig, console: Console) -> None:
-    """Say what is planned, and what whole cells leave of the area."""
+def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
+    """Say what is planned, what visits to a standard add, and what whole cells leave of the area."""
     console.say(
         f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
         f"({100 * plan.mask.rate:.1f} %, {_method(plan)}): {duration_text(plan.predicted_s)} predicted"
     )
-    right_mm, far_mm = uncovered_mm(area, plan.grid)
+    if added := visits_sentence(plan, config):
+        console.say(added)
+    right_mm, far_mm = uncovered_mm(config.area, plan.grid)
     if max(right_mm, far_mm) > _WORTH_SAYING * plan.grid.pitch_mm:
         console.say(
             f"Whole cells leave {right_mm:.3g} mm of the area's width and {far_mm:.3g} mm of its height unscanned, "
@@ -60,6 +63,24 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
         f"dose: at most {most_s:g} s live on a cell, {dose.max_live_s_per_cell:g} s allowed; beam on for "
         f"{duration_text(plan.predicted_s)}, {duration_text(dose.max_beam_s)} allowed; "
         f"{duration_text(plan.beam_s)} live in all"
+    )
+    if added := visits_sentence(plan, config):
+        yield f"{added[0].lower()}{added[1:]}"
+
+
+def visits_sentence(plan: ScanPlan, config: ScanConfig) -> str:
+    """What visits to the standard add to a plan's time, empty where none are wanted."""
+    standard = config.instrument.standard
+    if standard is None:
+        return ""
+    stage, grid = plan.stage or stage_of(config), plan.grid
+    x_mm, y_mm = grid.origin_x_mm + grid.width_mm / 2, grid.origin_y_mm + grid.height_mm / 2
+    way_mm = np.array(math.hypot(standard.x_mm - x_mm, standard.y_mm - y_mm))
+    visits = 2 + int(plan.predicted_s / (60 * standard.every_minutes))
+    added_s = visits * (standard.live_s + stage.settle_s + 2 * float(stage.move_s(way_mm)))
+    return (
+        f"Visits to the standard come on top: {visits} of {standard.live_s:g} s, {duration_text(added_s)} with the way "
+        "there and back, no dose of the object"
     )
 
 

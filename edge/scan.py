@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
 
@@ -65,6 +65,8 @@ class Run:
         console: Console,
         meanwhile: Callable[[], None] = lambda: None,
         intermissions: Sequence[Intermission] = (),
+        farewell: Intermission | None = None,
+        visits: Iterable[int] = (),
     ) -> None:
         """Prepare the run.
 
@@ -88,6 +90,10 @@ class Run:
         intermissions
             What is done with the shutter closed, at intervals; one that is due when the last exposure is measured is
             left out.
+        farewell
+            What is done once, with the shutter closed, after the last exposure; not where nothing was measured.
+        visits
+            Indices of the visits to the standard that are recorded.
         """
         self._connection = connection
         self._session = session
@@ -98,9 +104,12 @@ class Run:
         self._confirm_place = confirm_place
         self._meanwhile = meanwhile
         self._shutter = Shutter(connection, session, bounds)
-        self._intake = Intake(connection, session, exposures, tolerance_mm=bounds.tolerance_mm, live_s=live_s)
+        self._intake = Intake(
+            connection, session, exposures, tolerance_mm=bounds.tolerance_mm, live_s=live_s, visits=visits
+        )
         self._interrupts = Interrupts()
         self._agenda = Agenda(intermissions)
+        self._farewell = farewell if self._intake.lacking else None
         self._expiries = Allowance(_MOST_EXPIRIES)
         self._retained = 0
         self._is_paused = False
@@ -179,6 +188,7 @@ class Run:
                 request = self._stream(show)
         if not self._intake.lacking:
             self._shutter.close("finished")
+            self._bid_farewell()
             return RunOutcome.FINISHED
         return self._end_opening(request)
 
@@ -219,7 +229,29 @@ class Run:
         intermission goes with the beam on. It is dropped after a fault too, for an intermission's own would be left.
         """
         self._drop_queue()
-        standstill = Standstill(
+        try:
+            return self._agenda.carry_out(self._standstill())
+        except BridgeError as fault:
+            with suppress(BridgeError, SafetyStop):
+                self._drop_queue()
+                self._shutter.note_closed(f"{type(fault).__name__} between two openings")
+            raise
+
+    def _bid_farewell(self) -> None:
+        """The last intermission: tried once, and a fault of it is no fault of the scan while the link holds."""
+        farewell, self._farewell = self._farewell, None
+        if farewell is None or self._interrupts.request is not None:
+            return
+        self._drop_queue()
+        try:
+            farewell.carry_out(self._standstill())
+        except BridgeError as fault:
+            self._drop_queue()
+            self._shutter.note_closed(f"{type(fault).__name__} after the last exposure")
+            self._console.warn(f"{fault}: no {farewell.reason} at the end; every exposure is measured")
+
+    def _standstill(self) -> Standstill:
+        return Standstill(
             self._connection,
             self._session,
             self._shutter,
@@ -227,13 +259,6 @@ class Run:
             request=lambda: self._interrupts.request,
             let_go_on=self._let_go_on,
         )
-        try:
-            return self._agenda.carry_out(standstill)
-        except BridgeError as fault:
-            with suppress(BridgeError, SafetyStop):
-                self._drop_queue()
-                self._shutter.note_closed(f"{type(fault).__name__} between two openings")
-            raise
 
     def _drop_queue(self) -> None:
         """Have the controller forget what it has not begun, with the shutter closed; it is submitted again later."""
@@ -369,7 +394,9 @@ class Run:
             return RunOutcome.CUT_OFF
         self._shutter.note_found()
         self._is_paused = False
-        self._retained = self._rejoin(frozenset(range(self._planned)) - self._intake.lacking.keys())
+        self._retained = self._rejoin(
+            (frozenset(range(self._planned)) - self._intake.lacking.keys()) | self._intake.visits
+        )
         self._intake.begin_again()
         return "connected again"
 

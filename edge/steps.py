@@ -30,6 +30,7 @@ from edge.review import ask_before_beam
 from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
+from edge.standard_visit import StandardVisit
 from edge.state import Ready
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import Capabilities, StagePose
@@ -90,7 +91,7 @@ class Scan:
         tell_registration(registration, self._console)
         plan = plan_scan(sighting, self._config, self._capabilities)
         self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
-        tell_plan(plan, self._config.area, self._console)
+        tell_plan(plan, self._config, self._console)
         return plan
 
     def prepare_again(self, history: ScanHistory) -> ScanPlan:
@@ -103,7 +104,15 @@ class Scan:
         self._console.say(f"{len(history.done)} of {len(plan.exposures)} exposures are measured")
         return plan
 
-    def measure(self, plan: ScanPlan, *, done: frozenset[int], live_s: float, review: bool) -> RunOutcome:
+    def measure(
+        self,
+        plan: ScanPlan,
+        *,
+        done: frozenset[int],
+        live_s: float,
+        review: bool,
+        visits: frozenset[int] = frozenset(),
+    ) -> RunOutcome:
         """Make sure that the object lies where it lay, then expose what the plan still lacks, maps growing beside.
 
         Parameters
@@ -112,13 +121,15 @@ class Scan:
             Indices that are recorded already.
         live_s
             Live time that the object has received already.
+        visits
+            Indices of the visits to the standard that are recorded already.
         """
         if review:
             ask_before_beam(plan, self._paths, self._config, self._console)
         self._confirm_place()
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
-        retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done)
+        retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done | visits)
         corrections = self._corrections()
         run = Run(
             self._connection,
@@ -131,7 +142,9 @@ class Scan:
             confirm_place=self._confirm_place,
             console=self._console,
             meanwhile=lambda: self._take_over(corrections),
-            intermissions=self._looks(),
+            intermissions=[*self._visits(plan), *self._looks()],
+            farewell=next(iter(self._visits(plan)), None),
+            visits=visits,
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
         with LiveMaps(self._paths.folder):
@@ -146,6 +159,12 @@ class Scan:
     def _looks(self) -> list[Look]:
         every_minutes = self._config.checks.every_minutes
         return [] if every_minutes is None else [Look(self._confirm_place, every_s=60 * every_minutes)]
+
+    def _visits(self, plan: ScanPlan) -> list[StandardVisit]:
+        standard = self._config.instrument.standard
+        if standard is None:
+            return []
+        return [StandardVisit(standard, tolerance_mm=plan.grid.pitch_mm / 2, console=self._console)]
 
     def _corrections(self) -> Corrections:
         """Of the photograph's place, as the preview finds them."""

@@ -87,6 +87,19 @@ def test_a_wrong_value_is_named_with_its_line(tmp_path, change, expected):
     assert expected in complaint(tmp_path, GOOD.replace(*change))
 
 
+@pytest.mark.parametrize(("x_mm", "y_mm"), [(10, 10), (40, 30), (70, 60)])
+def test_a_standard_in_the_scanned_area_is_refused(tmp_path, x_mm, y_mm):
+    text = GOOD.replace("  fiducials:", f"  standard: {{x_mm: {x_mm}, y_mm: {y_mm}}}\n  fiducials:")
+    assert "lies in the area that is scanned: place it beside the object" in complaint(tmp_path, text)
+
+
+@pytest.mark.parametrize(("x_mm", "y_mm"), [(9.9, 30), (70.1, 30), (40, 9.9), (40, 60.1)])
+def test_a_standard_beside_the_scanned_area_is_taken(tmp_path, x_mm, y_mm):
+    text = GOOD.replace("  fiducials:", f"  standard: {{x_mm: {x_mm}, y_mm: {y_mm}}}\n  fiducials:")
+    standard = load_scan_config(written(tmp_path, text)).instrument.standard
+    assert (standard.x_mm, standard.y_mm, standard.live_s, standard.every_minutes) == (x_mm, y_mm, 20.0, 30.0)
+
+
 def test_a_missing_section_is_named(tmp_path):
     without = "".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith("area"))
     assert "area: missing: add this key" in complaint(tmp_path, without)

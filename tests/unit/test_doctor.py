@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from edge import app as composition
 from edge import examination
 from edge.cli import app
-from edge.config import ScanConfig
+from edge.config import ScanConfig, StandardConfig
 from edge.console import Console
 from edge.doctor import Finding, examine_controller, examine_observations, examine_ports, examine_standoff
 from edge.examination import Examination
@@ -115,6 +115,17 @@ def test_a_stage_that_lets_no_beam_through_at_rest_is_refused_before_it_moves() 
     stage = {"kind": "grbl", "port": "usb:1a86:7523"}
     (failed,) = (f for f in examine_controller(configured(PAIR | {"stage": stage}), capabilities) if not f.passed)
     assert (failed.what, failed.exit_code) == ("gate", 2)
+
+
+@pytest.mark.parametrize(("x_mm", "passes"), [(290.0, True), (310.0, False)])
+def test_a_standard_must_lie_within_the_stages_travel(x_mm: float, passes: bool) -> None:
+    capabilities = Capabilities("native", 1, 7, (0.0, 300.0), (0.0, 300.0), 50.0, 500.0, 2048, 64, 0.5)
+    config = configured(NATIVE)
+    standard = StandardConfig(x_mm=x_mm, y_mm=280.0)
+    config = config.model_copy(update={"instrument": config.instrument.model_copy(update={"standard": standard})})
+    (found,) = (f for f in examine_controller(config, capabilities) if f.what == "standard")
+    assert found.passed is passes
+    assert passes or "beyond the travel" in found.text
 
 
 def test_nothing_is_said_of_a_distance_that_nothing_measures() -> None:

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from edge.beam_time import BeamTime
-from edge.config import ScanConfig
+from edge.config import ScanConfig, StandardConfig
 from edge.console import Console
 from edge.events import Faulted, Opened, Planned, Registered, Resumed
 from edge.faults import DeviceError, SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
 from edge.plan import ScanPlan, check_rest, make_plan, plan_to_json
+from edge.plan_figures import visits_sentence
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths
@@ -136,3 +137,13 @@ def test_a_lost_scan_is_not_taken_up_beyond_its_dose(journal, plan):
     with pytest.raises(SafetyStop, match="together above"):
         taking.scan._rejoin(plan, frozenset())
     assert taking.controller.begun == []
+
+
+def test_a_plans_visits_to_the_standard_are_told_with_their_time(plan):
+    standard = StandardConfig(x_mm=50.0, y_mm=10.0, live_s=20.0, every_minutes=0.1)
+    instrument = CONFIG.instrument.model_copy(update={"standard": standard})
+    sentence = visits_sentence(plan, CONFIG.model_copy(update={"instrument": instrument}))
+    visits = 2 + int(plan.predicted_s / 6)
+    assert f"{visits} of 20 s" in sentence
+    assert "no dose of the object" in sentence
+    assert visits_sentence(plan, CONFIG) == ""
