@@ -46,8 +46,8 @@ class Offset:
     chance: float
     """How often something in its place would seem to be so far off, in [0, 1]."""
     chance_of_gain: float
-    """How often the errors would seem to fall so clearly by moving what is in its place, or by moving what tells nothing
-    to the best of all places, whichever is likelier; in [0, 1]."""
+    """How often the errors would seem to fall so clearly by moving what is in its place, or, whichever is likelier, by
+    moving what tells nothing to the best of all places; in [0, 1]."""
     samples: int
     """Cells that it was found from."""
 
@@ -107,10 +107,10 @@ def lowest(
             return NoOffset(f"no place within {FARTHEST_CELLS:g} cells is the best")
         if np.abs(step).max() < _SETTLED_CELLS:
             break
-    without = _paraboloids(squares, place, blocks).steps_without_each()
-    if without is None:
+    again = _paraboloids(squares, place, blocks).steps_without_each()
+    if again is None:
         return nowhere
-    spread = without - without.mean(axis=0)
+    spread = again - again.mean(axis=0)
     covariance = spread.T @ spread * (len(spread) - 1) / len(spread)
     if np.linalg.eigvalsh(covariance)[0] <= 0:
         return NoOffset("the scan is too small to tell")
