@@ -67,6 +67,26 @@ class PlacementConfig(Closed):
     """Clockwise, as the camera sees it, about that corner."""
 
 
+class GlassConfig(Closed):
+    """A square of glass beside the specimen, with potassium, calcium, iron, copper, strontium and lead in it."""
+
+    x_mm: Millimetres
+    """Stage x of its middle."""
+    y_mm: Millimetres
+    side_mm: PositiveMillimetres = 10.0
+
+
+class SimulatedLaserConfig(Closed):
+    """The alignment laser's spot on the easel, where the beam would meet it."""
+
+    fwhm_mm: Annotated[float, Field(gt=0, le=50)] = 1.2
+    peak: Annotated[float, Field(gt=0, le=1_000)] = 2.0
+    """Its light in the middle, of that of a perfect white under the lamps."""
+    speckle: Share = 0.35
+    """Standard deviation of its light over the mean, before the camera's blur."""
+    grain_px: Annotated[float, Field(gt=0, le=50)] = 0.8
+
+
 class SimulatedCameraConfig(Closed):
     """A camera before the easel, as it truly is."""
 
@@ -92,6 +112,8 @@ class SimulatedCameraConfig(Closed):
     blur_px: Annotated[float, Field(ge=0, le=20)] = 0.8
     well_electrons: Annotated[float, Field(gt=0, le=1e7)] = 25_000.0
     noise_electrons: Annotated[float, Field(ge=0, le=1e5)] = 12.0
+    laser: SimulatedLaserConfig | None = None
+    """None: no laser is switched on. Seen only at the camera's address, where the stage's place is known."""
     seed: Seed = 11
 
 
@@ -108,6 +130,8 @@ class SimulatedInstrumentConfig(Closed):
     """TCP port of that address, on this computer; None: any that is free."""
     specimen: SpecimenConfig
     placement: PlacementConfig
+    standard: GlassConfig | None = None
+    """A reference standard for the beam; the camera does not show it. None: there is none."""
     fiducials: FiducialsConfig
     camera: SimulatedCameraConfig = SimulatedCameraConfig()
     twin: TwinConfig = TwinConfig()

@@ -45,6 +45,15 @@ def load_specimen(instrument: SimulatedInstrumentConfig) -> Specimen:
     UsageError
         A file that it names cannot be used.
     """
+    specimen = _turned(instrument)
+    if instrument.standard is None:
+        return specimen
+    from edge.simulate.glass import BesideGlass
+
+    return BesideGlass(specimen, instrument.standard)
+
+
+def _turned(instrument: SimulatedInstrumentConfig) -> Specimen:
     upright = _upright(instrument)
     if instrument.placement.turn_deg == 0:
         return upright

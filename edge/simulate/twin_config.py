@@ -80,6 +80,7 @@ class TwinConfig(Closed):
     gain_error: Annotated[float, Field(ge=-0.2, le=0.2)] | None = None
     offset_error_kev: Annotated[float, Field(ge=-1, le=1)] | None = None
     gain_drift_per_hour: Annotated[float, Field(ge=-0.1, le=0.1)] | None = None
+    output_drift_per_hour: Annotated[float, Field(ge=-100, le=100)] | None = None
     dead_time_s: Annotated[float, Field(ge=0, le=1e-3)] | None = None
     pile_up_s: Annotated[float, Field(ge=0, le=1e-3)] | None = None
     door_open_at_s: Annotated[float, Field(ge=0)] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ class Illumination:
     """Events that reach the detector per second."""
     live_fraction: float
     """Live over real time: non-paralyzable, 1 / (1 + rate x dead time)."""
+    output: float = 1.0
+    """The tube's output, 1 at boot."""
 
 
 class Detector:
@@ -50,24 +53,25 @@ class Detector:
         ValueError
             Recorded counts have another number of channels than the settings.
         """
+        output = math.exp(self._settings.output_drift_per_hour * device_s / 3600)
         if isinstance(radiation, RecordedCounts):
             if radiation.counts.shape != (self._settings.channels,):
                 raise ValueError(
                     f"the source recorded {radiation.counts.shape} channels and the twin announces "
                     f"{self._settings.channels}: set the twin's channels to the recording's"
                 )
-            mean_hz, input_hz = None, float(radiation.counts.sum(dtype=np.float64)) / radiation.live_s
+            mean_hz, input_hz = None, output * float(radiation.counts.sum(dtype=np.float64)) / radiation.live_s
         else:
-            mean_hz, input_hz = self._mean(radiation, device_s)
+            mean_hz, input_hz = self._mean(radiation, output, device_s)
         live_fraction = 1.0 / (1.0 + input_hz * self._settings.dead_time_s)
-        return Illumination(radiation, mean_hz, input_hz, live_fraction)
+        return Illumination(radiation, mean_hz, input_hz, live_fraction, output)
 
     def count(self, illumination: Illumination, live_s: float, index: int) -> NDArray[np.uint32]:
         """The spectrum of an exposure, shape (channels,)."""
         generator = np.random.default_rng((self._settings.seed, index))
         radiation = illumination.radiation
         if isinstance(radiation, RecordedCounts):
-            counts = _recorded(radiation, live_s, generator)
+            counts = _recorded(radiation, live_s * illumination.output, generator)
         else:
             assert illumination.mean_hz is not None
             counts = generator.poisson(illumination.mean_hz * live_s)
@@ -80,7 +84,7 @@ class Detector:
         generator = np.random.default_rng((self._settings.seed, index, 1))
         return int(generator.poisson(illumination.input_hz * live_s))
 
-    def _mean(self, emission: Emission, device_s: float) -> tuple[Spectrum, float]:
+    def _mean(self, emission: Emission, output: float, device_s: float) -> tuple[Spectrum, float]:
         response = self._response_at(device_s)
         key = emission.energies_kev.tobytes()
         templates = self._templates.get(key)
@@ -88,7 +92,7 @@ class Detector:
             if len(self._templates) >= _REMEMBERED:
                 self._templates.clear()
             templates = self._templates[key] = response.templates(emission.energies_kev)
-        seen_hz = templates @ emission.rates_hz + emission.matrix_rate_hz * response.scatter
+        seen_hz = output * (templates @ emission.rates_hz + emission.matrix_rate_hz * response.scatter)
         input_hz = float(seen_hz.sum())
         return pile_up(seen_hz, response.zero_channel, self._settings.pile_up_s), input_hz
 

@@ -63,6 +63,8 @@ class TwinSettings:
     """True gain over nominal, less one."""
     offset_error_kev: float = -0.008
     gain_drift_per_hour: float = 4e-4
+    output_drift_per_hour: float = 0.0
+    """Relative change of the tube's output, compounding: the logarithm of the output grows by this in an hour."""
     fano: float = 0.115
     noise_fwhm_kev: float = 0.075
     """Electronic noise, full width at half maximum."""

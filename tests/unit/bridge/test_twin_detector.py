@@ -89,6 +89,21 @@ def test_gain_and_offset_are_off_nominal_and_the_gain_drifts() -> None:
     assert an_hour_on == int((FE_KEV + 0.008) / (0.01003 * 1.01))
 
 
+def test_the_tubes_output_drifts_by_its_exponent_and_takes_line_and_scatter_along() -> None:
+    settings = replace(TRUE, output_drift_per_hour=-0.2, pile_up_s=0.0)
+    emission = line(matrix_hz=2_000.0)
+    at_start, half_an_hour_on = mean(settings, emission), mean(settings, emission, device_s=1_800.0)
+    np.testing.assert_allclose(half_an_hour_on, np.exp(-0.1) * at_start, rtol=1e-12)
+
+
+def test_recorded_counts_are_thinned_as_the_tubes_output_falls() -> None:
+    detector, source = Detector(replace(TRUE, output_drift_per_hour=-0.5)), recorded()
+    counts = detector.count(detector.illuminate(source, 3_600.0), 3.0, 9)
+    share, total = float(np.exp(-0.5)), int(source.counts.sum())
+    # Binomial: five standard deviations.
+    assert abs(int(counts.sum()) - share * total) < 5 * np.sqrt(share * (1 - share) * total)
+
+
 def test_a_line_above_the_silicon_edge_has_an_escape_peak() -> None:
     settings = replace(TRUE, tail_fraction=0.0, pile_up_s=0.0)
     spectrum = mean(settings, line())
