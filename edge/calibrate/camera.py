@@ -1,4 +1,4 @@
-"""The calibration of a camera, from a folder of pictures of a board."""
+"""The calibration of a camera, from a folder of pictures of a board or from the camera itself."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from calibration.camera_calibration import (
 )
 from calibration.camera_coverage import coverage
 from calibration.camera_fit import CameraFit, NotCalibrated, fit_camera
+from calibration.camera_guide import WELL_COVERED
 from calibration.camera_pictures import coverage_picture, residual_picture
 from calibration.stored import store
-from edge.cameras import Frame, open_camera
+from edge.calibrate.camera_live import capture_views
+from edge.camera_config import CameraConfig
+from edge.cameras import Camera, FileCamera, Frame, open_camera
 from edge.cameras.picture import SUFFIXES, decode_file
 from edge.config import load_scan_config
 from edge.faults import UsageError
@@ -37,7 +40,15 @@ class Named:
     view: BoardView | NoBoard
 
 
-def calibrate_camera(folder: Path | None, *, board: str, config: Path | None, out: Path | None, say: Say) -> Path:
+def calibrate_camera(
+    folder: Path | None,
+    *,
+    board: str,
+    config: Path | None,
+    out: Path | None,
+    say: Say,
+    open_with: Callable[[CameraConfig], Camera] = open_camera,
+) -> Path:
     """Calibrate from a folder of pictures, from the configured camera, or both; gives the stored calibration's path.
 
     With a folder and a configuration the pictures are taken for the configured camera's, which is asked for its
@@ -54,10 +65,14 @@ def calibrate_camera(folder: Path | None, *, board: str, config: Path | None, ou
     if folder is None and config is None:
         raise UsageError("calibrate camera needs a folder of pictures, or --config FILE to ask the configured camera")
     kept = out or (config.parent if config is not None else Path()) / "calibrations"
-    camera = None if config is None else open_camera(load_scan_config(config).instrument.camera)
+    camera = None if config is None else open_with(load_scan_config(config).instrument.camera)
     if folder is None:
         assert camera is not None
-        raise UsageError("live capture is not there yet")
+        if isinstance(camera, FileCamera):
+            raise UsageError(f"{config}: its camera is one picture: give a folder with pictures of the board")
+        views, identity = capture_views(camera, shown, say=say)
+        named = [Named(f"view {i}", view) for i, view in enumerate(views, start=1)]
+        return calibrate_from_views(named, shown, camera_identity=identity, out=kept, say=say)
     named = views_of_folder(folder, shown, say=say)
     identity = "" if camera is None else _identity(camera.capture(), named)
     return calibrate_from_views(named, shown, camera_identity=identity, out=kept, say=say)
@@ -179,10 +194,6 @@ def table(calibration: CameraCalibration) -> list[str]:
     advice = "" if share >= WELL_COVERED else ": the lens is unknown where no point was seen, take views there too"
     lines.append(f"points seen in {share:.0%} of the field{advice}")
     return lines
-
-
-WELL_COVERED = 0.75
-"""Share of the field's cells that should hold a point."""
 
 
 def _reports(named: Sequence[Named], fit: CameraFit) -> list[ViewReport]:

@@ -35,9 +35,9 @@ class BoardPose:
     y_px: float
     distance_mm: float
     tilt_x_deg: float = 0.0
-    """About the picture's horizontal: positive brings the lower edge nearer."""
+    """About the picture's horizontal: positive brings the upper side nearer."""
     tilt_y_deg: float = 0.0
-    """About the picture's vertical."""
+    """About the picture's vertical: positive brings the right side nearer."""
     roll_deg: float = 0.0
     blur_px: float = 0.6
     """Standard deviation of focus and sensor."""
@@ -139,3 +139,34 @@ def _flat(board: Board, view: PlaneFit) -> tuple[NDArray[np.float32], float]:
         down = np.minimum(down, np.clip(lower - np.arange(rows.start, rows.stop), 0, 1))
         flat[rows, columns] -= np.float32(_PAPER - _INK) * np.outer(down, across).astype(np.float32)
     return flat, px_per_mm
+
+
+def poses_over_field(board: Board, lens: Lens, count: int, *, seed: int) -> list[BoardPose]:
+    """How a careful operator shows a board: over the whole field in turn, tilted each time to another side."""
+    rng = np.random.default_rng(seed)
+    focal_px = float(lens.matrix[0, 0])
+    wide_mm, high_mm = board.size_mm
+    poses = []
+    for i in range(count):
+        share = float(rng.uniform(0.38, 0.55))
+        distance_mm = focal_px * max(wide_mm / lens.width_px, high_mm / lens.height_px) / share
+        half_px = 0.58 * focal_px / distance_mm * np.array([wide_mm, high_mm])
+        free_px = np.maximum(np.array([lens.width_px, lens.height_px]) / 2 - half_px, 1.0)
+        column, row = _PLACES[i % len(_PLACES)]
+        tilt_x, tilt_y = _TILTS[i % len(_TILTS)]
+        poses.append(
+            BoardPose(
+                x_px=lens.width_px / 2 + column * float(free_px[0]),
+                y_px=lens.height_px / 2 + row * float(free_px[1]),
+                distance_mm=distance_mm,
+                tilt_x_deg=tilt_x + float(rng.uniform(-6, 6)),
+                tilt_y_deg=tilt_y + float(rng.uniform(-6, 6)),
+                roll_deg=float(rng.uniform(-8, 8)),
+            )
+        )
+    return poses
+
+
+_PLACES = ((0, 0), (-1, -1), (1, 1), (1, -1), (-1, 1), (0, -1), (0, 1), (-1, 0), (1, 0))
+"""Where in the field the board is held, in turn: shares of the free way from the middle."""
+_TILTS = ((25, 0), (-25, 0), (0, 28), (0, -28), (18, 18), (-18, 18), (18, -18), (-18, -18))

@@ -1,0 +1,120 @@
+"""Views of a board from a camera that runs: captured, judged, and the operator told what to show next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from calibration.board_detection import BoardView
+from calibration.board_diagnosis import NoBoard, find_board
+from calibration.board_sharpness import edge_rise_px
+from calibration.boards import Board
+from calibration.camera_coverage import coverage
+from calibration.camera_fit import CameraFit, fit_camera
+from calibration.camera_guide import ENOUGH_VIEWS, SharpView, coverage_map, is_enough, next_to_do, why_useless
+from edge.cameras import Camera, Frame
+from edge.faults import DeviceError, UsageError
+
+PAUSE_S = 0.5
+_MOST_VIEWS = 60
+_PATIENCE = 240
+"""Pictures in a row without a new view, after which nobody is thought to be there."""
+_LEAST_AFTER_CTRL_C = 5
+
+
+@dataclass(slots=True)
+class _Session:
+    board: Board
+    say: Callable[[str], None]
+    accepted: list[SharpView] = field(default_factory=list)
+    identity: str = ""
+    fruitless: int = 0
+    _last_said: str = ""
+
+    def tell(self, text: str) -> None:
+        """Say it once, not at every picture."""
+        if text != self._last_said:
+            self.say(text)
+            self._last_said = text
+
+    def take(self, frame: Frame) -> bool:
+        """Judge a picture; whether it was accepted."""
+        view = find_board(frame.image, self.board)
+        if isinstance(view, NoBoard):
+            self.tell(view.reason)
+            return False
+        self._require_same_camera(frame, view)
+        shown = SharpView(view, edge_rise_px(frame.image, self.board, view))
+        useless = why_useless(shown, self.accepted, self.board)
+        if useless is not None:
+            self.tell(f"not taken, {useless}")
+            return False
+        self.accepted.append(shown)
+        self.identity = frame.identity
+        return True
+
+    def _require_same_camera(self, frame: Frame, view: BoardView) -> None:
+        if not self.accepted:
+            return
+        first = self.accepted[0].view
+        before, now = (first.width_px, first.height_px), (view.width_px, view.height_px)
+        if before != now:
+            raise DeviceError(
+                f"the camera changed its pictures from {before[0]} x {before[1]} to {now[0]} x {now[1]} pixels: set it "
+                "to one size and begin again"
+            )
+        if frame.identity != self.identity:
+            raise DeviceError(f"the camera changed from {self.identity} to {frame.identity}: leave one, begin again")
+
+
+def capture_views(
+    camera: Camera, board: Board, *, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+) -> tuple[list[BoardView], str]:
+    """Ask the camera for pictures until the views are enough; gives them and the camera's identity.
+
+    Each new view is followed by the field covered so far and the next thing to do. Ctrl-C ends the capture early
+    where there are five views or more.
+
+    Raises
+    ------
+    DeviceError
+        The camera gives no picture, or changes while it is used.
+    UsageError
+        Nobody shows the board.
+    """
+    session = _Session(board, say)
+    say(f"{next_to_do([], board)} (Ctrl-C when done)")
+    try:
+        while len(session.accepted) < _MOST_VIEWS:
+            if not session.take(camera.capture()):
+                session.fruitless += 1
+                if session.fruitless == _PATIENCE:
+                    raise UsageError(f"{_PATIENCE} pictures without a new view: show the board, then begin again")
+                sleep(PAUSE_S)
+                continue
+            session.fruitless = 0
+            if _report(session):
+                break
+            sleep(PAUSE_S)
+    except KeyboardInterrupt:
+        if len(session.accepted) < _LEAST_AFTER_CTRL_C:
+            raise
+        say(f"stopped with {len(session.accepted)} views")
+    return [one.view for one in session.accepted], session.identity
+
+
+def _report(session: _Session) -> bool:
+    """Say what the views cover and lack; whether they are enough."""
+    accepted, board = session.accepted, session.board
+    share = coverage([one.view for one in accepted])
+    session.say(f"view {len(accepted)} taken, {share:.0%} of the field seen")
+    for line in coverage_map(accepted):
+        session.say(f"  {line}")
+    if len(accepted) >= ENOUGH_VIEWS:
+        fit = fit_camera([one.view for one in accepted], board)
+        if isinstance(fit, CameraFit) and is_enough(accepted, board, fit):
+            session.say("the views are enough")
+            return True
+    session.tell(f"next: {next_to_do(accepted, board)}")
+    return False
