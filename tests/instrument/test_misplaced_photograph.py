@@ -1,0 +1,69 @@
+"""Markers whose places are stated wrongly: what is measured shows it, and the photograph goes where it belongs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from calibration.registration_record import registration_from_dict
+from edge.correction import Corrections, as_planned
+from edge.live import Preview
+from edge.record.folder import RecordingPaths, open_recording
+from edge.results import read_planned, results_of
+
+OFF_MM = 1.0
+"""Two cells."""
+
+
+def scanned(bench):
+    """A scan of 12 % of the cells whose markers are all stated 1 mm too far right."""
+    for marker in bench.scan["instrument"]["fiducials"]["markers"]:
+        marker["x_mm"] += OFF_MM
+    bench.scan["sampling"]["rate"] = 0.125
+    with bench.running():
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    assert scan.returncode == 0, scan.stderr
+    return bench.recording
+
+
+def test_the_photograph_is_moved_back_in_maps_and_report_and_in_the_running_scan(bench):
+    misplaced = scanned(bench)
+    with open_recording(misplaced) as recording:
+        planned = read_planned(recording)
+        results = results_of(recording, planned)
+        first = as_planned(planned.sighting, planned.config)
+    shift = results.sighting.registration.shift
+    assert shift is not None
+    # four standard errors, each below a fifth of a cell
+    assert max(shift.deviation_mm) < 0.1
+    assert shift.x_mm == pytest.approx(-OFF_MM, abs=4 * shift.deviation_mm[0])
+    assert shift.y_mm == pytest.approx(0.0, abs=4 * shift.deviation_mm[1])
+    assert first.registration.shift is None
+    assert first.registration.digest == planned.plan.registration_digest
+    assert not np.array_equal(first.rgb, results.sighting.rgb)
+    assert "the photograph lies elsewhere than its markers say" in (misplaced / "report.html").read_text("utf-8")
+    if recording.history.corrections:
+        # the preview beside the scan had been quick enough
+        assert planned.sighting.registration.shift is not None
+    else:
+        preview_leaves_it_and_the_scan_takes_it_once(misplaced, planned.sighting.registration)
+
+
+def preview_leaves_it_and_the_scan_takes_it_once(recording, before):
+    paths = RecordingPaths(recording)
+    preview = Preview(recording)
+    try:
+        assert preview.update()
+    finally:
+        preview.close()
+    seconds = iter(range(10))
+    corrections = Corrections(paths.correction, before, clock=lambda: float(next(seconds)))
+    event = corrections.look("2026-01-02T03:04:05.000006+00:00")
+    assert event is not None
+    taken = registration_from_dict(json.loads(event.registration_json))
+    assert taken.shift is not None
+    assert taken.shift.x_mm == pytest.approx(-OFF_MM, abs=4 * taken.shift.deviation_mm[0])
+    assert corrections.registration.digest == taken.digest
+    assert corrections.look("2026-01-02T03:04:06.000006+00:00") is None
