@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from calibration.stored import DamagedCalibration, StoredCalibration, read_stored
+from calibration.camera_calibration import KIND, calibration_from_dict
+from calibration.stored import DamagedCalibration, StoredCalibration, read_stored, stored_picture
+from edge.calibrate.camera import table
 from edge.faults import UsageError
 
 _LONGEST_LIST = 12
@@ -22,14 +24,26 @@ def described(path: Path) -> list[str]:
     """
     try:
         stored = read_stored(path, [])
+        lines = [f"{stored.kind} calibration of {stored.made_at}, digest {stored.digest[:12]}", *_lines(stored)]
     except DamagedCalibration as error:
         raise UsageError(str(error)) from None
-    lines = [f"{stored.kind} calibration of {stored.made_at}, digest {stored.digest[:12]}", *_lines(stored)]
-    return lines + [f"picture {name}: {place}" for name, (place, _) in stored.pictures.items()]
+    return lines + [_picture(stored, name) for name in stored.pictures]
 
 
-def _lines(stored: StoredCalibration) -> Iterator[str]:
-    yield from _tree(stored.content, "  ")
+def _lines(stored: StoredCalibration) -> list[str]:
+    if stored.kind != KIND:
+        return list(_tree(stored.content, "  "))
+    calibration = calibration_from_dict(stored.content)
+    camera = calibration.camera_identity or "not named"
+    return [f"camera: {camera}", f"board: {calibration.board}", *table(calibration)]
+
+
+def _picture(stored: StoredCalibration, name: str) -> str:
+    try:
+        stored_picture(stored, name)
+    except DamagedCalibration as error:
+        return f"picture {name}: {error}"
+    return f"picture {name}: {stored.pictures[name][0]}"
 
 
 def _tree(value: Any, indent: str) -> Iterator[str]:

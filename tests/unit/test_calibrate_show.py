@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calibration.camera_calibration import CameraCalibration, ViewReport, calibration_to_dict
+from calibration.lens import Lens
 from calibration.stored import store
+from edge.calibrate.camera import table
 from edge.calibrate.show import described
 from edge.cli import run
 from edge.faults import UsageError
@@ -33,3 +36,18 @@ def test_the_console_shows_a_calibration(tmp_path, capsys):
     path = store(tmp_path, "other", {"rms_px": 0.2}, made_at=MADE_AT)
     assert run(["calibrate", "show", str(path)]) == 0
     assert "rms_px: 0.2" in capsys.readouterr().out
+
+
+def test_a_cameras_calibration_is_shown_as_the_table_that_it_was_stored_with(tmp_path):
+    lens = Lens(np.array([[700.0, 0, 322], [0, 700.0, 236], [0, 0, 1]]), np.zeros(5), 640, 480)
+    views = (ViewReport("a.png", 54, 0.19, 20.0), ViewReport("b.png", 0, None, None, "no board"))
+    found = CameraCalibration(lens, np.full(9, 0.5), "none", 0.19, 0.2, 0.8, views, "chessboard:9x6:25mm", "", MADE_AT)
+    path = store(tmp_path, "camera", calibration_to_dict(found), made_at=MADE_AT)
+    lines = described(path)
+    assert lines[1:] == ["camera: not named", "board: chessboard:9x6:25mm", *table(found)]
+
+
+def test_a_picture_that_was_changed_is_told(tmp_path):
+    path = store(tmp_path, "other", {}, made_at=MADE_AT, pictures={"residuals": np.zeros((4, 4), np.uint8)})
+    path.with_name("other-20260301T102030Z-residuals.png").unlink()
+    assert "missing or changed since the calibration" in described(path)[-1]
