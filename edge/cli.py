@@ -124,6 +124,17 @@ def report(
 
 
 @app.command()
+def join(
+    campaign: Annotated[Path, typer.Argument(help="Campaign of several placements (YAML).")],
+    out: Annotated[Path, typer.Option(help="Folder for maps.h5 and report.html; must be new or empty.")],
+) -> None:
+    """Join the recordings of several placements of the scanner to one map of the whole object."""
+    from edge.campaign.join import join_campaign
+
+    join_campaign(campaign, out=out, say=typer.echo)
+
+
+@app.command()
 def doctor(
     config: Annotated[Path, typer.Argument(help="Configuration of the scan (YAML).")],
     shutter: Annotated[
@@ -162,7 +173,7 @@ def replay(
     source: Annotated[Path, typer.Argument(help="A recording's folder, or an .npz with maps and elements.")],
     out: Annotated[Path, typer.Option(help="Folder for report.json and maps.h5.")],
     rate: Annotated[float, typer.Option(help="Fraction of the cells to measure.")] = 0.1,
-    mask: Annotated[str | None, typer.Option(help="Where to measure; netm, or grid without a photograph.")] = None,
+    mask: Annotated[str | None, typer.Option(help="Where to measure; netm, or grid without a photograph; adaptive: by listening.")] = None,
     reconstruct: Annotated[str, typer.Option(help="How to fill the maps.")] = "automatic",
     seed: Annotated[int, typer.Option(help="Seed of the mask.")] = 0,
     model: Annotated[Path | None, typer.Option(help="A mask network's ONNX file, for --mask netm.")] = None,

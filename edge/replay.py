@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from edge.adaptive.recorded import ADAPTIVE, adaptive_mask, samples_at
 from edge.faults import UsageError
-from edge.maps import ElementMaps, Samples
+from edge.maps import ElementMaps
 from edge.reconstruct import reconstruct
 from edge.reconstruct.visible import with_visible
 from edge.record.durable import write_durably
@@ -83,8 +81,9 @@ def replay_source(
         stack = load_stack(source)
     name = mask or ("netm" if stack.rgb is not None else "grid")
     with watch.stage("mask"):
-        chosen = make_mask(name, _request(stack, rate, seed, model)).mask
-    samples = _samples(stack, chosen.cells)
+        request = _request(stack, rate, seed, model)
+        chosen = adaptive_mask(stack, request) if name == ADAPTIVE else make_mask(name, request).mask
+    samples = samples_at(stack, chosen.cells)
     with watch.stage("reconstruct"):
         maps = reconstruct(samples, stack.shape, elements=stack.elements, rgb=stack.rgb, method=method)
     with watch.stage("visible"):
@@ -117,11 +116,6 @@ def _request(stack: Stack, rate: float, seed: int, model: Path | None) -> MaskRe
             f"give at most {known / stack.known.size:.4f}"
         )
     return MaskRequest(shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=seed, model=model)
-
-
-def _samples(stack: Stack, cells: NDArray[np.bool_]) -> Samples:
-    rows, columns = np.nonzero(cells)
-    return Samples(rows, columns, stack.maps[rows, columns], stack.variance[rows, columns])
 
 
 def _write(result: ReplayResult, stack: Stack, out: Path) -> None:

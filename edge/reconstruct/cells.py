@@ -83,10 +83,12 @@ def checked_photograph(rgb: NDArray[np.generic], shape: tuple[int, int]) -> NDAr
             "resample it to the scan grid, or leave it out"
         )
     photograph = rgb.astype(np.float32)
-    if rgb.dtype == np.uint8:
-        photograph /= np.float32(255)
+    if rgb.dtype in (np.uint8, np.uint16):
+        photograph /= np.float32(255 if rgb.dtype == np.uint8 else 65535)
     if not bool(np.isfinite(photograph).all()) or photograph.min() < 0 or photograph.max() > 1:
-        raise UsageError("the photograph has values outside 0 to 1: give uint8, or floating point scaled to 0 to 1")
+        raise UsageError(
+            "the photograph has values outside 0 to 1: give uint8 or uint16, or floating point scaled to 0 to 1"
+        )
     return photograph
 
 

@@ -177,18 +177,18 @@ def _effective(shares: Doubles) -> float:
 
 def _chance(place: Doubles, covariance: Doubles, blocks: float) -> float:
     """Of an estimate so far off where there is no offset (H. Hotelling 1931)."""
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
     square = float(place @ np.linalg.solve(covariance, place))
-    return float(f.sf(square * (blocks - 2) / (2 * (blocks - 1)), 2, blocks - 2))
+    return float(fdtrc(2, blocks - 2, square * (blocks - 2) / (2 * (blocks - 1))))
 
 
 def _chance_of_gain(gain: Doubles) -> float:
     """Of sums over blocks that together lie so far above zero."""
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     deviation = math.sqrt(len(gain)) * float(gain.std(ddof=1))
-    return float(t.sf(gain.sum() / max(deviation, 1e-12), len(gain) - 1))
+    return float(stdtr(len(gain) - 1, -gain.sum() / max(deviation, 1e-12)))
 
 
 def _sums(values: Doubles, blocks: NDArray[np.intp]) -> Doubles:

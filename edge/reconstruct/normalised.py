@@ -33,14 +33,14 @@ class Scale:
 
     def normalised(self, values: Floats) -> Floats:
         """Values, shape (n, elements), on this scale; all 0 of an element that does not vary."""
-        normalised: Floats = (values - self.offset) / self._divisor()
+        normalised: Floats = (values - self.offset) / self.divisor()
         if (self.spread == 0).any():
             normalised[:, self.spread == 0] = 0
         return normalised
 
     def counting(self, variance: Floats) -> Floats:
         """Counting variances, shape (n, elements), on this scale."""
-        divisor = self._divisor()
+        divisor = self.divisor()
         counting: Floats = variance / (divisor * divisor)
         return counting
 
@@ -57,7 +57,8 @@ class Scale:
         bounded: Floats = np.sqrt(np.clip(relative, np.float32(0.01), np.float32(100)))
         return bounded
 
-    def _divisor(self) -> Floats:
+    def divisor(self) -> Floats:
+        """What values above the offset are divided by: the spread, or 1 of an element that does not vary."""
         return np.where(self.spread > 0, self.spread, np.float32(1))
 
 

@@ -1,0 +1,1 @@
+"""Sampling that listens: where to measure next, from what has been measured."""

@@ -1,0 +1,59 @@
+"""Sampling that listens, on a raster that somebody measured already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.adaptive.listening import Batches, listened_cells
+from edge.maps import Samples
+from edge.sources import Stack
+from models.masks import MaskRequest, make_mask
+from models.sampling import SamplingMask
+
+ADAPTIVE = "adaptive"
+"""The name that the command line uses."""
+_FIRST, _FIRST_BLIND = "netm", "blue-noise"
+"""Masks of the first part, with a photograph and without."""
+
+
+def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = None) -> SamplingMask:
+    """Cells that sampling that listens visits on a raster.
+
+    Parameters
+    ----------
+    stack
+        Asked for the values of cells that were chosen, and no others.
+    request
+        As for a mask that is known beforehand.
+
+    Raises
+    ------
+    ModelsError
+        The request cannot be met.
+    """
+    allowed = request.allowed_cells()
+    name = _FIRST_BLIND if request.rgb is None else _FIRST
+
+    def first(count: int) -> NDArray[np.bool_]:
+        return make_mask(name, replace(request, count=count)).mask.cells
+
+    cells = listened_cells(
+        first,
+        lambda chosen: samples_at(stack, chosen),
+        allowed,
+        request.count,
+        elements=stack.elements,
+        rgb=request.rgb,
+        batches=batches,
+    )
+    cells.setflags(write=False)
+    return SamplingMask(cells, request.count / int(allowed.sum()), f"{ADAPTIVE} after {name}", "by worth", request.seed)
+
+
+def samples_at(stack: Stack, cells: NDArray[np.bool_]) -> Samples:
+    """What a raster knows of the marked cells, shape (rows, columns)."""
+    rows, columns = np.nonzero(cells)
+    return Samples(rows, columns, stack.maps[rows, columns], stack.variance[rows, columns])
