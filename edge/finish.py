@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from edge.prepare import density_of_plan, stage_of
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, open_recording
 from edge.record.maps_file import write_maps
+from edge.report.accounts import output_course, scale_course
 from edge.report.contents import (
     Conditions,
     CountTotals,
@@ -36,6 +38,7 @@ from edge.report.contents import (
 from edge.report.page import write_report
 from edge.results import MAPS_UNIT, Planned, Results, read_planned, results_of
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, describe_calibration
+from edge.standard_course import Following
 from edge.state import Ended
 from models.masks.network import network_digest
 
@@ -75,6 +78,7 @@ def finish_recording(folder: Path) -> list[str]:
         f"{report.effort.exposures_measured} of {report.effort.exposures_planned} exposures, "
         f"{len(results.maps.elements)} element maps: {', '.join(results.maps.elements)}",
         calibration_line(results.model.calibration),
+        *following_lines(results.following),
         f"Report: {paths.report}",
         f"Maps:   {paths.maps}",
     ]
@@ -104,6 +108,7 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
         registration=sighting.registration,
         offset=results.offset,
         energy_scale=energy_scale_of(results.model.calibration),
+        following=results.following,
         spectrum=_spectrum(results, float(ledger.live_s.sum())),
         conditions=_conditions(planned.config),
         events=_noted(history),
@@ -162,10 +167,9 @@ def _openings(history: ScanHistory) -> tuple[ShutterOpening, ...]:
         at = datetime.fromisoformat(event.at)
         match event:
             case ShutterOpened():
-                openings.append(ShutterOpening(at, event.reason, None, ""))
+                openings.append(ShutterOpening(at, event.reason, None, "", event.over))
             case ShutterClosed() if openings and openings[-1].closed_at is None:
-                last = openings[-1]
-                openings[-1] = ShutterOpening(last.opened_at, last.reason, at, event.reason)
+                openings[-1] = replace(openings[-1], closed_at=at, closing_reason=event.reason)
     return tuple(openings)
 
 
@@ -176,6 +180,14 @@ def calibration_line(calibration: EnergyCalibration | NotCalibrated) -> str:
     if not calibration.peaks:
         return "Energy scale: fitted, but no peak of the sum spectrum bears it out; look at the fit in the report"
     return f"Energy scale: {describe_calibration(calibration)}"
+
+
+def following_lines(following: Following) -> list[str]:
+    """What the operator reads of scale and tube output through the scan: nothing where nothing moved or told it."""
+    lines = [f"Scale through the scan: {scale_course(following)}"] if following.is_scale_followed else []
+    if following.standard.visits:
+        lines.append(f"Tube output: {output_course(following)}")
+    return lines
 
 
 def energy_scale_of(calibration: EnergyCalibration | NotCalibrated) -> EnergyScale:
@@ -220,6 +232,10 @@ def _noted(history: ScanHistory) -> tuple[NotedEvent, ...]:
     noted += [
         NotedEvent(datetime.fromisoformat(event.at), f"Fault ({event.fault}): {event.sentence}")
         for event in history.faults
+    ]
+    noted += [
+        NotedEvent(datetime.fromisoformat(event.at), f"Visit to the standard missed: {event.reason}")
+        for event in history.missed
     ]
     noted += [
         NotedEvent(

@@ -32,6 +32,7 @@ from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
 from edge.spectra.scan_fit import fit_of_scan
 
+from edge.standard_course import Following, course_of
 if TYPE_CHECKING:
     from edge.reconstruct.lowest_point import NoOffset, Offset
 
@@ -60,6 +61,8 @@ class Results:
     offset: Offset | NoOffset
     """How far that is from where the scan knew it to be, in cells; applied when it is significant."""
 
+    following: Following
+    """How energy scale and tube output went."""
 
 MAPS_UNIT = "counts/s"
 _PORTION = 4_096
@@ -101,7 +104,20 @@ def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArra
         after_seq = portion.last_seq
 
 
-def fit_recording(recording: Recording, planned: Planned) -> tuple[SpectrumModel, Samples, NDArray[np.float64]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedRecording:
+    """Every spectrum of a recording, fitted."""
+
+    model: SpectrumModel
+    samples: Samples
+    """Rates at the tube's output of the first visit to the standard, where it was visited."""
+    sum_counts: NDArray[np.float64]
+    """All spectra added up, shape (channels,)."""
+    following: Following
+    """How scale and output went."""
+
+
+def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
     """Fit every spectrum of a recording: once through for the sum, once through for the exposures."""
     blocks, live_s = BlockSums(planned.config.instrument.detector.channels), 0.0
     for batch in portions(recording.reader):
@@ -109,14 +125,20 @@ def fit_recording(recording: Recording, planned: Planned) -> tuple[SpectrumModel
         live_s += float(batch.live_s.sum())
     if live_s == 0:
         raise UsageError(f"{recording.paths.folder}: holds no exposure yet: go on with --resume")
-    fit = fit_of_scan(blocks, live_s, lambda total, seconds: spectrum_model(total, seconds, planned.config))
+    standard = course_of(planned.history.visits, planned.config)
+    fit = fit_of_scan(
+        blocks, live_s, lambda total, seconds: spectrum_model(total, seconds, planned.config), standard.scale
+    )
     parts: list[Samples] = []
     first = 0
     for batch in portions(recording.reader):
-        rates = fit.fit(batch.counts, batch.live_s, positions=first + np.arange(len(batch)))
+        positions = first + np.arange(len(batch))
+        rates = fit.fit(batch.counts, batch.live_s, positions=positions)
+        if standard.output is not None:
+            rates = standard.output.normalised(rates, positions)
         parts.append(_at_cells(batch, rates, planned.plan))
         first += len(batch)
-    return fit.model, join(parts), blocks.total()
+    return FittedRecording(fit.model, join(parts), blocks.total(), Following.of(fit, standard))
 
 
 def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
@@ -166,22 +188,24 @@ def maps_of(samples: Samples, model: SpectrumModel, planned: Planned, method: st
 
 def results_of(recording: Recording, planned: Planned) -> Results:
     """The whole way from a recording to its maps, with the photograph where all exposures together say that it lies."""
-    model, samples, sum_counts = fit_recording(recording, planned)
+    fitted = fit_recording(recording, planned)
+    model, samples = fitted.model, fitted.samples
     sighting = planned.sighting
     offset = offset_of_photograph(samples, model.elements, sighting)
     if offset and offset.is_significant:
         sighting = moved_by(sighting, offset, planned.config)
         planned = replace(planned, sighting=sighting)
     maps = with_visible(maps_of(samples, model, planned), samples, sighting.rgb)
-    return Results(model, samples, maps, sum_counts, sighting, offset)
+    return Results(model, samples, maps, fitted.sum_counts, sighting, offset, fitted.following)
 
 
 def stack_of_recording(folder: Path) -> Stack:
     """A recording as replay sees it: values where there were exposures, nothing elsewhere."""
     with open_recording(folder) as recording:
         planned = read_planned(recording)
-        model, samples, _ = fit_recording(recording, planned)
-    cells = merged(samples, planned.plan.grid.shape, model.elements)
+        fitted = fit_recording(recording, planned)
+    model = fitted.model
+    cells = merged(fitted.samples, planned.plan.grid.shape, model.elements)
     maps = np.zeros((*cells.shape, cells.elements), np.float32)
     variance = np.zeros_like(maps)
     known = np.zeros(cells.shape, np.bool_)

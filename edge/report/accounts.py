@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from edge.report.contents import Conditions, EnergyScale, ScanReport
 from edge.report.markup import absent, facts, figure, long_table, paragraph, section, table
 from edge.report.wording import clock, duration, moment, significant, whole
 
+
+if TYPE_CHECKING:
+    from edge.standard_course import Following
 
 def spectrum_section(report: ScanReport) -> str:
     """All counts on one energy axis, and how the axis was found."""
@@ -28,6 +32,8 @@ def spectrum_section(report: ScanReport) -> str:
     else:
         parts += _energy_scale(report.energy_scale)
     return section("spectrum", "Spectrum", *parts)
+    if report.following is not None:
+        parts.append(facts(_course_rows(report.following)))
 
 
 def _energy_scale(scale: EnergyScale) -> list[str]:
@@ -48,6 +54,41 @@ def _energy_scale(scale: EnergyScale) -> list[str]:
 
 
 def registration_section(report: ScanReport) -> str:
+def scale_course(following: Following) -> str:
+    """How far the scale moved, by what that was told, and what was done about it."""
+    at_kev = significant(following.at_kev, 2)
+    if following.scale_by == "nothing":
+        return "not followed: too few counts for it, or no lines that fix it"
+    told = {"standard": "visits to the standard", "lines": "the object’s own lines"}[following.scale_by]
+    moved = f"a line at {at_kev} keV moved by {following.scale_range_ev:.1f} eV, by {told}"
+    done = "fitted along" if following.is_scale_followed else "too little to be followed"
+    return f"{moved}; {done}"
+
+
+def output_course(following: Following) -> str:
+    """How the tube's output changed, how surely that is known, and what was done about it."""
+    standard = following.standard
+    if standard.output is None:
+        return f"not followed: {standard.reason}"
+    factors = standard.output.factors
+    error = 100 * float(standard.output.relative_errors[1:].max())
+    return (
+        f"{100 * float(factors.min()):.1f} to {100 * float(factors.max()):.1f} % of that at the first of "
+        f"{whole(standard.visits)} visits to the standard, known to ± {significant(error, 2)} %; the maps are "
+        "those of the first visit’s output"
+    )
+
+
+def _course_rows(following: Following) -> list[tuple[str, str]]:
+    standard = following.standard
+    rows = [("Scale through the scan", scale_course(following))]
+    if standard.visits:
+        rows.append(("Tube output", output_course(following)))
+    if standard.visits and standard.output is not None and standard.scale is None:
+        rows.append(("Standard and scale", standard.reason))
+    return rows
+
+
     """How well the photograph's place on the stage is known."""
     registration = report.registration
     if registration is None:

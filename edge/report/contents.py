@@ -20,6 +20,7 @@ from edge.maps import ElementMaps
 
 if TYPE_CHECKING:
     from edge.reconstruct.lowest_point import NoOffset, Offset
+    from edge.standard_course import Following
 
 Outcome = Literal["finished", "aborted", "interrupted", "replay"]
 
@@ -69,6 +70,8 @@ class ShutterOpening:
     closed_at: datetime | None
     """None when the closing was not recorded (an interrupted scan)."""
     closing_reason: str
+    over: Literal["object", "standard"] = "object"
+    """What lay under the beam."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,6 +206,8 @@ class ScanReport:
             _demand("rgb", self.rgb.shape, (*cells, 3))
         if self.density is not None:
             _demand("density", self.density.shape, cells)
+    following: Following | None = None
+    """How scale and tube output went through the scan; None where nobody looked."""
         if (left_out := self.maps.left_out) is not None:
             for name in ("rms", "within_one", "within_two"):
                 _demand(f"left_out.{name}", getattr(left_out, name).shape, (elements,))

@@ -170,5 +170,8 @@ def _open_s(opening: ShutterOpening) -> float | None:
 def _open_in_all(openings: Sequence[ShutterOpening]) -> str:
     stretches_s = [_open_s(opening) for opening in openings]
     total = f"open for {duration(sum(seconds for seconds in stretches_s if seconds is not None))} in all"
+    if standard := [_open_s(opening) or 0.0 for opening in openings if opening.over == "standard"]:
+        visits = "visit" if len(standard) == 1 else "visits"
+        total += f", {duration(sum(standard))} of it over the standard in {whole(len(standard))} {visits}"
     unknown = stretches_s.count(None)
     return f"{total}, without {whole(unknown)} whose closing was not recorded" if unknown else total

@@ -20,6 +20,12 @@ from edge.faults import UsageError
 from edge.maps import ElementMaps
 from edge.report.contents import Dose, Effort, EnergyScale, NotedEvent, ScannedObject, ScanReport, ShutterOpening
 from edge.report.page import render, write_report
+from edge.spectra.drift import ScaleDrift
+from edge.spectra.response import nominal_response
+from edge.spectra.scan_fit import StandardDrift
+from edge.spectra.standard import TubeOutput
+from edge.spectra.templates import SpectrumShape
+from edge.standard_course import Following, StandardCourse
 
 MakeReport = Callable[..., ScanReport]
 
@@ -260,6 +266,61 @@ def test_a_scale_that_the_spectra_could_not_correct_is_said_to_be_the_configured
 def test_a_scale_without_compared_peaks_claims_no_residual(make_report: MakeReport) -> None:
     text = _Outline(render(make_report(energy_scale=EnergyScale(-0.1, 0.0393)))).text
     assert "Peaks less fitted peaks no peak was compared" in text
+
+
+NO_VISITS = StandardCourse(0, reason="there were no visits")
+DRIFT = ScaleDrift(np.arange(3.0), np.zeros(3), np.zeros(3))
+SHIFT = StandardDrift(DRIFT, SpectrumShape(512, 0.0, 0.04, nominal_response(0.14)))
+FADING = TubeOutput(np.arange(3.0), np.array([1.0, 0.96, 0.913]), np.array([0.002, 0.003, 0.0031]))
+
+
+@pytest.mark.parametrize(
+    ("following", "words", "others"),
+    [
+        (
+            Following("lines", 34.2, True, NO_VISITS),
+            "Scale through the scan a line at 10 keV moved by 34.2 eV, by the object’s own lines; fitted along",
+            "Tube output",
+        ),
+        (Following("lines", 2.1, False, NO_VISITS), "moved by 2.1 eV, by the object’s own lines; too little", "along"),
+        (Following("nothing", float("nan"), False, NO_VISITS), "Scale through the scan not followed", "nan eV"),
+        (
+            Following("standard", 34.2, True, StandardCourse(3, FADING, SHIFT)),
+            "Tube output 91.3 to 100.0 % of that at the first of 3 visits to the standard, known to ± 0.31 %; the maps "
+            "are those of the first visit’s output",
+            "Standard and scale",
+        ),
+        (
+            Following("lines", 5.0, True, StandardCourse(2, FADING, None, "2 visits are too few for the scale")),
+            "Standard and scale 2 visits are too few for the scale",
+            "eV, by visits to the standard",
+        ),
+        (
+            Following("lines", 5.0, True, StandardCourse(1, None, None, "fewer than two visits counted anything")),
+            "Tube output not followed: fewer than two visits counted anything",
+            "Standard and scale",
+        ),
+    ],
+    ids=["lines", "too little", "nothing", "standard", "too few visits", "one visit"],
+)
+def test_what_was_followed_through_the_scan_is_said(
+    make_report: MakeReport, following: Following, words: str, others: str
+) -> None:
+    text = _Outline(render(make_report(following=following))).text
+    said = text[text.index("Scale through the scan") :][:500]
+    assert words in said
+    assert others not in said
+
+
+def test_the_tubes_time_over_the_standard_is_told_apart_from_the_objects(make_report: MakeReport) -> None:
+    report = make_report()
+    assert report.dose is not None
+    first, second = report.dose.openings
+    visit = dataclasses.replace(first, over="standard", reason="visit to the standard")
+    dose = dataclasses.replace(report.dose, openings=(visit, first, second))
+    text = _Outline(render(dataclasses.replace(report, dose=dose))).text
+    assert "of it over the standard in 1 visit" in text
+    assert "over the standard" not in _Outline(render(report)).text
 
 
 def test_a_fiducial_that_was_left_out_is_named(make_report: MakeReport) -> None:

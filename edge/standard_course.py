@@ -1,0 +1,98 @@
+"""What the visits to a reference standard say of a scan: how the tube's output went, and how the energy scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.config import ScanConfig
+from edge.faults import UsageError
+from edge.record.fold import StandardVisit
+from edge.spectra.model import SpectrumModel
+from edge.spectra.scan_fit import AT_KEV, FollowedBy, ScanFit, StandardDrift
+from edge.spectra.standard import TubeOutput, follow_standard
+from firmware_bridge.messages import ExposureDone
+
+_LEAST_VISITS = 3
+"""Two give a straight line for the scale, where the object's own lines give its way block by block."""
+_LEAST_COUNTS = 50_000
+"""Of each visit: places its lines within about 1.2 eV, as 300,000 do within half an eV."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StandardCourse:
+    """The visits of a scan, as far as they say anything."""
+
+    visits: int
+    """Spectra of the standard that count."""
+    output: TubeOutput | None = None
+    """None where fewer than two visits count, or they could not be fitted."""
+    scale: StandardDrift | None = None
+    """None where the visits are too few or too short for the scale, or their lines could not fix it."""
+    reason: str = ""
+    """Why output or scale are not there, empty when both are."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Following:
+    """How scale and output went in a scan, and by what that was told."""
+
+    scale_by: FollowedBy
+    scale_range_ev: float
+    """How far a line at 10 keV moved; NaN where nothing told it."""
+    is_scale_followed: bool
+    """Whether exposures were fitted along: a drift that is too small changes nothing."""
+    standard: StandardCourse
+
+    @property
+    def at_kev(self) -> float:
+        """Energy of the line whose way is told."""
+        return AT_KEV
+
+    @classmethod
+    def of(cls, fit: ScanFit, standard: StandardCourse) -> Following:
+        """From a scan's fit and its visits."""
+        return cls(fit.by, 1_000 * fit.range_kev, fit.is_along, standard)
+
+
+def course_of(visits: Sequence[StandardVisit], config: ScanConfig) -> StandardCourse:
+    """Follow output and scale by the visits of a recording.
+
+    Visits that counted nothing, elsewhere, or on another number of channels, do not count.
+    """
+    instrument = config.instrument
+    counted = [visit for visit in visits if _counts(visit.event.done, config)]
+    if len(counted) < 2:
+        reason = "fewer than two visits to the standard counted anything" if visits else "there were no visits"
+        return StandardCourse(len(counted), reason=reason)
+    spectra = np.array([visit.event.done.counts for visit in counted])
+    live_s = np.array([visit.event.done.live_s for visit in counted])
+    positions = np.array([visit.position for visit in counted], dtype=float)
+    try:
+        model = SpectrumModel.from_sum_spectrum(
+            spectra.sum(axis=0, dtype=float), float(live_s.sum()), detector=instrument.detector, tube=instrument.tube
+        )
+        followed = follow_standard(model, spectra, live_s, positions)
+    except UsageError as why:
+        return StandardCourse(len(counted), reason=f"the standard's spectra could not be fitted ({why})")
+    scale, reason = StandardDrift(followed.drift, model.sum_fit.shape), ""
+    least = int(spectra.sum(axis=1, dtype=np.int64).min())
+    if not model.calibration:
+        reason = f"the standard's lines do not fix the scale ({model.calibration.reason})"
+    elif len(counted) < _LEAST_VISITS:
+        reason = f"{len(counted)} visits to the standard are too few for the scale"
+    elif least < _LEAST_COUNTS:
+        reason = f"a visit to the standard counted {least} events, too few for the scale"
+    return StandardCourse(len(counted), followed.output, None if reason else scale, reason)
+
+
+def _counts(done: ExposureDone, config: ScanConfig) -> bool:
+    standard = config.instrument.standard
+    if standard is not None:
+        off_mm = math.hypot(done.start.x_mm - standard.x_mm, done.start.y_mm - standard.y_mm)
+        if off_mm > config.area.pitch_mm / 2:
+            return False
+    return done.counts.size == config.instrument.detector.channels and done.live_s > 0 and bool(done.counts.any())
