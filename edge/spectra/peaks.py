@@ -14,6 +14,7 @@ LOWEST_LINE_KEV = 1.5
 """Below this, absorption and thresholds distort too much to calibrate by."""
 _SIGNIFICANCE = 6.0
 _MOST_PEAKS = 40
+_FILTER_REACH_SIGMA = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +34,17 @@ def find_peaks(counts: NDArray[np.float64], shape: SpectrumShape) -> FoundPeaks:
     """
     energies = shape.energies_kev()
     sigma = np.maximum(shape.response.sigma_kev(np.maximum(energies, 0.1)) / shape.gain_kev, 0.8)
-    channel = np.arange(counts.size, dtype=float)
-    reduced = (channel[None, :] - channel[:, None]) / sigma[:, None]
-    kernel = np.where(np.abs(reduced) < 5.0, (1.0 - reduced**2) * np.exp(-0.5 * reduced**2), 0.0)
-    inside = np.abs(reduced) < 5.0
+    # Only the band in which the filter is not zero; what lies beyond the spectrum's ends is no part of it.
+    reach = int(_FILTER_REACH_SIGMA * sigma.max())
+    offsets = np.arange(-reach, reach + 1)
+    channel = np.arange(counts.size)[:, None] + offsets
+    reduced = offsets / sigma[:, None]
+    inside = (np.abs(reduced) < _FILTER_REACH_SIGMA) & (channel >= 0) & (channel < counts.size)
+    kernel = np.where(inside, (1.0 - reduced**2) * np.exp(-0.5 * reduced**2), 0.0)
     kernel -= inside * (kernel.sum(axis=1) / inside.sum(axis=1))[:, None]
-    response = kernel @ counts
-    noise = np.sqrt(np.maximum(np.square(kernel) @ counts, 1.0))
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(counts, reach), offsets.size)
+    response = np.einsum("ij,ij->i", kernel, near)
+    noise = np.sqrt(np.maximum(np.einsum("ij,ij,ij->i", kernel, kernel, near), 1.0))
     significance = response / noise
     margin = int(3 * sigma.max())
     filled = np.flatnonzero(counts)

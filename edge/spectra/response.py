@@ -20,6 +20,8 @@ PAIR_KEV = 3.65e-3
 SILICON_ALPHA_KEV = 1.740
 _SILICON_EDGE_KEV = 1.8389
 _REACH_SIGMA = 6.0
+# erfc is 2 and 0 beyond these: what is missing cannot be told in double precision.
+_ERFC_SATURATES, _ERFC_VANISHES = -6.0, 27.0
 
 # Silicon, cm2/g: Hubbell and Seltzer, NIST SRD 126 (1995).
 _SILICON_KEV = np.array([1.8389, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 40.0])
@@ -166,13 +168,25 @@ def _tails_and_shelves(
     sigma = response.sigma_kev(energy)
     above = channels - energy
     reduced = above / (sqrt(2.0) * sigma)
-    shelf = np.where(channels > 0, 0.5 * erfc(reduced) / energy, 0.0)
+    shelf = np.where(channels > 0, 0.5 * _erfc(reduced) / energy, 0.0)
     # exp(x / b) erfc(u) written with the scaled erfcx where u is positive: it does not overflow above the line.
     shifted = reduced + sigma / (sqrt(2.0) * response.tail_kev)
-    decay = np.exp(np.minimum(above / response.tail_kev + np.square(sigma / response.tail_kev) / 2.0, 50.0))
-    tail = np.where(shifted > 0, np.exp(-np.square(reduced)) * erfcx(np.maximum(shifted, 0.0)), decay * erfc(shifted))
+    tail = np.zeros_like(shifted)
+    near = (shifted > 0) & (reduced < _ERFC_VANISHES)
+    tail[near] = np.exp(-np.square(reduced[near])) * erfcx(shifted[near])
+    decay = above / response.tail_kev + np.square(sigma / response.tail_kev) / 2.0
+    below = shifted <= 0
+    tail[below] = np.exp(decay[below]) * _erfc(shifted[below])
     tail /= 2.0 * response.tail_kev
     return np.asarray((response.shelf_fraction * shelf + response.tail_fraction * tail) * np.diff(edges_kev))
+
+
+def _erfc(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The complementary error function, worked out only where it is neither 2 nor 0 in double precision."""
+    found = np.where(values < 0, 2.0, 0.0)
+    between = (values > _ERFC_SATURATES) & (values < _ERFC_VANISHES)
+    found[between] = erfc(values[between])
+    return found
 
 
 def family_spectra(

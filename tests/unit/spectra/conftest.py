@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import erf, sqrt
+from math import sqrt
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import erf
 
 # Energies in keV: X-ray Data Booklet (LBNL, 2009), Table 1-2, and Bearden, Rev. Mod. Phys. 39 (1967) 78.
 # Strengths relative to the first line, rounded: Data Booklet, Table 1-3; those of the L1 subshell about as measured.
@@ -44,7 +45,7 @@ class Painter:
         """One Gaussian of unit area, integrated over the channels."""
         fwhm = sqrt(self.noise_kev**2 + extra_fwhm_kev**2 + 5.545 * 0.00365 * self.fano * energy_kev)
         borders = (self.offset_kev + self.gain_kev * (np.arange(self.channels + 1) - 0.5) - energy_kev) / fwhm
-        return np.diff(np.array([0.5 * (1.0 + erf(1.6651092 * border)) for border in borders]))
+        return np.asarray(np.diff(0.5 * (1.0 + erf(1.6651092 * borders))))
 
     def element(self, name: str) -> NDArray[np.float64]:
         """Lines of one element, unit area."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ class Cube:
         return np.random.default_rng(seed).binomial(self.counts, share).astype(np.uint16)
 
 
-def read_cube(folder: Path, name: str, elements: tuple[str, ...]) -> Cube:
+@cache
+def read_cube(folder: Path, name: str) -> Cube:
     path = folder / "eds_samples" / f"{name}.npz"
     if not path.is_file():
         pytest.skip(f"no cube at {path}")
@@ -50,27 +52,26 @@ def read_cube(folder: Path, name: str, elements: tuple[str, ...]) -> Cube:
         float(rows * columns),
         detector=DetectorConfig(channels=channels, offset_kev=offset_kev, gain_kev=gain_kev, fwhm_mn_kev=0.135),
         tube=TubeConfig(kv=20.0),
-        elements=elements,
+        elements=CUBES[name],
     )
     return Cube(spectra, model)
 
 
 @pytest.fixture(scope="module", params=list(CUBES))
 def any_cube(request: pytest.FixtureRequest, measurement_data: Path) -> Cube:
-    return read_cube(measurement_data, request.param, CUBES[request.param])
+    return read_cube(measurement_data, request.param)
 
 
 @pytest.fixture(scope="module")
 def glass(measurement_data: Path) -> Cube:
     """22 counts a spectrum."""
-    return read_cube(measurement_data, "P45_the_default_job", CUBES["P45_the_default_job"])
+    return read_cube(measurement_data, "P45_the_default_job")
 
 
 @pytest.fixture(scope="module")
 def grains(measurement_data: Path) -> Cube:
     """20,700 counts a spectrum, of grains that hold titanium and others that hold none."""
-    name = "30x30_instructively_packed_16bit_compressed"
-    return read_cube(measurement_data, name, CUBES[name])
+    return read_cube(measurement_data, "30x30_instructively_packed_16bit_compressed")
 
 
 def error_of_mean(rates: ElementRates) -> NDArray[np.float64]:
