@@ -24,6 +24,7 @@ Choose = Callable[[Subject, int], NDArray[np.bool_]]
 """That many cells of a subject, shape (rows, columns)."""
 
 LEARNER = "learner2d"
+LISTENING = "adaptive"
 DIFFUSED = "-diffused"
 """After the name of a network's row: its density under error diffusion, rather than independent draws."""
 
@@ -61,7 +62,7 @@ class Absent:
 def mask_candidates(
     names: Sequence[str], networks: Mapping[str, Path], *, published_forms: Sequence[str] = ()
 ) -> list[MaskCandidate | Absent]:
-    """Candidates in the order of names: of the registry, of `networks`, or the learner.
+    """Candidates in the order of names: of the registry, of `networks`, or one that measures as it goes.
 
     A network of `networks` draws its mask as published, without a coverage floor; its name and ``-diffused`` is the
     same one under error diffusion, with the floor of `models.masks.network`.
@@ -81,8 +82,8 @@ def _candidate(name: str, networks: Mapping[str, Path], published_forms: Sequenc
         return _of_network(name, networks[plain], binariser, max_hole=max_hole)
     if plain in published_forms:
         return Absent(name, f"no network was given: `--network {plain}=FILE.onnx`")
-    if name == LEARNER:
-        return _learner()
+    if name in _AS_IT_GOES:
+        return _AS_IT_GOES[name]()
     if name in NETWORKS:
         return _shipped(name)
     if name not in MASKS:
@@ -123,6 +124,16 @@ def _learner() -> MaskCandidate | Absent:
     from tools.reproduce.learner import learner_cells
 
     return MaskCandidate(LEARNER, f"{code_version(learner_cells)}-{version('adaptive')}", learner_cells)
+
+
+def _listening() -> MaskCandidate:
+    from tools.reproduce.listening import listened_cells
+
+    return MaskCandidate(LISTENING, code_version(listened_cells), listened_cells)
+
+
+_AS_IT_GOES = {LEARNER: _learner, LISTENING: _listening}
+"""Masks that are chosen while cells are measured."""
 
 
 def _of_registry(

@@ -11,25 +11,34 @@ from statistics import median
 from tools.measurement_folder import measurement_folder
 from tools.reproduce import page
 from tools.reproduce.estimators import Estimator, estimators
-from tools.reproduce.masks import LEARNER, Absent, MaskCandidate, mask_candidates
+from tools.reproduce.masks import LEARNER, LISTENING, Absent, MaskCandidate, mask_candidates
 from tools.reproduce.measuring import Plan, Results, measured
 from tools.reproduce.options import absent_of, add_shared, caps_of, networks_of, require_counts, require_known
 from tools.reproduce.result_cache import ScoreRow
 from tools.reproduce.stacks import STACKS, Stack
 
 FORMS = ("netm-code",)
-BLIND_MASKS = ("random", "grid", "blue-noise", LEARNER)
-"""Masks that look at no photograph."""
+BLIND_MASKS = ("random", "grid", "blue-noise", LEARNER, LISTENING)
+"""Masks that need no photograph."""
 MASKS = (*BLIND_MASKS, "airs", "kbas", "mascar", "gradient", "laplacian", *FORMS, "netm")
 METHODS = ("linear", "harmonic", "biharmonic", "mumford-shah", "bpfa", "fusion", "kriging")
 SEEDS = 3
-CAPS: Mapping[str, int] = {"grid": 1, "kbas": 1, LEARNER: 1, "mumford-shah": 1, "biharmonic": 1, "bpfa": 1, "fusion": 1}
+CAPS: Mapping[str, int] = {
+    "grid": 1,
+    "kbas": 1,
+    LEARNER: 1,
+    LISTENING: 2,
+    "mumford-shah": 1,
+    "biharmonic": 1,
+    "bpfa": 1,
+    "fusion": 1,
+}
 """Where a seed changes little, or one run takes minutes."""
 _MINUTES = (LEARNER, "bpfa", "fusion")
 
 _ABOUT_LEARNER = (
-    f"`{LEARNER}` chooses each cell by what it has measured, and is told the true percentiles; every other mask is "
-    "known before the beam is on.",
+    f"`{LEARNER}` chooses each cell by what it has measured, and is told the true percentiles; `{LISTENING}` chooses "
+    "in eight batches by what it has measured, and is told nothing. Every other mask is known before the beam is on.",
     "",
 )
 

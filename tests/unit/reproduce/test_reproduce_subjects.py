@@ -226,15 +226,27 @@ def test_without_a_network_nete_is_absent():
     assert estimators(["nete"]) == [Absent("nete", "no network was given: `--nete FILE.onnx`")]
 
 
-def test_learner2d_takes_the_count_from_allowed_cells_alone():
-    pytest.importorskip("adaptive", reason="the extra `rivals` is not installed")
+def raised_patch(allowed):
     random = np.random.default_rng(0)
     maps = random.random((30, 40, 2)).astype(np.float32) * 0.01
     maps[10:20, 10:30] += 1
+    return Subject("maps", np.zeros((30, 40, 3), np.uint8), maps, allowed, 0, "elements")
+
+
+def test_learner2d_takes_the_count_from_allowed_cells_alone():
+    pytest.importorskip("adaptive", reason="the extra `rivals` is not installed")
     allowed = np.ones((30, 40), np.bool_)
     allowed[:6, :6] = False
-    one = Subject("maps", np.zeros((30, 40, 3), np.uint8), maps, allowed, 0, "elements")
-    cells = learner_cells(one, 150)
+    cells = learner_cells(raised_patch(allowed), 150)
+    assert cells.sum() == 150
+    assert not (cells & ~allowed).any()
+
+
+def test_listening_takes_the_count_from_allowed_cells_alone_and_without_a_photograph():
+    allowed = np.ones((30, 40), np.bool_)
+    allowed[:6, :6] = False
+    (candidate,) = mask_candidates(["adaptive"], {})
+    cells = candidate.choose(raised_patch(allowed), 150)
     assert cells.sum() == 150
     assert not (cells & ~allowed).any()
 
