@@ -198,6 +198,15 @@ class ChecksConfig(Closed):
     """Refuse a stored calibration older than this."""
 
 
+class PartConfig(Closed):
+    """One of several placements of the scanner before an object that is larger than the stage."""
+
+    campaign: Name
+    """The campaign's file: what is visited is its business, not ``sampling``'s, which gives the dwell alone."""
+    name: Name
+    """Of this placement in it."""
+
+
 class ReconstructConfig(Closed):
     """How maps are made from the exposures."""
 
@@ -216,6 +225,7 @@ class ScanConfig(Closed):
     reconstruct: ReconstructConfig = ReconstructConfig()
     checks: ChecksConfig = ChecksConfig()
     dose: DoseConfig = DoseConfig()
+    placement: PartConfig | None = None
 
     @model_validator(mode="after")
     def _dwell_within_dose(self) -> Self:
@@ -288,6 +298,7 @@ _PATHS = (
     ("instrument", "controller", "spectrometer", "port"),
     ("instrument", "controller", "standoff", "port"),
     ("sampling", "model"),
+    ("placement", "campaign"),
 )
 """Where a path may stand."""
 

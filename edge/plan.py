@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
@@ -39,6 +40,7 @@ def make_plan(
     stage: StageModel,
     registration_digest: str,
     start: StagePose | None = None,
+    poses_mm: NDArray[np.float64] | None = None,
 ) -> ScanPlan:
     """Plan one dwell at the centre of every cell of the mask, in an order of little travel time.
 
@@ -57,6 +59,8 @@ def make_plan(
     start
         Where the stage stands beforehand: the end of the path that is nearer comes first. None leaves that open and
         predicts from the first exposure on.
+    poses_mm
+        Where to dwell instead, (x, y), shape (n, 2), inside the mask's cells: the centres of another grid's cells.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def make_plan(
     if not (math.isfinite(dwell_s) and dwell_s > 0):
         raise UsageError(f"a dwell of {dwell_s} s measures nothing: give sampling.dwell_s above 0")
     rows, columns = np.nonzero(mask.cells)
-    centres = grid.centres_mm(rows, columns)
+    centres = grid.centres_mm(rows, columns) if poses_mm is None else poses_mm
     path = centres[order_points(centres, stage)]
     if start is not None and len(path) and _far_end_is_nearer(path, start):
         path = path[::-1]

@@ -154,7 +154,12 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
 
 
 def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> NDArray[np.float32] | None:
-    """The density that chose a plan's cells, made again; None where the network that made it is gone or another."""
+    """The density that chose a plan's cells, made again.
+
+    None where the network that made it is gone or another, and where a campaign chose them.
+    """
+    if config.placement is not None:
+        return None
     try:
         density = choose_cells(sighting, config).density
     except ModelsError:
@@ -182,12 +187,20 @@ def plan_without_controller(sighting: Sighting, config: ScanConfig) -> ScanPlan:
 
 
 def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:
+    if config.placement is None:
+        mask, poses_mm = choose_cells(sighting, config).mask, None
+    else:
+        from edge.campaign.window import window_of
+
+        window = window_of(sighting, config)
+        mask, poses_mm = window.mask, window.poses_mm
     return make_plan(
         grid=sighting.grid,
-        mask=choose_cells(sighting, config).mask,
+        mask=mask,
         dwell_s=config.sampling.dwell_s,
         stage=stage,
         registration_digest=sighting.registration.digest,
+        poses_mm=poses_mm,
     )
 
 

@@ -119,7 +119,28 @@ def _course_rows(following: Following) -> list[tuple[str, str]]:
     notes = [paragraph(f"{note[:1].upper()}{note[1:]}", "note") for note in registration.notes]
     notes = [*(paragraph(text, "note") for text in _place_by_samples(registration, report)), *notes]
     figures = f'<div class="figures">{pieces}</div>'
-    return section("registration", "Registration", paragraph(verdict, style), *notes, figures, about)
+    joined = _placements(report)
+    return section("registration", "Registration", paragraph(verdict, style), *notes, *joined, figures, about)
+
+
+def _placements(report: ScanReport) -> list[str]:
+    """How several placements lie in the object's frame, and what their overlaps say."""
+    if not report.placements:
+        return []
+    rows = [
+        (
+            one.name,
+            whole(one.exposures),
+            f"{one.turn_deg:+.2f}°".replace("-", "−"),
+            f"{significant(one.shift_mm[0], 5)}, {significant(one.shift_mm[1], 5)}",
+            significant(one.rms_mm, 2),
+            f"{one.intensity:.3f} ± {one.intensity_error:.3f}",
+        )
+        for one in report.placements
+    ]
+    headers = ["Placement", "Exposures", "Turned", "Stage origin, mm", "Photographs’ rms, mm", "Intensity"]
+    told = [paragraph(f"{sentence[:1].upper()}{sentence[1:]}.", "note") for sentence in report.overlaps]
+    return [table("Placements in the object’s frame", headers, rows, style="numbers"), *told]
 
 
 def _place_by_samples(registration: Registration, report: ScanReport) -> list[str]:

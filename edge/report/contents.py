@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.reconstruct.lowest_point import NoOffset, Offset
     from edge.standard_course import Following
 
-Outcome = Literal["finished", "aborted", "interrupted", "replay"]
+Outcome = Literal["finished", "aborted", "interrupted", "replay", "joined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,23 @@ class NotedEvent:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedPlacement:
+    """One placement of the scanner among several whose exposures make one map."""
+
+    name: str
+    exposures: int
+    turn_deg: float
+    """Of the stage in the object's frame."""
+    shift_mm: tuple[float, float]
+    """The stage's origin in that frame."""
+    rms_mm: float
+    """How well its photograph fits that of the whole."""
+    intensity: float
+    """Against the first placement; the rates were divided by it."""
+    intensity_error: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanReport:
     """Everything that the page shows.
@@ -184,6 +201,10 @@ class ScanReport:
     offset: Offset | NoOffset | None = None
     """What all exposures say of the photograph's place, against where the scan knew it to be; where it is significant,
     ``registration`` holds it. None where nobody looked."""
+    placements: tuple[JoinedPlacement, ...] = ()
+    """Where several placements were joined; ``grid`` and ``registration`` are then the object's."""
+    overlaps: tuple[str, ...] = ()
+    """What the cells that several of them visited say, one sentence each."""
     energy_scale: EnergyScale | None = None
     spectrum: SumSpectrum | None = None
     conditions: Conditions | None = None

@@ -16,6 +16,7 @@ _OUTCOMES = {
     "aborted": "Aborted before its end",
     "interrupted": "Interrupted, can be resumed",
     "replay": "Replay of a recording",
+    "joined": "Joined from several placements",
 }
 
 _METHODS = {
@@ -71,6 +72,11 @@ def _what_happened(report: ScanReport) -> list[str]:
     match report.outcome:
         case "replay":
             return [f"This is a replay: {made} exposures were taken from a recording of {area}, divided into {cells}."]
+        case "joined":
+            return [
+                f"This map joins {whole(len(report.placements))} placements of the scanner, {made} exposures in all, "
+                f"to one of {area}, divided into {cells}."
+            ]
         case "finished":
             ending = f"All {made} planned exposures were made."
             if effort.exposures_measured != effort.exposures_planned:

@@ -1,0 +1,1 @@
+"""Paintings larger than the stage: several placements of the scanner, one map in the object's own frame."""

@@ -1,0 +1,120 @@
+"""What one placement of a campaign visits: its window of the whole's mask, less what others have visited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.campaign.config import PlacedScanConfig
+from edge.campaign.whole import Whole, load_whole, placed_in
+from edge.config import ScanConfig
+from edge.faults import SafetyStop, UsageError
+from edge.grid import ScanGrid
+from edge.prepare import Sighting
+from edge.record.folder import RecordingPaths, open_recording
+from edge.results import Planned, read_planned
+from models.sampling import SamplingMask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """The exposures of one placement."""
+
+    mask: SamplingMask
+    """Cells of the placement's own grid that hold one, on its stage."""
+    poses_mm: NDArray[np.float64]
+    """Centres of the object's cells on the stage, (x, y), shape (n, 2): where the beam goes."""
+
+
+def window_of(sighting: Sighting, config: ScanConfig) -> Window:
+    """Cut the whole's mask to what this placement reaches.
+
+    Each exposure is at the centre of one of the *object's* cells, wherever that lies on this stage. Cells that another
+    placement visits are left out, but for a share of them that is visited again to check registration and intensity.
+
+    Raises
+    ------
+    UsageError
+        The campaign cannot be used, or does not belong to this configuration.
+    SafetyStop
+        The placement cannot be found in the photograph of the whole, or has nothing left to visit.
+    """
+    part = config.placement
+    assert part is not None
+    whole = load_whole(Path(part.campaign))
+    _require_one_campaign(whole, config, part.name)
+    placed = placed_in(whole, sighting, part.name)
+    mask, grid = whole.mask(), whole.grid
+    rows, columns = np.nonzero(mask.cells)
+    poses_mm = placed.part_from_whole(grid.centres_mm(rows, columns))
+    reached = _inside(poses_mm, sighting.grid)
+    others = [one for one in whole.config.placements if one.name != part.name]
+    visited = visited_elsewhere(whole, others)[rows, columns] & reached
+    random = np.random.default_rng([mask.seed, *part.name.encode()])
+    again = visited & (random.random(len(rows)) < whole.config.check_share)
+    chosen = poses_mm[(reached & ~visited) | again]
+    if not len(chosen):
+        raise SafetyStop(
+            f"the placement {part.name!r} reaches no cell of the object that is still to be visited: move the scanner, "
+            "or enlarge its area"
+        )
+    cells = sighting.grid.cells_of(chosen)
+    own = np.zeros(sighting.grid.shape, np.bool_)
+    own[cells[:, 0], cells[:, 1]] = True
+    own.setflags(write=False)
+    rate = float(own.sum() / own.size)
+    return Window(SamplingMask(own, rate, f"campaign {mask.origin}", mask.binariser, mask.seed), chosen)
+
+
+def visited_elsewhere(whole: Whole, others: list[PlacedScanConfig]) -> NDArray[np.bool_]:
+    """The object's cells that other placements' plans visit, as far as they are planned; shape (rows, columns)."""
+    visited = np.zeros(whole.grid.shape, np.bool_)
+    for other in others:
+        planned = _planned(Path(other.recording))
+        if planned is not None:
+            poses_mm = placed_in(whole, planned.sighting, other.name).whole_from_part(planned.plan.table[:, :2])
+            cells, inside = cells_in(whole.grid, poses_mm)
+            visited[cells[inside, 0], cells[inside, 1]] = True
+    return visited
+
+
+def cells_in(grid: ScanGrid, points_mm: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Cells that hold the points, shape (n, 2), and which of them are cells of the grid."""
+    cells = grid.cells_of(points_mm)
+    inside = np.all((cells >= 0) & (cells < np.array(grid.shape)), axis=1)
+    return cells, np.asarray(inside, np.bool_)
+
+
+def _planned(folder: Path) -> Planned | None:
+    if not RecordingPaths(folder).journal.is_file():
+        return None
+    with open_recording(folder) as recording:
+        return read_planned(recording) if recording.history.plan_json else None
+
+
+def _inside(poses_mm: NDArray[np.float64], grid: ScanGrid) -> NDArray[np.bool_]:
+    return cells_in(grid, poses_mm)[1]
+
+
+def _require_one_campaign(whole: Whole, config: ScanConfig, name: str) -> None:
+    """The placement's own configuration must fit the campaign.
+
+    Raises
+    ------
+    UsageError
+        It does not; the text names the key.
+    """
+    campaign = whole.config
+    if name not in {one.name for one in campaign.placements}:
+        known = ", ".join(one.name for one in campaign.placements)
+        raise UsageError(f"placement.name: the campaign has no placement {name!r}: choose one of {known}")
+    if config.area.pitch_mm != campaign.area.pitch_mm:
+        raise UsageError(
+            f"area.pitch_mm is {config.area.pitch_mm:g} and the campaign's {campaign.area.pitch_mm:g}: give all "
+            "placements the campaign's"
+        )
+    if config.elements != campaign.elements:
+        raise UsageError("elements: the placement's are not the campaign's: list the same in the same order")
