@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 def listened_cells(subject: Subject, count: int) -> NDArray[np.bool_]:
     """Cells that `edge.adaptive` visits; it knows neither truth nor percentiles. A blank photograph stands for none."""
-    photograph = subject.rgb if np.ptp(subject.rgb) > 0 else None
-    if photograph is not None and photograph.dtype != np.uint8:
-        photograph = np.round(255 * photograph).astype(np.uint8)
+    photograph: NDArray[np.uint8] | None = None
+    if bool((subject.rgb != subject.rgb[0, 0]).any()):
+        full = 1 if subject.rgb.dtype == np.uint8 else 255
+        photograph = np.round(full * subject.rgb).astype(np.uint8)
     elements = tuple(f"E{index}" for index in range(subject.values.shape[2]))
     unknown = np.zeros_like(subject.values)
     stack = Stack(subject.values, unknown, elements, photograph, subject.allowed, is_full=True, unit="")
