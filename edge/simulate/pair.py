@@ -15,6 +15,7 @@ from edge.faults import UsageError
 from edge.simulate.camera import SimulatedCamera
 from edge.simulate.camera_server import camera_of, leave_address
 from edge.simulate.config import SimulatedInstrumentConfig, twin_settings
+from edge.simulate.head_camera import head_camera_of
 from edge.simulate.specimen import Specimen
 from edge.simulate.twin_config import PairConfig, faulty_wire
 from firmware_bridge.messages import StagePose
@@ -74,6 +75,9 @@ def serve_pair(
             address = beside.enter_context(camera_of(instrument, camera, _LastPose(pose)))
             if address is not None:
                 announce(f"Camera on {address}")
+            head = beside.enter_context(head_camera_of(instrument, specimen, _LastPose(pose)))
+            if head is not None:
+                announce(f"Head camera on {head}")
             _serve_spectrometer(instrument, pair, specimen, pose, log, announce)
 
 

@@ -25,6 +25,7 @@ def run_instrument(
     from edge.simulate.camera import SimulatedCamera, write_frame
     from edge.simulate.camera_server import camera_of
     from edge.simulate.config import load_instrument, twin_settings, twin_wire
+    from edge.simulate.head_camera import head_camera_of
     from edge.simulate.pair import serve_pair
     from edge.simulate.specimen import load_specimen
     from firmware_bridge.twins.native.process import Whereabouts, serve
@@ -40,9 +41,14 @@ def run_instrument(
         serve_pair(instrument, instrument.pair, specimen, camera=camera, log=log, announce=announce)
         return
     whereabouts = Whereabouts()
-    with camera_of(instrument, camera, whereabouts.last) as address:
+    with (
+        camera_of(instrument, camera, whereabouts.last) as address,
+        head_camera_of(instrument, specimen, whereabouts.last) as head,
+    ):
         if address is not None:
             announce(f"Camera on {address}")
+        if head is not None:
+            announce(f"Head camera on {head}")
         serve(
             specimen,
             twin_settings(instrument, log=log),
