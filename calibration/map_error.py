@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 
+_TELLING = 0.5
+"""Degrees of freedom between groups below which they tell nothing of their spread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -141,6 +144,9 @@ def _components(
         ]
     )
     point, group = _non_negative(expected, squares)
+    if free_between < _TELLING:
+        # What little is left between so few groups would be read as a large spread of them.
+        point, group, free_between = float(squares.sum() / expected[:, 0].sum()), 0.0, 0.0
     if prior is not None and free_between < 2 * prior.freedom:
         weight = prior.freedom + free_between
         group = (prior.freedom * prior.deviation_mm**2 + free_between * group) / weight
@@ -160,10 +166,10 @@ def _non_negative(expected: Doubles, squares: Doubles) -> tuple[float, float]:
 
 def _student(weights: list[float], freedom: tuple[float, float]) -> float:
     """Student's quantile over the normal one where two deviations end."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     own, shared = weights
     if own + shared <= 0:
         return 1.0
     joint = (own + shared) ** 2 / (own**2 / freedom[0] + shared**2 / freedom[1])
-    return float(t.ppf(0.977249868, max(joint, 1.0)) / 2)
+    return float(stdtrit(max(joint, 1.0), 0.977249868) / 2)

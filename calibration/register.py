@@ -81,6 +81,30 @@ def register(
         seen = detect_fiducials(picture, dictionary, [fiducial.id for fiducial in fiducials])
     except ValueError as error:
         return NotRegistered(str(error))
+    return register_seen(
+        picture,
+        seen,
+        fiducials,
+        lens=lens,
+        dictionary=dictionary,
+        camera_identity=camera_identity,
+        registered_at=registered_at,
+        tolerance_mm=tolerance_mm,
+    )
+
+
+def register_seen(
+    picture: NDArray[Any],
+    seen: dict[int, NDArray[np.float64]],
+    fiducials: Sequence[Fiducial],
+    *,
+    lens: Lens | None,
+    dictionary: str,
+    camera_identity: str,
+    registered_at: str,
+    tolerance_mm: float,
+) -> Registration | NotRegistered:
+    """As `register`, from what `detect_fiducials` saw in the picture."""
     refusal = _refuse_sight(picture, fiducials, seen, lens, dictionary)
     if refusal is not None:
         return refusal
@@ -94,8 +118,8 @@ def register(
     rms_mm = float(np.sqrt(np.mean(residuals_mm**2)))
     if not rms_mm <= tolerance_mm:
         return _too_far_off(used, residuals_mm, rms_mm, tolerance_mm)
-    stage_from_camera = np.linalg.inv(fit.camera_from_stage)
-    stage_from_camera /= stage_from_camera[2, 2]
+    inverse = np.linalg.inv(fit.camera_from_stage)
+    stage_from_camera = np.asarray(inverse / inverse[2, 2], dtype=np.float64)
     covariance, misfit_mm = _error(used, fit, stage_from_camera, has_lens=lens is not None)
     registration = Registration(
         stage_from_camera=_frozen(stage_from_camera),
@@ -130,7 +154,7 @@ def _refuse_sight(
             f"{lens.height_px}: set the camera to that size or calibrate it at this one"
         )
     if len(seen) < NEEDED_FIDUCIALS:
-        return _too_few(picture, stated, seen, dictionary)
+        return too_few_seen(picture, stated, seen, dictionary)
     centres = np.array([(stated[marker].centre.x_mm, stated[marker].centre.y_mm) for marker in seen])
     spread = np.linalg.svd(centres - centres.mean(axis=0), compute_uv=False)
     if spread[1] < _THIN * spread[0]:
@@ -144,9 +168,10 @@ def _refuse_sight(
     return None
 
 
-def _too_few(
+def too_few_seen(
     picture: NDArray[Any], stated: dict[int, Fiducial], seen: dict[int, NDArray[np.float64]], dictionary: str
 ) -> NotRegistered:
+    """Why fewer fiducials are seen than are needed: the picture is mirrored, or some are missing."""
     try:
         mirrored = detect_fiducials(np.ascontiguousarray(picture[:, ::-1]), dictionary, stated)
     except ValueError:

@@ -98,21 +98,22 @@ def find_spot(image_rgb: NDArray[Any], laser_off_rgb: NDArray[Any] | None = None
 
 def _excess(picture: NDArray[Any], scene: NDArray[Any] | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Linear light that the laser adds, in the colour where it adds most, and the pixels that are clipped there."""
-    linear = [_linear(np.ascontiguousarray(picture[..., band])) for band in range(picture.shape[2])]
-    before = None if scene is None else [_linear(np.ascontiguousarray(scene[..., b])) for b in range(scene.shape[2])]
-    added = linear if before is None else [now - then for now, then in zip(linear, before, strict=True)]
-    band = int(np.argmax([float(_binned(one).max()) for one in added]))
-    values = picture[..., band]
+    # Which colour, the encoded values of small means tell as well as light does, and sooner.
+    rise = _binned(picture) if scene is None else _binned(picture) - _binned(scene)
+    band = int(np.argmax(rise.reshape(-1, picture.shape[2]).max(axis=0)))
+    values = np.ascontiguousarray(picture[..., band])
     full, brightest = np.iinfo(values.dtype).max, values.max()
     is_plateau = brightest >= full // 2 and np.count_nonzero(values == brightest) >= _PLATEAU_PX
     clipped = values >= (brightest if is_plateau else full)
-    light = added[band]
-    if before is not None:
-        ground = cv2.GaussianBlur(before[band], (0, 0), 1.0)
-        middle = float(np.median(ground))
+    light = _linear(values)
+    if scene is not None:
+        ground = _linear(np.ascontiguousarray(scene[..., band]))
+        light -= ground
+        ground = np.asarray(cv2.GaussianBlur(ground, (0, 0), 1.0), dtype=np.float32)
+        middle = float(np.median(ground[::7, ::7]))
         # A floor keeps dark ground from being raised to noise.
-        light = light * ((middle + 0.05) / (ground + 0.05))
-    return np.asarray(light, dtype=np.float32), np.asarray(clipped)
+        light *= np.float32(middle + 0.05) / (ground + np.float32(0.05))
+    return light, np.asarray(clipped)
 
 
 def _linear(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -122,10 +123,10 @@ def _linear(values: NDArray[Any]) -> NDArray[np.float32]:
     table = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
     if values.dtype == np.uint8:
         return np.asarray(cv2.LUT(values, table), dtype=np.float32)
-    return table[values]
+    return np.asarray(table[values], dtype=np.float32)
 
 
-def _binned(light: NDArray[np.float32]) -> NDArray[np.float32]:
+def _binned(light: NDArray[Any]) -> NDArray[np.float32]:
     size = (max(1, light.shape[1] // _BIN_PX), max(1, light.shape[0] // _BIN_PX))
     return np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
@@ -152,10 +153,10 @@ def _smooth_background(binned: NDArray[np.float32]) -> NDArray[np.float64]:
     rows, columns = binned.shape
     y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     terms = np.column_stack([(x**i * y**j).ravel() for i, j in ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))])
-    every = max(1, terms.shape[0] // 20_000)
+    every = max(1, terms.shape[0] // 4_000)
     some, values = terms[::every], binned.ravel()[::every].astype(np.float64)
     keep = np.ones(values.size, dtype=bool)
-    factors = np.zeros(6)
+    factors: NDArray[Any] = np.zeros(6)
     for _ in range(8):
         factors = np.linalg.lstsq(some[keep], values[keep], rcond=None)[0]
         off = values - some @ factors
@@ -201,7 +202,7 @@ def _disc(light: NDArray[np.float32], centre: NDArray[np.float64], radius_px: fl
 def _plane(x: NDArray[np.float64], y: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     terms = np.column_stack([np.ones_like(x), x, y])
     keep = np.ones(values.size, dtype=bool)
-    factors = np.zeros(3)
+    factors: NDArray[Any] = np.zeros(3)
     for _ in range(4):
         factors = np.linalg.lstsq(terms[keep], values[keep], rcond=None)[0]
         off = np.abs(values - terms @ factors)
@@ -266,11 +267,12 @@ def _judged(
 
 def _second_spot(light: NDArray[np.float32], centre: NDArray[np.float64], sigma: float) -> tuple[float, float] | None:
     """Centre of another spot as wide and nearly as high, outside five deviations of the first."""
-    factor = max(1.0, sigma / 2)
-    size = (max(1, round(light.shape[1] / factor)), max(1, round(light.shape[0] / factor)))
-    small = cv2.resize(light, size, interpolation=cv2.INTER_AREA) if factor > 1 else light
+    small = _binned(light)
+    if sigma > 4 * _BIN_PX:
+        factor = 2 * _BIN_PX / sigma
+        small = np.asarray(cv2.resize(small, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
     scale = np.array([light.shape[1] / small.shape[1], light.shape[0] / small.shape[0]])
-    smooth = cv2.GaussianBlur(np.asarray(small, dtype=np.float32), (0, 0), max(0.7, 0.7 * sigma / float(scale.mean())))
+    smooth = cv2.GaussianBlur(small, (0, 0), max(0.5, 0.7 * sigma / float(scale.mean())))
     raised = smooth - _smooth_background(np.asarray(smooth, dtype=np.float32))
     rows, columns = raised.shape
     y, x = np.ogrid[:rows, :columns]

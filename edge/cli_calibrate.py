@@ -96,7 +96,7 @@ def stage(
         columns=columns,
         rows=rows,
         out=out,
-        console=Console(),
+        console=Console(quiet=False, log_level="info"),
     )
 
 

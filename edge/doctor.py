@@ -249,5 +249,8 @@ def examine_camera(config: ScanConfig) -> Iterator[Finding]:
     except EdgeError as error:
         yield Finding("fiducials", False, str(error), type(error))
         return
-    seen = len(registration.fiducials)
-    yield Finding("fiducials", True, f"{seen} seen, residual {registration.rms_mm * 1_000:.0f} um rms")
+    seen, residual = len(registration.fiducials), f"residual {registration.rms_mm * 1_000:.0f} um rms"
+    if seen:
+        yield Finding("fiducials", True, f"{seen} seen, {residual}")
+    else:
+        yield Finding("stage calibration", True, f"of this camera, {residual}")

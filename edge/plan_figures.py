@@ -21,10 +21,11 @@ _WORTH_SAYING = 0.01
 
 def tell_registration(registration: Registration, console: Console) -> None:
     """Say how well the photograph's place on the stage is known, and what is odd about it."""
-    console.say(
-        f"Photograph registered: {len(registration.fiducials)} fiducials, "
-        f"residual {registration.rms_mm * 1_000:.0f} um rms"
-    )
+    residual = f"residual {registration.rms_mm * 1_000:.0f} um rms"
+    if not registration.fiducials:
+        console.say(f"Photograph placed by the stage's calibration: {residual}")
+    else:
+        console.say(f"Photograph registered: {len(registration.fiducials)} fiducials, {residual}")
     for note in registration.notes:
         console.warn(note)
 

@@ -20,6 +20,7 @@ from edge.faults import EdgeError, SafetyStop, UsageError
 from edge.prepare import Sighting, fiducials_of, register_frame
 from edge.record.folder import open_recording
 from edge.results import sighting_of
+from edge.stage_placing import read_stage_calibration
 
 _DAY_S = 86_400.0
 
@@ -73,6 +74,12 @@ def _of_registration(frame: Frame, config: ScanConfig) -> Iterator[Finding]:
         registration = register_frame(frame, config)
     except EdgeError as error:
         yield _failed("fiducials", error)
+        return
+    stored = config.instrument.stage_calibration
+    if stored is not None:
+        yield age_finding("stage calibration", read_stage_calibration(Path(stored)).made_at, config)
+        if config.instrument.fiducials.markers:
+            yield stage_finding(registration, frame, config)
         return
     yield held_out_finding(registration, config.area.pitch_mm)
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calibration.expected_error import expected_error_mm
 from calibration.registration import Registration
 from edge.report.charts import residual_strip, spectrum_chart, timeline
 from edge.report.contents import Conditions, EnergyScale, ScanReport
 from edge.report.markup import absent, facts, figure, long_table, paragraph, section, table
 from edge.report.wording import clock, duration, moment, significant, whole
 
-
 if TYPE_CHECKING:
     from edge.standard_course import Following
+
 
 def spectrum_section(report: ScanReport) -> str:
     """All counts on one energy axis, and how the axis was found."""
@@ -31,9 +32,9 @@ def spectrum_section(report: ScanReport) -> str:
         parts.append(absent("No energy calibration was recorded."))
     else:
         parts += _energy_scale(report.energy_scale)
-    return section("spectrum", "Spectrum", *parts)
     if report.following is not None:
         parts.append(facts(_course_rows(report.following)))
+    return section("spectrum", "Spectrum", *parts)
 
 
 def _energy_scale(scale: EnergyScale) -> list[str]:
@@ -53,7 +54,6 @@ def _energy_scale(scale: EnergyScale) -> list[str]:
     return [facts([*rows, ("Peaks less fitted peaks", compared)])]
 
 
-def registration_section(report: ScanReport) -> str:
 def scale_course(following: Following) -> str:
     """How far the scale moved, by what that was told, and what was done about it."""
     at_kev = significant(following.at_kev, 2)
@@ -89,6 +89,7 @@ def _course_rows(following: Following) -> list[tuple[str, str]]:
     return rows
 
 
+def registration_section(report: ScanReport) -> str:
     """How well the photograph's place on the stage is known."""
     registration = report.registration
     if registration is None:
@@ -98,7 +99,8 @@ def _course_rows(following: Following) -> list[tuple[str, str]]:
     groups = _by_fiducial(registration)
     over = int((residuals > limit_mm).sum())
     largest = float(residuals.max(initial=0.0))
-    if registration.rms_mm > limit_mm:
+    expected = _expected_mm(registration, report)
+    if registration.rms_mm > limit_mm or (expected is not None and expected[1] > limit_mm):
         verdict = "Over the limit: photograph and maps may be displaced against each other by more than half a cell."
     elif over:
         lie = "lies" if over == 1 else "lie"
@@ -110,12 +112,22 @@ def _course_rows(following: Following) -> list[tuple[str, str]]:
         for name, values in groups
     ]
     rows.append(("All", whole(residuals.size), significant(registration.rms_mm, 2), significant(largest, 2)))
-    style = "verdict over" if registration.rms_mm > limit_mm else "verdict"
-    caption = "Distance between where each fiducial’s corner was seen and where it is stated to be."
+    style = "verdict over" if verdict.startswith("Over") else "verdict"
+    seen = "fiducial’s corner" if registration.fiducials else "point of the stage’s calibration"
+    caption = f"Distance between where each {seen} was seen and where it is stated to be."
     pieces = figure(residual_strip(groups, limit_mm), caption) + table(
         "Residuals by fiducial, mm", ["Fiducial", "Corners", "RMS", "Largest"], rows, style="numbers"
     )
-    about = facts([("Registered", _moment_of(registration.registered_at)), ("Camera", registration.camera_identity)])
+    words = "not known"
+    if expected is not None:
+        words = f"{significant(expected[0], 2)} mm rms, {significant(expected[1], 2)} mm at most"
+    about = facts(
+        [
+            ("Expected error over the area", words),
+            ("Registered", _moment_of(registration.registered_at)),
+            ("Camera", registration.camera_identity),
+        ]
+    )
     notes = [paragraph(f"{note[:1].upper()}{note[1:]}", "note") for note in registration.notes]
     notes = [*(paragraph(text, "note") for text in _place_by_samples(registration, report)), *notes]
     figures = f'<div class="figures">{pieces}</div>'
@@ -172,11 +184,20 @@ def _way(value_mm: float, error_mm: float) -> str:
     return f"{value_mm:+.3f} ± {error_mm:.3f} mm".replace("-", "−")
 
 
+def _expected_mm(registration: Registration, report: ScanReport) -> tuple[float, float] | None:
+    """Expected distance of the photograph's points from where they are taken to be: root mean square and largest."""
+    grid = report.grid
+    x, y = np.meshgrid(np.linspace(0, grid.width_mm, 9), np.linspace(0, grid.height_mm, 9))
+    places = np.column_stack([x.ravel() + grid.origin_x_mm, y.ravel() + grid.origin_y_mm])
+    errors = expected_error_mm(registration, places)
+    return None if errors is None else (float(np.sqrt(np.mean(errors**2))), float(errors.max()))
+
+
 def _by_fiducial(registration: Registration) -> list[tuple[str, list[float]]]:
     residuals = [float(value) for value in registration.residuals_mm]
     count = len(registration.fiducials)
     if not count or len(residuals) % count:
-        return [("all corners", residuals)]
+        return [("all corners" if count else "stage points", residuals)]
     each = len(residuals) // count
     return [
         (f"marker {marker}", residuals[i * each : (i + 1) * each]) for i, marker in enumerate(registration.fiducials)
