@@ -134,12 +134,13 @@ def pile_up_spectrum(counts: NDArray[np.float64], shape: SpectrumShape) -> Spect
     Shape (channels,); the shape of one exposure's own pile-up varies about it. The peak that some spectrometers record
     at zero energy is noise and no photon: folded in, it would repeat every line at its own place.
     """
-    from scipy.signal import fftconvolve
-
     photons = np.where(shape.energies_kev() > _NOISE_PEAK_FWHM * shape.response.noise_kev, counts, 0.0)
     if photons.sum() <= 0:
         return np.zeros(shape.channels)
-    folded = np.maximum(fftconvolve(photons, photons), 0.0)
+    size = 2 * shape.channels - 1
+    # Twice the length and more: nothing comes round from the other end.
+    whole = 1 << size.bit_length()
+    folded = np.maximum(np.fft.irfft(np.square(np.fft.rfft(photons, whole)), whole)[:size], 0.0)
     # Channels c1 and c2 add up to the energy of channel c1 + c2 + offset / gain.
     positions = np.arange(shape.channels) - shape.offset_kev / shape.gain_kev
     spectrum = np.interp(positions, np.arange(folded.size), folded, left=0.0, right=0.0)
