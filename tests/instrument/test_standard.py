@@ -1,0 +1,126 @@
+"""A tube that fades during a scan: with visits to a standard the maps are right within their errors, without not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.events import ShutterClosed, ShutterOpened, StandardMeasured
+from edge.record.folder import open_recording
+from edge.record.reader import JournalReader
+from edge.results import FittedRecording, fit_recording, portions, read_planned
+from edge.simulate.config import load_instrument
+from edge.simulate.painted import PanelSpecimen
+from edge.simulate.specimen import load_specimen
+from firmware_bridge.messages import StagePose
+from tests.instrument.conftest import Bench
+
+FADING_PER_HOUR = -1.5
+"""10 % in 250 s of the simulated clock, which this scan takes on a machine that is not busy; on a busy one, more."""
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """One scan with visits, fitted with them and as if there had been none."""
+
+    with_visits: FittedRecording
+    without: FittedRecording
+    opened_at_s: NDArray[np.float64]
+    """Controller time of every exposure."""
+    lead_hz: NDArray[np.float64]
+    """Photons of lead's L lines that the panel sends to the detector where the beam was, at constant output."""
+    story: list[object]
+    twin: list[dict]
+    said: str
+    report: str
+
+
+@pytest.fixture
+def scanned(bench: Bench) -> Scanned:
+    bench.instrument["twin"] |= {
+        "clock_factor": 40.0,
+        "output_drift_per_hour": FADING_PER_HOUR,
+        "gain_drift_per_hour": 0.02,
+        "position_error_mm": 0.0,
+    }
+    bench.instrument["standard"] = {"x_mm": 140.0, "y_mm": 20.0}
+    bench.scan["instrument"]["standard"] = {"x_mm": 140.0, "y_mm": 20.0, "live_s": 20.0, "every_minutes": 0.01}
+    with bench.running():
+        ended = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    assert ended.returncode == 0, ended.stderr
+    with JournalReader(bench.recording / "journal.sqlite") as reader:
+        story = [event for _, event in reader.events()]
+    with open_recording(bench.recording) as recording:
+        planned = read_planned(recording)
+        forgetful = replace(planned, history=replace(planned.history, visits=()))
+        with_visits, without = fit_recording(recording, planned), fit_recording(recording, forgetful)
+        batches = list(portions(recording.reader))
+    starts_mm = np.concatenate([batch.starts_mm for batch in batches])
+    return Scanned(
+        with_visits,
+        without,
+        np.concatenate([batch.opened_at_s for batch in batches]),
+        lead_truth(bench.folder / "instrument.yaml", starts_mm),
+        story,
+        bench.twin_events(),
+        ended.stdout,
+        (bench.recording / "report.html").read_text("utf-8"),
+    )
+
+
+def lead_truth(instrument: Path, starts_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    beside = load_instrument(instrument).model_copy(update={"standard": None})
+    panel = load_specimen(beside)
+    assert isinstance(panel, PanelSpecimen)
+    lines = np.concatenate([[b.group.name == "Pb-L"] * len(b.energies_kev) for b in panel.rates.bundles])
+    poses = [StagePose(x_mm, y_mm) for x_mm, y_mm in starts_mm]
+    return np.array([panel.at(pose, pose).rates_hz[lines].sum() for pose in poses])
+
+
+def trend_of_lead(fitted: FittedRecording, scanned: Scanned) -> tuple[float, float, float]:
+    """Relative change of lead's rates over the truth from the first exposure to the last, its error, and chi-square."""
+    column = fitted.model.elements.index("Pb-L")
+    values = fitted.samples.values[:, column].astype(float)
+    errors = np.sqrt(fitted.samples.variance[:, column].astype(float))
+    time = scanned.opened_at_s - scanned.opened_at_s[0]
+    design = np.column_stack([scanned.lead_hz, scanned.lead_hz * time / time[-1]]) / errors[:, None]
+    (level, trend), covariance = (
+        np.linalg.lstsq(design, values / errors, rcond=None)[0],
+        np.linalg.inv(design.T @ design),
+    )
+    efficiency = design[:, 0] @ (values / errors) / (design[:, 0] @ design[:, 0])
+    chi2 = float(np.mean(((values - efficiency * scanned.lead_hz) / errors) ** 2))
+    return trend / level, float(np.sqrt(covariance[1, 1])) / level, chi2
+
+
+def test_maps_are_right_within_their_errors_with_visits_and_wrong_without(scanned: Scanned) -> None:
+    standard = scanned.with_visits.following.standard
+    assert standard.output is not None
+    trend, error, chi2 = trend_of_lead(scanned.with_visits, scanned)
+    # The error of the exposures themselves, some 0.8 %, and of the output at its end, 0.4 %: three of both.
+    assert abs(trend) < 3 * np.hypot(error, standard.output.relative_errors[-1])
+    # 384 exposures: standard deviation sqrt(2 / 384) = 0.07.
+    assert 0.79 < chi2 < 1.21
+    uncorrected, error, _ = trend_of_lead(scanned.without, scanned)
+    # It lost 10 % or more; 5 % is what five errors of this trend would hide.
+    assert uncorrected + 5 * error < -0.03
+    # The output as the visits tell it is the one that was set, at the times of the visits.
+    visits = [event.done for event in scanned.story if isinstance(event, StandardMeasured)]
+    times = np.array([visit.opened_at_s for visit in visits])
+    true = np.exp(FADING_PER_HOUR * (times - times[0]) / 3_600.0)
+    np.testing.assert_allclose(standard.output.factors, true, rtol=0.015)
+    assert true[-1] < 0.95
+    # What was done is said, on the terminal and in the report.
+    assert f"of that at the first of {len(visits)} visits to the standard" in scanned.said
+    assert "the maps are those of the first visit" in scanned.report
+    # And the beam was on in openings of their own: as many over the standard as there were visits.
+    over = [event.over for event in scanned.story if isinstance(event, ShutterOpened)]
+    assert over.count("standard") == len(visits) >= 3
+    assert over[0] == over[-1] == "standard"
+    assert len([event for event in scanned.story if isinstance(event, ShutterClosed)]) == len(over)
+    names = [event["event"] for event in scanned.twin]
+    assert names.count("shutter_opened") == names.count("shutter_closed") == len(over)
