@@ -70,10 +70,15 @@ def next_to_do(accepted: Sequence[SharpView], board: Board) -> str:
     return "more views, tilted by about 30 degrees this way and that"
 
 
+def is_covered(accepted: Sequence[SharpView], board: Board) -> bool:
+    """Whether the views are many, spread over the field, and tilted to all sides."""
+    views = [one.view for one in accepted]
+    return len(views) >= ENOUGH_VIEWS and coverage(views) >= WELL_COVERED and all(_leaning(views, board))
+
+
 def is_enough(accepted: Sequence[SharpView], board: Board, fit: CameraFit) -> bool:
     """Whether field and tilts are covered, and focal length and principal point known well."""
-    views = [one.view for one in accepted]
-    if len(views) < ENOUGH_VIEWS or coverage(views) < WELL_COVERED or not all(_leaning(views, board)):
+    if not is_covered(accepted, board):
         return False
     focal = float(fit.standard_errors[:2].max() / fit.lens.matrix[0, 0])
     centre = float(fit.standard_errors[2:4].max() / max(fit.lens.width_px, fit.lens.height_px))

@@ -12,12 +12,13 @@ from calibration.board_sharpness import edge_rise_px
 from calibration.boards import Board
 from calibration.camera_coverage import coverage
 from calibration.camera_fit import CameraFit, fit_camera
-from calibration.camera_guide import ENOUGH_VIEWS, SharpView, coverage_map, is_enough, next_to_do, why_useless
+from calibration.camera_guide import SharpView, coverage_map, is_covered, is_enough, next_to_do, why_useless
 from edge.cameras import Camera, Frame
 from edge.faults import DeviceError, UsageError
 
 PAUSE_S = 0.5
-_MOST_VIEWS = 60
+_MOST_VIEWS = 40
+_FITTED_EVERY = 2
 _PATIENCE = 240
 """Pictures in a row without a new view, after which nobody is thought to be there."""
 _LEAST_AFTER_CTRL_C = 5
@@ -111,7 +112,7 @@ def _report(session: _Session) -> bool:
     session.say(f"view {len(accepted)} taken, {share:.0%} of the field seen")
     for line in coverage_map(accepted):
         session.say(f"  {line}")
-    if len(accepted) >= ENOUGH_VIEWS:
+    if is_covered(accepted, board) and len(accepted) % _FITTED_EVERY == 0:
         fit = fit_camera([one.view for one in accepted], board)
         if isinstance(fit, CameraFit) and is_enough(accepted, board, fit):
             session.say("the views are enough")

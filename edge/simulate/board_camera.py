@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import cv2
@@ -16,14 +16,19 @@ from calibration.homography import PlaneFit
 from calibration.lens import Lens
 from edge.cameras.frame import Frame
 from edge.faults import DeviceError
+from firmware_bridge.messages import StagePose
 
 _PAPER, _INK, _AROUND = 0.82, 0.035, 0.16
 """Linear reflectances."""
 _RIM_MM = 12.0
 """Width of the white paper around the pattern."""
 _NODE_SPACING = 8
-_SAMPLES = 3
-"""Samples a side within a pixel, so that an edge takes its exact shade."""
+_OVERSAMPLING = 1.3
+"""Pixels of the sheet, each with the exact shade of what it covers, for one of the picture."""
+_NOISE = 0.004
+_SHOWN = 60
+_SWEPT = 0.012
+"""Way of the board while exposed, as a share of the picture's longer side."""
 IDENTITY = "simulated-board"
 
 
@@ -49,7 +54,7 @@ class BoardCamera:
     """Photographs a board in one pose after the other. Implements `edge.cameras.Camera`."""
 
     def __init__(
-        self, board: Board, lens: Lens, poses: Sequence[BoardPose], *, seed: int = 0, noise: float = 0.004
+        self, board: Board, lens: Lens, poses: Sequence[BoardPose], *, seed: int = 0, noise: float = _NOISE
     ) -> None:
         self._board = board
         self._lens = lens
@@ -75,6 +80,31 @@ class BoardCamera:
         return Frame(image, IDENTITY, datetime.now(UTC).isoformat(timespec="milliseconds"))
 
 
+class BoardShown:
+    """A camera's address while somebody shows it a board: each picture in another pose, some of them spoiled.
+
+    Every fifth picture is taken while the board moves.
+    """
+
+    def __init__(self, board: Board, lens: Lens, *, seed: int, blur_px: float) -> None:
+        self._board = board
+        self._lens = lens
+        self._seed = seed
+        poses = poses_over_field(board, lens, _SHOWN, seed=seed)
+        swept_px = _SWEPT * max(lens.width_px, lens.height_px)
+        self._poses = [
+            replace(pose, blur_px=blur_px, swept_px=swept_px if i % 5 == 4 else 0.0) for i, pose in enumerate(poses)
+        ]
+        self._taken = 0
+
+    def render(self, pose: StagePose | None = None) -> NDArray[np.uint8]:
+        """The next picture; it does not matter where the stage stands."""
+        rng = np.random.default_rng([self._seed, self._taken])
+        shown = self._poses[self._taken % len(self._poses)]
+        self._taken += 1
+        return photograph_board(self._board, self._lens, shown, rng=rng, noise=_NOISE)
+
+
 def board_view(board: Board, lens: Lens, pose: BoardPose) -> PlaneFit:
     """Millimetres on the board, from its pattern's upper left, to pixels and back."""
     tilt_x, tilt_y, roll = np.deg2rad([pose.tilt_x_deg, pose.tilt_y_deg, pose.roll_deg])
@@ -96,8 +126,9 @@ def photograph_board(
     view = board_view(board, lens, pose)
     flat, px_per_mm = _flat(board, view)
     columns, rows = _sources(view, px_per_mm)
-    fine = cv2.remap(flat, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(_AROUND,))
-    light = np.asarray(cv2.resize(fine, (lens.width_px, lens.height_px), interpolation=cv2.INTER_AREA))
+    light = np.asarray(
+        cv2.remap(flat, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(_AROUND,))
+    )
     if pose.blur_px > 0:
         light = np.asarray(cv2.GaussianBlur(light, (0, 0), pose.blur_px))
     if pose.swept_px >= 1:
@@ -109,23 +140,22 @@ def photograph_board(
 
 
 def _sources(view: PlaneFit, px_per_mm: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Columns and rows of the sheet under every sample of the picture, interpolated between exact nodes."""
+    """Columns and rows of the sheet under every pixel of the picture, interpolated between exact nodes."""
     lens = view.lens
     wide, high = -(-lens.width_px // _NODE_SPACING) + 2, -(-lens.height_px // _NODE_SPACING) + 2
     x, y = np.meshgrid((np.arange(wide) - 0.5) * _NODE_SPACING - 0.5, (np.arange(high) - 0.5) * _NODE_SPACING - 0.5)
     place = (view.stage(np.column_stack([x.ravel(), y.ravel()])) + _RIM_MM) * px_per_mm - 0.5
     nodes = np.clip(np.nan_to_num(place, nan=-1e4), -1e4, 1e4).astype(np.float32).reshape(high, wide, 2)
-    step = _NODE_SPACING * _SAMPLES
+    step = _NODE_SPACING
     dense = cv2.resize(nodes, (wide * step, high * step), interpolation=cv2.INTER_LINEAR)
-    inner = dense[step : step + lens.height_px * _SAMPLES, step : step + lens.width_px * _SAMPLES]
+    inner = dense[step : step + lens.height_px, step : step + lens.width_px]
     return np.ascontiguousarray(inner[..., 0]), np.ascontiguousarray(inner[..., 1])
 
 
 def _flat(board: Board, view: PlaneFit) -> tuple[NDArray[np.float32], float]:
     """The sheet seen straight on, linear light, exact at its pixels' edges, and pixels per mm."""
     centre = np.array([board.size_mm]) / 2
-    px_per_mm = 2.0 * float(np.linalg.norm(view.pixels(centre + np.array([1.0, 0.0])) - view.pixels(centre)))
-    px_per_mm = max(px_per_mm, 2.0)
+    px_per_mm = _OVERSAMPLING * float(np.linalg.norm(view.pixels(centre + np.array([1.0, 0.0])) - view.pixels(centre)))
     width, height = (round((side + 2 * _RIM_MM) * px_per_mm) for side in board.size_mm)
     flat = np.full((height, width), _PAPER, dtype=np.float32)
     rectangles = board_ink(board)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge.cameras.picture import png_of
 from edge.faults import UsageError
 from edge.simulate.camera import SimulatedCamera
-from edge.simulate.config import SimulatedInstrumentConfig
+from edge.simulate.config import SimulatedCameraConfig, SimulatedInstrumentConfig
 from firmware_bridge.messages import StagePose
 
 SNAPSHOT: Final = "/snapshot.png"
@@ -23,13 +23,21 @@ STREAM: Final = "/stream.mjpg"
 _BOUNDARY: Final = "frame"
 _JPEG_QUALITY: Final = 95
 
+class Renders(Protocol):
+    """Something that makes the next picture."""
+
+    def render(self, pose: StagePose | None = None) -> NDArray[np.uint8]:
+        """RGB, shape (h, w, 3), with the stage where it stands now."""
+        ...
+
+
 WhereIsStage = Callable[[], StagePose | None]
 """Asked for each picture; None while nobody knows."""
 
 
 @contextmanager
 def camera_served(
-    camera: SimulatedCamera, pose: WhereIsStage, *, port: int = 0, link: Path | None = None
+    camera: Renders, pose: WhereIsStage, *, port: int = 0, link: Path | None = None
 ) -> Iterator[str]:
     """Answer ``/snapshot.png``, and ``/stream.mjpg`` without end, in threads of their own until left; gives the URL.
 
@@ -81,8 +89,17 @@ def camera_of(
         yield None
         return
     link = None if instrument.camera_link is None else Path(instrument.camera_link)
-    with camera_served(camera, pose, port=instrument.camera_port or 0, link=link) as address:
+    shown = instrument.camera.board
+    seen = camera if shown is None else _board_before(shown, camera, instrument.camera)
+    with camera_served(seen, pose, port=instrument.camera_port or 0, link=link) as address:
         yield address
+
+
+def _board_before(board: str, camera: SimulatedCamera, config: SimulatedCameraConfig) -> Renders:
+    from calibration.boards import parse_board
+    from edge.simulate.board_camera import BoardShown
+
+    return BoardShown(parse_board(board), camera.lens, seed=config.seed, blur_px=config.blur_px)
 
 
 def leave_address(link: Path | None, address: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from calibration.boards import parse_board
 from calibration.fiducials import Fiducial
 from edge.config import FiducialsConfig
 from edge.faults import UsageError
@@ -114,7 +115,15 @@ class SimulatedCameraConfig(Closed):
     noise_electrons: Annotated[float, Field(ge=0, le=1e5)] = 12.0
     laser: SimulatedLaserConfig | None = None
     """None: no laser is switched on. Seen only at the camera's address, where the stage's place is known."""
+    board: Name | None = None
+    """A calibration board that somebody holds before the camera, seen at its address only; None: the easel."""
     seed: Seed = 11
+
+    @model_validator(mode="after")
+    def _board_is_known(self) -> Self:
+        if self.board is not None:
+            parse_board(self.board)
+        return self
 
 
 class SimulatedInstrumentConfig(Closed):

@@ -17,11 +17,12 @@ from edge.calibrate.camera_live import capture_views
 from edge.cameras import Frame, write_picture
 from edge.cli import run
 from edge.faults import DeviceError, UsageError
-from edge.simulate.board_camera import IDENTITY, BoardCamera, poses_over_field
+from edge.simulate.board_camera import IDENTITY, BoardCamera, BoardShown, poses_over_field
+from edge.simulate.camera_server import camera_served
 
 BOARD = Chessboard(7, 5, 20.0)
 LENS = Lens(
-    np.array([[420.0, 0, 161.0], [0, 420.0, 118.0], [0, 0, 1]]), np.array([-0.12, 0.04, 0.0, 0.0, 0.0]), 320, 240
+    np.array([[700.0, 0, 322.0], [0, 702.0, 236.0], [0, 0, 1]]), np.array([-0.12, 0.04, 0.0, 0.0, 0.0]), 640, 480
 )
 POSES = poses_over_field(BOARD, LENS, 24, seed=3)
 CONFIG = """\
@@ -86,7 +87,7 @@ def test_a_folder_of_pictures_gives_the_lens_and_its_pictures(folder, tmp_path):
 def test_a_picture_without_the_board_is_told_and_left_out(folder, tmp_path):
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    grain = np.random.default_rng(1).integers(90, 140, (240, 320, 3)).astype(np.uint8)
+    grain = np.random.default_rng(1).integers(90, 140, (480, 640, 3)).astype(np.uint8)
     write_picture(tmp_path / "other.png", grain)
     said: list[str] = []
     path = calibrate_camera(tmp_path, board=BOARD.name, config=None, out=tmp_path / "kept", say=said.append)
@@ -114,7 +115,7 @@ def no_say(_: str) -> None:
 
 def test_pictures_of_another_size_than_the_configured_cameras_are_refused(folder, frames, tmp_path):
     other = replace(frames[0], image=np.repeat(frames[0].image, 2, axis=1))
-    with pytest.raises(UsageError, match=r"00.png is 320 x 240 pixels, the configured camera gives 640 x 240"):
+    with pytest.raises(UsageError, match=r"00.png is 640 x 480 pixels, the configured camera gives 1280 x 480"):
         calibrate_camera(
             folder,
             board=BOARD.name,
@@ -133,6 +134,20 @@ def test_live_capture_ends_by_itself_with_a_good_lens(frames, tmp_path):
     assert "the views are enough" in said
     assert said[0].startswith("show the board, large in the picture")
     assert any("% of the field seen" in line for line in said)
+
+
+def test_a_network_camera_is_calibrated_while_somebody_shows_it_a_board(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("edge.calibrate.camera_live.PAUSE_S", 0.0)
+    with camera_served(BoardShown(BOARD, LENS, seed=1, blur_px=0.6), lambda: None) as url:
+        config = configured(tmp_path)
+        config.write_text(CONFIG.replace("{kind: folder, path: frames}", f"{{kind: http, url: '{url}'}}"))
+        assert run(["calibrate", "camera", "--board", BOARD.name, "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert "not taken, blurred" in said
+    (path,) = (tmp_path / "calibrations").glob("camera-*.yaml")
+    calibration = calibration_from_dict(load_stored(path, "camera"))
+    assert calibration.camera_identity == url
+    assert calibration.lens.matrix[0, 0] == pytest.approx(LENS.matrix[0, 0], abs=4 * calibration.standard_errors[0])
 
 
 def test_live_capture_refuses_blurred_repeated_and_cut_off_views(frames):
@@ -159,7 +174,7 @@ def test_ctrl_c_keeps_the_views_so_far(frames):
 
 def test_a_camera_that_changes_its_picture_size_ends_the_capture(frames):
     wider = replace(frames[1], image=np.pad(frames[1].image, ((0, 0), (0, 40), (0, 0))))
-    with pytest.raises(DeviceError, match=r"changed its pictures from 320 x 240 to 360 x 240 pixels: set it to one"):
+    with pytest.raises(DeviceError, match=r"changed its pictures from 640 x 480 to 680 x 480 pixels: set it to one"):
         capture_views(Shown([frames[0], wider]), BOARD, say=no_say, sleep=no_sleep)
 
 
@@ -201,7 +216,7 @@ def test_the_wrong_board_is_named_for_a_whole_folder(folder, tmp_path):
     for path in sorted(folder.iterdir())[:2]:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     with pytest.raises(UsageError, match=r"none of 2 pictures shows the board; the first: not the board stated"):
-        calibrate_camera(tmp_path, board="chessboard:9x7:20mm", config=None, out=tmp_path, say=no_say)
+        calibrate_camera(tmp_path, board="charuco:7x5:20mm:15mm:DICT_4X4_50", config=None, out=tmp_path, say=no_say)
 
 
 def test_a_sheet_is_written_once(tmp_path, capsys):
