@@ -31,6 +31,7 @@ from edge.doctor import (
 from edge.examination import Examination
 from edge.faults import EdgeError, ScanStopped, UsageError
 from edge.finish import finish_recording
+from edge.photograph import keep_flat_field
 from edge.prepare import require_known_names
 from edge.reconnect import Connection, home_where_needed
 from edge.record.folder import RecordingPaths, create_recording, open_recording, refuse_taken
@@ -61,7 +62,7 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
     with connected(config, console) as connection:
         paths = create_recording(folder)
         console.log_to(paths.log)
-        text = yaml_of(config)
+        text = yaml_of(keep_flat_field(config, folder))
         paths.config.write_text(text, encoding="utf-8")
         with Journal.create(paths.journal) as journal:
             session = Session(journal, New())

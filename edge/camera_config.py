@@ -1,4 +1,4 @@
-"""What a configuration may say of the camera."""
+"""What a configuration may say of the camera and of its pictures' colours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from edge.schema import Closed, Name
+from edge.schema import Closed, Millimetres, Name, PositiveMillimetres
 
 WarmUpFrames = Annotated[int, Field(ge=0, le=500)]
 AverageFrames = Annotated[int, Field(ge=1, le=64)]
@@ -79,3 +79,23 @@ CameraConfig = Annotated[
     FolderCameraConfig | FileCameraConfig | UvcCameraConfig | HttpCameraConfig | RtspCameraConfig,
     Field(discriminator="kind"),
 ]
+
+
+class WhiteCardConfig(Closed):
+    """A white card beside the object, in stage millimetres."""
+
+    x_mm: Millimetres
+    y_mm: Millimetres
+    width_mm: PositiveMillimetres
+    height_mm: PositiveMillimetres
+    reflectance: Annotated[float, Field(gt=0, le=1)] = 0.9
+
+
+class ColourConfig(Closed):
+    """What the photograph's levels mean."""
+
+    space: Literal["embedded", "srgb", "linear", "adobe-rgb", "display-p3"] = "embedded"
+    """``embedded``: as the picture's own profile says; sRGB without one."""
+    white_card: WhiteCardConfig | None = None
+    flat_field: Name | None = None
+    """Picture of an evenly white sheet in the object's place."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from edge.camera_config import CameraConfig
+from edge.camera_config import CameraConfig, ColourConfig
 from edge.device_config import ControllerConfig
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
 
@@ -57,7 +57,7 @@ class FiducialsConfig(Closed):
 
     dictionary: Name = "DICT_4X4_50"
     side_mm: PositiveMillimetres = 10.0
-    markers: Annotated[list[MarkerConfig], Field(min_length=1, max_length=200)]
+    markers: Annotated[list[MarkerConfig], Field(max_length=200)] = []
 
     @model_validator(mode="after")
     def _identities_differ(self) -> Self:
@@ -107,6 +107,13 @@ class StandardConfig(Closed):
     """From one visit to the next; there is one before the first exposure and one after the last."""
 
 
+class BeamConfig(Closed):
+    """The beam on the object."""
+
+    fwhm_mm: Annotated[float, Field(gt=0, le=50)] | None = None
+    """Full width at half maximum; None: taken as no wider than a cell."""
+
+
 class InstrumentConfig(Closed):
     """Everything that is plugged in."""
 
@@ -117,12 +124,22 @@ class InstrumentConfig(Closed):
     lens: LensConfig | None = None
     camera_calibration: Name | None = None
     """Stored calibration of the camera, in place of `lens`."""
-    fiducials: FiducialsConfig
+    stage_calibration: Name | None = None
+    """Stored calibration of the stage, which places every photograph in place of `fiducials`."""
+    fiducials: FiducialsConfig = FiducialsConfig()
     stage: StageConfig = StageConfig()
     detector: DetectorConfig = DetectorConfig()
     tube: TubeConfig = TubeConfig()
+    beam: BeamConfig = BeamConfig()
+    colour: ColourConfig = ColourConfig()
     standard: StandardConfig | None = None
     """Reference standard by which gain and tube output are followed; None: there is none."""
+
+    @model_validator(mode="after")
+    def _photograph_can_be_placed(self) -> Self:
+        if not self.fiducials.markers and self.stage_calibration is None:
+            raise ValueError("nothing places the photograph: list fiducials.markers, or give stage_calibration")
+        return self
 
     @model_validator(mode="after")
     def _one_lens(self) -> Self:
@@ -292,7 +309,9 @@ def parse_scan_config(text: str, path: Path) -> ScanConfig:
 _PATHS = (
     ("instrument", "camera", "path"),
     ("instrument", "camera", "credentials"),
+    ("instrument", "colour", "flat_field"),
     ("instrument", "camera_calibration"),
+    ("instrument", "stage_calibration"),
     ("instrument", "controller", "port"),
     ("instrument", "controller", "stage", "port"),
     ("instrument", "controller", "spectrometer", "port"),

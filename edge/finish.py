@@ -65,7 +65,7 @@ def finish_recording(folder: Path) -> list[str]:
             paths.maps,
             results.maps,
             mask=plan.mask.cells,
-            rgb=results.sighting.rgb,
+            rgb=results.sighting.display,
             grid=plan.grid,
             attributes=attributes,
         )
@@ -100,7 +100,7 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
         mask=plan.mask.cells,
         maps=results.maps,
         maps_unit=MAPS_UNIT,
-        rgb=sighting.rgb,
+        rgb=sighting.display,
         density=density_of_plan(as_planned(sighting, planned.config), planned.config, plan),
         effort=_effort(history, planned, ledger),
         dose=_dose(history, planned, ledger),

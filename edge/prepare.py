@@ -6,6 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,9 @@ from edge.config import AreaConfig, ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
+from edge.photograph import photograph_on_grid
 from edge.plan import ScanPlan, check_plan, check_without_controller, make_plan
-from edge.resample import rgb_on_grid
+from edge.stage_placing import placed_frame, read_stage_calibration, require_precise
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
 from models.density import cells_for_rate
@@ -37,8 +39,18 @@ class Sighting:
     frame_sha256: str
     registration: Registration
     grid: ScanGrid
-    rgb: NDArray[np.uint8]
-    """The photograph averaged over each cell of the scan grid, sRGB, shape (rows, columns, 3)."""
+    rgb: NDArray[Any]
+    """The photograph averaged over the footprint at each cell of the scan grid, sRGB, uint8 or uint16 as the frame is,
+    shape (rows, columns, 3)."""
+    remarks: tuple[str, ...] = ()
+    """What somebody should know of its colours, one sentence each."""
+
+    @property
+    def display(self) -> NDArray[np.uint8]:
+        """The same of 8 bits, to be shown."""
+        if self.rgb.dtype == np.uint8:
+            return self.rgb
+        return np.asarray(np.rint(self.rgb / 257), dtype=np.uint8)
 
 
 def sight(camera: Camera, config: ScanConfig) -> Sighting:
@@ -50,8 +62,8 @@ def sight(camera: Camera, config: ScanConfig) -> Sighting:
 def place(frame: Frame, config: ScanConfig, registration: Registration) -> Sighting:
     """Resample a registered frame to the scan grid."""
     grid = grid_of(config.area)
-    rgb = rgb_on_grid(frame.image, registration, grid)
-    return Sighting(frame, frame_digest(frame.image), registration, grid, rgb)
+    rgb, remarks = photograph_on_grid(frame, registration, grid, config.instrument)
+    return Sighting(frame, frame_digest(frame.image), registration, grid, rgb, remarks)
 
 
 def frame_digest(image: NDArray[np.generic]) -> str:
@@ -80,14 +92,25 @@ def uncovered_mm(area: AreaConfig, grid: ScanGrid) -> tuple[float, float]:
 
 
 def register_frame(frame: Frame, config: ScanConfig) -> Registration:
-    """Find the fiducials and place the frame on the stage.
+    """Place the frame on the stage, by its fiducials or by a stored calibration of the stage.
 
     Raises
     ------
     SafetyStop
-        The registration cannot be had or is worse than half a pitch.
+        The registration cannot be had, or it or its expected error is worse than half a pitch.
+    UsageError
+        A stored calibration is missing or damaged.
     """
-    outcome = register(
+    stored = config.instrument.stage_calibration
+    outcome = _by_fiducials(frame, config) if stored is None else placed_frame(frame, Path(stored))
+    if isinstance(outcome, NotRegistered):
+        raise SafetyStop(f"the photograph cannot be placed on the stage: {outcome.reason}")
+    require_precise(outcome, config.area)
+    return outcome
+
+
+def _by_fiducials(frame: Frame, config: ScanConfig) -> Registration | NotRegistered:
+    return register(
         frame.image,
         fiducials_of(config),
         lens=lens_for(config.instrument, frame),
@@ -96,9 +119,6 @@ def register_frame(frame: Frame, config: ScanConfig) -> Registration:
         registered_at=frame.taken_at,
         tolerance_mm=config.area.pitch_mm / 2,
     )
-    if isinstance(outcome, NotRegistered):
-        raise SafetyStop(f"the photograph cannot be placed on the stage: {outcome.reason}")
-    return outcome
 
 
 def fiducials_of(config: ScanConfig) -> list[Fiducial]:
@@ -130,6 +150,8 @@ def require_known_names(config: ScanConfig) -> None:
     require_network(config.sampling.mask, _model_of(config))
     if config.instrument.camera_calibration is not None:
         read_camera_calibration(Path(config.instrument.camera_calibration))
+    if config.instrument.stage_calibration is not None:
+        read_stage_calibration(Path(config.instrument.stage_calibration))
     for element in config.elements:
         default_group(element, config.instrument.tube.kv)
 

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ive
 
 from calibration.projection import pixels_from_stage, stage_from_pixels
 from calibration.registration import Registration
+from edge.balance import Balance
+from edge.colour import ColourSpace, colour_space
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
+from edge.srgb import encoded_8, encoded_16
 
 _NODE_SPACING = 8
 """Samples between the points that are projected exactly; the projection is bilinear between them."""
 _STRIP_SAMPLES = 2_000_000
 _BORDER_POINTS = 64
 _FOLD_PX = 0.5
-_FULL = 65535.0
+_WINDOW_RIM_PX = 8
+"""Around the grid's outline: a lens bends the edges between the outline's points, and interpolation reaches a pixel."""
+_FWHM_PER_SIGMA = 2.3548200450309493
+_REACH_SIGMAS = 4.0
+_AREAS = {"area": "the scan area", "instrument.colour.white_card": "the white card"}
+SRGB = colour_space("srgb", None)
 
 
-def rgb_on_grid(image_rgb: NDArray[Any], registration: Registration, grid: ScanGrid) -> NDArray[np.uint8]:
-    """Average the photograph over each cell of the grid.
+def rgb_on_grid(
+    image_rgb: NDArray[Any],
+    registration: Registration,
+    grid: ScanGrid,
+    *,
+    space: ColourSpace = SRGB,
+    beam_fwhm_mm: float | None = None,
+    balance: Balance | None = None,
+) -> NDArray[Any]:
+    """Average the photograph over what the beam sees at each cell of the grid.
 
-    The picture is decoded from sRGB (IEC 61966-2-1) to linear light, sampled at least once per camera pixel through
-    homography and lens, averaged over the cell's area, and encoded again.
+    The picture is decoded to linear light, sampled at least once per camera pixel through homography and lens, averaged
+    over the cell's area, spread where the beam is wider than that, balanced, and encoded as sRGB (IEC 61966-2-1).
 
     Parameters
     ----------
-    image_rgb : uint8 or uint16, shape (h, w, 3), sRGB
+    image_rgb : uint8 or uint16, shape (h, w, 3)
     registration : Registration
     grid : ScanGrid
+    space : ColourSpace
+        What the picture's levels mean.
+    beam_fwhm_mm : float or None
+        Full width at half maximum of a Gaussian beam; None, or one narrower than a cell: the cell alone.
+    balance : Balance or None
+        White balance and evenness of the light; None: as the camera gave it.
 
     Returns
     -------
-    uint8, shape (rows, columns, 3), sRGB.
+    Shape (rows, columns, 3), sRGB; of the picture's own type.
 
     Raises
     ------
@@ -48,16 +72,79 @@ def rgb_on_grid(image_rgb: NDArray[Any], registration: Registration, grid: ScanG
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"a picture of shape {picture.shape}, {picture.dtype} cannot be used: give 8- or 16-bit RGB")
     refuse_unseen_area(registration, grid, picture.shape[1], picture.shape[0])
-    light = _linear_light(picture)
+    light: NDArray[Any] = light_on_grid(picture, registration, grid, space=space, beam_fwhm_mm=beam_fwhm_mm)
+    if balance is not None:
+        light = balance.applied(light)
+    return encoded_8(light) if picture.dtype == np.uint8 else encoded_16(light)
+
+
+def light_on_grid(
+    picture: NDArray[Any],
+    registration: Registration,
+    grid: ScanGrid,
+    *,
+    space: ColourSpace = SRGB,
+    beam_fwhm_mm: float | None = None,
+) -> NDArray[np.uint16]:
+    """Linear light averaged over the footprint at each cell, shape (rows, columns, 3); beyond the picture its edge."""
+    kernel = _spread(beam_fwhm_mm, grid.pitch_mm)
+    reach = kernel.size // 2
+    if reach == 0:
+        return _cell_means(picture, registration, grid, space)
+    around = replace(
+        grid,
+        origin_x_mm=grid.origin_x_mm - reach * grid.pitch_mm,
+        origin_y_mm=grid.origin_y_mm - reach * grid.pitch_mm,
+        rows=grid.rows + 2 * reach,
+        columns=grid.columns + 2 * reach,
+    )
+    means = _cell_means(picture, registration, around, space)
+    spread = cv2.sepFilter2D(means, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(np.rint(spread[reach:-reach, reach:-reach]), dtype=np.uint16)
+
+
+def _spread(beam_fwhm_mm: float | None, pitch_mm: float) -> NDArray[np.float64]:
+    """Weights of neighbouring cells along one axis that make a cell's average as wide as the beam.
+
+    A cell has a variance of a twelfth already. What is lacking is made up by the discrete analogue of a Gaussian, whose
+    variance is exactly its parameter, however small (Lindeberg 1990, equation 32).
+    """
+    sigma_cells = 0.0 if beam_fwhm_mm is None else beam_fwhm_mm / (_FWHM_PER_SIGMA * pitch_mm)
+    lacking = sigma_cells**2 - 1 / 12
+    if lacking <= 0:
+        return np.ones(1)
+    reach = int(np.ceil(_REACH_SIGMAS * np.sqrt(lacking))) + 1
+    weights = ive(np.abs(np.arange(-reach, reach + 1)), lacking)
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _cell_means(
+    picture: NDArray[Any], registration: Registration, grid: ScanGrid, space: ColourSpace
+) -> NDArray[np.uint16]:
+    left, upper, right, lower = _window(registration, grid, picture.shape[1], picture.shape[0])
+    light = space.light(picture[upper:lower, left:right])
     samples = _samples_per_cell(registration, grid)
     mean = np.empty((*grid.shape, 3), dtype=np.uint16)
     strip = max(1, _STRIP_SAMPLES // (samples * samples * grid.columns))
     for first in range(0, grid.rows, strip):
         last = min(first + strip, grid.rows)
         columns_px, rows_px = _sample_positions(registration, grid, samples, first, last)
+        columns_px -= left
+        rows_px -= upper
         sampled = cv2.remap(light, columns_px, rows_px, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         mean[first:last] = cv2.resize(sampled, (grid.columns, last - first), interpolation=cv2.INTER_AREA)
-    return _encoded(mean)
+    return mean
+
+
+def _window(registration: Registration, grid: ScanGrid, width_px: int, height_px: int) -> tuple[int, int, int, int]:
+    """The part of the picture that a grid is sampled from: left, upper, right, lower, px."""
+    x0, y0 = grid.origin_x_mm, grid.origin_y_mm
+    border = pixels_from_stage(registration, _outline(np.array([x0, y0, x0 + grid.width_mm, y0 + grid.height_mm])))
+    low = np.floor(np.nan_to_num(border.min(axis=0), nan=0.0)).astype(int) - _WINDOW_RIM_PX
+    high = np.ceil(np.nan_to_num(border.max(axis=0), nan=1e6)).astype(int) + _WINDOW_RIM_PX
+    left, upper = np.clip(low, 0, [width_px - 1, height_px - 1])
+    right, lower = np.clip(high, [left + 1, upper + 1], [width_px, height_px])
+    return int(left), int(upper), int(right), int(lower)
 
 
 def visible_area_mm(registration: Registration, width_px: int, height_px: int) -> tuple[float, float, float, float]:
@@ -73,7 +160,9 @@ def visible_area_mm(registration: Registration, width_px: int, height_px: int) -
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def refuse_unseen_area(registration: Registration, grid: ScanGrid, width_px: int, height_px: int) -> None:
+def refuse_unseen_area(
+    registration: Registration, grid: ScanGrid, width_px: int, height_px: int, *, key: str = "area"
+) -> None:
     """Make sure that the camera sees the whole grid.
 
     Raises
@@ -99,7 +188,7 @@ def refuse_unseen_area(registration: Registration, grid: ScanGrid, width_px: int
         where = ", ".join(beyond) if beyond else "where the lens model folds over"
         seen = visible_area_mm(registration, width_px, height_px)
         raise SafetyStop(
-            f"the scan area leaves the picture ({where}): move the camera back, or keep area within "
+            f"{_AREAS.get(key, key)} leaves the picture ({where}): move the camera back, or keep {key} within "
             f"x {seen[0]:.1f} to {seen[2]:.1f} mm and y {seen[1]:.1f} to {seen[3]:.1f} mm"
         )
 
@@ -147,21 +236,3 @@ def _sample_positions(
     enlarged = cv2.resize(nodes_px.reshape(nodes_high, nodes_wide, 2), size, interpolation=cv2.INTER_LINEAR)
     inner = enlarged[_NODE_SPACING : _NODE_SPACING + height, _NODE_SPACING : _NODE_SPACING + width]
     return np.ascontiguousarray(inner[..., 0]), np.ascontiguousarray(inner[..., 1])
-
-
-def _linear_light(picture: NDArray[Any]) -> NDArray[np.uint16]:
-    """Decode sRGB to linear light of 16 bits."""
-    levels = np.iinfo(picture.dtype).max
-    encoded = np.arange(levels + 1) / levels
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    table = np.round(linear * _FULL).astype(np.uint16)
-    if picture.dtype == np.uint8:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(picture), table), dtype=np.uint16)
-    return np.asarray(table[picture], dtype=np.uint16)
-
-
-def _encoded(light: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Encode linear light of 16 bits as 8-bit sRGB."""
-    linear = light / _FULL
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.asarray(np.round(encoded * 255), dtype=np.uint8)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.registration_record import registration_from_dict
-from edge.cameras import Frame, read_picture
+from edge.cameras import Frame
+from edge.cameras.picture import recorded_picture
 from edge.config import ScanConfig, parse_scan_config
 from edge.correction import moved_by, offset_of_photograph
 from edge.faults import IntegrityError, UsageError
@@ -89,12 +90,13 @@ def read_planned(recording: Recording) -> Planned:
 
 def sighting_of(paths: RecordingPaths, history: ScanHistory, config: ScanConfig) -> Sighting:
     """The photograph of a recording, placed on the stage again as it was then."""
-    image = read_picture(paths.frame)
+    picture = recorded_picture(paths.frame)
     assert history.registration is not None
-    if frame_digest(image) != history.registration.frame_sha256:
+    if frame_digest(picture.image) != history.registration.frame_sha256:
         raise IntegrityError(f"{paths.frame}: is not the photograph that this scan was planned from: restore it")
     registration = registration_from_dict(json.loads(history.registration.registration_json))
-    return place(Frame(image, registration.camera_identity, registration.registered_at), config, registration)
+    frame = Frame(picture.image, registration.camera_identity, registration.registered_at, picture.profile)
+    return place(frame, config, registration)
 
 
 def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArrays]:

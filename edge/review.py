@@ -60,7 +60,7 @@ def write_pictures(folder: Path, sighting: Sighting, plan: ScanPlan, config: Sca
 
 def _pictures(sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
     density = density_of_plan(sighting, config, plan)
-    rgb = sighting.rgb
+    rgb = sighting.display
     of_density = {} if density is None else {"density.png": map_png(density, "viridis", colour_limits(density))}
     return of_density | {
         "mask.png": _png(overlay_mask(rgb, plan.mask.cells)),

@@ -84,7 +84,9 @@ class Scan:
     def prepare(self) -> ScanPlan:
         """Photograph, registration, density, mask, plan."""
         self._sighting = sighting = sight(self._camera(), self._config)
-        write_picture(self._paths.frame, sighting.frame.image)
+        write_picture(self._paths.frame, sighting.frame.image, sighting.frame.profile)
+        for remark in sighting.remarks:
+            self._console.warn(remark)
         registration = sighting.registration
         text = json.dumps(registration_to_dict(registration))
         self._session.record(Registered(utc_now(), text, sighting.frame_sha256))

@@ -119,10 +119,10 @@ def views_of_folder(folder: Path, board: Board, *, say: Say) -> list[Named]:
         raise UsageError(f"{folder}: holds no picture (PNG, JPEG, TIFF or BMP): photograph the board first")
     found = []
     for path in paths:
-        image = decode_file(path)
-        if image is None:
+        picture = decode_file(path)
+        if picture is None:
             raise UsageError(f"{path}: not a whole picture: copy it again, or take it out of the folder")
-        view = find_board(image, board)
+        view = find_board(picture.image, board)
         if isinstance(view, NoBoard):
             say(f"{path.name}: {view.reason}")
         found.append(Named(path.name, view))

@@ -23,10 +23,16 @@ class FileCamera:
         path = self._path
         if not path.is_file():
             raise DeviceError(f"{path}: no such picture: check instrument.camera.path")
-        image = decode_file(path)
-        if image is None:
+        picture = decode_file(path)
+        if picture is None:
             raise DeviceError(f"{path}: not a whole picture: give a PNG, JPEG, TIFF or BMP file")
-        return checked_frame(image, identity=f"file:{path}", taken_at_s=path.stat().st_mtime, name=str(path))
+        return checked_frame(
+            picture.image,
+            identity=f"file:{path}",
+            taken_at_s=path.stat().st_mtime,
+            name=str(path),
+            profile=picture.profile,
+        )
 
 
 class FolderCamera:
@@ -54,8 +60,8 @@ class FolderCamera:
         for path in pictures:
             if not self._is_settled(path):
                 continue
-            image = decode_file(path)
-            if image is None:
+            picture = decode_file(path)
+            if picture is None:
                 continue
             taken_at_s = path.stat().st_mtime
             age_s = self._now() - taken_at_s
@@ -64,7 +70,13 @@ class FolderCamera:
                     f"{path}: the newest picture is {age_s:.0f} s old, over the {self._newest_within_s:.0f} s allowed: "
                     "take a new one"
                 )
-            return checked_frame(image, identity=f"folder:{self._path}", taken_at_s=taken_at_s, name=str(path))
+            return checked_frame(
+                picture.image,
+                identity=f"folder:{self._path}",
+                taken_at_s=taken_at_s,
+                name=str(path),
+                profile=picture.profile,
+            )
         raise DeviceError(f"{pictures[0]}: not a whole picture, nor is any other in the folder: take a new one")
 
     def _newest_first(self) -> list[Path]:

@@ -26,6 +26,8 @@ class Frame:
     """Names the camera, so that a registration of another one is told apart."""
     taken_at: str
     """UTC, ISO 8601; a file's time of change where there is nothing better."""
+    profile: bytes | None = None
+    """ICC profile that the picture's file carries; None: none."""
 
 
 class Camera(Protocol):
@@ -42,7 +44,9 @@ class Camera(Protocol):
         ...
 
 
-def checked_frame(image: NDArray[Any], *, identity: str, taken_at_s: float, name: str) -> Frame:
+def checked_frame(
+    image: NDArray[Any], *, identity: str, taken_at_s: float, name: str, profile: bytes | None = None
+) -> Frame:
     """A frame of a picture that shows something; `name` is what complaints begin with.
 
     Raises
@@ -63,4 +67,5 @@ def checked_frame(image: NDArray[Any], *, identity: str, taken_at_s: float, name
         look = "black" if float(mean.max()) < 0.1 else "the same all over"
         raise DeviceError(f"{name}: the picture is {look}: take the lens cap off, switch the light on, focus")
     image.flags.writeable = False
-    return Frame(image, identity, datetime.fromtimestamp(taken_at_s, UTC).isoformat(timespec="milliseconds"))
+    taken_at = datetime.fromtimestamp(taken_at_s, UTC).isoformat(timespec="milliseconds")
+    return Frame(image, identity, taken_at, profile)

@@ -35,11 +35,12 @@ class HttpCamera:
         self._config = config
         self._now = now
         self._deadline_s = 0.0
+        self._profile: bytes | None = None
 
     def capture(self) -> Frame:
         config = self._config
         image = self._picture()
-        return checked_frame(image, identity=config.url, taken_at_s=time.time(), name=config.url)
+        return checked_frame(image, identity=config.url, taken_at_s=time.time(), name=config.url, profile=self._profile)
 
     def _picture(self) -> NDArray[Any]:
         config = self._config
@@ -123,13 +124,14 @@ class HttpCamera:
             )
 
     def _decoded(self, content: bytes) -> NDArray[Any]:
-        image = decode_picture(content, self._config.url)
-        if image is None:
+        picture = decode_picture(content, self._config.url)
+        if picture is None:
             raise DeviceError(
                 f"{self._config.url}: what came is not a whole picture: have the camera send JPEG or PNG, and check "
                 "the network"
             )
-        return image
+        self._profile = picture.profile
+        return picture.image
 
     def _next(self, parts: Iterator[bytes]) -> bytes:
         """The stream's next picture, within the time for one."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.cameras.profile import profile_of, with_profile
 from edge.faults import DeviceError, IntegrityError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
@@ -20,8 +22,18 @@ _MOST_PIXELS = 300_000_000
 """Of the largest medium-format backs twice the number; three such pictures in memory are 5 GB."""
 
 
-def decode_picture(content: bytes, name: str) -> NDArray[Any] | None:
-    """RGB picture of a PNG, JPEG, TIFF or BMP file's bytes, uint8 or uint16; None where they are none, or not whole.
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What a picture's file holds."""
+
+    image: NDArray[Any]
+    """RGB, uint8 or uint16, shape (h, w, 3)."""
+    profile: bytes | None
+    """ICC profile; None where the file carries none."""
+
+
+def decode_picture(content: bytes, name: str) -> Picture | None:
+    """The picture in a PNG, JPEG, TIFF or BMP file's bytes; None where they are none, or not whole.
 
     A torn JPEG would decode with a grey rest, so the format's own ending is looked for.
 
@@ -45,7 +57,9 @@ def decode_picture(content: bytes, name: str) -> NDArray[Any] | None:
         image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags)
     except cv2.error:
         return None
-    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    if image is None:
+        return None
+    return Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), profile_of(content))
 
 
 def picture_size(content: bytes) -> tuple[int, int] | None:
@@ -79,8 +93,8 @@ def _is_whole(content: bytes) -> bool:
     return bool(content)
 
 
-def decode_file(path: Path) -> NDArray[Any] | None:
-    """`decode_picture` of a file; a file whose suffix says PNG or JPEG must be one.
+def decode_file(path: Path) -> Picture | None:
+    """`decode_picture` of a file.
 
     Raises
     ------
@@ -94,21 +108,32 @@ def decode_file(path: Path) -> NDArray[Any] | None:
     return decode_picture(content, str(path))
 
 
-def read_picture(path: Path) -> NDArray[Any]:
-    """A recorded picture: RGB, uint8 or uint16, shape (h, w, 3).
+def recorded_picture(path: Path) -> Picture:
+    """A recorded picture with its profile.
 
     Raises
     ------
     IntegrityError
         It is missing or not whole.
     """
-    image = decode_file(path) if path.is_file() else None
-    if image is None:
+    picture = decode_file(path) if path.is_file() else None
+    if picture is None:
         raise IntegrityError(f"{path}: no whole picture there: restore it from a copy")
-    return image
+    return picture
 
 
-def write_picture(path: Path, image_rgb: NDArray[Any]) -> None:
+def read_picture(path: Path) -> NDArray[Any]:
+    """A recorded picture: RGB, uint8 or uint16, shape (h, w, 3).
+
+    Raises
+    ------
+    IntegrityError
+        As `recorded_picture`.
+    """
+    return recorded_picture(path).image
+
+
+def write_picture(path: Path, image_rgb: NDArray[Any], profile: bytes | None = None) -> None:
     """Write a picture without loss, as PNG, whole or not at all, and on the disk when this returns.
 
     Raises
@@ -116,7 +141,7 @@ def write_picture(path: Path, image_rgb: NDArray[Any]) -> None:
     OSError
         The file cannot be written.
     """
-    content = png_of(image_rgb)
+    content = with_profile(png_of(image_rgb), profile)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:

@@ -12,7 +12,7 @@ from calibration.projection import pixels_from_stage, stage_from_pixels
 from calibration.registration import Registration
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.resample import rgb_on_grid, visible_area_mm
+from edge.resample import light_on_grid, rgb_on_grid, visible_area_mm
 
 
 def seen_from(camera_from_stage, distortion=(0, 0, 0, 0, 0), size=(800, 600)) -> Registration:
@@ -66,8 +66,9 @@ def test_a_ramp_of_light_stays_the_same_ramp_through_any_view(k1, tilt_x, tilt_y
     x = grid.origin_x_mm + (np.arange(grid.columns) + 0.5) * pitch_mm
     y = (grid.origin_y_mm + (np.arange(grid.rows) + 0.5) * pitch_mm)[:, None]
     expected = np.stack(np.broadcast_arrays(0.2 + 0.005 * x, 0.2 + 0.006 * y, 0.3 + 0.002 * (x + y)), axis=2)
-    # Rounding to 8 bits is 0.5; remap's positions are whole 1/32 px, 0.02 levels here.
-    assert np.abs(rgb - levels(expected)).max() < 0.6
+    # In levels of 8 bits: remap's positions are whole 1/32 px, 0.02 levels here; 16 bits of light in the dark, 0.02.
+    assert rgb.dtype == np.uint16
+    assert np.abs(rgb / 257 - levels(expected)).max() < 0.1
 
 
 def test_every_pixel_counts_as_much_as_its_area_in_light():
@@ -141,3 +142,28 @@ def test_the_reference_of_area_averaging_is_opencvs_own_on_whole_factors():
     rgb = rgb_on_grid(picture, seen_from(straight(10.0)), ScanGrid(0.0, 0.0, 1.0, rows=6, columns=8))
     reference = levels(cv2.resize(linear(picture), (8, 6), interpolation=cv2.INTER_AREA))
     assert np.abs(rgb - reference).max() < 0.8
+
+
+@pytest.mark.parametrize("fwhm_mm", [0.2, 1.2, 2.0, 5.0])
+def test_an_edge_is_as_wide_as_the_beam_and_at_least_as_a_cell(fwhm_mm):
+    """The variance of a step's response is the footprint's: the beam's, or a twelfth of a cell's square."""
+    picture = np.zeros((400, 600, 3), np.uint16)
+    picture[:, 300:] = 65535
+    grid = ScanGrid(10.0, 10.0, 1.0, rows=20, columns=40)
+    light = light_on_grid(picture, seen_from(straight(10.0), size=(600, 400)), grid, beam_fwhm_mm=fwhm_mm)[10, :, 0]
+    steps = np.diff(light / 65535)
+    places = grid.origin_x_mm + 1.0 + np.arange(steps.size)
+    centre = (steps * places).sum()
+    variance = (steps * (places - centre) ** 2).sum()
+    assert centre == pytest.approx(30.0, abs=0.01)
+    # cell averages of a step on a cell's border add nothing of their own to the spread between cells' borders
+    assert variance == pytest.approx(max(0.0, (fwhm_mm / 2.3548) ** 2 - 1 / 12), abs=0.01)
+
+
+def test_a_wide_beam_sees_what_lies_around_the_area():
+    picture = np.full((200, 300, 3), 100, np.uint8)
+    picture[:, :95] = 0
+    grid = ScanGrid(10.0, 5.0, 1.0, rows=4, columns=10)
+    view = seen_from(straight(10.0), size=(300, 200))
+    assert (rgb_on_grid(picture, view, grid)[:, 0] == 100).all()
+    assert (rgb_on_grid(picture, view, grid, beam_fwhm_mm=3.0)[:, 0] < 90).all()
