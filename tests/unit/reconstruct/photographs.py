@@ -17,8 +17,10 @@ def crops(folder: Path, count: int, seed: int = 0) -> list[NDArray[np.float32]]:
     photographs = open_photographs(folder / "photos_test" / "dev_400_256px_jpg.tar")
     random, found = np.random.default_rng(seed), []
     for index in random.permutation(len(photographs)):
+        if len(found) == count:
+            break
         rgb = photographs.read(int(index))
-        if rgb is not None and min(rgb.shape[:2]) >= SIDE and len(found) < count:
+        if rgb is not None and min(rgb.shape[:2]) >= SIDE:
             top, left = (int(random.integers(length - SIDE + 1)) for length in rgb.shape[:2])
             found.append((rgb[top : top + SIDE, left : left + SIDE] / 255).astype(np.float32))
     return found

@@ -62,7 +62,7 @@ def test_what_would_not_fit_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch
 
 def test_one_standard_error_covers_about_two_thirds_of_a_photograph(measurement_data: Path) -> None:
     covered = []
-    for seed, crop in enumerate(crops(measurement_data, 3)):
+    for seed, crop in enumerate(crops(measurement_data, 2)):
         mask = random_mask(EVERYWHERE, 0.2, seed)
         found = bpfa(measured(crop, mask))
         covered.append((np.abs(found.maps - crop) <= found.standard_error)[~mask].mean())
@@ -73,11 +73,11 @@ def test_one_standard_error_covers_about_two_thirds_of_a_photograph(measurement_
 @pytest.mark.slow
 def test_twice_the_rounds_change_photographs_by_no_more_than_chance_does(measurement_data: Path) -> None:
     changes = []
-    for seed, crop in enumerate(crops(measurement_data, 3)):
+    for seed, crop in enumerate(crops(measurement_data, 2)):
         cells = measured(crop, random_mask(EVERYWHERE, 0.1, seed))
         kept = np.ones(len(cells), np.bool_)
         once = learnt(cells, kept, burn_in=module.BURN_IN, rounds=module.ROUNDS)
         twice = learnt(cells, kept, burn_in=2 * module.BURN_IN, rounds=2 * module.ROUNDS)
         changes.append(photograph_psnr_db(twice, crop) - photograph_psnr_db(once, crop))
-    # measured 0.06 dB on four; one photograph's chain ends 0.1 dB apart where rounding differs, a mean of three 0.06
-    assert abs(np.mean(changes)) < 0.18, changes
+    # measured 0.06 dB on four; one photograph's chain ends 0.1 dB apart where rounding differs, a mean of two 0.07
+    assert abs(np.mean(changes)) < 0.2, changes

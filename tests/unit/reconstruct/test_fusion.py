@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.fusion import fusion, fusion_layers, method
 from edge.reconstruct.fusion.dictionary import (
     chosen_pairs,
@@ -30,6 +32,7 @@ from edge.reconstruct.fusion.problem import (
     objective_and_gradient,
 )
 from edge.reconstruct.fusion.relaxation import relaxed
+from edge.reconstruct.reconstruction import Reconstruction
 from tests.unit.reconstruct.scenes import measured, painted, portrait, psnr_db, random_mask
 from tests.unit.reconstruct.test_fusion_objective import by_sorting, in_motion, random_problem, random_unknowns
 
@@ -182,18 +185,27 @@ def test_on_a_portrait_twice_the_iterations_change_little_and_the_bound_is_near(
     assert ends[0].objectives[-1] < 1.1 * bound
 
 
-def test_the_result_is_no_mere_copy_of_where_it_starts() -> None:
+def small_painting() -> tuple[NDArray[np.float32], NDArray[np.float32], MeasuredCells]:
     maps, rgb = painted(24, 24)
-    cells = measured(maps, random_mask(np.ones((24, 24), np.bool_), 0.15))
-    found = fusion(cells, rgb)
+    return maps, rgb, measured(maps, random_mask(np.ones((24, 24), np.bool_), 0.15))
+
+
+@pytest.fixture(scope="module")
+def fused() -> Reconstruction:
+    """The small painting, fused to the end."""
+    _, rgb, cells = small_painting()
+    return fusion(cells, rgb)
+
+
+def test_the_result_is_no_mere_copy_of_where_it_starts(fused: Reconstruction) -> None:
+    maps, _, cells = small_painting()
     started = method.mumford_shah(cells).maps
-    assert psnr_db(found.maps, maps, np.ones((24, 24), np.bool_)) > psnr_db(started, maps, np.ones((24, 24), np.bool_))
+    assert psnr_db(fused.maps, maps, np.ones((24, 24), np.bool_)) > psnr_db(started, maps, np.ones((24, 24), np.bool_))
 
 
-def test_a_solve_that_was_stopped_early_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    maps, rgb = painted(24, 24)
-    cells = measured(maps, random_mask(np.ones((24, 24), np.bool_), 0.15))
-    assert fusion(cells, rgb).remarks == ()
+def test_a_solve_that_was_stopped_early_says_so(fused: Reconstruction, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, rgb, cells = small_painting()
+    assert fused.remarks == ()
     monkeypatch.setattr(method, "PLAN", Plan(most_iterations=3))
     (remark,) = fusion(cells, rgb).remarks
     assert remark.startswith("Fusion inpainting was stopped after 3 iterations")

@@ -42,9 +42,11 @@ def test_a_hidden_head_is_in_the_hidden_part_and_not_in_the_visible_one() -> Non
     assert alike(layers.visible[:, :, mercury], surface) > 0.85
 
 
-def cells_and_photograph() -> tuple[MeasuredCells, NDArray[np.float32]]:
-    maps, rgb = painted(48, 40)
-    return measured(maps, random_mask(np.ones((48, 40), np.bool_), 0.1)), rgb
+def cells_and_photograph(
+    shape: tuple[int, int] = (48, 40), rate: float = 0.1
+) -> tuple[MeasuredCells, NDArray[np.float32]]:
+    maps, rgb = painted(*shape)
+    return measured(maps, random_mask(np.ones(shape, np.bool_), rate)), rgb
 
 
 def test_the_two_parts_add_up_to_the_kriged_maps() -> None:
@@ -72,10 +74,12 @@ def test_where_the_photograph_explains_nothing_all_that_varies_is_hidden(photogr
     assert (layers.visible.std(axis=(0, 1)) < 0.2 * layers.hidden.std(axis=(0, 1))).all()
 
 
-def split_by(method: str, rgb: NDArray[np.float32] | None, rate: float = 0.1) -> ElementMaps:
-    maps, _ = painted(48, 40)
-    samples = sampled(maps, random_mask(np.ones((48, 40), np.bool_), rate))
-    found = reconstruct(samples, (48, 40), elements=("A", "B", "C"), rgb=rgb, method=method)
+def split_by(
+    method: str, rgb: NDArray[np.float32] | None, *, rate: float = 0.1, shape: tuple[int, int] = (48, 40)
+) -> ElementMaps:
+    maps, _ = painted(*shape)
+    samples = sampled(maps, random_mask(np.ones(shape, np.bool_), rate))
+    found = reconstruct(samples, shape, elements=("A", "B", "C"), rgb=rgb, method=method)
     split = with_visible(found, samples, rgb)
     assert split.maps is found.maps
     return split
@@ -98,7 +102,7 @@ def test_maps_have_no_visible_part_where_nothing_could_tell_it() -> None:
 
 
 def test_fused_maps_come_with_the_visible_part_of_their_layers() -> None:
-    cells, rgb = cells_and_photograph()
-    visible = split_by("fusion", rgb).visible
+    cells, rgb = cells_and_photograph((24, 20), 0.3)
+    visible = split_by("fusion", rgb, rate=0.3, shape=(24, 20)).visible
     assert visible is not None
     np.testing.assert_allclose(visible, fusion_layers(cells, rgb).visible, rtol=1e-4, atol=1e-4)
