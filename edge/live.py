@@ -1,31 +1,37 @@
 """Maps while the scan runs: a process of its own that reads the journal, so that it can never hold up the beam.
 
-It folds over the same journal as everybody else. If it dies, the scan does not notice; what it shows is a preview.
+It folds over the same journal as everybody else. If it dies, the scan does not notice; what it shows is a preview: it
+follows the energy scale by the object's own lines, and between two looks at them takes the scale to stay where it was
+last; visits to a standard, and with them the tube's output, are left to the maps at the end.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from edge.faults import UsageError
 
 if TYPE_CHECKING:
     from edge.maps import ElementMaps, Samples
     from edge.results import Planned
     from edge.spectra.model import SpectrumModel
+    from edge.spectra.scan_fit import ScanFit
 
 _PERIOD_S = 0.5
 """Shortest time between two previews."""
 _FIRST_EXPOSURES = 30
 """Exposures before the first preview: fewer say nothing about energy scale and background."""
+_SOON = 1.25
+"""Times the exposures of now, after which a model that could not be made is tried again."""
 _DRAWING_S = 0.2
 """Part of a period that goes into drawing; what is left over comes with the next preview."""
 _NICE = 10
@@ -102,7 +108,11 @@ class Followed:
 
 
 class Preview:
-    """Keeps maps current while exposures arrive; a spectrum is fitted once, unless the model has been made anew."""
+    """Keeps maps current while exposures arrive; a spectrum is fitted once, unless the model has been made anew.
+
+    What the exposures so far do not allow (no element shows yet) may pass with the next ones: it is `trouble`, and said
+    in ``live/trouble.txt`` while it lasts.
+    """
 
     def __init__(self, folder: Path) -> None:
         from edge.correction import due_after
@@ -111,8 +121,12 @@ class Preview:
 
         self._recording = open_recording(folder)
         self._planned = read_planned(self._recording)
-        self._model: SpectrumModel | None = None
-        self._modelled = 0
+        self._fit: ScanFit | None = None
+        self._model_at = _FIRST_EXPOSURES
+        self.trouble = ""
+        """Why nothing is drawn, or not as it should be; empty when all is well."""
+        with suppress(OSError):
+            self._note.unlink(missing_ok=True)
         self._drawing: Anew | Followed | None = None
         self._is_current = True
         self._samples: list[Samples] = []
@@ -120,48 +134,84 @@ class Preview:
         self._forget()
 
     def _forget(self) -> None:
+        from edge.spectra.drift import BlockSums
+
         self._last_seq = 0
         self.exposures = 0
         self._live_s = 0.0
-        self._counts: NDArray[np.float64] | float = 0.0
+        self._blocks = BlockSums(self._planned.config.instrument.detector.channels)
         self._samples.clear()
 
     def update(self) -> bool:
         """Take over what has arrived and draw it; False when nothing is new, or not yet enough."""
-        from edge.results import spectrum_model
-
         fresh = self._take_in()
         if self.exposures < _FIRST_EXPOSURES or (not fresh and self._is_current):
             return False
-        if self._model is None or self.exposures >= 2 * self._modelled:
-            # Twice the spectra say enough more about energy scale and background to fit them all again. They are read
-            # again for that: held in memory, those of a long scan would crowd out the scan itself.
-            self._model = spectrum_model(np.asarray(self._counts), self._live_s, self._planned.config)
-            self._modelled = self.exposures
-            self._begin_drawing()
-            self._forget()
-            self._take_in()
-        if self.exposures >= self._look_at:
-            self._look_at = 2 * self.exposures
-            self._straighten()
-        self._draw()
+        try:
+            if self.exposures >= self._model_at:
+                self._learn()
+            if self._fit is None:
+                return False
+            if self.exposures >= self._look_at:
+                self._look_at = 2 * self.exposures
+                self._straighten()
+            self._draw()
+        except UsageError as reason:
+            # Not current: it is tried again without waiting for an exposure, for a disk may have room again.
+            self._is_current = False
+            self._tell(str(reason))
+            return False
+        self._tell("")
         return True
 
+    def _learn(self) -> None:
+        """Make the model of all exposures so far, and fit them all again with it.
+
+        Twice the spectra say enough more about energy scale, its drift and the background. They are read again for
+        that: held in memory, those of a long scan would crowd out the scan itself.
+        """
+        from edge.results import spectrum_model
+        from edge.spectra.scan_fit import fit_of_scan
+
+        self._model_at = math.ceil(_SOON * self.exposures)
+        config = self._planned.config
+        self._fit = fit_of_scan(self._blocks, self._live_s, lambda total, live_s: spectrum_model(total, live_s, config))
+        self._model_at = 2 * self.exposures
+        self._begin_drawing()
+        self._forget()
+        self._take_in()
+
+    def _tell(self, trouble: str) -> None:
+        """Say once what keeps the preview from being drawn, and that it is over."""
+        if trouble == self.trouble:
+            return
+        self.trouble = trouble
+        with suppress(OSError):
+            self._note.parent.mkdir(exist_ok=True)
+            if trouble:
+                _replace(self._note, f"{trouble}\n".encode())
+            else:
+                self._note.unlink(missing_ok=True)
+
+    @property
+    def _note(self) -> Path:
+        return self._recording.paths.live / "trouble.txt"
+
     def _begin_drawing(self) -> None:
-        assert self._model is not None
+        assert self._fit is not None
         self.close()
         # a raster of few photons shows kriging while it grows: until its end it is not one
         follows = self._planned.config.reconstruct.method in ("automatic", "kriging")
-        self._drawing = (Followed if follows else Anew)(self._model, self._planned)
+        self._drawing = (Followed if follows else Anew)(self._fit.model, self._planned)
 
     def _straighten(self) -> None:
         """Look where the samples say that the photograph lies; if elsewhere, draw with it there, and tell the scan."""
         from edge.correction import leave_correction, moved_by, offset_of_photograph
         from edge.results import join
 
-        assert self._model is not None
+        assert self._fit is not None
         samples, before = join(self._samples), self._planned.sighting
-        offset = offset_of_photograph(samples, self._model.elements, before)
+        offset = offset_of_photograph(samples, self._fit.model.elements, before)
         if not offset or not offset.is_significant:
             return
         moved = moved_by(before, offset, self._planned.config)
@@ -187,13 +237,13 @@ class Preview:
         before = self.exposures
         for batch in portions(self._recording.reader, self._last_seq):
             self._last_seq = batch.last_seq
-            self._counts = self._counts + batch.counts.sum(axis=0, dtype=float)
+            self._blocks.add(batch.counts)
             self._live_s += float(batch.live_s.sum())
-            self.exposures += len(batch)
-            if self._model is not None and self._drawing is not None:
-                samples = samples_of(batch, self._model, self._planned.plan)
+            if self._fit is not None and self._drawing is not None:
+                samples = samples_of(batch, self._fit, self._planned.plan, first=self.exposures)
                 self._samples.append(samples)
                 self._drawing.add(samples)
+            self.exposures += len(batch)
         return self.exposures - before
 
     def _draw(self) -> None:

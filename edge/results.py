@@ -31,9 +31,9 @@ from edge.sources import Stack
 from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
-from edge.spectra.scan_fit import fit_of_scan
-
+from edge.spectra.scan_fit import ScanFit, fit_of_scan
 from edge.standard_course import Following, course_of
+
 if TYPE_CHECKING:
     from edge.reconstruct.lowest_point import NoOffset, Offset
 
@@ -61,9 +61,9 @@ class Results:
     """The photograph where the maps took it to be: where all exposures together say that it lies."""
     offset: Offset | NoOffset
     """How far that is from where the scan knew it to be, in cells; applied when it is significant."""
-
     following: Following
     """How energy scale and tube output went."""
+
 
 MAPS_UNIT = "counts/s"
 _PORTION = 4_096
@@ -151,9 +151,10 @@ def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanC
     )
 
 
-def samples_of(batch: MeasuredArrays, model: SpectrumModel, plan: ScanPlan) -> Samples:
-    """Element rates of a batch of exposures at the cells where the beam was."""
-    return _at_cells(batch, model.fit(batch.counts, batch.live_s), plan)
+def samples_of(batch: MeasuredArrays, fit: ScanFit, plan: ScanPlan, *, first: int) -> Samples:
+    """Element rates of a batch at the cells where the beam was; ``first`` exposures had been measured before it."""
+    positions = first + np.arange(len(batch))
+    return _at_cells(batch, fit.fit(batch.counts, batch.live_s, positions=positions), plan)
 
 
 def _at_cells(batch: MeasuredArrays, rates: ElementRates, plan: ScanPlan) -> Samples:
