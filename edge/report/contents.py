@@ -206,6 +206,8 @@ class ScanReport:
     overlaps: tuple[str, ...] = ()
     """What the cells that several of them visited say, one sentence each."""
     energy_scale: EnergyScale | None = None
+    following: Following | None = None
+    """How scale and tube output went through the scan; None where nobody looked."""
     spectrum: SumSpectrum | None = None
     conditions: Conditions | None = None
     events: tuple[NotedEvent, ...] = ()
@@ -227,8 +229,6 @@ class ScanReport:
             _demand("rgb", self.rgb.shape, (*cells, 3))
         if self.density is not None:
             _demand("density", self.density.shape, cells)
-    following: Following | None = None
-    """How scale and tube output went through the scan; None where nobody looked."""
         if (left_out := self.maps.left_out) is not None:
             for name in ("rms", "within_one", "within_two"):
                 _demand(f"left_out.{name}", getattr(left_out, name).shape, (elements,))
