@@ -1,0 +1,89 @@
+"""Points that frames of a head-mounted camera show in common, found by their texture: no marker is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.head_points import Tracks
+from calibration.mosaic.frames import MosaicFrame, grey_levels, linear_light
+from calibration.shift import shift_between
+
+Floats = NDArray[np.float32]
+
+_LONG_SIDE = 1000
+_PATCH_PX = 96
+_GRID = 5
+_ALIKE = 0.75
+_WHOLE_ALIKE = 0.35
+"""Of whole frames, that lens and tilt keep from fitting: enough to tell roughly where patches lie."""
+
+
+def texture_tracks(frames: Sequence[MosaicFrame]) -> Tracks:
+    """Patches of each frame found again in the next one and in the first, placed by `shift_between`.
+
+    Frames should share half of what they show with the next one. Each is read once.
+
+    Returns
+    -------
+    Tracks, empty where nothing is found again.
+    """
+    small = [_small(frame) for frame in frames]
+    places: list[tuple[float, float]] = []
+    points: list[tuple[float, float]] = []
+    tracks: list[int] = []
+    pairs = {(i, i + 1) for i in range(len(small) - 1)} | {(0, i) for i in range(1, len(small))}
+    for i, j in sorted(pairs):
+        _match(small, frames, i, j, places, points, tracks)
+    return Tracks(
+        np.array(places, dtype=np.float64).reshape(-1, 2),
+        np.array(points, dtype=np.float64).reshape(-1, 2),
+        np.array(tracks, dtype=np.intp),
+    )
+
+
+def _small(frame: MosaicFrame) -> tuple[Floats, float]:
+    """Grey levels, and pixels of the frame to each of theirs."""
+    light = linear_light(frame.read())
+    shrink = max(1.0, max(light.shape[:2]) / _LONG_SIDE)
+    size = (round(light.shape[1] / shrink), round(light.shape[0] / shrink))
+    grey = grey_levels(np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA)))
+    return grey.astype(np.float32), light.shape[1] / size[0]
+
+
+def _match(
+    small: Sequence[tuple[Floats, float]],
+    frames: Sequence[MosaicFrame],
+    i: int,
+    j: int,
+    places: list[tuple[float, float]],
+    points: list[tuple[float, float]],
+    tracks: list[int],
+) -> None:
+    """Add what two frames have in common."""
+    (ours, scale), (theirs, _) = small[i], small[j]
+    whole = shift_between(ours, theirs)
+    if whole.likeness < _WHOLE_ALIKE:
+        return
+    rows, columns = ours.shape
+    half = min(_PATCH_PX, min(ours.shape) // 3) // 2
+    step = np.array([round(whole.x_px), round(whole.y_px)])
+    for y in np.linspace(half, rows - half - 1, _GRID).astype(int):
+        for x in np.linspace(half, columns - half - 1, _GRID).astype(int):
+            u, v = x + step[0], y + step[1]
+            if not (half <= u < columns - half and half <= v < rows - half):
+                continue
+            here = ours[y - half : y + half, x - half : x + half]
+            found = shift_between(here, theirs[v - half : v + half, u - half : u + half])
+            if not found.is_textured or found.likeness < _ALIKE or max(abs(found.x_px), abs(found.y_px)) > half / 2:
+                continue
+            number = tracks[-1] + 1 if tracks else 0
+            places += [frames[i].place_mm, frames[j].place_mm]
+            points += [
+                ((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5),
+                ((u + found.x_px + 0.5) * scale - 0.5, (v + found.y_px + 0.5) * scale - 0.5),
+            ]
+            tracks += [number, number]
