@@ -19,7 +19,7 @@ from edge.campaign.window import cells_in
 from edge.faults import IntegrityError, UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct import reconstruct
-from edge.reconstruct.cells import MeasuredCells, merged
+from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.visible import with_visible
 from edge.record.folder import RecordingPaths, open_recording, refuse_taken
 from edge.record.maps_file import write_maps
@@ -139,7 +139,8 @@ def join(whole: Whole, scans: list[PlacedScan]) -> Joined:
             f"the placement {odd!r} has other element maps than {scans[0].name!r}: scan all with one list of elements"
         )
     cells = [merged(scan.samples, shape, elements) for scan in scans]
-    comparisons = _compared(cells)
+    rgb = checked_photograph(whole.rgb, shape)
+    comparisons = _compared(cells, rgb)
     names = [scan.name for scan in scans]
     found = factors_of(len(scans), [pair for pair in comparisons if pair.deviation < _SURE])
     if found is None:
@@ -163,8 +164,8 @@ def join(whole: Whole, scans: list[PlacedScan]) -> Joined:
     return Joined(with_visible(maps, samples, whole.rgb), factors, deviations, tuple(comparisons))
 
 
-def _compared(cells: list[MeasuredCells]) -> list[Comparison]:
-    pairs = (compare(cells, first, second) for first, second in itertools.combinations(range(len(cells)), 2))
+def _compared(cells: list[MeasuredCells], rgb: NDArray[np.float32]) -> list[Comparison]:
+    pairs = (compare(cells, first, second, rgb) for first, second in itertools.combinations(range(len(cells)), 2))
     return [pair for pair in pairs if pair is not None]
 
 

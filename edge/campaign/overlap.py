@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.lowest_point import NoOffset, Offset, blocks_of, lowest
+from edge.reconstruct.lowest_point import FARTHEST_CELLS, NoOffset, Offset, blocks_of, lowest
 
 Doubles = NDArray[np.float64]
 
@@ -50,8 +50,16 @@ class Comparison:
         return self.elements_chance < _UNLIKELY and self.elements_scatter > _TOLERATED
 
 
-def compare(placements: Sequence[MeasuredCells], first: int, second: int) -> Comparison | None:
-    """Compare two placements on one grid; None where they share too few cells."""
+def compare(
+    placements: Sequence[MeasuredCells], first: int, second: int, rgb: NDArray[np.float32]
+) -> Comparison | None:
+    """Compare two placements on one grid; None where they share too few cells.
+
+    Parameters
+    ----------
+    rgb
+        Photograph of the whole on that grid, in [0, 1].
+    """
     one, other = placements[first], placements[second]
     ours, theirs = _common(one, other)
     if len(ours) < LEAST_CELLS:
@@ -65,7 +73,7 @@ def compare(placements: Sequence[MeasuredCells], first: int, second: int) -> Com
         deviation=deviation,
         elements_chance=chance,
         elements_scatter=scatter,
-        offset=_offset(one, other, math.exp(ratio)),
+        offset=_offset(one, other, math.exp(ratio), rgb),
     )
 
 
@@ -109,7 +117,7 @@ def _ratio(
     return common, deviation, float(chi2.sf(square, len(logs) - 1)), scatter
 
 
-def _offset(one: MeasuredCells, other: MeasuredCells, ratio: float) -> Offset | NoOffset:
+def _offset(one: MeasuredCells, other: MeasuredCells, ratio: float, rgb: NDArray[np.float32]) -> Offset | NoOffset:
     """How far the other placement's samples lie from where maps of the one's samples show the same."""
     from scipy.ndimage import map_coordinates, spline_filter
     from scipy.spatial import cKDTree
@@ -119,7 +127,7 @@ def _offset(one: MeasuredCells, other: MeasuredCells, ratio: float) -> Offset | 
     places = np.column_stack([other.rows, other.columns])
     distance = cKDTree(np.column_stack([one.rows, one.columns])).query(places)[0]
     near = np.flatnonzero(distance <= _NEAR_CELLS)
-    maps = kriging(one).maps
+    maps = kriging(one, rgb).maps
     alive = np.flatnonzero((one.values.std(axis=0) > 0) & (other.values[near].std(axis=0) > 0))
     splines = [spline_filter(maps[:, :, e], order=3, output=np.float64, mode="nearest") for e in alive]
     measured = other.values[np.ix_(near, alive)].astype(float) / ratio
@@ -131,8 +139,13 @@ def _offset(one: MeasuredCells, other: MeasuredCells, ratio: float) -> Offset | 
 
     if not len(alive):
         return NoOffset("no element varies in what both have visited")
+    ways = np.arange(-FARTHEST_CELLS, FARTHEST_CELLS + 1)
+    scale = np.maximum(squares(np.zeros(2)).mean(axis=0), 1e-30)
+    start = min(
+        (np.array([down, right]) for down in ways for right in ways), key=lambda at: float((squares(at) / scale).mean())
+    )
     blocks = blocks_of(other.rows[near], other.columns[near], _BLOCK_CELLS)
-    return lowest(squares, np.zeros(2), blocks, len(near))
+    return lowest(squares, start, blocks, len(near))
 
 
 def factors_of(count: int, comparisons: Sequence[Comparison]) -> tuple[Doubles, Doubles] | None:
