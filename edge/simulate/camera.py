@@ -19,6 +19,7 @@ from edge.cameras import Frame, write_picture
 from edge.faults import UsageError
 from edge.simulate.config import SimulatedCameraConfig, SimulatedInstrumentConfig, fiducials_of
 from edge.simulate.easel import FULL, EaselPicture, easel_picture
+from edge.simulate.laser import add_spot
 from edge.simulate.specimen import Specimen
 from firmware_bridge.messages import StagePose
 
@@ -68,15 +69,18 @@ class SimulatedCamera:
         config = self._config
         rng = np.random.default_rng([config.seed, self._taken])
         self._taken += 1
-        light: NDArray[np.float32] = self._projected().astype(np.float32) * np.float32(config.exposure / FULL)
+        projected = self._projected()
+        light: NDArray[np.float32] = projected.astype(np.float32) * np.float32(config.exposure / FULL)
         light *= self._shading()[..., None]
+        if config.laser is not None and pose is not None:
+            add_spot(light, projected, self.view, pose, config.laser, rng, exposure=config.exposure)
         if config.blur_px > 0:
             light = np.asarray(cv2.GaussianBlur(light, (0, 0), config.blur_px), dtype=np.float32)
         well = np.float32(config.well_electrons)
         deviation = np.sqrt(light * (1 / well) + np.float32((config.noise_electrons / config.well_electrons) ** 2))
         deviation *= rng.standard_normal(light.shape, dtype=np.float32)
         light += deviation
-        image = _encoded(light)
+        image = encoded_light(light)
         image.flags.writeable = False
         return image
 
@@ -185,7 +189,8 @@ def _border(width_px: int, height_px: int) -> NDArray[np.float64]:
     )
 
 
-def _encoded(light: NDArray[np.float32]) -> NDArray[np.uint8]:
+def encoded_light(light: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Encode linear light, 1 a full well, as sRGB; the array is used up."""
     linear = np.arange(4096) / 4095
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     table = np.round(encoded * 255).astype(np.uint8)

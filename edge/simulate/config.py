@@ -126,6 +126,38 @@ class SimulatedCameraConfig(Closed):
         return self
 
 
+class SimulatedHeadCameraConfig(Closed):
+    """A camera that travels with the beam, as it truly is."""
+
+    link: Name = "head"
+    """File in which the address of its snapshot is left."""
+    width_px: Annotated[int, Field(ge=320, le=12_000)] = 1200
+    height_px: Annotated[int, Field(ge=240, le=12_000)] = 900
+    mm_per_px: Annotated[float, Field(gt=0.001, le=1)] = 0.03
+    """At the picture's centre."""
+    distance_mm: PositiveMillimetres = 80.0
+    distortion: list[float] = Field(default=[-0.06, 0.02, 0.0003, -0.0002, 0.0], min_length=5, max_length=5)
+    """OpenCV order: k1, k2, p1, p2, k3."""
+    offset_x_mm: Millimetres = 22.0
+    """Where its axis meets the object, from the beam."""
+    offset_y_mm: Millimetres = -9.0
+    turn_deg: Annotated[float, Field(ge=-180, le=180)] = 2.3
+    """How far its rows are turned from the stage's x, from x towards y."""
+    tilt_x_deg: Annotated[float, Field(ge=-30, le=30)] = 0.0
+    tilt_y_deg: Annotated[float, Field(ge=-30, le=30)] = 0.0
+    exposure: Annotated[float, Field(gt=0, le=10)] = 0.8
+    exposure_drift: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Standard deviation of the logarithm of a frame's exposure, as of an automatic one."""
+    vignetting: Share = 0.3
+    """Loss of light in the corners."""
+    blur_px: Annotated[float, Field(ge=0, le=20)] = 0.7
+    spot_fwhm_mm: Annotated[float, Field(ge=0, le=20)] = 0.0
+    """Width of the alignment laser's spot where the beam meets the object; 0: the laser is off."""
+    well_electrons: Annotated[float, Field(gt=0, le=1e7)] = 20_000.0
+    noise_electrons: Annotated[float, Field(ge=0, le=1e5)] = 12.0
+    seed: Seed = 12
+
+
 class SimulatedInstrumentConfig(Closed):
     """One simulated instrument, whole."""
 
@@ -143,6 +175,8 @@ class SimulatedInstrumentConfig(Closed):
     """A reference standard for the beam; the camera does not show it. None: there is none."""
     fiducials: FiducialsConfig
     camera: SimulatedCameraConfig = SimulatedCameraConfig()
+    head_camera: SimulatedHeadCameraConfig | None = None
+    """A second camera, beside the beam; None: there is none."""
     twin: TwinConfig = TwinConfig()
     pair: PairConfig | None = None
 
@@ -217,7 +251,7 @@ def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(specimen.get("files"), list):
             specimen["files"] = [resolved(file) for file in specimen["files"]]
         result["specimen"] = specimen
-    for section, keys in (("twin", ("log",)), ("pair", ("spectrometer_link", "stage_log", "rangefinder_link"))):
+    for section, keys in (("twin", ("log",)), ("head_camera", ("link",)), ("pair", ("spectrometer_link", "stage_log", "rangefinder_link"))):
         part = value.get(section)
         if isinstance(part, dict):
             result[section] = {key: resolved(text) if key in keys else text for key, text in part.items()}
