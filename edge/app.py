@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import yaml
 
+from edge.calibrate.age import examine_ages
 from edge.config import ScanConfig, load_scan_config, parse_scan_config
 from edge.console import Console
 from edge.device_config import (
@@ -58,7 +59,7 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
     require_known_names(config)
     folder = out or _new_folder(config)
     refuse_taken(folder)
-    require([*examine_installation(), *examine_disk(config, folder)])
+    require([*examine_installation(), *examine_disk(config, folder), *examine_ages(config)])
     with connected(config, console) as connection:
         paths = create_recording(folder)
         console.log_to(paths.log)
@@ -91,6 +92,7 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
         if not history.opened:
             raise UsageError(f"{folder}: this scan never began: delete the folder and start it again")
         config = parse_scan_config(history.config_yaml, paths.config)
+        require([*examine_ages(config)])
         console.log_to(paths.log)
         text, scan_id = history.config_yaml, history.scan_id
         with connected(config, console) as connection:

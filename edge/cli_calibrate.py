@@ -28,11 +28,23 @@ def verify(
         Path | None,
         typer.Option(help="A recording's folder: has anything moved since its photograph?", show_default=False),
     ] = None,
+    spot: Annotated[
+        bool, typer.Option("--spot", help="Let the stage move the alignment laser's spot to places not used before.")
+    ] = False,
 ) -> None:
     """Take a photograph and say whether what was calibrated still holds, finding by finding."""
-    from edge.calibrate.verify import verify
+    from edge.calibrate.verify import verify, verify_with_spot
+    from edge.console import Console
+    from edge.doctor import Finding
 
-    findings = verify(config, against=against, show=lambda finding: typer.echo(finding.line()))
+    def show(finding: Finding) -> None:
+        typer.echo(finding.line())
+
+    if spot:
+        console = Console(quiet=False, log_level="info")
+        findings = verify_with_spot(config, against=against, show=show, console=console)
+    else:
+        findings = verify(config, against=against, show=show)
     if failed := next((finding for finding in findings if not finding.passed), None):
         raise typer.Exit(failed.exit_code)
 

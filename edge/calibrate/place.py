@@ -16,7 +16,7 @@ from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.prepare import Sighting, fiducials_of, frame_digest, place, register_frame
 
-_BLURRED = 0.5
+BLURRED = 0.5
 """Share of the former sharpness below which the picture is told to be out of focus."""
 
 
@@ -146,7 +146,7 @@ def _of_view(view: PlaneChange) -> str:
 def _remarks(before: Sighting, now: Sighting, config: ScanConfig) -> tuple[str, ...]:
     fiducials = fiducials_of(config)
     was, is_now = (sharpness(each.frame.image, each.registration, fiducials) for each in (before, now))
-    if is_now >= _BLURRED * was:
+    if is_now >= BLURRED * was:
         return ()
     return (
         f"the markers' edges are {100 * is_now / was:.0f} % as sharp as when the scan was planned: focus the camera",

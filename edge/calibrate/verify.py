@@ -5,34 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from calibration.fiducials import detect_fiducials
 from calibration.register import HELD_OUT_FROM
 from calibration.registration import Registration
-from calibration.verify import change_at_fiducials
-from edge.calibrate.place import check_place
+from calibration.stage_calibration import KIND
+from calibration.stored import DamagedCalibration, read_stored, stored_picture
+from calibration.verify import PlaneChange, change_at_fiducials, sharpness
+from edge.calibrate.age import examine_ages
+from edge.calibrate.place import BLURRED, check_place
+from edge.calibrate.spot_check import spot_findings
 from edge.cameras import Camera, Frame, open_camera
 from edge.config import ScanConfig, load_scan_config, parse_scan_config
+from edge.console import Console
 from edge.doctor import Finding
 from edge.faults import EdgeError, SafetyStop, UsageError
 from edge.prepare import Sighting, fiducials_of, register_frame
 from edge.record.folder import open_recording
 from edge.results import sighting_of
-from edge.stage_placing import read_stage_calibration
 
-_DAY_S = 86_400.0
+Show = Callable[[Finding], None]
 
 
-def verify(
-    path: Path,
-    *,
-    against: Path | None,
-    show: Callable[[Finding], None],
-    open_with: Callable[[ScanConfig], Camera] = lambda config: open_camera(config.instrument.camera),
-) -> list[Finding]:
+def verify(path: Path, *, against: Path | None, show: Show) -> list[Finding]:
     """Take a photograph and hold everything that is stored against it; each finding is shown as it is found.
+
+    Nothing moves.
 
     Parameters
     ----------
@@ -48,11 +47,43 @@ def verify(
     """
     config = load_scan_config(path)
     earlier = None if against is None else _recorded(against)
+    return _shown(_findings(config, earlier, open_camera(config.instrument.camera)), show)
+
+
+def verify_with_spot(path: Path, *, against: Path | None, show: Show, console: Console) -> list[Finding]:
+    """As `verify`, and then with the alignment laser's spot at places where the stage was not calibrated.
+
+    Raises
+    ------
+    EdgeError, BridgeError
+        As `verify`; or the controller is not ready to move its stage.
+    """
+    from edge.app import connected
+
+    findings = verify(path, against=against, show=show)
+    if any(not finding.passed for finding in findings):
+        words = "not looked at: mend first what failed"
+        return findings + _shown(iter([Finding("spot", True, words, is_good=False)]), show)
+    config = load_scan_config(path)
+    with connected(config, console) as connection:
+        camera = open_camera(config.instrument.camera)
+        return findings + _shown(spot_findings(connection.controller, camera, config, say=console.say), show)
+
+
+def _shown(found: Iterator[Finding], show: Show) -> list[Finding]:
     findings = []
-    for finding in _findings(config, earlier, open_with(config)):
+    for finding in found:
         show(finding)
         findings.append(finding)
     return findings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Earlier:
+    """What a recording says."""
+
+    sighting: Sighting
+    config: ScanConfig
 
 
 def _findings(config: ScanConfig, earlier: _Earlier | None, camera: Camera) -> Iterator[Finding]:
@@ -63,25 +94,26 @@ def _findings(config: ScanConfig, earlier: _Earlier | None, camera: Camera) -> I
         return
     height, width = frame.image.shape[:2]
     yield Finding("camera", True, f"{frame.identity}: {width} x {height} px")
-    yield from _of_registration(frame, config)
+    try:
+        yield from examine_ages(config)
+        registration = register_frame(frame, config)
+    except EdgeError as error:
+        yield _failed("registration", error)
+        return
+    yield from _of_registration(registration, frame, config)
     if earlier is not None:
         yield _of_place(earlier, frame)
 
 
-def _of_registration(frame: Frame, config: ScanConfig) -> Iterator[Finding]:
-    """Fiducials at places that took no part in the fit."""
-    try:
-        registration = register_frame(frame, config)
-    except EdgeError as error:
-        yield _failed("fiducials", error)
-        return
-    stored = config.instrument.stage_calibration
-    if stored is not None:
-        yield age_finding("stage calibration", read_stage_calibration(Path(stored)).made_at, config)
-        if config.instrument.fiducials.markers:
-            yield stage_finding(registration, frame, config)
-        return
-    yield held_out_finding(registration, config.area.pitch_mm)
+def _of_registration(registration: Registration, frame: Frame, config: ScanConfig) -> Iterator[Finding]:
+    if config.instrument.stage_calibration is None:
+        yield held_out_finding(registration, config.area.pitch_mm)
+    elif config.instrument.fiducials.markers:
+        yield stage_finding(registration, frame, config)
+        yield from _focus(registration, frame, config, Path(config.instrument.stage_calibration))
+    else:
+        words = "no fiducials are configured to hold it against: look with --spot"
+        yield Finding("stage calibration", True, words, is_good=False)
 
 
 def held_out_finding(registration: Registration, pitch_mm: float) -> Finding:
@@ -95,9 +127,8 @@ def held_out_finding(registration: Registration, pitch_mm: float) -> Finding:
     if worst_mm > pitch_mm / 2:
         return Finding("fiducials", True, f"{text}: check the worst marker's place and print", is_good=False)
     if seen < HELD_OUT_FROM:
-        return Finding(
-            "fiducials", True, f"{text}: place {HELD_OUT_FROM} or more, so that some can check", is_good=False
-        )
+        text += f": place {HELD_OUT_FROM} or more, so that some can check"
+        return Finding("fiducials", True, text, is_good=False)
     return Finding("fiducials", True, text)
 
 
@@ -108,30 +139,36 @@ def stage_finding(registration: Registration, frame: Frame, config: ScanConfig) 
     change = change_at_fiducials(registration, fiducials, seen)
     what = "stage calibration"
     if change is None:
-        words = f"{len(seen)} fiducials seen, at least 2 needed: bring them into the frame"
+        words = f"{len(seen)} fiducials seen, at least 2 needed: bring them into the frame, or look with --spot"
         return Finding(what, False, words, SafetyStop)
-    fresh = sorted(seen.keys() - set(registration.fiducials))
-    text = f"fiducials lie {change.rms_mm:.3f} mm rms from where it says ({len(seen)} seen, {len(fresh)} not in it)"
+    text = f"{len(seen)} fiducials lie {change.rms_mm:.3f} mm rms from where it says"
     if change.rms_mm <= config.area.pitch_mm / 2:
         return Finding(what, True, text)
-    cause = (
-        f"the picture's scale changed by {100 * (change.scale - 1):+.2f} %: focus or zoom was changed"
-        if change.is_of_scale
-        else f"shifted by {math.hypot(change.x_mm, change.y_mm):.2f} mm, turned by {change.turn_deg:.2f} degrees"
-    )
-    return Finding(what, False, f"{text}; {cause}: calibrate the stage again", SafetyStop)
+    return Finding(what, False, f"{text}; {cause_of(change)}: calibrate the stage again", SafetyStop)
 
 
-def age_finding(what: str, made_at: str, config: ScanConfig, now: datetime | None = None) -> Finding:
-    """How old a stored calibration is."""
-    days = ((now or datetime.now(UTC)) - datetime.fromisoformat(made_at)).total_seconds() / _DAY_S
-    most = config.checks.max_age_days
-    text = f"made {days:.1f} days ago"
-    if most is None or days <= most:
-        return Finding(what, True, text)
-    return Finding(
-        what, False, f"{text}, over the {most:g} allowed by checks.max_age_days: calibrate again", UsageError
-    )
+def _focus(registration: Registration, frame: Frame, config: ScanConfig, path: Path) -> Iterator[Finding]:
+    """Whether the markers' edges are as sharp as when the stage was calibrated; nothing where no marker is in both."""
+    try:
+        then = stored_picture(read_stored(path, [KIND]), "frame")
+    except DamagedCalibration as error:
+        yield Finding("focus", True, f"not compared: {error}", is_good=False)
+        return
+    fiducials = fiducials_of(config)
+    was, is_now = sharpness(then, registration, fiducials), sharpness(frame.image, registration, fiducials)
+    if min(was, is_now) > 0:
+        text = f"edges are {100 * is_now / was:.0f} % as sharp as when the stage was calibrated"
+        if BLURRED * was <= is_now <= was / BLURRED:
+            yield Finding("focus", True, text)
+        else:
+            yield Finding("focus", True, f"{text}: focus the camera as it was, or calibrate again", is_good=False)
+
+
+def cause_of(change: PlaneChange) -> str:
+    """What a change looks like."""
+    if change.is_of_scale:
+        return f"the picture's scale changed by {100 * (change.scale - 1):+.2f} %: focus or zoom was changed"
+    return f"shifted by {math.hypot(change.x_mm, change.y_mm):.2f} mm, turned by {change.turn_deg:.2f} degrees"
 
 
 def _of_place(earlier: _Earlier, frame: Frame) -> Finding:
@@ -140,14 +177,6 @@ def _of_place(earlier: _Earlier, frame: Frame) -> Finding:
     except EdgeError as error:
         return _failed("place", error)
     return Finding("place", True, "; ".join((checked.sentence, *checked.remarks)), is_good=not checked.remarks)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Earlier:
-    """What a recording says."""
-
-    sighting: Sighting
-    config: ScanConfig
 
 
 def _recorded(folder: Path) -> _Earlier:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
-from edge.calibrate.verify import age_finding, stage_finding, verify
+from calibration.projection import pixels_from_stage
+from calibration.stage_calibration import stage_to_dict
+from calibration.stage_fit import PointPairs
+from calibration.stored import store
+from edge.app import yaml_of
+from edge.calibrate.age import examine_ages
+from edge.calibrate.spot_check import spot_finding
+from edge.calibrate.stage import calibrated, sight_fiducials
+from edge.calibrate.verify import stage_finding, verify
 from edge.cameras import write_picture
-from edge.config import ChecksConfig
+from edge.config import ChecksConfig, ScanConfig, load_scan_config
 from edge.faults import UsageError
 from edge.prepare import register_frame
 
@@ -36,7 +46,7 @@ def test_a_photograph_without_markers_fails(scan_yaml, photograph):
     image[:, :300] = 90
     image[:, 500:] = 90
     write_picture(scan_yaml.parent / "frames" / "a.png", image)
-    assert lines(scan_yaml)[1].startswith("FAIL  fiducials")
+    assert lines(scan_yaml)[1].startswith("FAIL  registration")
 
 
 @pytest.mark.parametrize(
@@ -54,12 +64,53 @@ def test_a_stage_calibration_is_held_against_the_fiducials_of_today(photograph, 
     assert finding.passed is not bool(change)
 
 
-def test_an_old_calibration_is_refused_when_an_age_is_set(config):
-    limited = config.model_copy(update={"checks": ChecksConfig(max_age_days=30.0)})
+@pytest.mark.parametrize(("off_mm", "passes"), [(0.1, True), (0.4, False)])
+def test_a_spot_is_held_against_the_registration_and_backlash_cancels(photograph, config, off_mm, passes):
+    registration = register_frame(photograph(), config)
+    places = np.repeat([[50.0, 48.0], [70.0, 60.0], [90.0, 70.0]], 2, axis=0)
+    way = np.tile([[1.0, 1.0], [-1.0, -1.0]], (3, 1))
+    seen_mm = places + [off_mm, 0.0] + 0.3 * way
+    pairs = PointPairs(pixels_from_stage(registration, seen_mm), places, np.repeat([0, 1, 2], 2), way)
+    finding = spot_finding(registration, pairs, config.area.pitch_mm)
+    assert finding.passed is passes
+    assert f"seen {1_000 * off_mm:.0f} um rms" in finding.text
+    assert passes or "shifted by (0.40, " in finding.text
+
+
+@pytest.fixture
+def stored(scan_yaml, photograph) -> ScanConfig:
+    """A configuration that scans by a stage calibration of the first of January."""
+    config = load_scan_config(scan_yaml)
+    frame = photograph(identity=f"folder:{scan_yaml.parent / 'frames'}")
+    calibration = replace(calibrated(sight_fiducials(frame, config), config), made_at="2026-01-01T00:00:00+00:00")
+    content, made_at = stage_to_dict(calibration), calibration.made_at
+    path = store(scan_yaml.parent, "stage", content, made_at=made_at, pictures={"frame": frame.image})
+    instrument = config.instrument.model_copy(update={"stage_calibration": str(path)})
+    return config.model_copy(update={"instrument": instrument})
+
+
+def test_an_old_calibration_is_refused_when_an_age_is_set(stored):
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    made_at = "2026-01-01T00:00:00+00:00"
-    assert age_finding("lens", made_at, config, now).passed
-    finding = age_finding("lens", made_at, limited, now)
+    assert [each.passed for each in examine_ages(stored, now)] == [True]
+    limited = stored.model_copy(update={"checks": ChecksConfig(max_age_days=30.0)})
+    (finding,) = examine_ages(limited, now)
     assert not finding.passed
     assert finding.fault is UsageError
     assert finding.text == "made 59.0 days ago, over the 30 allowed by checks.max_age_days: calibrate again"
+
+
+@pytest.mark.parametrize(
+    ("change", "levels", "words"),
+    [
+        ({}, ["ok", "ok", "ok", "ok"], ""),
+        ({"easel_x_mm": 0.5}, ["ok", "ok", "FAIL", "ok"], "shifted by 0.5"),
+        ({"blur_px": 2.5}, ["ok", "ok", "ok", "note"], "focus the camera as it was"),
+    ],
+)
+def test_a_stored_calibration_is_told_with_age_place_and_focus(scan_yaml, stored, photograph, change, levels, words):
+    scan_yaml.write_text(yaml_of(stored))
+    write_picture(scan_yaml.parent / "frames" / "a.png", photograph(seed=12, **change).image)
+    found = lines(scan_yaml)
+    assert [line.split()[0] for line in found] == levels
+    assert "stage calibration" in found[1]
+    assert words in "\n".join(found)

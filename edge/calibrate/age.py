@@ -1,0 +1,43 @@
+"""How old stored calibrations are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge.camera_lens import read_camera_calibration
+from edge.config import ScanConfig
+from edge.doctor import Finding
+from edge.faults import UsageError
+from edge.stage_placing import read_stage_calibration
+
+_DAY_S = 86_400.0
+
+
+def examine_ages(config: ScanConfig, now: datetime | None = None) -> Iterator[Finding]:
+    """The age of each stored calibration that the configuration names; too old is a failure where a limit is set.
+
+    Raises
+    ------
+    UsageError
+        A stored calibration is missing or damaged.
+    """
+    moment = now or datetime.now(UTC)
+    instrument = config.instrument
+    if instrument.camera_calibration is not None:
+        made_at = read_camera_calibration(Path(instrument.camera_calibration)).made_at
+        yield _age("lens", made_at, config.checks.max_age_days, moment)
+    if instrument.stage_calibration is not None:
+        made_at = read_stage_calibration(Path(instrument.stage_calibration)).made_at
+        yield _age("stage calibration", made_at, config.checks.max_age_days, moment)
+
+
+def _age(what: str, made_at: str, most_days: float | None, now: datetime) -> Finding:
+    days = (now - datetime.fromisoformat(made_at)).total_seconds() / _DAY_S
+    text = f"made {days:.1f} days ago"
+    if most_days is None or days <= most_days:
+        return Finding(what, True, text)
+    return Finding(
+        what, False, f"{text}, over the {most_days:g} allowed by checks.max_age_days: calibrate again", UsageError
+    )
