@@ -145,6 +145,11 @@ def fiducials() -> dict:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
+    """A bench of this test's own."""
+    return bench_in(tmp_path)
+
+
+def bench_in(folder: Path) -> Bench:
     """A small painted panel, 48 x 32 mm, seen by a small camera; 384 exposures at high speed."""
     instrument = {
         "link": "port",
@@ -167,4 +172,4 @@ def bench(tmp_path: Path) -> Bench:
         "sampling": {"rate": 0.0625, "dwell_s": 0.1, "seed": 1},
         "elements": ["Ca", "Fe", "Cu", "Hg-L", "Pb-L"],
     }
-    return Bench(tmp_path, instrument, scan)
+    return Bench(folder, instrument, scan)

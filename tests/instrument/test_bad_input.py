@@ -270,14 +270,6 @@ def test_a_damaged_journal_is_refused_and_kept(bench):
         assert journal.read_bytes() == content
 
 
-def test_a_finished_scan_is_not_resumed(bench):
-    with bench.running():
-        assert bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet").returncode == 0
-        again = bench.run("scan", "--resume", str(bench.recording))
-    assert again.returncode == USAGE
-    assert "this scan is finished" in again.stderr
-
-
 def test_an_object_that_has_moved_is_not_scanned_on(bench):
     bench.instrument["twin"]["clock_factor"] = 40.0
     with bench.running():

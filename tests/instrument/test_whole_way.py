@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
 from edge.results import read_planned
 from edge.state import Ended
-from tests.instrument.conftest import await_that
+from tests.instrument.conftest import Bench, await_that, bench_in
 
 PLANNED = 384
 
 
-def test_a_scan_goes_from_photograph_to_report_unattended(bench):
+@dataclass(frozen=True)
+class Scanned:
+    """A scan that ran by itself from beginning to end, and what the instrument wrote down meanwhile."""
+
+    bench: Bench
+    scan: subprocess.CompletedProcess[str]
+    events: tuple[dict, ...]
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory) -> Scanned:
+    """To be looked at and copied from, not written to."""
+    bench = bench_in(tmp_path_factory.mktemp("scanned"))
     with bench.running():
-        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet")
+        events = bench.twin_events()
     assert scan.returncode == 0, scan.stderr
-    with open_recording(bench.recording) as recording:
+    return Scanned(bench, scan, tuple(events))
+
+
+def test_a_scan_goes_from_photograph_to_report_unattended(scanned):
+    with open_recording(scanned.bench.recording) as recording:
         planned = read_planned(recording)
         history = recording.history
     assert history.state == Ended("finished", is_planned=True)
@@ -35,16 +55,12 @@ def test_a_scan_goes_from_photograph_to_report_unattended(bench):
     page = recording.paths.report.read_text("utf-8")
     assert "Bench panel" in page
     assert not re.search(r'(src|href)="https?:', page)
-    assert "Measuring" in recording.paths.log.read_text("utf-8")
 
 
-def test_the_twins_own_log_agrees_with_the_recording(bench):
-    with bench.running():
-        assert bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet").returncode == 0
-        events = bench.twin_events()
-    measured = [event["index"] for event in events if event["event"] == "exposed"]
+def test_the_twins_own_log_agrees_with_the_recording(scanned):
+    measured = [event["index"] for event in scanned.events if event["event"] == "exposed"]
     assert sorted(measured) == list(range(PLANNED))
-    shutter = [event["event"] for event in events if event["event"].startswith("shutter")]
+    shutter = [event["event"] for event in scanned.events if event["event"].startswith("shutter")]
     assert shutter[-1] == "shutter_closed"
 
 
@@ -60,12 +76,11 @@ def test_maps_grow_while_the_scan_runs(bench):
         assert growing.visible is None
         scan.terminate()
         assert scan.wait(timeout=120) == 6
+    assert "Measuring" in (bench.recording / "log.txt").read_text("utf-8")
 
 
-def test_quiet_prints_nothing(bench):
-    with bench.running():
-        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet")
-    assert (scan.returncode, scan.stdout, scan.stderr) == (0, "", "")
+def test_quiet_prints_nothing(scanned):
+    assert (scanned.scan.returncode, scanned.scan.stdout, scanned.scan.stderr) == (0, "", "")
 
 
 def test_doctor_finds_a_sound_instrument(bench):
@@ -91,9 +106,14 @@ def test_review_without_anybody_to_ask_stops_before_the_beam(bench):
     assert {path.name for path in (bench.recording / "review").iterdir()} == {"density.png", "mask.png", "path.png"}
 
 
-def test_a_recording_of_ours_replays_and_is_scored_on_what_was_left_out(bench):
-    with bench.running():
-        assert bench.run("scan", str(bench.config), "--out", str(bench.recording), "--quiet").returncode == 0
+def test_a_finished_scan_is_not_resumed(scanned):
+    again = scanned.bench.run("scan", "--resume", str(scanned.bench.recording))
+    assert again.returncode == 2
+    assert "this scan is finished" in again.stderr
+
+
+def test_a_recording_of_ours_replays_and_is_scored_on_what_was_left_out(scanned):
+    bench = scanned.bench
     finished = read_maps(bench.recording / "maps.h5").element_maps
     assert finished.visible is not None
     replay = bench.run("replay", str(bench.recording), "--rate", "0.04", "--out", str(bench.folder / "again"))
