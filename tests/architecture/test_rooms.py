@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 RUNTIME_ROOMS = ("firmware_bridge", "calibration", "models", "edge")
 
 
-def modules_loaded_by(statement: str) -> set[str]:
+@cache
+def modules_loaded_by(statement: str) -> frozenset[str]:
     code = f"import sys\n{statement}\nprint('\\n'.join(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
-    return set(result.stdout.split())
+    return frozenset(result.stdout.split())
 
 
 def test_imports_point_one_way():
