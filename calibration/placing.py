@@ -135,7 +135,8 @@ def _too_few(count: int) -> NotPlaced:
 
 def _matched(part: PlanePicture, whole: PlanePicture) -> tuple[Doubles, Doubles]:
     """Plane positions of features that are each other's likeness, in both frames, shape (n, 2)."""
-    detector = cv2.SIFT_create(nfeatures=_MOST_FEATURES)
+    # without the precise way, OpenCV places features a quarter of a pixel off
+    detector = cv2.SIFT_create(nfeatures=_MOST_FEATURES, enable_precise_upscale=True)
     found = [detector.detectAndCompute(cv2.cvtColor(one.rgb, cv2.COLOR_RGB2GRAY), None) for one in (part, whole)]
     if any(descriptors is None or len(descriptors) < 2 for _, descriptors in found):
         return np.zeros((0, 2)), np.zeros((0, 2))

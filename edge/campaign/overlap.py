@@ -187,16 +187,17 @@ def refusal(names: Sequence[str], comparisons: Sequence[Comparison], factors: Do
     """Why placements cannot be joined, one sentence; None where they agree."""
     for pair in comparisons:
         between = f"the placements {names[pair.first]!r} and {names[pair.second]!r}"
+        # Ratios first: where maps run smoothly, elements that differ in them pass for a motion.
+        if pair.elements_disagree:
+            return (
+                f"{between} measured the same {pair.cells} cells with ratios that differ from element to element by "
+                f"{100 * pair.elements_scatter:.0f} %: check tube voltage, filter and distance, and scan one again"
+            )
         offset = pair.offset
         if offset and offset.is_significant and math.hypot(offset.down, offset.right) > 0.5:
             return (
                 f"{between} lie {math.hypot(offset.down, offset.right) * pitch_mm:.2f} mm from each other in the cells "
                 "that both have visited, more than half a cell: check their markers, and whether the object moved"
-            )
-        if pair.elements_disagree:
-            return (
-                f"{between} measured the same {pair.cells} cells with ratios that differ from element to element by "
-                f"{100 * pair.elements_scatter:.0f} %: check tube voltage, filter and distance, and scan one again"
             )
     if ways_disagree(factors, comparisons) < _UNLIKELY:
         return (

@@ -53,8 +53,6 @@ class Whole:
     def mask(self) -> SamplingMask:
         """Where the whole is visited, made once for all placements; the same for the same photograph."""
         sampling = self.config.sampling
-        if sampling.mask not in MASKS:
-            raise UsageError(f"sampling.mask: there is no {sampling.mask!r}: choose one of {', '.join(MASKS)}")
         request = MaskRequest(
             shape=self.grid.shape,
             count=cells_for_rate(sampling.rate, self.grid.rows * self.grid.columns),
@@ -78,6 +76,8 @@ def load_whole(path: Path) -> Whole:
         The photograph cannot be placed, or does not show the whole area.
     """
     config = load_campaign(path)
+    if config.sampling.mask not in MASKS:
+        raise UsageError(f"sampling.mask: there is no {config.sampling.mask!r}: choose one of {', '.join(MASKS)}")
     photograph = Path(config.photograph)
     if not photograph.is_file():
         raise UsageError(f"{photograph}: no such file: give the photograph of the whole as photograph in {path}")
