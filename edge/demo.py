@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from edge.console import Console
 from edge.faults import DeviceError, UsageError
 
 _START_TIMEOUT_S = 30.0
+_CAMERA_PORT = "8642"
+"""Of the camera, in the files of the panel."""
 
 
 def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
@@ -25,8 +28,10 @@ def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
             raise UsageError(f"{out}: is not an earlier demonstration, so it is not deleted: give another --out")
         shutil.rmtree(out)
     out.mkdir(parents=True)
+    port = _free_port()
     for name in ("instrument.yaml", "scan.yaml"):
-        (out / name).write_text((files("edge.simulate") / "panel" / name).read_text("utf-8"), encoding="utf-8")
+        text = (files("edge.simulate") / "panel" / name).read_text("utf-8")
+        (out / name).write_text(text.replace(_CAMERA_PORT, port), encoding="utf-8")
     console = Console(quiet=quiet, log_level="info")
     console.say("Starting the simulated instrument (its own process, on a pseudo-terminal)")
     with (out / "instrument.log").open("w") as log:
@@ -41,6 +46,12 @@ def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
         finally:
             instrument.terminate()
             instrument.communicate(timeout=10)
+
+
+def _free_port() -> str:
+    """A TCP port of this computer that nobody uses: another instrument, or anything else, may have the usual one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
 
 
 def _await_port(port: Path, instrument: subprocess.Popen[bytes], log: Path) -> None:
