@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.events import ShutterClosed, ShutterOpened, StandardMeasured
+from edge.events import FIRST_VISIT, Measured, ShutterClosed, ShutterOpened, StandardMeasured
+from edge.faults import EdgeError
+from edge.plan import plan_from_json
+from edge.record.fold import ScanHistory
 from edge.record.folder import open_recording
 from edge.record.reader import JournalReader
 from edge.results import FittedRecording, fit_recording, portions, read_planned
@@ -17,7 +20,8 @@ from edge.simulate.config import load_instrument
 from edge.simulate.painted import PanelSpecimen
 from edge.simulate.specimen import load_specimen
 from firmware_bridge.messages import StagePose
-from tests.instrument.conftest import Bench
+from tests.instrument.conftest import Bench, await_that
+from tests.instrument.fault_campaign import choose
 
 FADING_PER_HOUR = -1.5
 """10 % in 250 s of the simulated clock, which this scan takes on a machine that is not busy; on a busy one, more."""
@@ -124,3 +128,74 @@ def test_maps_are_right_within_their_errors_with_visits_and_wrong_without(scanne
     assert len([event for event in scanned.story if isinstance(event, ShutterClosed)]) == len(over)
     names = [event["event"] for event in scanned.twin]
     assert names.count("shutter_opened") == names.count("shutter_closed") == len(over)
+
+
+def visiting(bench: Bench, *, live_s: float, every_s: float) -> None:
+    bench.instrument["standard"] = {"x_mm": 140.0, "y_mm": 20.0}
+    bench.scan["instrument"]["standard"] = {
+        "x_mm": 140.0,
+        "y_mm": 20.0,
+        "live_s": live_s,
+        "every_minutes": every_s / 60,
+    }
+
+
+@pytest.mark.parametrize("instrument", ["grbl", "marlin"])
+def test_a_pair_of_devices_visits_the_standard_and_loses_no_exposure(bench: Bench, instrument: str) -> None:
+    choose(bench, instrument)
+    visiting(bench, live_s=10.0, every_s=0.2)
+    with bench.running():
+        ended = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    assert ended.returncode == 0, ended.stderr
+    history = history_of(bench)
+    assert history.done == frozenset(range(len(plan_from_json(history.plan_json).exposures)))
+    assert len(history.visits) >= 3
+    assert history.missed == ()
+    for visit in history.visits:
+        done = visit.event.done
+        assert (done.start.x_mm, done.start.y_mm) == pytest.approx((140.0, 20.0), abs=0.05)
+        # The glass sends some 12,000 events a second, of which the detector sees two thirds.
+        assert 5_000 < done.counts.sum() / done.live_s < 12_000
+    assert history.beam.over_standard_s > 0.0
+
+
+def history_of(bench: Bench) -> ScanHistory:
+    with open_recording(bench.recording) as recording:
+        return recording.history
+
+
+def is_over_standard(bench: Bench) -> bool:
+    """Whether the journal ends with the beam on over the standard, after the first exposures of the object."""
+    if not (bench.recording / "journal.sqlite").exists():
+        return False
+    try:
+        with JournalReader(bench.recording / "journal.sqlite") as reader:
+            events = [event for _, event in reader.events()]
+    except EdgeError:
+        return False
+    shutter = [event for event in events if isinstance(event, ShutterOpened | ShutterClosed)]
+    is_on = bool(shutter) and isinstance(shutter[-1], ShutterOpened) and shutter[-1].over == "standard"
+    return is_on and any(isinstance(event, Measured) for event in events)
+
+
+def test_a_scan_that_is_killed_over_the_standard_is_resumed_with_every_exposure_once(bench: Bench) -> None:
+    bench.instrument["twin"]["clock_factor"] = 40.0
+    visiting(bench, live_s=80.0, every_s=0.6)
+    with bench.running():
+        with bench.scanning() as scan:
+            await_that(lambda: is_over_standard(bench) or scan.poll() is not None, "a visit in mid-scan")
+            assert scan.poll() is None, bench.said
+            scan.kill()
+            scan.wait(timeout=20)
+        before = len(history_of(bench).visits)
+        resumed = bench.run("scan", "--resume", str(bench.recording))
+        assert resumed.returncode == 0, resumed.stderr
+        exposed = [event["index"] for event in bench.twin_events() if event["event"] == "exposed"]
+    history = history_of(bench)
+    assert history.done == frozenset(range(384))
+    assert len(history.visits) > before
+    assert len(exposed) == len(set(exposed)), "nothing is measured twice"
+    assert {visit.event.done.index for visit in history.visits} <= set(exposed)
+    assert [visit.event.done.index - FIRST_VISIT for visit in history.visits] == sorted(
+        visit.event.done.index - FIRST_VISIT for visit in history.visits
+    )

@@ -151,7 +151,7 @@ def test_a_run_with_nothing_left_visits_nothing(bench):
     assert bench.visits() == []
 
 
-def test_a_visit_that_gives_no_spectrum_is_journalled_and_passed_over(bench, journal, monkeypatch):
+def test_a_visit_that_gives_no_spectrum_is_journalled_and_passed_over(bench, journal, monkeypatch, capsys):
     monkeypatch.setattr("edge.standard_visit._GRACE_S", 0.05)
     monkeypatch.setattr("edge.standard_visit._PATIENCE", 0.0)
 
