@@ -162,6 +162,7 @@ def test_a_visit_that_gives_no_spectrum_is_journalled_and_passed_over(bench, jou
     assert bench.run(Mute(), config=ONCE) is RunOutcome.FINISHED
     assert [event.reason for event in events(journal, StandardMissed)] == ["no spectrum within 0 s: check the detector"]
     assert sorted(recorded(journal)) == list(range(COUNT))
+    assert "the visit to the standard gave nothing (no spectrum within 0 s" in capsys.readouterr().err
 
 
 def test_a_standard_that_lies_out_of_the_stand_offs_range_does_not_pause_the_scan(bench, journal):
