@@ -28,7 +28,7 @@ class FileCamera:
             raise DeviceError(f"{path}: not a whole picture: give a PNG, JPEG, TIFF or BMP file")
         return checked_frame(
             picture.image,
-            identity=f"file:{path}",
+            identity=picture.identity(f"file:{path}"),
             taken_at_s=path.stat().st_mtime,
             name=str(path),
             profile=picture.profile,
@@ -72,7 +72,7 @@ class FolderCamera:
                 )
             return checked_frame(
                 picture.image,
-                identity=f"folder:{self._path}",
+                identity=picture.identity(f"folder:{self._path}"),
                 taken_at_s=taken_at_s,
                 name=str(path),
                 profile=picture.profile,

@@ -17,7 +17,7 @@ from edge.camera_config import HttpCameraConfig
 from edge.cameras.credentials import read_credentials
 from edge.cameras.exposures import averaged
 from edge.cameras.frame import Frame, checked_frame
-from edge.cameras.picture import decode_picture
+from edge.cameras.picture import Picture, decode_picture
 from edge.faults import DeviceError
 
 _MOST_BYTES: Final = 256 * 1024 * 1024
@@ -35,12 +35,19 @@ class HttpCamera:
         self._config = config
         self._now = now
         self._deadline_s = 0.0
-        self._profile: bytes | None = None
+        self._last: Picture | None = None
 
     def capture(self) -> Frame:
         config = self._config
-        image = self._picture()
-        return checked_frame(image, identity=config.url, taken_at_s=time.time(), name=config.url, profile=self._profile)
+        image, last = self._picture(), self._last
+        assert last is not None
+        return checked_frame(
+            image,
+            identity=last.identity(config.url),
+            taken_at_s=time.time(),
+            name=config.url,
+            profile=last.profile,
+        )
 
     def _picture(self) -> NDArray[Any]:
         config = self._config
@@ -130,7 +137,7 @@ class HttpCamera:
                 f"{self._config.url}: what came is not a whole picture: have the camera send JPEG or PNG, and check "
                 "the network"
             )
-        self._profile = picture.profile
+        self._last = picture
         return picture.image
 
     def _next(self, parts: Iterator[bytes]) -> bytes:

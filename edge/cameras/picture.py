@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.cameras.exif import body_of
 from edge.cameras.profile import profile_of, with_profile
 from edge.faults import DeviceError, IntegrityError
 
@@ -30,6 +31,12 @@ class Picture:
     """RGB, uint8 or uint16, shape (h, w, 3)."""
     profile: bytes | None
     """ICC profile; None where the file carries none."""
+    body: str = ""
+    """The camera that took it, as the file says; empty where it says nothing."""
+
+    def identity(self, source: str) -> str:
+        """The camera's, by where its pictures come from and what they say of it."""
+        return f"{source} ({self.body})" if self.body else source
 
 
 def decode_picture(content: bytes, name: str) -> Picture | None:
@@ -59,7 +66,7 @@ def decode_picture(content: bytes, name: str) -> Picture | None:
         return None
     if image is None:
         return None
-    return Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), profile_of(content))
+    return Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), profile_of(content), body_of(content))
 
 
 def picture_size(content: bytes) -> tuple[int, int] | None:
