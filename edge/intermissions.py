@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.console import Console
+from edge.faults import SafetyStop
 from edge.intake import Intake
 from edge.interrupts import Request
 from edge.reconnect import Connection
@@ -33,6 +36,12 @@ class Standstill:
     """What somebody asks of the run meanwhile: what takes long breaks off for it."""
     let_go_on: Callable[[], None]
     """Ends the controller's pause; to be called by whoever opens the shutter, once it is open."""
+
+    def drop_queue(self) -> None:
+        """Close the shutter, and have the controller forget what it has not begun; the object's comes again later."""
+        self.shutter.abort()
+        self.intake.drain()
+        self.intake.begin_again()
 
 
 class Intermission(Protocol):
@@ -111,6 +120,63 @@ class Agenda:
     def _put_off(self, turn: _Turn) -> None:
         turn.failures = 0
         turn.due_s = self._clock() + turn.intermission.every_s
+
+
+class Between:
+    """Everything that a run does between two openings, and after the last one.
+
+    The controller's queue is dropped before: exposures that wait there would be measured from wherever an intermission
+    goes with the beam on. It is dropped after a fault too, for an intermission's own would be left.
+
+    Parameters
+    ----------
+    farewell
+        Done once, after the last exposure; None: nothing.
+    """
+
+    def __init__(
+        self,
+        standstill: Standstill,
+        intermissions: Sequence[Intermission],
+        farewell: Intermission | None,
+        console: Console,
+    ) -> None:
+        self._standstill = standstill
+        self._agenda = Agenda(intermissions)
+        self._farewell = farewell
+        self._console = console
+
+    @property
+    def due(self) -> Intermission | None:
+        """The intermission to be carried out now."""
+        return self._agenda.due
+
+    def carry_out(self) -> str:
+        """Carry out what is due; for what the run is to pause, mostly empty. Raises what `Intermission` does."""
+        self._standstill.drop_queue()
+        try:
+            return self._agenda.carry_out(self._standstill)
+        except BridgeError as fault:
+            with suppress(BridgeError, SafetyStop):
+                self._clear(f"{type(fault).__name__} between two openings")
+            raise
+
+    def bid_farewell(self) -> None:
+        """The last intermission: tried once, and a fault of it is no fault of the scan while the link holds."""
+        farewell, self._farewell = self._farewell, None
+        if farewell is None or self._standstill.request() is not None:
+            return
+        self._standstill.drop_queue()
+        try:
+            farewell.carry_out(self._standstill)
+        except BridgeError as fault:
+            self._clear(f"{type(fault).__name__} after the last exposure")
+            self._console.warn(f"{fault}: no {farewell.reason} at the end; every exposure is measured")
+
+    def _clear(self, reason: str) -> None:
+        """Leave nothing of an intermission that a fault ended."""
+        self._standstill.drop_queue()
+        self._standstill.shutter.note_closed(reason)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from edge.console import Console
 from edge.events import Closed, Faulted, Paused, Resumed
 from edge.faults import SafetyStop
 from edge.intake import Intake
-from edge.intermissions import Agenda, Intermission, Standstill
+from edge.intermissions import Between, Intermission, Standstill
 from edge.interrupts import Interrupts, Request
 from edge.reconnect import Connection, home_where_needed
 from edge.session import Session, utc_now
@@ -108,8 +108,15 @@ class Run:
             connection, session, exposures, tolerance_mm=bounds.tolerance_mm, live_s=live_s, visits=visits
         )
         self._interrupts = Interrupts()
-        self._agenda = Agenda(intermissions)
-        self._farewell = farewell if self._intake.lacking else None
+        standstill = Standstill(
+            connection,
+            session,
+            self._shutter,
+            self._intake,
+            request=lambda: self._interrupts.request,
+            let_go_on=self._let_go_on,
+        )
+        self._between = Between(standstill, intermissions, farewell if self._intake.lacking else None, console)
         self._expiries = Allowance(_MOST_EXPIRIES)
         self._retained = 0
         self._is_paused = False
@@ -188,7 +195,7 @@ class Run:
                 request = self._stream(show)
         if not self._intake.lacking:
             self._shutter.close("finished")
-            self._bid_farewell()
+            self._between.bid_farewell()
             return RunOutcome.FINISHED
         return self._end_opening(request)
 
@@ -217,54 +224,10 @@ class Run:
         if self._boot_id is not None:
             with self._interrupts.asking():
                 self._settle(self._boot_id)
-        wish = self._intermit() if self._agenda.due is not None else ""
+        wish = self._between.carry_out() if self._between.due is not None else ""
         if not wish and self._intake.lacking and self._interrupts.request is None:
             self._connection.controller.move_to(next(iter(self._intake.lacking.values())).start)
         return wish
-
-    def _intermit(self) -> str:
-        """Carry out what is due; what it wants the run to pause for, mostly empty.
-
-        The controller's queue is dropped before: exposures that wait there would be measured from wherever an
-        intermission goes with the beam on. It is dropped after a fault too, for an intermission's own would be left.
-        """
-        self._drop_queue()
-        try:
-            return self._agenda.carry_out(self._standstill())
-        except BridgeError as fault:
-            with suppress(BridgeError, SafetyStop):
-                self._drop_queue()
-                self._shutter.note_closed(f"{type(fault).__name__} between two openings")
-            raise
-
-    def _bid_farewell(self) -> None:
-        """The last intermission: tried once, and a fault of it is no fault of the scan while the link holds."""
-        farewell, self._farewell = self._farewell, None
-        if farewell is None or self._interrupts.request is not None:
-            return
-        self._drop_queue()
-        try:
-            farewell.carry_out(self._standstill())
-        except BridgeError as fault:
-            self._drop_queue()
-            self._shutter.note_closed(f"{type(fault).__name__} after the last exposure")
-            self._console.warn(f"{fault}: no {farewell.reason} at the end; every exposure is measured")
-
-    def _standstill(self) -> Standstill:
-        return Standstill(
-            self._connection,
-            self._session,
-            self._shutter,
-            self._intake,
-            request=lambda: self._interrupts.request,
-            let_go_on=self._let_go_on,
-        )
-
-    def _drop_queue(self) -> None:
-        """Have the controller forget what it has not begun, with the shutter closed; it is submitted again later."""
-        self._shutter.abort()
-        self._intake.drain()
-        self._intake.begin_again()
 
     def _open(self, reason: str) -> None:
         self._shutter.open(reason, exposures_left=len(self._intake.lacking), live_s=self._intake.live_s)
@@ -278,7 +241,7 @@ class Run:
     def _stream(self, show: Callable[[int], None]) -> Request | None:
         """Measure until nothing is lacking, something is asked, or an intermission is due and something measured."""
         heard_s, measured = time.monotonic(), 0
-        while self._intake.lacking and self._interrupts.request is None and not (measured and self._agenda.due):
+        while self._intake.lacking and self._interrupts.request is None and not (measured and self._between.due):
             self._intake.feed()
             if arrived := self._intake.collect():
                 heard_s, measured = time.monotonic(), measured + arrived
@@ -293,7 +256,7 @@ class Run:
 
     def _break_off(self) -> RunOutcome | str:
         """Finish the exposure in progress and close the shutter for what is due; the reason of the next opening."""
-        due = self._agenda.due
+        due = self._between.due
         reason = "nothing is due" if due is None else due.reason
         try:
             with self._interrupts.finishing(), suppress(LeaseExpired):

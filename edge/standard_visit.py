@@ -102,8 +102,7 @@ class StandardVisit:
     def _give_up(self, standstill: Standstill) -> None:
         """Close, and have the controller forget the visit: it must not be made up for with the beam on."""
         standstill.shutter.close(self.reason)
-        standstill.shutter.abort()
-        standstill.intake.drain()
+        standstill.drop_queue()
 
     def _tell(self, visit: ExposureDone) -> None:
         counts = int(visit.counts.sum(dtype="uint64"))
