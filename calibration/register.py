@@ -13,7 +13,7 @@ from calibration.expected_error import radial_sensitivity
 from calibration.fiducials import Fiducial, as_rgb, detect_fiducials
 from calibration.homography import PlaneFit, agreeing_points, fit_plane, tight_points
 from calibration.lens import Lens, without_distortion
-from calibration.map_error import GroupError, covariance_of, sensitivity
+from calibration.map_error import LENS_BENDING_PX, GroupError, covariance_of, mm_per_px, sensitivity
 from calibration.projection import apply_homography
 from calibration.registration import NotRegistered, Registration
 from calibration.registration_record import registration_digest
@@ -268,7 +268,7 @@ def _residuals_mm(used: _Corners, fit: PlaneFit, *, has_lens: bool) -> NDArray[n
 def _error(
     used: _Corners, fit: PlaneFit, stage_from_camera: NDArray[np.float64], *, has_lens: bool
 ) -> tuple[NDArray[np.float64], float]:
-    """Covariance of the map and, without a lens, the bending that it leaves out.
+    """Covariance of the map, and the bending that it leaves out.
 
     The map is taken to be the least-squares fit of the corners in mm; it is that of pixels, which differs little.
     """
@@ -280,7 +280,8 @@ def _error(
     residuals = apply_homography(stage_from_camera, undistorted) - used.points_mm
     covariance, spread = covariance_of(design, residuals, used.marker_of, PLACEMENT)
     # Without a lens what markers have in common is the lens's bending, too, which lies between them as well.
-    return covariance, 0.0 if has_lens or with_radial_term else spread.group_mm
+    least_mm = LENS_BENDING_PX * mm_per_px(stage_from_camera, undistorted)
+    return covariance, least_mm if has_lens or with_radial_term else max(least_mm, spread.group_mm)
 
 
 def _notes(corners: _Corners, keep: NDArray[np.bool_], fit: PlaneFit) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.lens import Lens
-from calibration.map_error import standard_errors_mm
+from calibration.map_error import LENS_BENDING_PX, mm_per_px, standard_errors_mm
 from calibration.projection import apply_homography
 from calibration.registration import NotRegistered, Registration
 from calibration.registration_record import registration_digest
@@ -86,15 +86,16 @@ def calibration_of(
 ) -> StageCalibration:
     """Put a fit of these pairs together with where it came from.
 
-    What places of fiducials have in common is how they were measured; with the spot or points, or without a calibrated
-    lens, it is bending of the map, and lies between the places as well.
+    What several visits of one place have in common is bending of the map, which lies between the places as well; with
+    one visit each it is not told from how the places were measured, and as much is taken as a calibrated lens leaves.
     """
-    bends = method != "fiducials" or not has_calibrated_lens
     used = pairs.only(fit.used)
+    least_mm = LENS_BENDING_PX * mm_per_px(fit.stage_from_camera, lens.undistort_points(used.points_px))
+    is_measured = np.unique(used.group_of).size < len(used.group_of)
     return StageCalibration(
         stage_from_camera=fit.stage_from_camera,
         covariance=fit.covariance,
-        misfit_mm=fit.spread.group_mm if bends else 0.0,
+        misfit_mm=fit.spread.group_mm if is_measured else least_mm,
         lens=lens,
         has_calibrated_lens=has_calibrated_lens,
         map_kind=fit.kind,

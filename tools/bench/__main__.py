@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.bench.table import print_table, write_json
 
 BENCHES = {
+    "calibration": "tools.bench.calibration",
     "fusion": "tools.bench.fusion",
     "link": "tools.bench.link",
     "mask": "tools.bench.mask",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SMALLER_IS_BETTER = frozenset({"s", "B", "MB", "cores"})
-"""Units of which one wants little: time, bytes, memory, processors' time over the clock's."""
+SMALLER_IS_BETTER = frozenset({"s", "B", "MB", "cores", "mm"})
+"""Units of which one wants little: time, bytes, memory, processors' time over the clock's, errors of a place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
+from calibration.projection import apply_homography, stage_from_pixels
 from calibration.stage_calibration import StageCalibration
 from edge.calibrate.named_points import read_points
 from edge.calibrate.spot_visits import RUN_UP_MM, pattern, visit
-from edge.calibrate.stage import Sighted, calibrated, named, sight_fiducials, told
-from edge.cameras import Frame
-from edge.config import ScanConfig
+from edge.calibrate.stage import Sighted, calibrate_stage, calibrated, named, sight_fiducials, told
+from edge.cameras import Frame, open_camera, write_picture
+from edge.config import ScanConfig, load_scan_config
+from edge.console import Console
 from edge.faults import DeviceError, SafetyStop, UsageError
+from edge.prepare import register_frame
 from edge.simulate.camera import SimulatedCamera
 from edge.simulate.config import SimulatedCameraConfig, SimulatedLaserConfig, fiducials_of
 from firmware_bridge.messages import StagePose
@@ -117,8 +121,6 @@ INSIDE = np.array([(x, y) for y in (30.0, 45.0, 60.0) for x in (35.0, 60.0, 85.0
 
 
 def actual_error_mm(calibration: StageCalibration, stage: Stage) -> np.ndarray:
-    from calibration.projection import apply_homography
-
     pixels = calibration.lens.undistort_points(stage.camera.view.pixels(INSIDE))
     return np.linalg.norm(apply_homography(calibration.stage_from_camera, pixels) - INSIDE, axis=1)
 
@@ -288,3 +290,63 @@ def test_three_named_points_are_too_few(tmp_path):
     stage = Stage()
     with pytest.raises(SafetyStop, match="only 3 places"):
         calibrated(named(tmp_path / "p.csv", stage.capture()), config_of())
+
+
+def test_a_camera_that_cannot_be_asked_is_refused_for_the_spot(tmp_path):
+    config = config_of().model_dump(mode="json")
+    config["instrument"]["camera"] = {"kind": "folder", "path": "frames"}
+    path = tmp_path / "scan.yaml"
+    path.write_text(yaml.safe_dump(config))
+    with pytest.raises(UsageError, match="kind uvc, http or rtsp"):
+        calibrate_stage(
+            path,
+            method="spot",
+            points=None,
+            laser_off=None,
+            columns=3,
+            rows=3,
+            out=tmp_path,
+            console=Console(quiet=True, log_level="info"),
+        )
+
+
+def test_fiducials_in_a_picture_give_a_stored_calibration_that_places_it(tmp_path):
+    stage = Stage()
+    write_picture(tmp_path / "photo.png", stage.capture().image)
+    config = lens_config(stage).model_dump(mode="json")
+    config["instrument"]["camera"] = {"kind": "file", "path": "photo.png"}
+    path = tmp_path / "scan.yaml"
+    path.write_text(yaml.safe_dump(config))
+    stored = calibrate_stage(
+        path,
+        method="fiducials",
+        points=None,
+        laser_off=None,
+        columns=5,
+        rows=5,
+        out=None,
+        console=Console(quiet=True, log_level="info"),
+    )
+    assert stored.parent == tmp_path / "calibrations"
+    del config["instrument"]["fiducials"]
+    config["instrument"]["stage_calibration"] = str(stored)
+    path.write_text(yaml.safe_dump(config))
+    scan = load_scan_config(path)
+    registration = register_frame(open_camera(scan.instrument.camera).capture(), scan)
+    assert registration.fiducials == ()
+    seen = stage_from_pixels(registration, stage.camera.view.pixels(INSIDE))
+    assert np.abs(seen - INSIDE).max() < 0.05
+    # Placed 0.03 mm well, it cannot serve cells of a fiftieth of a millimetre.
+    fine = scan.model_copy(update={"area": scan.area.model_copy(update={"pitch_mm": 0.02})})
+    with pytest.raises(SafetyStop, match=r"expected to be wrong by up to .* calibrate the stage again"):
+        register_frame(open_camera(scan.instrument.camera).capture(), fine)
+    stored.write_text(stored.read_text().replace("misfit_mm: ", "misfit_mm: 1"))
+    with pytest.raises(UsageError, match="changed since it was written"):
+        register_frame(open_camera(scan.instrument.camera).capture(), scan)
+
+
+def test_a_configuration_without_markers_or_a_stage_calibration_is_refused():
+    config = config_of().model_dump(mode="json")
+    config["instrument"]["fiducials"]["markers"] = []
+    with pytest.raises(ValueError, match="nothing places the photograph"):
+        ScanConfig.model_validate(config)
