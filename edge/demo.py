@@ -29,7 +29,7 @@ def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
         shutil.rmtree(out)
     out.mkdir(parents=True)
     port = _free_port()
-    for name in ("instrument.yaml", "scan.yaml"):
+    for name in ("instrument.yaml", "scan.yaml", "camera.yaml"):
         text = (files("edge.simulate") / "panel" / name).read_text("utf-8")
         (out / name).write_text(text.replace(_CAMERA_PORT, port), encoding="utf-8")
     console = Console(quiet=quiet, log_level="info")

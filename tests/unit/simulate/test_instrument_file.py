@@ -88,8 +88,8 @@ def test_a_missing_specimen_file_is_named(tmp_path):
 def test_the_demonstrations_two_files_agree(instrument, scan):
     assert scan.instrument.fiducials == instrument.fiducials
     assert Path(scan.instrument.controller.port).resolve() == Path(instrument.link).resolve()
-    assert scan.instrument.camera.kind == "folder"
-    assert Path(scan.instrument.camera.path).resolve() == Path(instrument.frames).resolve()
+    assert scan.instrument.camera.kind == "http"
+    assert scan.instrument.camera.url == f"http://127.0.0.1:{instrument.camera_port}/snapshot.png"
     assert (scan.area.x_mm, scan.area.y_mm) == (instrument.placement.x_mm, instrument.placement.y_mm)
     assert instrument.specimen.kind == "panel"
     assert (scan.area.width_mm, scan.area.height_mm) == (instrument.specimen.width_mm, instrument.specimen.height_mm)
