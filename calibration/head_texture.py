@@ -22,10 +22,16 @@ _WHOLE_ALIKE = 0.35
 """Of whole frames, that lens and tilt keep from fitting: enough to tell roughly where patches lie."""
 
 
-def texture_tracks(frames: Sequence[MosaicFrame]) -> Tracks:
+def texture_tracks(frames: Sequence[MosaicFrame], *, still_px: tuple[float, float, float] | None = None) -> Tracks:
     """Patches of each frame found again in the next one and in the first, placed by `shift_between`.
 
     Frames should share half of what they show with the next one. Each is read once.
+
+    Parameters
+    ----------
+    frames
+    still_px
+        Column, row and radius of what stands still in the picture, as the laser's spot does: no patch reaches it.
 
     Returns
     -------
@@ -37,7 +43,7 @@ def texture_tracks(frames: Sequence[MosaicFrame]) -> Tracks:
     tracks: list[int] = []
     pairs = {(i, i + 1) for i in range(len(small) - 1)} | {(0, i) for i in range(1, len(small))}
     for i, j in sorted(pairs):
-        _match(small, frames, i, j, places, points, tracks)
+        _match(small, frames, (i, j), still_px, places, points, tracks)
     return Tracks(
         np.array(places, dtype=np.float64).reshape(-1, 2),
         np.array(points, dtype=np.float64).reshape(-1, 2),
@@ -57,13 +63,14 @@ def _small(frame: MosaicFrame) -> tuple[Floats, float]:
 def _match(
     small: Sequence[tuple[Floats, float]],
     frames: Sequence[MosaicFrame],
-    i: int,
-    j: int,
+    pair: tuple[int, int],
+    still_px: tuple[float, float, float] | None,
     places: list[tuple[float, float]],
     points: list[tuple[float, float]],
     tracks: list[int],
 ) -> None:
     """Add what two frames have in common."""
+    i, j = pair
     (ours, scale), (theirs, _) = small[i], small[j]
     whole = shift_between(ours, theirs)
     if whole.likeness < _WHOLE_ALIKE:
@@ -76,6 +83,8 @@ def _match(
             u, v = x + step[0], y + step[1]
             if not (half <= u < columns - half and half <= v < rows - half):
                 continue
+            if any(_reaches(still_px, column, row, scale, half) for column, row in ((x, y), (u, v))):
+                continue
             here = ours[y - half : y + half, x - half : x + half]
             found = shift_between(here, theirs[v - half : v + half, u - half : u + half])
             if not found.is_textured or found.likeness < _ALIKE or max(abs(found.x_px), abs(found.y_px)) > half / 2:
@@ -87,3 +96,10 @@ def _match(
                 ((u + found.x_px + 0.5) * scale - 0.5, (v + found.y_px + 0.5) * scale - 0.5),
             ]
             tracks += [number, number]
+
+
+def _reaches(still_px: tuple[float, float, float] | None, column: int, row: int, scale: float, half: int) -> bool:
+    if still_px is None:
+        return False
+    reach = half + still_px[2] / scale
+    return abs(column - still_px[0] / scale) < reach and abs(row - still_px[1] / scale) < reach

@@ -75,8 +75,15 @@ class RtspCameraConfig(Closed):
     average_frames: AverageFrames = 8
 
 
+class MosaicCameraConfig(Closed):
+    """A mosaic of a head-mounted camera's frames, made beforehand; it is placed by its own record."""
+
+    kind: Literal["mosaic"] = "mosaic"
+    path: Name
+
+
 CameraConfig = Annotated[
-    FolderCameraConfig | FileCameraConfig | UvcCameraConfig | HttpCameraConfig | RtspCameraConfig,
+    FolderCameraConfig | FileCameraConfig | UvcCameraConfig | HttpCameraConfig | RtspCameraConfig | MosaicCameraConfig,
     Field(discriminator="kind"),
 ]
 

@@ -113,6 +113,59 @@ def stage(
 
 
 @app.command()
+def head(
+    config: Annotated[Path, typer.Argument(help="Configuration whose camera is the head's (YAML).")],
+    origin: Annotated[
+        str, typer.Option(help="marker: markers at known places; spot: the alignment laser's spot in the picture.")
+    ] = "marker",
+    at: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="X and y in mm where the stage goes first; where it stands when not given."),
+    ] = None,
+    step_mm: Annotated[float, typer.Option(help="From place to place, of 3 x 3 places.")] = 3.0,
+    frames: Annotated[
+        Path | None, typer.Option(help="Folder for the frames; those that it holds are used.", show_default=False)
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """Find where a camera on the head looks, beside the beam, as the stage moves; the shutter stays closed."""
+    from edge.calibrate.head import calibrate_head
+    from edge.console import Console
+
+    console = Console(quiet=False, log_level="info")
+    calibrate_head(config, origin=origin, at_mm=at, step_mm=step_mm, frames=frames, out=out, console=console)
+
+
+@app.command()
+def mosaic(
+    head: Annotated[Path, typer.Option(help="The head's stored calibration.")],
+    config: Annotated[
+        Path | None,
+        typer.Argument(help="Configuration whose camera is the head's (YAML); none: the frames are there."),
+    ] = None,
+    frames: Annotated[
+        Path | None, typer.Option(help="Folder for the frames; those that it holds are used.", show_default=False)
+    ] = None,
+    overlap: Annotated[float, typer.Option(help="Share of a frame that neighbours have in common.")] = 0.25,
+    mm_per_px: Annotated[
+        float | None, typer.Option(help="Of the mosaic; as fine as the frames when not given.", show_default=False)
+    ] = None,
+    stage_error_mm: Annotated[float, typer.Option(help="Standard deviation of the stage's positions.")] = 0.1,
+    card: Annotated[
+        Path | None, typer.Option(help="Picture of an even card by the head's camera.", show_default=False)
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """Lay frames of a camera on the head together as one picture of the scan's area, placed on the stage."""
+    from edge.calibrate.mosaic import MosaicWish, calibrate_mosaic
+    from edge.console import Console
+
+    wish = MosaicWish(overlap, mm_per_px, stage_error_mm, card)
+    console = Console(quiet=False, log_level="info")
+    calibrate_mosaic(config, head=head, frames=frames, wish=wish, out=out, console=console)
+
+
+@app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A stored calibration (YAML).")],
 ) -> None:

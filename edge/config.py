@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from edge.camera_config import CameraConfig, ColourConfig
+from edge.camera_config import CameraConfig, ColourConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
 
@@ -137,8 +137,16 @@ class InstrumentConfig(Closed):
 
     @model_validator(mode="after")
     def _photograph_can_be_placed(self) -> Self:
-        if not self.fiducials.markers and self.stage_calibration is None:
+        is_placed = self.stage_calibration is not None or isinstance(self.camera, MosaicCameraConfig)
+        if not self.fiducials.markers and not is_placed:
             raise ValueError("nothing places the photograph: list fiducials.markers, or give stage_calibration")
+        return self
+
+    @model_validator(mode="after")
+    def _mosaic_is_placed_already(self) -> Self:
+        stated = [key for key in ("lens", "camera_calibration", "stage_calibration") if getattr(self, key) is not None]
+        if isinstance(self.camera, MosaicCameraConfig) and stated:
+            raise ValueError(f"a mosaic is free of distortion and placed already: leave out {stated[0]}")
         return self
 
     @model_validator(mode="after")

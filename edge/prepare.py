@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from calibration.fiducials import Fiducial
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
+from edge.camera_config import MosaicCameraConfig
 from edge.camera_lens import lens_for, read_camera_calibration
 from edge.cameras import Camera, Frame
 from edge.config import AreaConfig, ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
+from edge.mosaic_placing import placed_mosaic
 from edge.photograph import photograph_on_grid
 from edge.plan import ScanPlan, check_plan, check_without_controller, make_plan
 from edge.stage_placing import placed_frame, read_stage_calibration, require_precise
@@ -92,7 +94,7 @@ def uncovered_mm(area: AreaConfig, grid: ScanGrid) -> tuple[float, float]:
 
 
 def register_frame(frame: Frame, config: ScanConfig) -> Registration:
-    """Place the frame on the stage, by its fiducials or by a stored calibration of the stage.
+    """Place the frame on the stage: by its fiducials, a stored calibration of the stage, or a mosaic's own record.
 
     Raises
     ------
@@ -101,8 +103,11 @@ def register_frame(frame: Frame, config: ScanConfig) -> Registration:
     UsageError
         A stored calibration is missing or damaged.
     """
-    stored = config.instrument.stage_calibration
-    outcome = _by_fiducials(frame, config) if stored is None else placed_frame(frame, Path(stored))
+    stored, camera = config.instrument.stage_calibration, config.instrument.camera
+    if isinstance(camera, MosaicCameraConfig):
+        outcome = placed_mosaic(frame, Path(camera.path), config.area)
+    else:
+        outcome = _by_fiducials(frame, config) if stored is None else placed_frame(frame, Path(stored))
     if isinstance(outcome, NotRegistered):
         raise SafetyStop(f"the photograph cannot be placed on the stage: {outcome.reason}")
     require_precise(outcome, config.area)

@@ -84,6 +84,16 @@ class Mosaic:
     def covered_share(self) -> float:
         return float(self.covered.mean())
 
+    @property
+    def rms_before_mm(self) -> float:
+        """Between what neighbours show that are alike, placed by the stage alone."""
+        return _rms([one.before_mm for one in self.neighbours if one.weight > 0])
+
+    @property
+    def rms_after_mm(self) -> float:
+        """The same once adjusted."""
+        return _rms([one.after_mm for one in self.neighbours if one.weight > 0])
+
 
 @dataclass(frozen=True, slots=True)
 class NoMosaic:
@@ -237,3 +247,7 @@ def _residuals(
         yield NeighbourResidual(
             names[one.first], names[one.second], float(before), float(after), one.likeness, float(weight)
         )
+
+
+def _rms(values: Sequence[float]) -> float:
+    return float(np.sqrt(np.mean(np.square(values)))) if values else 0.0

@@ -60,6 +60,18 @@ class HeadView:
         low, high = outline.min(axis=0), outline.max(axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
+    @property
+    def inner_mm(self) -> tuple[float, float]:
+        """Width and height of an upright rectangle about the picture's centre that lies wholly inside it."""
+        x = np.linspace(0, self.lens.width_px - 1, _BORDER_POINTS)
+        y = np.linspace(0, self.lens.height_px - 1, _BORDER_POINTS)
+        border = [np.column_stack([x, np.full_like(x, edge)]) for edge in (y[0], y[-1])]
+        border += [np.column_stack([np.full_like(y, edge), y]) for edge in (x[0], x[-1])]
+        away = np.abs(self.beam_mm(np.concatenate(border)) - self.centre_mm)
+        half = away.max(axis=0)
+        reach = float(np.max(away / half, axis=1).min())
+        return 2 * reach * float(half[0]), 2 * reach * float(half[1])
+
     def corrected(self, strain: Doubles) -> HeadView:
         """The same view with offsets from the picture's centre changed by the factor ``1 + strain``, shape (2, 2)."""
         centre = self.centre_mm

@@ -10,12 +10,14 @@ from edge.camera_config import (
     FileCameraConfig,
     FolderCameraConfig,
     HttpCameraConfig,
+    MosaicCameraConfig,
     RtspCameraConfig,
     UvcCameraConfig,
 )
 from edge.cameras.files import FileCamera, FolderCamera
 from edge.cameras.frame import BLANK_BELOW, Camera, Frame
 from edge.cameras.http import HttpCamera
+from edge.cameras.mosaic import MosaicCamera
 from edge.cameras.picture import read_picture, write_picture
 from edge.cameras.rtsp import RtspCamera
 from edge.cameras.uvc import UvcCamera
@@ -36,5 +38,7 @@ def open_camera(config: CameraConfig) -> Camera:
             return HttpCamera(config)
         case RtspCameraConfig():
             return RtspCamera(config)
+        case MosaicCameraConfig():
+            return MosaicCamera(Path(config.path))
         case _:
             assert_never(config)
