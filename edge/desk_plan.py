@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.camera_lens import read_camera_calibration
 from edge.cameras import Camera, FileCamera, open_camera
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
@@ -13,6 +14,7 @@ from edge.plan import plan_to_json
 from edge.plan_figures import figures, tell_plan, tell_registration
 from edge.prepare import plan_without_controller, require_known_names, sight
 from edge.review import write_pictures
+from edge.stage_placing import read_stage_calibration
 
 PLAN_NAME = "plan.json"
 
@@ -63,7 +65,17 @@ def _camera(config: ScanConfig, photograph: Path | None) -> Camera:
         return open_camera(config.instrument.camera)
     if not photograph.is_file():
         raise UsageError(f"{photograph}: no such picture: give --photograph a file, or leave it out to ask the camera")
-    return FileCamera(photograph.absolute())
+    return FileCamera(photograph.absolute(), identity=_calibrated_camera(config))
+
+
+def _calibrated_camera(config: ScanConfig) -> str | None:
+    """Whose picture the photograph is, as its giver says: the one that the calibrations are of; None without any."""
+    instrument = config.instrument
+    if instrument.stage_calibration is not None:
+        return read_stage_calibration(Path(instrument.stage_calibration)).camera_identity
+    if instrument.camera_calibration is not None:
+        return read_camera_calibration(Path(instrument.camera_calibration)).camera_identity or None
+    return None
 
 
 def _refuse_in_use(folder: Path) -> None:

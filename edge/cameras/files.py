@@ -14,10 +14,17 @@ _SETTLE_S = 0.2
 
 
 class FileCamera:
-    """A picture taken beforehand."""
+    """A picture taken beforehand.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    identity
+        Of the camera that took it; None: the file's own.
+    """
+
+    def __init__(self, path: Path, *, identity: str | None = None) -> None:
         self._path = path
+        self._identity = identity
 
     def capture(self) -> Frame:
         path = self._path
@@ -28,7 +35,7 @@ class FileCamera:
             raise DeviceError(f"{path}: not a whole picture: give a PNG, JPEG, TIFF or BMP file")
         return checked_frame(
             picture.image,
-            identity=picture.identity(f"file:{path}"),
+            identity=self._identity or picture.identity(f"file:{path}"),
             taken_at_s=path.stat().st_mtime,
             name=str(path),
             profile=picture.profile,

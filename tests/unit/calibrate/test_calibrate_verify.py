@@ -19,6 +19,8 @@ from edge.calibrate.stage import calibrated, sight_fiducials
 from edge.calibrate.verify import stage_finding, verify
 from edge.cameras import write_picture
 from edge.config import ChecksConfig, ScanConfig, load_scan_config
+from edge.console import Console
+from edge.desk_plan import write_plan
 from edge.faults import UsageError
 from edge.prepare import register_frame
 
@@ -114,3 +116,12 @@ def test_a_stored_calibration_is_told_with_age_place_and_focus(scan_yaml, stored
     assert [line.split()[0] for line in found] == levels
     assert "stage calibration" in found[1]
     assert words in "\n".join(found)
+
+
+def test_a_plan_at_a_desk_takes_a_photograph_as_the_calibrated_cameras(scan_yaml, stored, photograph):
+    scan_yaml.write_text(yaml_of(stored))
+    picture = scan_yaml.parent / "copied.png"
+    write_picture(picture, photograph(seed=12).image)
+    out = scan_yaml.parent / "plan"
+    write_plan(scan_yaml, out=out, photograph=picture, console=Console(quiet=True, log_level="error"))
+    assert (out / "plan.json").is_file()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.camera_config import FileCameraConfig, FolderCameraConfig, UvcCameraConfig
 from edge.cameras import open_camera, read_picture, write_picture
-from edge.cameras.files import FolderCamera
+from edge.cameras.files import FileCamera, FolderCamera
 from edge.cameras.uvc import UvcCamera
 from edge.faults import DeviceError, IntegrityError
 
@@ -208,3 +208,8 @@ def test_a_recorded_picture_that_is_torn_is_an_integrity_error(tmp_path):
     (tmp_path / "frame.png").write_bytes((tmp_path / "frame.png").read_bytes()[:-40])
     with pytest.raises(IntegrityError, match=r"frame\.png: no whole picture"):
         read_picture(tmp_path / "frame.png")
+
+
+def test_a_photograph_that_is_said_to_be_a_cameras_has_that_cameras_identity(tmp_path):
+    path = leave(tmp_path / "a.png", scene(), NOW_S - 5)
+    assert FileCamera(path, identity="uvc:046d:082d:A1").capture().identity == "uvc:046d:082d:A1"
