@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from edge import app as composition
 from edge import examination
 from edge.cli import app
-from edge.config import ScanConfig, StandardConfig
+from edge.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
 from edge.console import Console
 from edge.doctor import Finding, examine_controller, examine_observations, examine_ports, examine_standoff
 from edge.examination import Examination
@@ -126,6 +126,16 @@ def test_a_standard_must_lie_within_the_stages_travel(x_mm: float, passes: bool)
     (found,) = (f for f in examine_controller(config, capabilities) if f.what == "standard")
     assert found.passed is passes
     assert passes or "beyond the travel" in found.text
+
+
+@pytest.mark.parametrize(("x_mm", "passes"), [(10.0, True), (900.0, False)])
+def test_the_stage_must_be_able_to_stand_where_the_checks_want_it(x_mm: float, passes: bool) -> None:
+    capabilities = Capabilities("native", 1, 7, (0.0, 300.0), (0.0, 300.0), 50.0, 500.0, 2048, 64, 0.5)
+    checks = ChecksConfig(stage=PoseConfig(x_mm=x_mm, y_mm=5.0))
+    config = configured(NATIVE).model_copy(update={"checks": checks})
+    failed = [f.text for f in examine_controller(config, capabilities) if f.what == "limits" and not f.passed]
+    assert (failed == []) is passes
+    assert passes or "checks.stage, (900, 5) mm, is beyond the travel" in failed[0]
 
 
 def test_nothing_is_said_of_a_distance_that_nothing_measures() -> None:

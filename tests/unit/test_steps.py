@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.beam_time import BeamTime
-from edge.config import ScanConfig, StandardConfig
+from edge.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
 from edge.console import Console
 from edge.events import Faulted, Opened, Planned, Registered, Resumed
 from edge.faults import DeviceError, SafetyStop
@@ -23,6 +23,7 @@ from edge.record.journal import Journal
 from edge.session import Session, utc_now
 from edge.state import New
 from edge.steps import Scan
+from firmware_bridge.messages import StagePose
 from models.sampling import SamplingMask
 from tests.unit.scripted_scan import ScriptedController, events
 
@@ -67,7 +68,7 @@ class Taken(ScriptedController):
 class Taking:
     """A scan on a controller that can be exchanged behind its back."""
 
-    def __init__(self, journal: Journal, plan: ScanPlan, received_s: float = 0.0) -> None:
+    def __init__(self, journal: Journal, plan: ScanPlan, received_s: float = 0.0, config: ScanConfig = CONFIG) -> None:
         self.journal = journal
         self.controller = Taken()
         session = Session(journal, New())
@@ -78,7 +79,7 @@ class Taking:
         console = Console(quiet=True, log_level="error")
         self.connection = Connection(lambda: self.controller, patience_s=60.0, console=console)
         paths = RecordingPaths(journal.path.parent)
-        self.scan = Scan(CONFIG, self.connection, session, paths, console, scan_id="1f", config_yaml="yaml")
+        self.scan = Scan(config, self.connection, session, paths, console, scan_id="1f", config_yaml="yaml")
 
 
 @pytest.fixture
@@ -147,3 +148,15 @@ def test_a_plans_visits_to_the_standard_are_told_with_their_time(plan):
     assert f"{visits} of 20 s" in sentence
     assert "no dose of the object" in sentence
     assert visits_sentence(plan, CONFIG) == ""
+
+
+def test_the_stage_goes_out_of_the_cameras_way_before_every_photograph(journal, plan):
+    checks = ChecksConfig(stage=PoseConfig(x_mm=3.0, y_mm=4.0))
+    taking = Taking(journal, plan, config=CONFIG.model_copy(update={"checks": checks}))
+    with pytest.raises(DeviceError, match="no such picture"):
+        taking.scan.prepare()
+    assert taking.controller.pose == StagePose(3.0, 4.0)
+
+
+def test_a_look_that_is_not_asked_for_is_none(journal, plan):
+    assert Taking(journal, plan).scan._looks() == []
