@@ -34,6 +34,26 @@ _LEAST_BLOCKS = 4.0
 """Where fewer blocks than that bear the offset, they do not tell how sure it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """How one thing is turned and stretched against another, to first order."""
+
+    turn_deg: float
+    """From columns towards rows: clockwise, as pictures are shown."""
+    turn_error_deg: float
+    """Its standard error."""
+    stretch: float
+    """Relative: 0.01 is a hundredth larger."""
+    stretch_error: float
+    chance: float
+    """How often something neither turned nor stretched would seem to be so much, in [0, 1]."""
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether it is too unlikely to be chance."""
+        return self.chance < SIGNIFICANT
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Offset:
@@ -50,6 +70,8 @@ class Offset:
     moving what tells nothing to the best of all places; in [0, 1]."""
     samples: int
     """Cells that it was found from."""
+    skew: Skew | None = None
+    """How much it changes over the grid; None where nobody looked, or where that cannot be told."""
 
     @property
     def is_significant(self) -> bool:
@@ -80,7 +102,13 @@ def blocks_of(rows: NDArray[np.integer], columns: NDArray[np.integer], side_cell
 
 
 def lowest(
-    squares: Squares, place: Doubles, blocks: NDArray[np.intp], samples: int, *, without: Doubles | None = None
+    squares: Squares,
+    place: Doubles,
+    blocks: NDArray[np.intp],
+    samples: int,
+    *,
+    without: Doubles | None = None,
+    places: Doubles | None = None,
 ) -> Offset | NoOffset:
     """Where the errors are least near a place, elements counting alike, and what that is worth.
 
@@ -96,6 +124,8 @@ def lowest(
         Cells that the errors are of.
     without
         Squared errors of predictions that make no use of what is moved, shape (k, elements); None: there are none.
+    places
+        Row and column of each prediction, shape (k, 2), to tell turn and stretch from; None: do not.
     """
     nowhere = NoOffset("no place is better than those around it")
     for _ in range(_ROUNDS):
@@ -107,14 +137,11 @@ def lowest(
             return NoOffset(f"no place within {FARTHEST_CELLS:g} cells is the best")
         if np.abs(step).max() < _SETTLED_CELLS:
             break
-    again = _paraboloids(squares, place, blocks).steps_without_each()
-    if again is None:
+    surface = _paraboloids(squares, place, blocks)
+    known = _jackknife(surface)
+    if known is None:
         return nowhere
-    spread = again - again.mean(axis=0)
-    covariance = spread.T @ spread * (len(spread) - 1) / len(spread)
-    if np.linalg.eigvalsh(covariance)[0] <= 0:
-        return NoOffset("the scan is too small to tell")
-    bearing = _effective(np.einsum("bi,ij,bj->b", spread, np.linalg.inv(covariance), spread))
+    covariance, bearing = known
     if bearing < _LEAST_BLOCKS:
         return NoOffset("too small a part of the scan tells")
     moved = squares(place)
@@ -131,6 +158,52 @@ def lowest(
         chance=_chance(place, covariance, bearing),
         chance_of_gain=by_chance,
         samples=samples,
+        skew=None if places is None else _skew(surface, _middles(places, blocks)),
+    )
+
+
+def _jackknife(surface: _Paraboloids) -> tuple[Doubles, float] | None:
+    """Covariance of the lowest point, and how many blocks bear it; None where a single one does."""
+    again = surface.steps_without_each()
+    if again is None:
+        return None
+    spread = again - again.mean(axis=0)
+    covariance = spread.T @ spread * (len(spread) - 1) / len(spread)
+    if np.linalg.eigvalsh(covariance)[0] <= 0:
+        return None
+    return covariance, _effective(np.einsum("bi,ij,bj->b", spread, np.linalg.inv(covariance), spread))
+
+
+def _middles(places: Doubles, blocks: NDArray[np.intp]) -> Doubles:
+    """Middle of each block, row and column from the middle of all, shape (blocks, 2)."""
+    count = np.bincount(blocks)
+    middles = np.stack([np.bincount(blocks, along) / count for along in places.T], axis=1)
+    return np.asarray(middles - places.mean(axis=0))
+
+
+def _skew(surface: _Paraboloids, middles: Doubles) -> Skew | None:
+    """Turn and stretch by the same paraboloids, each block moved as these move its middle.
+
+    To first order a turn by t and a stretch by s move a place at (row, column) by (s row + t column, s column - t row).
+    """
+    row, column = middles.T
+    zero, one = np.zeros_like(row), np.ones_like(row)
+    # from (down, right, turn, stretch) to what a block is moved by
+    moves = np.stack([np.stack([one, zero, column, row], axis=1), np.stack([zero, one, -row, column], axis=1)], axis=1)
+    wider = _Paraboloids(
+        np.einsum("bip,bi->bp", moves, surface.slopes), np.einsum("bip,bij,bjq->bpq", moves, surface.bends, moves)
+    )
+    step, known = wider.step(), _jackknife(wider)
+    if step is None or known is None or known[1] < _LEAST_BLOCKS:
+        return None
+    covariance, bearing = known[0][2:, 2:], known[1]
+    turn, stretch = np.sqrt(np.diag(covariance))
+    return Skew(
+        turn_deg=math.degrees(step[2]),
+        turn_error_deg=math.degrees(turn),
+        stretch=float(step[3]),
+        stretch_error=float(stretch),
+        chance=_chance(step[2:], covariance, bearing),
     )
 
 
@@ -150,9 +223,9 @@ class _Paraboloids:
     """The criterion near a place, summed over each block of the scan."""
 
     slopes: Doubles
-    """Shape (blocks, 2)."""
+    """Shape (blocks, parameters), down and right at first."""
     bends: Doubles
-    """Shape (blocks, 2, 2)."""
+    """Shape (blocks, parameters, parameters)."""
 
     def step(self) -> Doubles | None:
         """From the place to the lowest point; None where there is none."""
@@ -162,7 +235,7 @@ class _Paraboloids:
         return np.asarray(-np.linalg.solve(bend, self.slopes.sum(axis=0)))
 
     def steps_without_each(self) -> Doubles | None:
-        """The same without each block in turn, shape (blocks, 2); None where one block alone makes the minimum."""
+        """The same without each block in turn, shape (blocks, parameters); None where one block makes the minimum."""
         bends = self.bends.sum(axis=0) - self.bends
         slopes = self.slopes.sum(axis=0) - self.slopes
         if (np.linalg.eigvalsh(bends)[:, 0] <= 0).any():

@@ -66,12 +66,14 @@ def offset_of(cells: MeasuredCells, rgb: NDArray[np.float32]) -> Offset | NoOffs
         return NoOffset("the photograph's colours do not help to predict what was measured")
     spacing = math.sqrt((samples.rows.max() + 1) * (samples.columns.max() + 1) / len(samples))
     blocks = blocks_of(samples.rows[centres], samples.columns[centres], _SPACINGS_OF_BLOCK * spacing)
+    middles = np.column_stack([samples.rows[centres], samples.columns[centres]]).astype(np.float64)
     return lowest(
         lambda at: criterion.squares(law, at),
         place,
         np.repeat(blocks, trial.left_out),
         len(samples),
         without=criterion.squares_without(),
+        places=np.repeat(middles, trial.left_out, axis=0),
     )
 
 

@@ -166,6 +166,14 @@ def _place_by_samples(registration: Registration, report: ScanReport) -> list[st
             f"in its place would seem to be so far off with a probability of {chance}. It was moved by that for the "
             "maps."
         )
+    if offset and offset.skew is not None and offset.skew.is_significant:
+        skew = offset.skew
+        turn = f"{skew.turn_deg:+.2f} ± {skew.turn_error_deg:.2f}°".replace("-", "−")
+        stretch = f"{100 * skew.stretch:+.2f} ± {100 * skew.stretch_error:.2f} %".replace("-", "−")
+        sentences.append(
+            f"The measured cells also show the photograph turned by about {turn} and stretched by {stretch} against "
+            "the scan, which was not corrected: check the markers’ stated places, or calibrate the camera’s lens."
+        )
     if offset is None or (offset and offset.is_significant):
         return sentences
     if not offset:

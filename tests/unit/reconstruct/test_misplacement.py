@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -44,6 +45,24 @@ def test_a_photograph_in_its_place_is_left_there(seed: int) -> None:
     maps, _, rgb = pentimento()
     offset = found(maps, rgb, 0.05, seed)
     assert not (offset and offset.is_significant)
+    assert not (offset and offset.skew and offset.skew.is_significant)
+
+
+def test_a_photograph_turned_by_half_a_degree_is_told_to_be_turned() -> None:
+    maps, _, rgb = pentimento()
+    rows, columns = rgb.shape[:2]
+    turned = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), -0.5, 1.0)
+    askew = cv2.warpAffine(rgb, turned, (columns, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    offset = found(maps, np.clip(askew, 0, 1), 0.1)
+    assert offset
+    assert not offset.is_significant
+    skew = offset.skew
+    assert skew is not None
+    assert skew.is_significant
+    # turned clockwise, so what puts it right turns the other way; three standard errors
+    assert skew.turn_deg == pytest.approx(-0.5, abs=3 * skew.turn_error_deg)
+    assert skew.turn_error_deg < 0.15
+    assert skew.stretch == pytest.approx(0.0, abs=3 * skew.stretch_error)
 
 
 def test_a_photograph_of_something_else_is_not_moved_to_where_it_fits_by_chance() -> None:
