@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.camera_config import MosaicCameraConfig
 from edge.cameras import open_camera
 from edge.config import AreaConfig, ScanConfig, StandardConfig
 from edge.device_config import (
@@ -250,7 +251,9 @@ def examine_camera(config: ScanConfig) -> Iterator[Finding]:
         yield Finding("fiducials", False, str(error), type(error))
         return
     seen, residual = len(registration.fiducials), f"residual {registration.rms_mm * 1_000:.0f} um rms"
-    if seen:
+    if isinstance(config.instrument.camera, MosaicCameraConfig):
+        yield Finding("mosaic", True, f"covers the area, {residual} between its frames")
+    elif seen:
         yield Finding("fiducials", True, f"{seen} seen, {residual}")
     else:
         yield Finding("stage calibration", True, f"of this camera, {residual}")

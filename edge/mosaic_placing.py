@@ -8,9 +8,14 @@ from calibration.mosaic.record import COVERED, KIND, place_from_dict, registered
 from calibration.registration import NotRegistered, Registration
 from calibration.stored import DamagedCalibration, read_stored, stored_picture
 from edge.cameras import Frame
-from edge.cameras.mosaic import mosaic_identity
+from edge.cameras.mosaic import MOSAIC, mosaic_identity
 from edge.config import AreaConfig
 from edge.faults import SafetyStop, UsageError
+
+
+def is_mosaic(registration: Registration) -> bool:
+    """Whether the photograph is a mosaic."""
+    return registration.camera_identity.startswith(MOSAIC)
 
 
 def placed_mosaic(frame: Frame, path: Path, area: AreaConfig) -> Registration | NotRegistered:

@@ -10,6 +10,7 @@ import numpy as np
 from calibration.registration import Registration
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
+from edge.mosaic_placing import is_mosaic
 from edge.plan import ScanPlan, live_s_per_cell
 from edge.prepare import stage_of, uncovered_mm
 from models.coverage import widest_hole
@@ -22,7 +23,9 @@ _WORTH_SAYING = 0.01
 def tell_registration(registration: Registration, console: Console) -> None:
     """Say how well the photograph's place on the stage is known, and what is odd about it."""
     residual = f"residual {registration.rms_mm * 1_000:.0f} um rms"
-    if not registration.fiducials:
+    if is_mosaic(registration):
+        console.say(f"Mosaic placed by the stage's positions: {residual} between its frames")
+    elif not registration.fiducials:
         console.say(f"Photograph placed by the stage's calibration: {residual}")
     else:
         console.say(f"Photograph registered: {len(registration.fiducials)} fiducials, {residual}")

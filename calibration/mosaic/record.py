@@ -30,8 +30,8 @@ class MosaicPlace:
     rows: int
     error_mm: float
     """Standard error of a place in it, along each axis."""
-    neighbours_rms_mm: float
-    """Between what two frames show of the same place, once adjusted."""
+    neighbours_mm: tuple[float, ...]
+    """Between what two frames show of the same place, once adjusted, for each pair that counted."""
 
 
 def mosaic_to_dict(
@@ -102,7 +102,7 @@ def place_from_dict(content: Mapping[str, Any]) -> MosaicPlace:
             columns=int(content["columns"]),
             rows=int(content["rows"]),
             error_mm=float(content["place_error_mm"]),
-            neighbours_rms_mm=float(content["neighbours_rms_after_mm"]),
+            neighbours_mm=tuple(float(one["after_mm"]) for one in content["neighbours"] if one["weight"] > 0),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedCalibration(f"the mosaic's record is not whole ({error}): make the mosaic again") from None
@@ -139,6 +139,7 @@ def registered_mosaic(
         return NotRegistered(bare)
     focal_px = float(max(place.columns, place.rows))
     matrix = np.array([[focal_px, 0, (place.columns - 1) / 2], [0, focal_px, (place.rows - 1) / 2], [0, 0, 1]])
+    between = np.array(place.neighbours_mm or (0.0,))
     covariance = np.zeros((8, 8))
     covariance[2, 2] = covariance[5, 5] = place.error_mm**2
     registration = Registration(
@@ -146,13 +147,13 @@ def registered_mosaic(
         camera_matrix=matrix,
         distortion=np.zeros(5),
         fiducials=(),
-        residuals_mm=np.array([place.neighbours_rms_mm]),
+        residuals_mm=between,
         camera_identity=identity,
         registered_at=at,
         digest="",
         notes=("the picture is a mosaic, placed by the stage's positions",),
         covariance=covariance,
-        misfit_mm=place.neighbours_rms_mm,
+        misfit_mm=float(np.sqrt(np.mean(between**2) / 2)),
     )
     return replace(registration, digest=registration_digest(registration))
 

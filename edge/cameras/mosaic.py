@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from calibration.mosaic.record import KIND, PICTURE
 from calibration.stored import DamagedCalibration, read_stored, stored_picture
 from edge.cameras.frame import Frame, checked_frame
 from edge.faults import UsageError
 
+MOSAIC: Final = "mosaic:"
+
 
 def mosaic_identity(digest: str) -> str:
     """How frames name the mosaic that they are."""
-    return f"mosaic:{digest[:16]}"
+    return f"{MOSAIC}{digest[:16]}"
 
 
 class MosaicCamera:

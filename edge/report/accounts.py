@@ -10,6 +10,7 @@ import numpy as np
 
 from calibration.expected_error import expected_error_mm
 from calibration.registration import Registration
+from edge.mosaic_placing import is_mosaic
 from edge.report.charts import residual_strip, spectrum_chart, timeline
 from edge.report.contents import Conditions, EnergyScale, ScanReport
 from edge.report.markup import absent, facts, figure, long_table, paragraph, section, table
@@ -115,6 +116,8 @@ def registration_section(report: ScanReport) -> str:
     style = "verdict over" if verdict.startswith("Over") else "verdict"
     seen = "fiducial’s corner" if registration.fiducials else "point of the stage’s calibration"
     caption = f"Distance between where each {seen} was seen and where it is stated to be."
+    if is_mosaic(registration):
+        caption = "Distance between what two neighbouring frames of the mosaic show, where both show the same."
     pieces = figure(residual_strip(groups, limit_mm), caption) + table(
         "Residuals by fiducial, mm", ["Fiducial", "Corners", "RMS", "Largest"], rows, style="numbers"
     )
@@ -205,7 +208,8 @@ def _by_fiducial(registration: Registration) -> list[tuple[str, list[float]]]:
     residuals = [float(value) for value in registration.residuals_mm]
     count = len(registration.fiducials)
     if not count or len(residuals) % count:
-        return [("all corners" if count else "stage points", residuals)]
+        alone = "pairs of frames" if is_mosaic(registration) else "stage points"
+        return [("all corners" if count else alone, residuals)]
     each = len(residuals) // count
     return [
         (f"marker {marker}", residuals[i * each : (i + 1) * each]) for i, marker in enumerate(registration.fiducials)
