@@ -114,10 +114,11 @@ def _aligned(before: NDArray[np.float32], now: NDArray[np.float32]) -> tuple[flo
     window = cv2.createHanningWindow((columns, rows), cv2.CV_32F) if min(rows, columns) > 2 else None
     (dx, dy), _ = cv2.phaseCorrelate(before, now, window)
     shifted = np.array([[1.0, 0, dx], [0, 1.0, dy]])
-    found = [(_likeness(before, now, shifted), shifted)]
+    still = np.eye(2, 3)
+    found = [(_likeness(before, now, each), each) for each in (shifted, still)]
     if min(rows, columns) >= _REFINED_FROM:
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
-        for first in (shifted, np.eye(2, 3)):
+        for first in (shifted, still):
             try:
                 start = first.astype(np.float32)
                 _, refined = cv2.findTransformECC(before, now, start, cv2.MOTION_EUCLIDEAN, criteria)

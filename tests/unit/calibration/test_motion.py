@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter, shift
+from scipy.ndimage import gaussian_filter, rotate, shift
 
 from edge.calibrate.place import require_unmoved
 from edge.faults import SafetyStop
@@ -77,3 +77,31 @@ def test_an_object_half_covered_is_refused():
 def test_a_blank_object_cannot_be_told():
     blank = np.full((90, 120, 3), 128, np.uint8)
     assert require_unmoved(blank, noisy(blank), PITCH_MM) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 20), (2, 2), (3, 3), (5, 4), (8, 8), (2, 300)])
+def test_the_smallest_grids_can_stand_still(shape):
+    cells = np.random.default_rng(3).integers(30, 220, (*shape, 3)).astype(np.uint8)
+    again = np.clip(cells + np.random.default_rng(4).normal(0, 1.5, cells.shape), 0, 255).astype(np.uint8)
+    assert require_unmoved(cells, again, PITCH_MM) is not None
+
+
+def test_light_from_another_side_is_no_move():
+    side = np.linspace(0.45, 1.1, 120)[None, :, None] * np.linspace(1.1, 0.6, 90)[:, None, None]
+    lit = np.clip(noisy(texture(1)) * side, 0, 255).astype(np.uint8)
+    still_mm = require_unmoved(texture(1), lit, PITCH_MM)
+    assert still_mm is not None
+    assert still_mm < 0.1
+
+
+def test_a_turn_about_the_centre_is_told_with_its_angle():
+    turned = rotate(texture(1).astype(float), -1.0, axes=(1, 0), reshape=False, mode="nearest").astype(np.uint8)
+    with pytest.raises(SafetyStop, match=r"moved by 0\.6\d mm and turned by -?(0\.9\d|1\.0\d) degrees"):
+        require_unmoved(texture(1), noisy(turned), PITCH_MM)
+
+
+def test_sixteen_bits_move_as_eight_do():
+    moved_rgb = noisy(moved(texture(1), 0.3, 0.0))
+    eight = require_unmoved(texture(1), moved_rgb, PITCH_MM)
+    sixteen = require_unmoved(texture(1).astype(np.uint16) * 257, moved_rgb.astype(np.uint16) * 257, PITCH_MM)
+    assert sixteen == pytest.approx(eight, abs=0.01)
