@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge.config import ScanConfig
 from edge.console import Console
+from edge.correction import as_planned
 from edge.faults import ScanStopped
 from edge.plan import ScanPlan
 from edge.plan_figures import figures
@@ -59,7 +60,7 @@ def write_pictures(folder: Path, sighting: Sighting, plan: ScanPlan, config: Sca
 
 
 def _pictures(sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
-    density = density_of_plan(sighting, config, plan)
+    density = density_of_plan(as_planned(sighting, config), config, plan)
     rgb = sighting.display
     of_density = {} if density is None else {"density.png": map_png(density, "viridis", colour_limits(density))}
     return of_density | {

@@ -16,6 +16,7 @@ import typer
 from pydantic import BaseModel
 
 from edge import faults
+from edge.campaign.config import CampaignConfig
 from edge.cli import app
 from edge.config import ScanConfig
 from edge.reconstruct import NAMES
@@ -187,6 +188,12 @@ def stated_keys(page: Path) -> list[tuple[str, str]]:
 
 def test_the_reference_has_every_key_of_a_scan_with_its_default_and_no_other():
     assert sorted(stated_keys(REFERENCE / "configuration.md")) == sorted(keys(ScanConfig))
+
+
+def test_the_reference_has_every_key_of_a_campaign_that_a_scan_does_not_have():
+    shared = ("object.", "sampling.", "reconstruct.", "elements")
+    own = [(key, default) for key, default in keys(CampaignConfig) if not key.startswith(shared)]
+    assert sorted(stated_keys(REFERENCE / "campaign.md")) == sorted(own)
 
 
 def test_the_reference_has_every_key_of_a_simulated_instrument_with_its_default_and_no_other():
