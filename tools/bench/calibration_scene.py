@@ -74,8 +74,8 @@ def see_spot(scene: Scene, place_mm: Doubles) -> Spot | None:
     """The laser's spot at a place on painted ground, and the ground without it; None where it was refused."""
     half = 32
     middle = np.round(scene.view.pixels(place_mm[None])[0]).astype(int)
-    across = np.arange(-half, half + 1)
-    stage = _stage_of(scene, across + float(middle[0]), across + float(middle[1]))
+    across = np.arange(-half, half + 1, dtype=np.float64)
+    stage = _stage_of(scene, np.asarray(across + middle[0]), np.asarray(across + middle[1]))
     away2 = ((stage - place_mm) ** 2).sum(axis=1).reshape(across.size, across.size)
     sigma_mm = _SPOT_FWHM_MM / 2.3548
     grains = cv2.GaussianBlur(scene.rng.gamma(1 / _SPECKLE**2, _SPECKLE**2, away2.shape), (0, 0), _GRAIN_PX)
@@ -116,7 +116,7 @@ def see_print(scene: Scene, true: Fiducial) -> Doubles:
     light = cv2.resize(light, None, fx=1 / _SUPERSAMPLING, fy=1 / _SUPERSAMPLING, interpolation=cv2.INTER_AREA)
     picture = _developed(scene, light)
     found = corners - low + scene.rng.normal(0, 0.5, (4, 2))
-    return refine_square(picture, found) + low
+    return np.asarray(refine_square(picture, found) + low, dtype=np.float64)
 
 
 def _stage_of(scene: Scene, columns: Doubles, rows: Doubles) -> Doubles:

@@ -9,15 +9,17 @@ import pytest
 import yaml
 
 from calibration.projection import apply_homography, stage_from_pixels
-from calibration.stage_calibration import StageCalibration
+from calibration.stage_calibration import KIND, StageCalibration, stage_to_dict
+from calibration.stored import store
 from edge.calibrate.named_points import read_points
+from edge.calibrate.place import check_place
 from edge.calibrate.spot_visits import RUN_UP_MM, pattern, visit
 from edge.calibrate.stage import Sighted, calibrate_stage, calibrated, named, sight_fiducials, told
 from edge.cameras import Frame, open_camera, write_picture
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.faults import DeviceError, SafetyStop, UsageError
-from edge.prepare import register_frame
+from edge.prepare import place, register_frame
 from edge.simulate.camera import SimulatedCamera
 from edge.simulate.config import SimulatedCameraConfig, SimulatedLaserConfig, fiducials_of
 from firmware_bridge.messages import StagePose
@@ -350,3 +352,17 @@ def test_a_configuration_without_markers_or_a_stage_calibration_is_refused():
     config["instrument"]["fiducials"]["markers"] = []
     with pytest.raises(ValueError, match="nothing places the photograph"):
         ScanConfig.model_validate(config)
+
+
+def test_a_photograph_without_any_marker_is_compared_with_the_plans(seen, tmp_path):
+    stage, _, calibration = seen
+    stored = store(tmp_path, KIND, stage_to_dict(calibration), made_at=calibration.made_at)
+    plain = lens_config(stage).model_dump(mode="json")
+    del plain["instrument"]["fiducials"]
+    plain["instrument"]["stage_calibration"] = str(stored)
+    scan = ScanConfig.model_validate(plain)
+    frame, again = stage.capture(), stage.capture()
+    before = place(frame, scan, register_frame(frame, scan))
+    checked = check_place(before, again, scan)
+    assert "the object is where it was" in checked.sentence
+    assert checked.remarks == ()
