@@ -106,8 +106,9 @@ def place_in_whole(part: PlanePicture, whole: PlanePicture) -> Placed | NotPlace
     affine, agreed = cv2.estimateAffinePartial2D(
         ours, theirs, method=cv2.RANSAC, ransacReprojThreshold=reach_mm, maxIters=_TRIALS, confidence=0.999
     )
-    kept = np.zeros(len(ours), np.bool_) if affine is None else agreed.ravel().astype(np.bool_)
-    if kept.sum() < _LEAST_MATCHES:
+    kept = np.asarray(agreed, np.bool_).ravel()
+    # None in place of a motion where nothing agrees, whatever its annotation says
+    if np.ndim(affine) != 2 or kept.sum() < _LEAST_MATCHES:
         return _too_few(int(kept.sum()))
     scale = float(np.hypot(affine[0, 0], affine[1, 0]))
     if abs(scale - 1) > _SAME_SCALE:
@@ -136,9 +137,9 @@ def _too_few(count: int) -> NotPlaced:
 def _matched(part: PlanePicture, whole: PlanePicture) -> tuple[Doubles, Doubles]:
     """Plane positions of features that are each other's likeness, in both frames, shape (n, 2)."""
     # without the precise way, OpenCV places features a quarter of a pixel off
-    detector = cv2.SIFT_create(nfeatures=_MOST_FEATURES, enable_precise_upscale=True)
+    detector = cv2.SIFT.create(nfeatures=_MOST_FEATURES, enable_precise_upscale=True)
     found = [detector.detectAndCompute(cv2.cvtColor(one.rgb, cv2.COLOR_RGB2GRAY), None) for one in (part, whole)]
-    if any(descriptors is None or len(descriptors) < 2 for _, descriptors in found):
+    if any(np.ndim(descriptors) != 2 or len(descriptors) < 2 for _, descriptors in found):
         return np.zeros((0, 2)), np.zeros((0, 2))
     (ours, ours_described), (theirs, theirs_described) = found
     pairs = cv2.BFMatcher().knnMatch(ours_described, theirs_described, k=2)
