@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.campaign.config import PlacedScanConfig
+from edge.campaign.config import CampaignConfig, PlacedScanConfig
 from edge.campaign.whole import Whole, load_whole, placed_in
 from edge.config import ScanConfig
 from edge.faults import SafetyStop, UsageError
@@ -45,7 +45,7 @@ def window_of(sighting: Sighting, config: ScanConfig) -> Window:
     part = config.placement
     assert part is not None
     whole = load_whole(Path(part.campaign))
-    _require_one_campaign(whole, config, part.name)
+    require_one_campaign(whole.config, config, part.name)
     placed = placed_in(whole, sighting, part.name)
     mask, grid = whole.mask(), whole.grid
     rows, columns = np.nonzero(mask.cells)
@@ -99,7 +99,7 @@ def _inside(poses_mm: NDArray[np.float64], grid: ScanGrid) -> NDArray[np.bool_]:
     return cells_in(grid, poses_mm)[1]
 
 
-def _require_one_campaign(whole: Whole, config: ScanConfig, name: str) -> None:
+def require_one_campaign(campaign: CampaignConfig, config: ScanConfig, name: str) -> None:
     """The placement's own configuration must fit the campaign.
 
     Raises
@@ -107,7 +107,6 @@ def _require_one_campaign(whole: Whole, config: ScanConfig, name: str) -> None:
     UsageError
         It does not; the text names the key.
     """
-    campaign = whole.config
     if name not in {one.name for one in campaign.placements}:
         known = ", ".join(one.name for one in campaign.placements)
         raise UsageError(f"placement.name: the campaign has no placement {name!r}: choose one of {known}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import yaml
 from edge.cameras import write_picture
 from edge.campaign.config import load_campaign
 from edge.campaign.whole import load_whole
+from edge.campaign.window import require_one_campaign
+from edge.config import ScanConfig
 from edge.faults import SafetyStop, UsageError
 
 GOOD = {
@@ -74,3 +77,39 @@ def test_a_photograph_without_markers_is_refused(campaign, tmp_path):
 def test_an_unknown_mask_is_named_before_anything_is_scanned(campaign):
     with pytest.raises(UsageError, match=r"sampling\.mask: there is no"):
         load_whole(campaign(lambda content: content.update({"sampling": {"mask": "nonsense"}})))
+
+
+def a_scan(**changes) -> ScanConfig:
+    """A scan's configuration that fits the campaign, but for the changes."""
+    content = {
+        "instrument": {
+            "controller": {"kind": "native", "port": "port"},
+            "camera": {"kind": "file", "path": "frame.png"},
+            "fiducials": {"markers": [{"id": 0, "x_mm": 1.0, "y_mm": 1.0}]},
+        },
+        "area": {"x_mm": 0.0, "y_mm": 0.0, "width_mm": 30.0, "height_mm": 20.0, "pitch_mm": 0.5},
+        "elements": ["Fe"],
+        "placement": {"campaign": "campaign.yaml", "name": "left"},
+    }
+    return ScanConfig.model_validate(content | changes)
+
+
+def test_a_scan_that_fits_its_campaign_is_let_through(campaign):
+    require_one_campaign(load_campaign(campaign()), a_scan(), "left")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "told"),
+    [
+        ({}, "middle", "no placement 'middle': choose one of left, right"),
+        (
+            {"area": a_scan().area.model_dump() | {"pitch_mm": 0.4}},
+            "left",
+            "area.pitch_mm is 0.4 and the campaign's 0.5",
+        ),
+        ({"elements": ["Fe", "Cu"]}, "left", "elements: the placement's are not the campaign's"),
+    ],
+)
+def test_a_scan_that_does_not_fit_its_campaign_is_refused_with_the_key(campaign, changes, name, told):
+    with pytest.raises(UsageError, match=re.escape(told)):
+        require_one_campaign(load_campaign(campaign()), a_scan(**changes), name)
