@@ -21,6 +21,8 @@ _ROUNDS = 12
 _SETTLED_PX = 2e-3
 _LEAST_SHARE = 0.2
 """Of the window that must be common to both pictures once they are shifted."""
+_RIM_PX = 3
+"""For the rest of a shift, below one pixel, and the filter that undoes it."""
 _TOGETHER = 6.0
 """Neighbouring pixels whose residuals err together: resampled, blurred, and of one brush stroke."""
 
@@ -93,53 +95,81 @@ def _starts(ours: Floats, theirs: Floats) -> list[tuple[float, float]]:
 
 
 def _refined(ours: Floats, theirs: Floats, shown: Mask, start: tuple[float, float], is_textured: bool) -> Shift:
-    at = np.array(start)
+    """Least squares about the nearest whole shift; moved on where that turns out not to be the nearest."""
     reach = 0.6 * np.array(ours.shape[::-1])
-    for _ in range(_ROUNDS):
+    at = np.array(start)
+    nothing = Shift(float(at[0]), float(at[1]), -1.0, np.zeros((2, 2)), is_textured)
+    for last in (False, False, True):
         if np.any(np.abs(at) > reach):
-            break
-        residual, slopes = _compared(ours, theirs, shown, at)
-        if residual.size == 0:
-            break
-        normal = slopes.T @ slopes
-        step = np.linalg.lstsq(normal, slopes.T @ residual, rcond=1e-6)[0]
-        at = at + np.clip(step, -2, 2)
-        if float(np.abs(step).max()) < _SETTLED_PX:
-            break
-    return _judged(ours, theirs, shown, at, is_textured)
+            return nothing
+        common = _Common.of(ours, theirs, shown, np.round(at).astype(int))
+        if common is None:
+            return nothing
+        rest, settled = common.refined(at - np.round(at))
+        at = np.round(at) + rest
+        if settled or last:
+            likeness, information = common.judged(rest)
+            return Shift(float(at[0]), float(at[1]), likeness, information, is_textured)
+    return nothing
 
 
-def _moved_back(theirs: Floats, shown: Mask, at: NDArray[np.float64]) -> tuple[Floats, Mask]:
-    """The second picture with the shift undone, and where both are to be seen then."""
-    rows, columns = theirs.shape
-    way = np.array([[1.0, 0, at[0]], [0, 1.0, at[1]]])
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    moved = np.asarray(cv2.warpAffine(theirs, way, (columns, rows), flags=flags), dtype=np.float32)
-    seen = cv2.warpAffine(shown.astype(np.float32), way, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    common = cv2.erode(((seen > 0.999) & shown).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
-    return moved, common.astype(np.bool_)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Common:
+    """What both pictures show once the second is put back by whole pixels."""
+
+    ours: Floats
+    theirs: Floats
+    inside: Mask
+    """Where both are seen, less a rim for the rest of the shift."""
+    slopes: NDArray[np.float64]
+    """How the first picture grows along x and y inside, shape (n, 2)."""
+
+    @classmethod
+    def of(cls, ours: Floats, theirs: Floats, shown: Mask, whole: NDArray[np.int_]) -> _Common | None:
+        """None where hardly anything is common."""
+        here = tuple(_cut(size, int(step)) for size, step in zip(ours.shape, whole[::-1], strict=True))
+        there = tuple(_cut(size, -int(step)) for size, step in zip(ours.shape, whole[::-1], strict=True))
+        mask = (shown[here] & shown[there]).astype(np.uint8)
+        size = 2 * _RIM_PX + 1
+        inside = cv2.erode(mask, np.ones((size, size), np.uint8), borderValue=0).astype(np.bool_)
+        if inside.sum() < max(_LEAST_SHARE * shown.sum(), 16):
+            return None
+        first = np.ascontiguousarray(ours[here])
+        across, down = (cv2.Sobel(first, cv2.CV_32F, *way, ksize=1, scale=0.5)[inside] for way in ((1, 0), (0, 1)))
+        return cls(
+            first, np.ascontiguousarray(theirs[there]), inside, np.column_stack([across, down]).astype(np.float64)
+        )
+
+    def refined(self, rest: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
+        """The rest of the shift, and whether it stayed within the rim."""
+        normal = self.slopes.T @ self.slopes
+        for _ in range(_ROUNDS):
+            residual = self._residual(rest)
+            step = np.linalg.lstsq(normal, self.slopes.T @ residual, rcond=1e-6)[0]
+            rest = rest + np.clip(step, -2, 2)
+            if float(np.abs(rest).max()) > 1:
+                return rest, False
+            if float(np.abs(step).max()) < _SETTLED_PX:
+                break
+        return rest, True
+
+    def judged(self, rest: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Likeness, and the information that the shift is known with."""
+        here = self.ours[self.inside].astype(np.float64)
+        residual = self._residual(rest)
+        there = here - residual
+        likeness = 0.0 if here.std() == 0 or there.std() == 0 else float(np.corrcoef(here, there)[0, 1])
+        variance = float(np.mean(residual**2)) + 1e-6
+        return likeness, np.asarray(self.slopes.T @ self.slopes / (variance * _TOGETHER))
+
+    def _residual(self, rest: NDArray[np.float64]) -> NDArray[np.float64]:
+        rows, columns = self.theirs.shape
+        way = np.array([[1.0, 0, rest[0]], [0, 1.0, rest[1]]])
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        moved = cv2.warpAffine(self.theirs, way, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray((self.ours - moved)[self.inside], dtype=np.float64)
 
 
-def _compared(
-    ours: Floats, theirs: Floats, shown: Mask, at: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Differences, and how the second picture grows along x and y, where both are seen."""
-    moved, common = _moved_back(theirs, shown, at)
-    if common.sum() < _LEAST_SHARE * shown.sum():
-        return np.zeros(0), np.zeros((0, 2))
-    across = (np.roll(moved, -1, axis=1) - np.roll(moved, 1, axis=1)) / 2
-    down = (np.roll(moved, -1, axis=0) - np.roll(moved, 1, axis=0)) / 2
-    slopes = np.column_stack([across[common], down[common]]).astype(np.float64)
-    return (ours - moved)[common].astype(np.float64), slopes
-
-
-def _judged(ours: Floats, theirs: Floats, shown: Mask, at: NDArray[np.float64], is_textured: bool) -> Shift:
-    moved, common = _moved_back(theirs, shown, at)
-    if common.sum() < max(_LEAST_SHARE * shown.sum(), 16):
-        return Shift(float(at[0]), float(at[1]), -1.0, np.zeros((2, 2)), is_textured)
-    here, there = ours[common], moved[common]
-    likeness = 0.0 if here.std() == 0 or there.std() == 0 else float(np.corrcoef(here, there)[0, 1])
-    residual, slopes = _compared(ours, theirs, shown, at)
-    variance = float(np.mean(residual**2)) + 1e-6
-    information = slopes.T @ slopes / (variance * _TOGETHER)
-    return Shift(float(at[0]), float(at[1]), likeness, information, is_textured)
+def _cut(size: int, step: int) -> slice:
+    """Indices whose partner, so many further, exists too."""
+    return slice(max(0, -step), min(size, size - step))
