@@ -16,7 +16,7 @@ from calibration.spot import NoSpot, find_spot
 from calibration.stage_fit import LEAST_PLACES, PointPairs
 from edge.cameras import Camera, Frame
 from edge.config import AreaConfig
-from edge.faults import DeviceError, SafetyStop
+from edge.faults import DeviceError, SafetyStop, UsageError
 from firmware_bridge.controller import Controller
 from firmware_bridge.messages import Capabilities, StagePose
 
@@ -77,6 +77,8 @@ def visit(
         The shutter is open, or the spot is not found at enough places.
     DeviceError
         The camera gives nothing, or pictures that do not belong together.
+    UsageError
+        The picture with the laser off is not of this camera's size.
     """
     _require_closed(controller)
     scene = _scene(controller, camera, places) if laser_off_rgb is None else None
@@ -88,7 +90,7 @@ def visit(
             frame = camera.capture()
             if scene is None:
                 assert laser_off_rgb is not None
-                scene = Frame(laser_off_rgb, frame.identity, frame.taken_at)
+                scene = _scene_given(laser_off_rgb, frame)
             _require_alike(scene, frame)
             spot = find_spot(frame.image, scene.image)
             if isinstance(spot, NoSpot):
@@ -123,6 +125,16 @@ def _scene(controller: Controller, camera: Camera, places: list[StagePose]) -> F
     first, second, third = (frame.image for frame in frames)
     middle = cv2.max(cv2.min(first, second), cv2.min(cv2.max(first, second), third))
     return Frame(np.asarray(middle), frames[0].identity, frames[0].taken_at)
+
+
+def _scene_given(laser_off_rgb: NDArray[Any], frame: Frame) -> Frame:
+    given = Frame(laser_off_rgb, frame.identity, frame.taken_at)
+    if _size(given) != _size(frame):
+        raise UsageError(
+            f"the picture with the laser off is {_size(given)}, the camera's are {_size(frame)}: take it with this "
+            "camera as it is set now"
+        )
+    return given
 
 
 def _go(controller: Controller, place: StagePose) -> StagePose:

@@ -216,6 +216,20 @@ def test_a_camera_that_changes_its_resolution_is_refused():
         visit(stage, stage, PLACES, laser_off_rgb=None, tell=lambda _: None)
 
 
+def test_a_picture_with_the_laser_off_of_another_size_is_refused():
+    stage = Stage(laser=LASER)
+    with pytest.raises(UsageError, match="with the laser off is 700 x 600 px of 8 bits, the camera's are 800 x 600"):
+        visit(stage, stage, CORNERS, laser_off_rgb=np.zeros((600, 700, 3), np.uint8), tell=lambda _: None)
+
+
+def test_a_picture_with_the_laser_off_serves_as_the_scene():
+    stage = Stage(laser=LASER)
+    scene = stage.camera.render()
+    spots = visit(stage, stage, CORNERS, laser_off_rgb=scene, tell=lambda _: None)
+    assert len(spots.pairs.points_px) == 8
+    assert len(stage.places) == 16, "no visit for the scene"
+
+
 def test_three_fiducials_are_too_few():
     stage = Stage()
     config = lens_config(stage)
