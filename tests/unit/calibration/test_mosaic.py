@@ -11,7 +11,7 @@ import pytest
 from calibration.mosaic import MosaicRequest, NoMosaic, build_mosaic
 from calibration.mosaic.frames import linear_light
 from calibration.mosaic.view import HeadView
-from tests.unit.calibration.head_scene import STAGE_ERROR_MM, frame_of, painted, taken
+from tests.unit.calibration.head_scene import HEIGHT_MM, STAGE_ERROR_MM, WIDTH_MM, frame_of, painted, taken
 
 HEAD_ERROR = 2e-4
 """Of rotation and scale, as the head's calibration gives them."""
@@ -177,3 +177,19 @@ def test_a_frame_through_the_lens_and_back_is_the_same_place(scene):
     view: HeadView = scene.view
     points = np.array([[3.0, 5.0], [300.0, 20.0], [160.0, 230.0]])
     assert np.allclose(view.pixels(view.beam_mm(points)), points, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["renoir_pont_neuf.jpg", "mondrian_composition.jpg", "monet_water_lilies_1919.jpg"])
+def test_frames_of_a_real_painting_are_moved_to_where_they_lay(measurement_data, name):
+    path = measurement_data / "paintings" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    picture = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+    scale = max(WIDTH_MM / picture.shape[1], HEIGHT_MM / picture.shape[0])
+    easel = replace(painted(), light=linear_light(picture), px_per_mm=1 / scale)
+    real = taken(easel=easel)
+    found = build_mosaic(MosaicRequest(real.frames, real.view, strain_error=HEAD_ERROR))
+    rest = found.adjustment.moves_mm - real.missed_mm
+    # Where paint is plain in both neighbours the stage alone tells; elsewhere a fraction of a pixel.
+    assert np.median(np.abs(rest - np.median(rest, axis=0))) < real.view.mm_per_px / 4
+    assert np.abs(rest).max() < 3.5 * STAGE_ERROR_MM
