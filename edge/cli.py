@@ -173,7 +173,9 @@ def replay(
     source: Annotated[Path, typer.Argument(help="A recording's folder, or an .npz with maps and elements.")],
     out: Annotated[Path, typer.Option(help="Folder for report.json and maps.h5.")],
     rate: Annotated[float, typer.Option(help="Fraction of the cells to measure.")] = 0.1,
-    mask: Annotated[str | None, typer.Option(help="Where to measure; netm, or grid without a photograph; adaptive: by listening.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="Where to measure; netm, or grid without a photograph; adaptive: by listening.")
+    ] = None,
     reconstruct: Annotated[str, typer.Option(help="How to fill the maps.")] = "automatic",
     seed: Annotated[int, typer.Option(help="Seed of the mask.")] = 0,
     model: Annotated[Path | None, typer.Option(help="A mask network's ONNX file, for --mask netm.")] = None,

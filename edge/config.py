@@ -57,7 +57,7 @@ class FiducialsConfig(Closed):
 
     dictionary: Name = "DICT_4X4_50"
     side_mm: PositiveMillimetres = 10.0
-    markers: Annotated[list[MarkerConfig], Field(max_length=200)] = []
+    markers: list[MarkerConfig] = Field(default=[], max_length=200)
 
     @model_validator(mode="after")
     def _identities_differ(self) -> Self:

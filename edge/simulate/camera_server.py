@@ -23,6 +23,7 @@ STREAM: Final = "/stream.mjpg"
 _BOUNDARY: Final = "frame"
 _JPEG_QUALITY: Final = 95
 
+
 class Renders(Protocol):
     """Something that makes the next picture."""
 
@@ -36,9 +37,7 @@ WhereIsStage = Callable[[], StagePose | None]
 
 
 @contextmanager
-def camera_served(
-    camera: Renders, pose: WhereIsStage, *, port: int = 0, link: Path | None = None
-) -> Iterator[str]:
+def camera_served(camera: Renders, pose: WhereIsStage, *, port: int = 0, link: Path | None = None) -> Iterator[str]:
     """Answer ``/snapshot.png``, and ``/stream.mjpg`` without end, in threads of their own until left; gives the URL.
 
     Each picture is rendered when it is asked for, with the stage where it stands then.

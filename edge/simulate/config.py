@@ -251,7 +251,11 @@ def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(specimen.get("files"), list):
             specimen["files"] = [resolved(file) for file in specimen["files"]]
         result["specimen"] = specimen
-    for section, keys in (("twin", ("log",)), ("head_camera", ("link",)), ("pair", ("spectrometer_link", "stage_log", "rangefinder_link"))):
+    for section, keys in (
+        ("twin", ("log",)),
+        ("head_camera", ("link",)),
+        ("pair", ("spectrometer_link", "stage_log", "rangefinder_link")),
+    ):
         part = value.get(section)
         if isinstance(part, dict):
             result[section] = {key: resolved(text) if key in keys else text for key, text in part.items()}
