@@ -14,7 +14,7 @@ from calibration.registration import Registration
 from calibration.stage_fit import PointPairs
 from calibration.verify import plane_change
 from edge.calibrate.spot_visits import pattern, visit
-from edge.camera_config import FileCameraConfig, FolderCameraConfig
+from edge.camera_config import FileCameraConfig, FolderCameraConfig, MosaicCameraConfig
 from edge.cameras import Camera
 from edge.config import ScanConfig
 from edge.doctor import Finding
@@ -39,7 +39,7 @@ def spot_findings(
     SafetyStop
         The spot is not found.
     """
-    if isinstance(config.instrument.camera, FileCameraConfig | FolderCameraConfig):
+    if isinstance(config.instrument.camera, FileCameraConfig | FolderCameraConfig | MosaicCameraConfig):
         raise UsageError(
             "instrument.camera gives pictures that are taken elsewhere, and the spot moves with the stage: configure a "
             "camera of the kind uvc, http or rtsp"
