@@ -12,6 +12,7 @@ from tools.bench.table import print_table, write_json
 BENCHES = {
     "calibration": "tools.bench.calibration",
     "fusion": "tools.bench.fusion",
+    "lens": "tools.bench.lens",
     "link": "tools.bench.link",
     "mask": "tools.bench.mask",
     "reconstruct": "tools.bench.reconstruct",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SMALLER_IS_BETTER = frozenset({"s", "B", "MB", "cores", "mm"})
+SMALLER_IS_BETTER = frozenset({"s", "B", "MB", "cores", "mm", "px"})
 """Units of which one wants little: time, bytes, memory, processors' time over the clock's, errors of a place."""
 
 
