@@ -58,7 +58,7 @@ def head(report: ScanReport) -> str:
         + facts(rows, "who")
         + "\n"
         + paragraph(" ".join([*_what_happened(report), *_what_was_inferred(report)]), "lead")
-        + paragraph(" ".join(_what_the_error_means(report)), "lead second")
+        + paragraph(" ".join([*_what_the_error_means(report), *_what_was_followed(report)]), "lead second")
         + facts(_key_figures(report), "key")
         + "\n</header>\n"
     )
@@ -112,6 +112,19 @@ def _what_was_inferred(report: ScanReport) -> list[str]:
         f"The values of the other {percent(1 - report.measured_fraction)} were not measured; they are inferred from "
         f"the measured ones by the method “{method}”{how}.",
         "A detail that lies wholly between visited cells can be missing from the maps.",
+    ]
+
+
+def _what_was_followed(report: ScanReport) -> list[str]:
+    """That the maps were divided by the tube's output, and what that leaves open; nothing where they were not."""
+    output = report.following.standard.output if report.following is not None else None
+    if output is None:
+        return []
+    last, error = 100 * float(output.factors[-1]), 100 * float(output.relative_errors[1:].max())
+    return [
+        f"The tube’s output at the end was {last:.1f} % of that at the first visit to the standard; the maps were "
+        f"divided by its course, whose own error of {significant(error, 2)} % is common to all maps and not in their "
+        "standard errors."
     ]
 
 

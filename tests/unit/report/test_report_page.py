@@ -312,6 +312,18 @@ def test_what_was_followed_through_the_scan_is_said(
     assert others not in said
 
 
+def test_the_head_says_that_the_maps_were_divided_by_the_tubes_output_and_only_then(make_report: MakeReport) -> None:
+    divided = Following("standard", 34.2, True, StandardCourse(3, FADING, SHIFT))
+    text = _Outline(render(make_report(following=divided))).text
+    assert "output at the end was 91.3 % of that at the first visit to the standard; the maps were divided" in text
+    assert "whose own error of 0.31 % is common to all maps" in text
+    assert "divided by its course" not in _Outline(render(make_report())).text
+    assert (
+        "divided by its course"
+        not in _Outline(render(make_report(following=Following("lines", 9.0, True, NO_VISITS)))).text
+    )
+
+
 def test_the_tubes_time_over_the_standard_is_told_apart_from_the_objects(make_report: MakeReport) -> None:
     report = make_report()
     assert report.dose is not None
