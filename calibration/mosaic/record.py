@@ -134,7 +134,7 @@ def registered_mosaic(
     -------
     Registration, or NotRegistered (falsy) where frames leave part of the area bare.
     """
-    bare = _bare(place, covered, area_mm)
+    bare = why_bare(place, covered, area_mm)
     if bare:
         return NotRegistered(bare)
     focal_px = float(max(place.columns, place.rows))
@@ -158,7 +158,8 @@ def registered_mosaic(
     return replace(registration, digest=registration_digest(registration))
 
 
-def _bare(place: MosaicPlace, covered: NDArray[np.bool_], area_mm: tuple[float, float, float, float]) -> str:
+def why_bare(place: MosaicPlace, covered: NDArray[np.bool_], area_mm: tuple[float, float, float, float]) -> str:
+    """A sentence where no frame covers part of an area (left, upper, right, lower) inside the picture; or empty."""
     left, upper, right, lower = area_mm
     columns = [(x - place.left_mm) / place.mm_per_px for x in (left, right)]
     rows = [(y - place.upper_mm) / place.mm_per_px for y in (upper, lower)]

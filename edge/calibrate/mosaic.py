@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.head_calibration import KIND as HEAD_KIND
 from calibration.head_calibration import HeadCalibration, head_from_dict
 from calibration.mosaic import HeadView, Mosaic, MosaicRequest, NoMosaic, build_mosaic
 from calibration.mosaic.frames import linear_light
-from calibration.mosaic.record import COVERED, KIND, PICTURE, mosaic_to_dict
+from calibration.mosaic.record import COVERED, KIND, PICTURE, MosaicPlace, mosaic_to_dict, place_from_dict, why_bare
 from calibration.stored import DamagedCalibration, StoredCalibration, read_stored, store
 from edge.calibrate.head_frames import FrameRecord, frames_of, read_manifest, take_frames
 from edge.cameras import open_camera, read_picture
@@ -65,7 +66,8 @@ def calibrate_mosaic(
     folder = out or (path.parent if path is not None else Path()) / "calibrations"
     made_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     kept = frames or folder / f"mosaic-frames-{made_at[:19].replace(':', '')}"
-    records = read_manifest(kept) if path is None else _taken(load_scan_config(path), calibration, kept, wish, console)
+    config = None if path is None else load_scan_config(path)
+    records = read_manifest(kept) if config is None else _taken(config, calibration, kept, wish, console)
     mosaic = laid_together(kept, records, calibration, wish)
     for line in described(mosaic):
         console.say(line)
@@ -76,6 +78,8 @@ def calibrate_mosaic(
         offset_error_mm=_offset_error_mm(stored_head),
         made_at=made_at,
     )
+    if config is not None and (bare := bare_in(config.area, place_from_dict(content), mosaic.covered)):
+        console.warn(bare)
     pictures = {PICTURE: mosaic.picture, COVERED: mosaic.covered.astype(np.uint8) * np.uint8(255)}
     stored = store(folder, KIND, content, made_at=made_at, pictures=pictures)
     console.say(f"Kept in {stored}; to scan by it: instrument.camera: {{kind: mosaic, path: {stored}}}")
@@ -160,6 +164,11 @@ def described(mosaic: Mosaic) -> list[str]:
         for one in worst
     ]
     return lines + list(mosaic.notes)
+
+
+def bare_in(area: AreaConfig, place: MosaicPlace, covered: NDArray[np.bool_]) -> str:
+    """A sentence where the mosaic leaves part of the scan's area bare; empty otherwise."""
+    return why_bare(place, covered, (area.x_mm, area.y_mm, area.x_mm + area.width_mm, area.y_mm + area.height_mm))
 
 
 def _refuse(path: Path | None, frames: Path | None, wish: MosaicWish) -> None:
