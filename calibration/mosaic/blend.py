@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,14 +94,27 @@ def _weight(nodes_px: Doubles, view: HeadView, patch: Patch) -> Floats:
     return np.asarray(weight, dtype=np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Strip:
+    """Sums over some rows."""
+
+    light: Floats
+    """Shape (rows, columns, 3)."""
+    weight: Floats
+    """Shape (rows, columns)."""
+
+    @classmethod
+    def empty(cls, columns: int) -> _Strip:
+        return cls(np.zeros((_STRIP_ROWS, columns, 3), np.float32), np.zeros((_STRIP_ROWS, columns), np.float32))
+
+
 class _Canvas:
     """Sums of weighted light for the rows that frames may still reach, and the finished rows above them."""
 
     def __init__(self, extent: Extent, *, is_16_bit: bool) -> None:
         self._extent = extent
         self._is_16_bit = is_16_bit
-        self._strips: dict[int, Floats] = {}
-        self._done = 0
+        self._strips: dict[int, _Strip] = {}
         kind = np.uint16 if is_16_bit else np.uint8
         self.picture: NDArray[Any] = np.zeros((extent.rows, extent.columns, 3), dtype=kind)
         self.covered = np.zeros((extent.rows, extent.columns), dtype=np.bool_)
@@ -110,12 +124,18 @@ class _Canvas:
         for number in range(top // _STRIP_ROWS, (top + patch.rows - 1) // _STRIP_ROWS + 1):
             start = max(top, number * _STRIP_ROWS)
             stop = min(top + patch.rows, (number + 1) * _STRIP_ROWS)
-            strip = self._strips.setdefault(number, np.zeros((_STRIP_ROWS, self._extent.columns, 4), dtype=np.float32))
+            if number not in self._strips:
+                self._strips[number] = _Strip.empty(self._extent.columns)
+            strip = self._strips[number]
             rows = slice(start - top, stop - top)
-            part = strip[start - number * _STRIP_ROWS : stop - number * _STRIP_ROWS, left : left + patch.columns]
-            shown = weight[rows, :, None]
-            part[..., :3] += light[rows] * gain[rows] * shown
-            part[..., 3:] += shown
+            there = (
+                slice(start - number * _STRIP_ROWS, stop - number * _STRIP_ROWS),
+                slice(left, left + patch.columns),
+            )
+            shown = weight[rows]
+            weighed = cv2.multiply(gain[rows], cv2.merge([shown, shown, shown]))
+            cv2.accumulateProduct(light[rows].astype(np.float32), weighed, strip.light[there])
+            strip.weight[there] += shown
 
     def finish(self, upper_row: int) -> None:
         """Let the strips go that lie above this row, which no later frame reaches."""
@@ -125,9 +145,9 @@ class _Canvas:
             strip = self._strips.pop(number)
             start = number * _STRIP_ROWS
             rows = min(_STRIP_ROWS, self._extent.rows - start)
-            weight = strip[:rows, :, 3]
+            weight = strip.weight[:rows]
             covered = weight > 0
-            strip[:rows, :, :3] /= np.where(covered, weight, 1)[..., None]
-            light = strip[:rows, :, :3]
-            self.picture[start : start + rows] = encoded(light, is_16_bit=self._is_16_bit)
+            shown = np.where(covered, weight, np.float32(1))
+            light = cv2.divide(strip.light[:rows], cv2.merge([shown, shown, shown]))
+            self.picture[start : start + rows] = encoded(np.asarray(light, dtype=np.float32), is_16_bit=self._is_16_bit)
             self.covered[start : start + rows] = covered

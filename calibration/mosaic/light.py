@@ -21,9 +21,10 @@ _FLAT_SPREAD = 1.0
 """Standard deviations of the logarithms before anything is measured: only the order matters, see `estimated_light`."""
 _NOISE = 0.02
 """Of a block's logarithm: light and misplaced detail, against which the spreads are held."""
-_POINTS_A_SIDE = 14
+_POINTS_A_SIDE = 10
 _ROUNDS = 12
 _OUTLYING = 4.7
+_SETTLED = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,5 +188,7 @@ def _robust(design: Doubles, values: Doubles, spreads: Doubles) -> Doubles:
         solution = np.asarray(np.linalg.solve(design.T @ weighed + prior, weighed.T @ values), dtype=np.float64)
         rest = values - design @ solution
         scale = max(1.4826 * float(np.median(np.abs(rest))), 1e-4)
-        weights = (1 - np.clip(rest / (_OUTLYING * scale), -1, 1) ** 2) ** 2
+        before, weights = weights, (1 - np.clip(rest / (_OUTLYING * scale), -1, 1) ** 2) ** 2
+        if float(np.abs(weights - before).mean()) < _SETTLED:
+            break
     return np.asarray(solution)

@@ -106,7 +106,7 @@ def _of_large(scene: Scene) -> Iterator[Row]:
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_timed, args=(sender, scene.places_mm, scene.files, scene.view))
     child.start()
-    seconds, peak_mb, moves, mm_per_px, columns, rows = receiver.recv()
+    seconds, peak_mb, moves, columns, rows = receiver.recv()
     child.join()
     rest = moves - scene.missed_mm
     yield Row("places", size, _rms(rest - rest.mean(axis=0)), "mm", target=TARGET_MM)
@@ -123,7 +123,7 @@ def _timed(sender: Any, places_mm: list[tuple[float, float]], files: list[Path],
     assert isinstance(mosaic, Mosaic), mosaic.reason
     peak_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     rows, columns = mosaic.picture.shape[:2]
-    sender.send((seconds, peak_mb, mosaic.adjustment.moves_mm, mosaic.mm_per_px, columns, rows))
+    sender.send((seconds, peak_mb, mosaic.adjustment.moves_mm, columns, rows))
 
 
 def _size(shape: tuple[int, int, int, int]) -> str:
