@@ -123,7 +123,7 @@ def _charuco(grey: NDArray[np.uint8], board: CharucoBoard) -> tuple[NDArray[np.i
             best = np.asarray(ids, dtype=np.intp).reshape(-1), np.asarray(corners, dtype=np.float64).reshape(-1, 2)
         if board.rows % 2 or (best is not None and len(best[0]) >= len(board.points_mm) // 2):
             break
-    if best is None or len(best[0]) < _LEAST_POINTS:
+    if best is None or len(best[0]) < _LEAST_POINTS or not _determine_a_plane(board.points_mm[best[0]]):
         return None
     order = np.argsort(best[0])
     ids, points = best[0][order], best[1][order]

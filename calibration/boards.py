@@ -34,7 +34,7 @@ class Chessboard:
 
     @property
     def name(self) -> str:
-        return f"chessboard:{self.columns}x{self.rows}:{self.square_mm:g}mm"
+        return f"chessboard:{self.columns}x{self.rows}:{self.square_mm:.10g}mm"
 
     @property
     def points_mm(self) -> NDArray[np.float64]:
@@ -70,7 +70,7 @@ class CharucoBoard:
 
     @property
     def name(self) -> str:
-        return f"charuco:{self.columns}x{self.rows}:{self.square_mm:g}mm:{self.marker_mm:g}mm:{self.dictionary}"
+        return f"charuco:{self.columns}x{self.rows}:{self.square_mm:.10g}mm:{self.marker_mm:.10g}mm:{self.dictionary}"
 
     @property
     def points_mm(self) -> NDArray[np.float64]:
@@ -114,7 +114,7 @@ class ArucoGrid:
 
     @property
     def name(self) -> str:
-        return f"aruco:{self.columns}x{self.rows}:{self.marker_mm:g}mm:{self.gap_mm:g}mm:{self.dictionary}"
+        return f"aruco:{self.columns}x{self.rows}:{self.marker_mm:.10g}mm:{self.gap_mm:.10g}mm:{self.dictionary}"
 
     @property
     def points_mm(self) -> NDArray[np.float64]:

@@ -25,6 +25,8 @@ MODELS: dict[str, int] = {
 }
 """Which distortion coefficients are free: OpenCV's flags."""
 _FOLDS = 5
+_HALVED_FROM = 12
+"""Points of a view from which on its pose comes from every second one."""
 _OUTLIER_MADS = 5.0
 _OUTLIER_RATIO = 1.6
 _MOST_LEFT_OUT = 0.2
@@ -104,7 +106,7 @@ def fit_camera(views: Sequence[BoardView], board: Board) -> CameraFit | NotCalib
 
     Standard errors are the larger of those from the residuals' scatter and those from how far the estimates move when
     a fifth of the views is left out (delete-a-group jackknife), which also has what a view has in common: a board
-    that is not flat.
+    that is not flat. They hold for the terms taken: the others take up what a term held at zero would have said.
 
     Parameters
     ----------
@@ -172,15 +174,18 @@ def held_out_errors(
 ) -> NDArray[np.float64]:
     """Mean squared reprojection distance in views that the intrinsics do not come from, px squared, shape (views,).
 
-    Each view's pose is fitted to every second point and tried on the others, both ways round.
+    Each view's pose is fitted to every second point and tried on the others, both ways round; in views of few points
+    to all of them.
     """
     errors = []
     for seen_mm, seen_px in zip(board, picture, strict=True):
         is_even = np.arange(len(seen_px)) % 2 == 0
+        every = np.ones(len(seen_px), dtype=bool)
+        halves = [(is_even, ~is_even), (~is_even, is_even)]
         off = []
-        for half in (is_even, ~is_even):
-            turned, shifted = _pose(seen_mm[half], seen_px[half], matrix, distortion)
-            off.append(_reprojected(seen_mm[~half], turned, shifted, matrix, distortion) - seen_px[~half])
+        for fitted, tried in halves if len(seen_px) >= _HALVED_FROM else [(every, every)]:
+            turned, shifted = _pose(seen_mm[fitted], seen_px[fitted], matrix, distortion)
+            off.append(_reprojected(seen_mm[tried], turned, shifted, matrix, distortion) - seen_px[tried])
         errors.append(float(np.mean(np.sum(np.concatenate(off) ** 2, axis=1))))
     return np.array(errors)
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from calibration.board_detection import detect_board
 from calibration.board_diagnosis import NoBoard, Refusal, find_board
@@ -103,6 +105,28 @@ def test_another_board_is_named(shown, stated, sentence, pictures):
     assert isinstance(found, NoBoard)
     assert found.refusal is Refusal.ANOTHER_BOARD
     assert sentence in found.reason
+
+
+def test_a_single_row_of_points_does_not_place_a_board(pictures):
+    picture = pictures[CHARUCO.name]
+    rows = true_px(CHARUCO, np.arange(6, 12))[:, 1]
+    strip = picture.copy()
+    strip[: int(rows.min()) - 30], strip[int(rows.max()) + 30 :] = 200, 200
+    found = find_board(strip, CHARUCO)
+    assert isinstance(found, NoBoard)
+
+
+@given(
+    text=st.text(max_size=30)
+    | st.from_regex(r"(chessboard|charuco|aruco):[1-9]x[1-9]:\d{1,4}\.\d+mm(:\d+mm:DICT_4X4_50)?")
+)
+def test_every_description_is_a_board_or_refused(text):
+    board, refusal = None, ""
+    try:
+        board = parse_board(text)
+    except UnknownBoard as error:
+        refusal = str(error)
+    assert "write chessboard:COLUMNSxROWS:SQUARE" in refusal if board is None else parse_board(board.name) == board
 
 
 def test_a_chessboard_that_is_cut_off_is_told_apart(pictures):

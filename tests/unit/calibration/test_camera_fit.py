@@ -15,7 +15,7 @@ from calibration.camera_calibration import (
     calibration_to_dict,
 )
 from calibration.camera_coverage import coverage, seen_cells
-from calibration.camera_fit import NotCalibrated, fit_camera
+from calibration.camera_fit import CameraFit, NotCalibrated, fit_camera
 from calibration.camera_pictures import coverage_picture, residual_picture
 from calibration.stored import DamagedCalibration
 from tests.unit.calibration.board_views import CHESSBOARD, LENS, computed_views
@@ -68,6 +68,13 @@ def test_an_outlier_view_is_left_out_with_a_reason(views):
 
 def test_no_view_is_left_out_where_all_are_alike_in_noise(fit):
     assert fit.left_out == {}
+
+
+def test_views_of_few_points_are_used(views):
+    few = [replace(view, ids=view.ids[:10], points_px=view.points_px[:10]) for view in views]
+    fit = fit_camera([*views, *few[:3]], CHESSBOARD)
+    assert isinstance(fit, CameraFit)
+    assert set(range(len(views))) <= set(fit.used)
 
 
 def test_too_few_views_are_refused(views):
