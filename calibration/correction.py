@@ -24,6 +24,14 @@ def corrected(registration: Registration, shift: StageShift) -> Registration:
     return replace(moved, digest=registration_digest(moved))
 
 
+def uncorrected(registration: Registration) -> Registration:
+    """The registration as its markers gave it, before any correction."""
+    if registration.shift is None:
+        return registration
+    bare = replace(registration, shift=None)
+    return replace(bare, digest=registration_digest(bare))
+
+
 def corrected_alike(registration: Registration, other: Registration) -> Registration:
     """A registration of the same camera and markers with the shift that another one carries, where it carries one.
 

@@ -65,14 +65,14 @@ def finish_recording(folder: Path) -> list[str]:
             paths.maps,
             results.maps,
             mask=plan.mask.cells,
-            rgb=results.sighting.display,
+            rgb=results.placing.sighting.display,
             grid=plan.grid,
             attributes=attributes,
         )
         report = report_of(recording, planned, results)
     write_report(paths.report, report)
-    moved = results.offset and results.offset.is_significant
-    where = correction_sentence(results.sighting.registration)
+    moved = results.placing.was_moved
+    where = correction_sentence(results.placing.sighting.registration)
     return [
         *([f"Photograph: {where}"] if moved else []),
         f"{report.effort.exposures_measured} of {report.effort.exposures_planned} exposures, "
@@ -86,7 +86,7 @@ def finish_recording(folder: Path) -> list[str]:
 
 def report_of(recording: Recording, planned: Planned, results: Results) -> ScanReport:
     """Everything that the report says of a recording."""
-    history, plan, sighting = recording.history, planned.plan, results.sighting
+    history, plan, sighting = recording.history, planned.plan, results.placing.sighting
     ledger = read_ledger(recording.reader, plan.grid)
     subject = planned.config.object
     finished_at = history.last_at
@@ -106,7 +106,8 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
         dose=_dose(history, planned, ledger),
         counts=_count_totals(ledger),
         registration=sighting.registration,
-        offset=results.offset,
+        offset=results.placing.offset,
+        unmoved=results.placing.unmoved,
         energy_scale=energy_scale_of(results.model.calibration),
         following=results.following,
         spectrum=_spectrum(results, float(ledger.live_s.sum())),

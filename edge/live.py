@@ -206,21 +206,19 @@ class Preview:
 
     def _straighten(self) -> None:
         """Look where the samples say that the photograph lies; if elsewhere, draw with it there, and tell the scan."""
-        from edge.correction import leave_correction, moved_by, offset_of_photograph
+        from edge.correction import leave_correction, placed_by_samples
         from edge.results import join
 
         assert self._fit is not None
-        samples, before = join(self._samples), self._planned.sighting
-        offset = offset_of_photograph(samples, self._fit.model.elements, before)
-        if not offset or not offset.is_significant:
+        samples = join(self._samples)
+        placing = placed_by_samples(samples, self._fit.model.elements, self._planned.sighting, self._planned.config)
+        if not placing.was_moved:
             return
-        moved = moved_by(before, offset, self._planned.config)
-        self._planned = replace(self._planned, sighting=moved)
+        self._planned = replace(self._planned, sighting=placing.sighting)
         paths = self._recording.paths
-        paths.live.mkdir(exist_ok=True)
-        leave_correction(
-            paths.correction, before=before.registration, after=moved.registration, exposures=self.exposures
-        )
+        with suppress(OSError):
+            paths.live.mkdir(exist_ok=True)
+            leave_correction(paths.correction, placing.sighting.registration, self.exposures)
         self._begin_drawing()
         assert self._drawing is not None
         self._drawing.add(samples)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from calibration.registration_record import registration_from_dict
 from edge.cameras import Frame
 from edge.cameras.picture import recorded_picture
 from edge.config import ScanConfig, parse_scan_config
-from edge.correction import moved_by, offset_of_photograph
+from edge.correction import Placing, placed_by_samples
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.maps import ElementMaps, Samples
@@ -33,9 +32,6 @@ from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
 from edge.spectra.scan_fit import ScanFit, fit_of_scan
 from edge.standard_course import Following, course_of
-
-if TYPE_CHECKING:
-    from edge.reconstruct.lowest_point import NoOffset, Offset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +53,8 @@ class Results:
     maps: ElementMaps
     sum_counts: NDArray[np.float64]
     """All spectra added up, shape (channels,)."""
-    sighting: Sighting
+    placing: Placing
     """The photograph where the maps took it to be: where all exposures together say that it lies."""
-    offset: Offset | NoOffset
-    """How far that is from where the scan knew it to be, in cells; applied when it is significant."""
     following: Following
     """How energy scale and tube output went."""
 
@@ -193,13 +187,10 @@ def results_of(recording: Recording, planned: Planned) -> Results:
     """The whole way from a recording to its maps, with the photograph where all exposures together say that it lies."""
     fitted = fit_recording(recording, planned)
     model, samples = fitted.model, fitted.samples
-    sighting = planned.sighting
-    offset = offset_of_photograph(samples, model.elements, sighting)
-    if offset and offset.is_significant:
-        sighting = moved_by(sighting, offset, planned.config)
-        planned = replace(planned, sighting=sighting)
-    maps = with_visible(maps_of(samples, model, planned), samples, sighting.rgb)
-    return Results(model, samples, maps, fitted.sum_counts, sighting, offset, fitted.following)
+    placing = placed_by_samples(samples, model.elements, planned.sighting, planned.config)
+    planned = replace(planned, sighting=placing.sighting)
+    maps = with_visible(maps_of(samples, model, planned), samples, placing.sighting.rgb)
+    return Results(model, samples, maps, fitted.sum_counts, placing, fitted.following)
 
 
 def stack_of_recording(folder: Path) -> Stack:
@@ -208,6 +199,7 @@ def stack_of_recording(folder: Path) -> Stack:
         planned = read_planned(recording)
         fitted = fit_recording(recording, planned)
     model = fitted.model
+    placing = placed_by_samples(fitted.samples, model.elements, planned.sighting, planned.config)
     cells = merged(fitted.samples, planned.plan.grid.shape, model.elements)
     maps = np.zeros((*cells.shape, cells.elements), np.float32)
     variance = np.zeros_like(maps)
@@ -219,7 +211,7 @@ def stack_of_recording(folder: Path) -> Stack:
         maps=maps,
         variance=variance,
         elements=model.elements,
-        rgb=planned.sighting.rgb,
+        rgb=placing.sighting.display,
         known=known,
         is_full=bool(known.all()),
         unit=MAPS_UNIT,

@@ -171,9 +171,10 @@ class Scan:
     def _corrections(self) -> Corrections:
         """Of the photograph's place, as the preview finds them."""
         with open_recording(self._paths.folder) as recording:
-            registered = recording.history.registration
+            registered, before = recording.history.registration, recording.history.corrections
         assert registered is not None
-        return Corrections(self._paths.correction, registration_from_dict(json.loads(registered.registration_json)))
+        registration = registration_from_dict(json.loads(registered.registration_json))
+        return Corrections(self._paths.correction, registration, before[-1].exposures if before else 0)
 
     def _take_over(self, corrections: Corrections) -> None:
         """Write down what the preview found of the photograph's place."""

@@ -16,6 +16,7 @@ from calibration.placing import Placed
 from edge.campaign.overlap import LEAST_CELLS, Comparison, compare, factors_of, refusal
 from edge.campaign.whole import Whole, load_whole, placed_in
 from edge.campaign.window import cells_in
+from edge.correction import placed_by_samples
 from edge.faults import IntegrityError, UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct import reconstruct
@@ -102,10 +103,14 @@ def read_placement(whole: Whole, folder: Path, name: str) -> PlacedScan:
         if part is None or part.name != name:
             raise UsageError(f"{folder}: is no recording of the placement {name!r}: give the one that was made for it")
         fitted = fit_recording(recording, planned)
-        batches = list(portions(recording.reader))
-    placed = placed_in(whole, planned.sighting, name)
-    middles_mm = np.concatenate([(batch.starts_mm + batch.ends_mm) / 2 for batch in batches])
-    counts = np.concatenate([batch.counts.sum(axis=1, dtype=np.int64) for batch in batches])
+        middles: list[NDArray[np.float64]] = []
+        sums: list[NDArray[np.int64]] = []
+        for batch in portions(recording.reader):
+            middles.append((batch.starts_mm + batch.ends_mm) / 2)
+            sums.append(batch.counts.sum(axis=1, dtype=np.int64))
+    placing = placed_by_samples(fitted.samples, fitted.model.elements, planned.sighting, planned.config)
+    placed = placed_in(whole, placing.sighting, name)
+    middles_mm, counts = np.concatenate(middles), np.concatenate(sums)
     cells, inside = cells_in(whole.grid, placed.whole_from_part(middles_mm))
     samples = fitted.samples
     history = recording.history

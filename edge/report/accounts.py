@@ -108,6 +108,11 @@ def registration_section(report: ScanReport) -> str:
         verdict = f"Within the limit on the whole; of {whole(residuals.size)} corners {whole(over)} {lie} beyond it."
     else:
         verdict = "Within the limit: every residual is smaller than half a pitch."
+    if registration.shift is not None and registration.shift.distance_mm > limit_mm:
+        verdict = (
+            f"Over the limit: what was measured shows the photograph {significant(registration.shift.distance_mm, 2)} "
+            "mm from where its markers place it, whatever their residuals: check the markers’ stated places."
+        )
     rows = [
         (name, whole(len(values)), significant(_rms(values), 2), significant(max(values, default=0.0), 2))
         for name, values in groups
@@ -177,18 +182,16 @@ def _place_by_samples(registration: Registration, report: ScanReport) -> list[st
             f"The measured cells also show the photograph turned by about {turn} and stretched by {stretch} against "
             "the scan, which was not corrected: check the markers’ stated places, or calibrate the camera’s lens."
         )
-    if offset is None or (offset and offset.is_significant):
+    if offset is None or (offset and offset.is_significant and not report.unmoved):
         return sentences
     if not offset:
         return [*sentences, f"Whether the photograph lies elsewhere, the measured cells do not tell: {offset.reason}."]
     pitch_mm, (down, right) = report.grid.pitch_mm, offset.deviation
     rest = "what is left" if shift is not None else "the photograph’s offset"
     x, y = _way(offset.right * pitch_mm, right * pitch_mm), _way(offset.down * pitch_mm, down * pitch_mm)
-    return [
-        *sentences,
-        f"By all {whole(offset.samples)} measured cells {rest} is {x} in x and {y} in y, which may be chance: it was "
-        "left there.",
-    ]
+    why = f"which is hardly chance, but {report.unmoved}" if report.unmoved else "which may be chance"
+    told = f"By all {whole(offset.samples)} measured cells {rest} is {x} in x and {y} in y, {why}: it was left there."
+    return [*sentences, told]
 
 
 def _way(value_mm: float, error_mm: float) -> str:

@@ -201,6 +201,8 @@ class ScanReport:
     offset: Offset | NoOffset | None = None
     """What all exposures say of the photograph's place, against where the scan knew it to be; where it is significant,
     ``registration`` holds it. None where nobody looked."""
+    unmoved: str = ""
+    """Why ``registration`` does not hold a significant one; mostly empty."""
     placements: tuple[JoinedPlacement, ...] = ()
     """Where several placements were joined; ``grid`` and ``registration`` are then the object's."""
     overlaps: tuple[str, ...] = ()

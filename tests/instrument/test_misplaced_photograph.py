@@ -7,8 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from calibration.correction import corrected
+from calibration.registration import StageShift
 from calibration.registration_record import registration_from_dict
-from edge.correction import Corrections, as_planned
+from edge.correction import Corrections, as_planned, leave_correction
 from edge.live import Preview
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import read_planned, results_of
@@ -28,13 +30,13 @@ def scanned(bench):
     return bench.recording
 
 
-def test_the_photograph_is_moved_back_in_maps_and_report_and_in_the_running_scan(bench):
+def test_the_photograph_is_moved_back_in_maps_and_report_and_the_preview_finds_it(bench):
     misplaced = scanned(bench)
     with open_recording(misplaced) as recording:
         planned = read_planned(recording)
         results = results_of(recording, planned)
         first = as_planned(planned.sighting, planned.config)
-    shift = results.sighting.registration.shift
+    shift = results.placing.sighting.registration.shift
     assert shift is not None
     # four standard errors, each below a fifth of a cell
     assert max(shift.deviation_mm) < 0.1
@@ -42,16 +44,16 @@ def test_the_photograph_is_moved_back_in_maps_and_report_and_in_the_running_scan
     assert shift.y_mm == pytest.approx(0.0, abs=4 * shift.deviation_mm[1])
     assert first.registration.shift is None
     assert first.registration.digest == planned.plan.registration_digest
-    assert not np.array_equal(first.rgb, results.sighting.rgb)
+    assert not np.array_equal(first.rgb, results.placing.sighting.rgb)
     assert "the photograph lies elsewhere than its markers say" in (misplaced / "report.html").read_text("utf-8")
     if recording.history.corrections:
         # the preview beside the scan had been quick enough
         assert planned.sighting.registration.shift is not None
     else:
-        preview_leaves_it_and_the_scan_takes_it_once(misplaced, planned.sighting.registration)
+        preview_leaves_it(misplaced, planned.sighting.registration)
 
 
-def preview_leaves_it_and_the_scan_takes_it_once(recording, before):
+def preview_leaves_it(recording, before):
     paths = RecordingPaths(recording)
     preview = Preview(recording)
     try:
@@ -67,3 +69,23 @@ def preview_leaves_it_and_the_scan_takes_it_once(recording, before):
     assert taken.shift.x_mm == pytest.approx(-OFF_MM, abs=4 * taken.shift.deviation_mm[0])
     assert corrections.registration.digest == taken.digest
     assert corrections.look("2026-01-02T03:04:06.000006+00:00") is None
+
+
+def test_a_running_scan_writes_down_what_the_preview_leaves_and_goes_on(bench):
+    bench.instrument["twin"]["clock_factor"] = 10.0
+    with bench.running(), bench.scanning() as scan:
+        bench.scan_until(20, scan)
+        with open_recording(bench.recording) as recording:
+            registered = read_planned(recording).sighting.registration
+        moved = corrected(registered, StageShift(0.3, -0.2, ((1e-4, 0.0), (0.0, 1e-4)), 1e-6, 20))
+        recording.paths.live.mkdir(exist_ok=True)
+        leave_correction(recording.paths.correction, moved, 20)
+        assert scan.wait(timeout=240) == 0, bench.said
+    with open_recording(bench.recording) as recording:
+        history = recording.history
+        planned = read_planned(recording)
+    assert history.corrections[0].exposures == 20
+    assert json.loads(history.corrections[0].registration_json)["digest"] == moved.digest
+    assert planned.sighting.registration.shift is not None
+    assert len(history.done) == len(planned.plan.exposures)
+    assert "After 20 exposures: the measured cells show that the photograph lies +0.30 mm in x" in bench.said
