@@ -33,7 +33,8 @@ def window_of(sighting: Sighting, config: ScanConfig) -> Window:
     """Cut the whole's mask to what this placement reaches.
 
     Each exposure is at the centre of one of the *object's* cells, wherever that lies on this stage. Cells that another
-    placement visits are left out, but for a share of them that is visited again to check registration and intensity.
+    placement visits are left out, but for a share of them that is visited again to check registration and intensity,
+    where ``dose.max_live_s_per_cell`` allows both.
 
     Raises
     ------
@@ -52,9 +53,11 @@ def window_of(sighting: Sighting, config: ScanConfig) -> Window:
     poses_mm = placed.part_from_whole(grid.centres_mm(rows, columns))
     reached = _inside(poses_mm, sighting.grid)
     others = [one for one in whole.config.placements if one.name != part.name]
-    visited = visited_elsewhere(whole, others)[rows, columns] & reached
+    received_s = live_s_elsewhere(whole, others)[rows, columns]
+    visited = reached & (received_s > 0)
     random = np.random.default_rng([mask.seed, *part.name.encode()])
-    again = visited & (random.random(len(rows)) < whole.config.check_share)
+    bearable = received_s + config.sampling.dwell_s <= config.dose.max_live_s_per_cell
+    again = visited & bearable & (random.random(len(rows)) < whole.config.check_share)
     chosen = poses_mm[(reached & ~visited) | again]
     if not len(chosen):
         raise SafetyStop(
@@ -69,16 +72,20 @@ def window_of(sighting: Sighting, config: ScanConfig) -> Window:
     return Window(SamplingMask(own, rate, f"campaign {mask.origin}", mask.binariser, mask.seed), chosen)
 
 
-def visited_elsewhere(whole: Whole, others: list[PlacedScanConfig]) -> NDArray[np.bool_]:
-    """The object's cells that other placements' plans visit, as far as they are planned; shape (rows, columns)."""
-    visited = np.zeros(whole.grid.shape, np.bool_)
+def live_s_elsewhere(whole: Whole, others: list[PlacedScanConfig]) -> NDArray[np.float64]:
+    """Live time that other placements' plans give each of the object's cells, as far as they are planned.
+
+    Shape (rows, columns), in s.
+    """
+    live_s = np.zeros(whole.grid.shape)
     for other in others:
         planned = _planned(Path(other.recording))
         if planned is not None:
-            poses_mm = placed_in(whole, planned.sighting, other.name).whole_from_part(planned.plan.table[:, :2])
+            table = planned.plan.table
+            poses_mm = placed_in(whole, planned.sighting, other.name).whole_from_part(table[:, :2])
             cells, inside = cells_in(whole.grid, poses_mm)
-            visited[cells[inside, 0], cells[inside, 1]] = True
-    return visited
+            np.add.at(live_s, (cells[inside, 0], cells[inside, 1]), table[inside, 4])
+    return live_s
 
 
 def cells_in(grid: ScanGrid, points_mm: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
