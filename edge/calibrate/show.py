@@ -12,6 +12,7 @@ from edge.calibrate.camera import table
 from edge.faults import UsageError
 
 _LONGEST_LIST = 12
+_LONGEST_LINE = 100
 
 
 def described(path: Path) -> list[str]:
@@ -53,11 +54,15 @@ def _tree(value: Any, indent: str) -> Iterator[str]:
             yield from _tree(inner, indent + "  ")
         elif isinstance(inner, list) and len(inner) > _LONGEST_LIST:
             yield f"{indent}{key}: {len(inner)} entries"
+        elif isinstance(inner, list) and len(_short(inner)) > _LONGEST_LINE:
+            yield f"{indent}{key}: {len(inner)} rows"
         else:
             yield f"{indent}{key}: {_short(inner)}"
 
 
 def _short(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):

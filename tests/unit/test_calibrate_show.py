@@ -17,12 +17,13 @@ MADE_AT = "2026-03-01T10:20:30+00:00"
 
 
 def test_figures_and_pictures_are_shown(tmp_path):
-    content = {"rms_px": 0.2134567891, "views": [0.1] * 20, "lens": {"width_px": 640}}
+    content = {"rms_px": 0.2134567891, "views": [0.1] * 20, "lens": {"width_px": 640}, "covariance": [[1 / 3] * 8] * 8}
     path = store(tmp_path, "other", content, made_at=MADE_AT, pictures={"residuals": np.zeros((4, 4), np.uint8)})
     lines = "\n".join(described(path))
     assert "other calibration of 2026-03-01T10:20:30+00:00" in lines
     assert "rms_px: 0.213457" in lines
     assert "views: 20 entries" in lines
+    assert "covariance: 8 rows" in lines
     assert "width_px: 640" in lines
     assert str(path.with_name("other-20260301T102030Z-residuals.png")) in lines
 
