@@ -15,6 +15,7 @@ BENCHES = {
     "lens": "tools.bench.lens",
     "link": "tools.bench.link",
     "mask": "tools.bench.mask",
+    "mosaic": "tools.bench.mosaic",
     "reconstruct": "tools.bench.reconstruct",
     "soak": "tools.bench.soak",
     "spectra": "tools.bench.spectra",
