@@ -21,7 +21,7 @@ _FLAT_SPREAD = 1.0
 """Standard deviations of the logarithms before anything is measured: only the order matters, see `estimated_light`."""
 _NOISE = 0.02
 """Of a block's logarithm: light and misplaced detail, against which the spreads are held."""
-_POINTS_A_SIDE = 10
+_POINTS_A_SIDE = 14
 _ROUNDS = 12
 _OUTLYING = 4.7
 _SETTLED = 1e-3
