@@ -117,7 +117,7 @@ def build_mosaic(request: MosaicRequest) -> Mosaic | NoMosaic:
     """Place, adjust, balance and blend; every frame is read two or three times, one at a time.
 
     Memory: the picture (3 bytes a pixel, and 1 for what is covered), 16 bytes for each pixel of the rows that one row
-    of frames spans, some 1 MB a frame, and about ten times one frame's pixels in bytes.
+    of frames spans, some 1 MB a frame, and about 25 bytes for each pixel of one frame.
 
     Returns
     -------
