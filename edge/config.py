@@ -184,6 +184,8 @@ class SamplingConfig(Closed):
     mask: Name = "netm"
     model: Name | None = None
     """A mask network's ONNX file, for the mask ``netm``; None for the shipped one."""
+    batches: Annotated[int, Field(ge=1, le=100)] = 8
+    """Of the mask ``adaptive``: in so many, what is not visited first is chosen while the scan runs."""
     binariser: Name = "error-diffusion"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     max_hole_mm: Annotated[float, Field(gt=0, le=1_000)] | None = None
@@ -192,7 +194,7 @@ class SamplingConfig(Closed):
 
     @model_validator(mode="after")
     def _model_is_used(self) -> Self:
-        if self.model is not None and self.mask != "netm":
+        if self.model is not None and self.mask not in ("netm", "adaptive"):
             raise ValueError(f"model is of no use to the mask {self.mask!r}: write mask: netm, or remove model")
         return self
 

@@ -69,6 +69,11 @@ class Intake:
         self._next_visit += 1
         return index
 
+    def extend(self, exposures: Sequence[Exposure]) -> None:
+        """Measure these too, after everything else."""
+        self._waiting.extend(exposures)
+        self.lacking.update((exposure.index, exposure) for exposure in exposures)
+
     def begin_again(self) -> None:
         """Submit everything that is lacking once more: another controller, or session, knows nothing of it."""
         self._waiting = deque(self.lacking.values())

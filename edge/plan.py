@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,16 @@ from edge.scan_plan import Exposures, ScanPlan, frozen_table
 from firmware_bridge.messages import Exposure, StagePose
 from models.sampling import SamplingMask
 
+_LISTENED = "adaptive after "
+"""Before the origin of the mask that was known beforehand."""
+
 __all__ = [
     "Exposures",
     "ScanPlan",
     "check_plan",
     "check_rest",
     "check_without_controller",
+    "extended",
     "live_s_per_cell",
     "make_plan",
     "plan_from_json",
@@ -92,6 +97,49 @@ def make_plan(
             longest_move_s=duration.longest_move_s,
             digest="",
             stage=stage,
+        )
+    )
+
+
+def extended(plan: ScanPlan, cells: NDArray[np.bool_]) -> ScanPlan:
+    """The plan with more cells behind its exposures, in an order of little travel time that goes on from its end.
+
+    Parameters
+    ----------
+    plan
+        One that says what its travel was priced with, and holds exposures; they keep their indices.
+    cells
+        To be visited besides, each as long as those of the plan, shape of the grid; none of them in the plan's mask.
+
+    Raises
+    ------
+    UsageError
+        The shapes differ, or a cell is in the plan already.
+    """
+    mask = plan.mask
+    if cells.shape != mask.cells.shape or (cells & mask.cells).any() or plan.stage is None:
+        raise UsageError("these cells cannot be added to the plan: give new ones of its grid")
+    centres = plan.grid.centres_mm(*np.nonzero(cells))
+    path = centres[order_points(centres, plan.stage)]
+    last = StagePose(*plan.table[-1, 2:4].tolist())
+    if len(path) and _far_end_is_nearer(path, last):
+        path = path[::-1]
+    further = np.column_stack([path, path, np.full(len(path), plan.table[-1, 4])])
+    table = frozen_table(np.vstack([plan.table, further]))
+    duration = predict_duration(table, plan.stage)
+    visited = mask.cells | cells
+    visited.flags.writeable = False
+    origin = mask.origin if mask.origin.startswith(_LISTENED) else f"{_LISTENED}{mask.origin}"
+    return sealed(
+        replace(
+            plan,
+            table=table,
+            mask=replace(mask, cells=visited, rate=float(visited.mean()), origin=origin),
+            predicted_s=duration.total_s,
+            travel_mm=duration.travel_mm,
+            beam_s=duration.beam_s,
+            longest_move_s=duration.longest_move_s,
+            digest="",
         )
     )
 

@@ -12,7 +12,7 @@ from edge.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.mosaic_placing import is_mosaic
 from edge.plan import ScanPlan, live_s_per_cell
-from edge.prepare import stage_of, uncovered_mm
+from edge.prepare import budget_of, predicted_whole_s, stage_of, uncovered_mm
 from models.coverage import widest_hole
 from models.masks.network import network_digest
 
@@ -39,6 +39,11 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
         f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
         f"({100 * plan.mask.rate:.1f} %, {_method(plan)}): {duration_text(plan.predicted_s)} predicted"
     )
+    if further := budget_of(config, plan.grid) - len(plan.exposures):
+        console.say(
+            f"{further} more exposures follow, in batches chosen by what is measured: "
+            f"at most about {duration_text(predicted_whole_s(plan, config))} in all"
+        )
     if added := visits_sentence(plan, config):
         console.say(added)
     right_mm, far_mm = uncovered_mm(config.area, plan.grid)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from calibration.fiducials import Fiducial
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
+from edge.adaptive.listening import ADAPTIVE, FIRST, Batches
 from edge.camera_config import MosaicCameraConfig
 from edge.camera_lens import lens_for, read_camera_calibration
 from edge.cameras import Camera, Frame
@@ -146,13 +147,13 @@ def require_known_names(config: ScanConfig) -> None:
     from edge.spectra.lines import default_group
 
     for key, name, known in (
-        ("sampling.mask", config.sampling.mask, MASKS),
+        ("sampling.mask", config.sampling.mask, (*MASKS, ADAPTIVE)),
         ("sampling.binariser", config.sampling.binariser, BINARISERS),
         ("reconstruct.method", config.reconstruct.method, NAMES),
     ):
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
-    require_network(config.sampling.mask, _model_of(config))
+    require_network(_first_mask(config), _model_of(config))
     if config.instrument.camera_calibration is not None:
         read_camera_calibration(Path(config.instrument.camera_calibration))
     if config.instrument.stage_calibration is not None:
@@ -161,10 +162,25 @@ def require_known_names(config: ScanConfig) -> None:
         default_group(element, config.instrument.tube.kv)
 
 
+def budget_of(config: ScanConfig, grid: ScanGrid) -> int:
+    """Cells that a scan measures in all."""
+    return cells_for_rate(config.sampling.rate, grid.rows * grid.columns)
+
+
+def batches_of(config: ScanConfig) -> Batches:
+    """How the budget of a scan that listens is shared out."""
+    return Batches(count=config.sampling.batches)
+
+
 def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
-    """Decide where to measure: density and mask on the scan grid; the same answer for the same photograph."""
+    """Decide where to measure: density and mask on the scan grid; the same answer for the same photograph.
+
+    Of a scan that listens, this is the first part of its budget.
+    """
     grid, sampling = sighting.grid, config.sampling
-    count = cells_for_rate(sampling.rate, grid.rows * grid.columns)
+    count = budget_of(config, grid)
+    if sampling.mask == ADAPTIVE:
+        count = batches_of(config).sizes(count)[0]
     request = MaskRequest(
         shape=grid.shape,
         count=count,
@@ -175,7 +191,7 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
         model=_model_of(config),
     )
     try:
-        return make_mask(sampling.mask, request)
+        return make_mask(_first_mask(config), request)
     except CoverageImpossible as error:
         raise UsageError(f"sampling.max_hole_mm, {sampling.max_hole_mm:g} mm, cannot be kept: {error}") from None
 
@@ -191,7 +207,12 @@ def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> N
         density = choose_cells(sighting, config).density
     except ModelsError:
         return None
-    return density.values if density.origin == plan.mask.origin else None
+    return density.values if density.origin == plan.mask.origin.removeprefix(f"{ADAPTIVE} after ") else None
+
+
+def _first_mask(config: ScanConfig) -> str:
+    """The mask that is known before the beam is on."""
+    return FIRST if config.sampling.mask == ADAPTIVE else config.sampling.mask
 
 
 def _model_of(config: ScanConfig) -> Path | None:
@@ -203,6 +224,7 @@ def plan_scan(sighting: Sighting, config: ScanConfig, capabilities: Capabilities
     stage = stage_of(config, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2)
     plan = _planned(sighting, config, stage)
     check_plan(plan, config, capabilities)
+    _refuse_long_rest(plan, config)
     return plan
 
 
@@ -210,7 +232,25 @@ def plan_without_controller(sighting: Sighting, config: ScanConfig) -> ScanPlan:
     """The same with the stage that the configuration describes, checked against area and dose alone."""
     plan = _planned(sighting, config, stage_of(config))
     check_without_controller(plan, config)
+    _refuse_long_rest(plan, config)
     return plan
+
+
+def predicted_whole_s(plan: ScanPlan, config: ScanConfig) -> float:
+    """A plan's duration; of a scan that listens, that of its whole budget, as if all of it were spread like the plan.
+
+    What is chosen later lies closer together, and takes less.
+    """
+    return plan.predicted_s * max(1.0, budget_of(config, plan.grid) / max(len(plan.table), 1))
+
+
+def _refuse_long_rest(plan: ScanPlan, config: ScanConfig) -> None:
+    whole_s = predicted_whole_s(plan, config)
+    if config.sampling.mask == ADAPTIVE and whole_s > config.dose.max_beam_s:
+        raise SafetyStop(
+            f"the scan keeps the beam on for about {whole_s:.4g} s in all, above dose.max_beam_s of "
+            f"{config.dose.max_beam_s:g} s: lower the rate, shorten the dwell or raise the limit"
+        )
 
 
 def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.adaptive.recorded import ADAPTIVE, adaptive_mask, samples_at
+from edge.adaptive.listening import ADAPTIVE
+from edge.adaptive.recorded import adaptive_mask, samples_at
 from edge.faults import UsageError
 from edge.maps import ElementMaps
 from edge.reconstruct import reconstruct

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
+from typing import Protocol
 
 from edge.allowance import Allowance
 from edge.console import Console
@@ -48,6 +49,23 @@ class RunOutcome(Enum):
     """Stopped and resumable, while the controller was out of reach."""
 
 
+class Source(Protocol):
+    """Where further exposures come from, while those of the plan so far are measured."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing more will come."""
+        ...
+
+    def look(self, lacking: int) -> Sequence[Exposure]:
+        """What has come, mostly nothing, while so many are still to be measured; takes no time."""
+        ...
+
+    def wait(self, is_wanted_elsewhere: Callable[[], bool]) -> Sequence[Exposure]:
+        """What comes next, waited for; nothing when the wait is broken off."""
+        ...
+
+
 class Run:
     """One run of the beam over the exposures that a plan still lacks."""
 
@@ -67,6 +85,8 @@ class Run:
         intermissions: Sequence[Intermission] = (),
         farewell: Intermission | None = None,
         visits: Iterable[int] = (),
+        source: Source | None = None,
+        budget: int | None = None,
     ) -> None:
         """Prepare the run.
 
@@ -94,7 +114,13 @@ class Run:
             What is done once, with the shutter closed, after the last exposure; not where nothing was measured.
         visits
             Indices of the visits to the standard that are recorded.
+        source
+            Where further exposures of a plan that grows come from.
+        budget
+            Exposures in all once such a plan is whole; None: as planned.
         """
+        self._source = source
+        self._budget = budget or planned
         self._connection = connection
         self._session = session
         self._console = console
@@ -116,7 +142,8 @@ class Run:
             request=lambda: self._interrupts.request,
             let_go_on=self._let_go_on,
         )
-        self._between = Between(standstill, intermissions, farewell if self._intake.lacking else None, console)
+        has_work = bool(self._intake.lacking) or self._is_more_to_come
+        self._between = Between(standstill, intermissions, farewell if has_work else None, console)
         self._expiries = Allowance(_MOST_EXPIRIES)
         self._retained = 0
         self._is_paused = False
@@ -148,7 +175,7 @@ class Run:
         with self._interrupts.listening():
             try:
                 measured = self._planned - len(self._intake.lacking)
-                with self._console.progress("Measuring", self._planned, measured) as show:
+                with self._console.progress("Measuring", self._budget, measured) as show:
                     outcome = self._measure(show)
                 match outcome:
                     case RunOutcome.FINISHED:
@@ -193,11 +220,30 @@ class Run:
             if self._intake.lacking and request is None:
                 self._open(reason)
                 request = self._stream(show)
-        if not self._intake.lacking:
-            self._shutter.close("finished")
-            self._between.bid_farewell()
-            return RunOutcome.FINISHED
-        return self._end_opening(request)
+        if self._intake.lacking or (self._is_more_to_come and request is not None):
+            return self._end_opening(request)
+        if self._is_more_to_come:
+            return self._wait_for_more()
+        self._shutter.close("finished")
+        self._between.bid_farewell()
+        return RunOutcome.FINISHED
+
+    @property
+    def _is_more_to_come(self) -> bool:
+        return self._source is not None and not self._source.is_whole
+
+    def _take_up(self, exposures: Sequence[Exposure]) -> None:
+        """Measure what has come to the plan."""
+        self._intake.extend(exposures)
+        self._planned += len(exposures)
+
+    def _wait_for_more(self) -> RunOutcome | str:
+        """With the shutter closed; the reason of the next opening."""
+        assert self._source is not None
+        self._shutter.close("choosing where to measure next")
+        self._intake.drain()
+        self._take_up(self._source.wait(lambda: self._interrupts.request is not None))
+        return "more to measure"
 
     def _end_opening(self, request: Request | None) -> RunOutcome | str:
         """Close the shutter for what was asked, or for the intermission that is due."""
@@ -251,6 +297,8 @@ class Run:
                     "check stage and detector, then go on with --resume"
                 )
             self._meanwhile()
+            if self._source is not None:
+                self._take_up(self._source.look(len(self._intake.lacking)))
             show(self._planned - len(self._intake.lacking))
         return self._interrupts.request
 
@@ -284,16 +332,16 @@ class Run:
         """Stand still with the shutter closed; what the operator, where there is one, wants then."""
         self._shutter.close(reason)
         self._intake.drain()
-        if not self._intake.lacking:
+        if not self._intake.lacking and not self._is_more_to_come:
             return RunOutcome.FINISHED
         self._session.record(Paused(utc_now(), reason))
         if self._interrupts.request is Request.STOP or not self._console.can_ask:
             return RunOutcome.STOPPED
-        left = len(self._intake.lacking)
+        left = self._budget - self._planned + len(self._intake.lacking)
         try:
             with self._interrupts.asking():
                 answer = self._console.ask(
-                    f"Paused, shutter closed, {left} of {self._planned} exposures left. What now?",
+                    f"Paused, shutter closed, {left} of {self._budget} exposures left. What now?",
                     ("resume", "finish", "stop"),
                 )
         except KeyboardInterrupt:

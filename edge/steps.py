@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Set as AbstractSet
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 
+import numpy as np
+
 from calibration.registration_record import registration_from_dict, registration_to_dict
+from edge.adaptive.listening import ADAPTIVE
+from edge.adaptive.scanning import GrowingPlan
 from edge.calibrate.look import Look
 from edge.calibrate.place import check_place
 from edge.cameras import Camera, open_camera, write_picture
@@ -21,7 +26,7 @@ from edge.faults import DeviceError, EdgeError
 from edge.live import LiveMaps
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
 from edge.plan_figures import tell_plan, tell_registration
-from edge.prepare import Sighting, plan_scan, sight, stage_of
+from edge.prepare import Sighting, batches_of, budget_of, plan_scan, sight, stage_of
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
@@ -133,14 +138,17 @@ class Scan:
             self._session.record(Resumed(utc_now(), "started again with --resume"))
         retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done | visits)
         corrections = self._corrections()
+        growing = self._growing(plan)
         run = Run(
             self._connection,
             self._session,
             remaining(plan, done),
             bounds=bounds_of(plan),
             planned=len(plan.exposures),
+            source=growing,
+            budget=None if growing is None else budget_of(self._config, plan.grid),
             live_s=live_s,
-            rejoin=lambda recorded: self._rejoin(plan, recorded),
+            rejoin=lambda recorded: self._rejoin(plan if growing is None else growing.plan, recorded),
             confirm_place=self._confirm_place,
             console=self._console,
             meanwhile=lambda: self._take_over(corrections),
@@ -149,7 +157,7 @@ class Scan:
             visits=visits,
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
-        with LiveMaps(self._paths.folder):
+        with LiveMaps(self._paths.folder), nullcontext() if growing is None else closing(growing):
             try:
                 outcome = run.expose(retained=retained)
             except (EdgeError, BridgeError):
@@ -157,6 +165,20 @@ class Scan:
                 raise
             self._warn_unless(run.is_closed)
             return outcome
+
+    def _growing(self, plan: ScanPlan) -> GrowingPlan | None:
+        """The plan as it grows; None of a scan that knows all beforehand."""
+        if self._config.sampling.mask != ADAPTIVE:
+            return None
+        budget = budget_of(self._config, plan.grid)
+        return GrowingPlan(
+            plan, budget, batches_of(self._config), self._paths, adopt=self._adopt, warn=self._console.warn
+        )
+
+    def _adopt(self, plan: ScanPlan) -> None:
+        """Write down a plan that has grown, once it is known to break no limit."""
+        check_plan(plan, self._config, self._capabilities)
+        self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
 
     def _looks(self) -> list[Look]:
         every_minutes = self._config.checks.every_minutes
@@ -237,11 +259,16 @@ class Scan:
 
 
 def bounds_of(plan: ScanPlan) -> Bounds:
-    """What a plan asks of the instrument while it is carried out."""
+    """What a plan asks of the instrument while it is carried out, whatever cells come to it."""
     grid = plan.grid
+    longest_move_s = plan.longest_move_s
+    if plan.stage is not None:
+        longest_move_s = max(
+            longest_move_s, float(plan.stage.move_s(np.array(np.hypot(grid.width_mm, grid.height_mm))))
+        )
     return Bounds(
         x_mm=(grid.origin_x_mm, grid.origin_x_mm + grid.width_mm),
         y_mm=(grid.origin_y_mm, grid.origin_y_mm + grid.height_mm),
         tolerance_mm=grid.pitch_mm / 2,
-        patience_s=_PATIENCE * (float(plan.table[:, 4].max()) + plan.longest_move_s) + _GRACE_S,
+        patience_s=_PATIENCE * (float(plan.table[:, 4].max()) + longest_move_s) + _GRACE_S,
     )

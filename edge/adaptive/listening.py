@@ -19,6 +19,12 @@ from edge.reconstruct.kriging import krige_everywhere, learn_parameters, usable_
 Cells = NDArray[np.bool_]
 
 
+ADAPTIVE = "adaptive"
+"""The name that configuration and command line use, in the place of a mask's."""
+FIRST, FIRST_BLIND = "netm", "blue-noise"
+"""Masks of the first part, with a photograph and without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batches:
     """How a budget of cells is spent."""
@@ -33,6 +39,12 @@ class Batches:
         first = min(cells, max(1, round(self.first_share * cells)))
         ends = [first + (cells - first) * k // self.count for k in range(self.count + 1)]
         return [first, *(after - before for before, after in pairwise(ends) if after > before)]
+
+    def after(self, planned: int, cells: int) -> int:
+        """Cells of the batch that follows when so many of all are planned; 0 when they are all planned."""
+        ends = np.cumsum(self.sizes(cells))
+        further = ends[ends > planned]
+        return int(further[0]) - planned if len(further) else 0
 
 
 class Measure(Protocol):
@@ -50,6 +62,7 @@ def worth_of_samples(
     elements: tuple[str, ...],
     rgb: NDArray[np.generic] | None,
     interest: NDArray[np.float32] | None = None,
+    planned: Cells | None = None,
 ) -> Worth:
     """What a measurement at each cell is worth after these samples; see `worth_of_cells`.
 
@@ -62,7 +75,15 @@ def worth_of_samples(
     photograph = None if rgb is None else usable_photograph(checked_photograph(rgb, shape))
     learned = learn_parameters(cells, photograph)
     maps, standard_error = krige_everywhere(cells, learned, photograph)
-    return worth_of_cells(cells, learned, photograph, maps=maps, standard_error=standard_error, interest=interest)
+    return worth_of_cells(
+        cells,
+        learned,
+        photograph,
+        maps=maps,
+        standard_error=standard_error,
+        interest=interest,
+        planned=planned,
+    )
 
 
 def listened_cells(

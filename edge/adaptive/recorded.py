@@ -7,16 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.adaptive.listening import Batches, listened_cells
+from edge.adaptive.listening import ADAPTIVE, FIRST, FIRST_BLIND, Batches, listened_cells
 from edge.maps import Samples
 from edge.sources import Stack
 from models.masks import MaskRequest, make_mask
 from models.sampling import SamplingMask
-
-ADAPTIVE = "adaptive"
-"""The name that the command line uses."""
-_FIRST, _FIRST_BLIND = "netm", "blue-noise"
-"""Masks of the first part, with a photograph and without."""
 
 
 def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = None) -> SamplingMask:
@@ -35,7 +30,7 @@ def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = 
         The request cannot be met.
     """
     allowed = request.allowed_cells()
-    name = _FIRST_BLIND if request.rgb is None else _FIRST
+    name = FIRST_BLIND if request.rgb is None else FIRST
 
     def first(count: int) -> NDArray[np.bool_]:
         return make_mask(name, replace(request, count=count)).mask.cells

@@ -44,7 +44,7 @@ class Worth:
     value: Floats
     """For the same distance to the nearest sample, relative, shape (rows, columns); at least 0."""
     distance: Floats
-    """Cells to the nearest measured cell, shape (rows, columns)."""
+    """Cells to the nearest cell that is measured or will be, shape (rows, columns)."""
 
 
 def worth_of_cells(
@@ -55,6 +55,7 @@ def worth_of_cells(
     maps: Floats,
     standard_error: Floats,
     interest: Floats | None = None,
+    planned: NDArray[np.bool_] | None = None,
 ) -> Worth:
     """What a measurement at each cell is worth.
 
@@ -66,25 +67,31 @@ def worth_of_cells(
         What kriging makes of them, shape (rows, columns, elements).
     interest
         How much each element counts, at least 0, shape (elements,); None: all the same.
+    planned
+        Cells that will be measured anyhow, shape (rows, columns): others keep their distance from these too.
     """
     import cv2
 
-    measured = np.ones(cells.shape, np.uint8)
-    measured[cells.rows, cells.columns] = 0
-    distance = np.asarray(cv2.distanceTransform(measured, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-    away = np.maximum(distance, 1)
+    def distance_to(cells_there: NDArray[np.bool_]) -> Floats:
+        elsewhere = np.where(cells_there, np.uint8(0), np.uint8(1))
+        return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+
+    measured = np.zeros(cells.shape, np.bool_)
+    measured[cells.rows, cells.columns] = True
+    away = np.maximum(distance_to(measured), 1)
     counts = _weights(cells, interest)
     squares = np.square(residuals(cells, learned, photograph))
     relative = counts / np.maximum(squares.mean(axis=0), np.float32(1e-9))
     surprise = _floored(np.sqrt(_around(cells, (squares * relative).sum(axis=1))))
     steepness = _floored(_gradient(maps / Scale.of(cells).divisor(), np.sqrt(relative)))
-    open_cells = measured > 0
+    open_cells = ~measured
     variance = np.zeros(cells.shape, np.float32)
     for element in np.flatnonzero(counts):
         square = np.square(standard_error[:, :, element])
         variance += counts[element] / np.float32(max(float(square[open_cells].mean()), 1e-12)) * square
     doubt = np.sqrt(variance) / away
     value = np.cbrt(surprise * steepness * doubt / max(float(doubt.mean()), 1e-12))
+    distance = distance_to(measured if planned is None else measured | planned)
     return Worth(value.astype(np.float32, copy=False), distance)
 
 

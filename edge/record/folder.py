@@ -50,6 +50,11 @@ class RecordingPaths:
         return self.folder / "live"
 
     @property
+    def next_batch(self) -> Path:
+        """Where a scan that listens is told which cells to measure next."""
+        return self.live / "next.json"
+
+    @property
     def correction(self) -> Path:
         """Where the preview leaves a corrected registration for the scan to write down."""
         return self.live / "correction.json"

@@ -16,6 +16,7 @@ import typer
 from pydantic import BaseModel
 
 from edge import faults
+from edge.adaptive.listening import ADAPTIVE
 from edge.campaign.config import CampaignConfig
 from edge.cli import app
 from edge.config import ScanConfig
@@ -208,7 +209,7 @@ def test_the_reference_has_every_key_of_a_simulated_instrument_with_its_default_
 
 @pytest.mark.parametrize(
     ("heading", "known"),
-    [("## sampling", {*MASKS, *BINARISERS}), ("## reconstruct", {*NAMES})],
+    [("## sampling", {ADAPTIVE, *MASKS, *BINARISERS}), ("## reconstruct", {*NAMES})],
     ids=["sampling", "reconstruct"],
 )
 def test_the_reference_names_every_method_and_no_other(heading, known):

@@ -14,7 +14,7 @@ from edge.events import Faulted, Opened, Planned, Registered, ShutterClosed, Shu
 from edge.faults import IntegrityError, SafetyStop
 from edge.reconnect import Connection
 from edge.record.journal import Journal
-from edge.scan import Run, RunOutcome
+from edge.scan import Run, RunOutcome, Source
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
 from edge.state import Broken, Ended, New
@@ -36,7 +36,9 @@ def run(journal):
     now = utc_now()
     session.record(Opened(now, "scan", "", (), 1), Registered(now, "{}", "0"), Planned(now, "{}", "0"))
 
-    def expose(controller: ScriptedController, *, skip: int = 0, retained: int = 0) -> RunOutcome:
+    def expose(
+        controller: ScriptedController, *, skip: int = 0, retained: int = 0, source: Source | None = None
+    ) -> RunOutcome:
         console = Console(quiet=True, log_level="error")
         exposures = [exposure(index) for index in range(COUNT)]
         return Run(
@@ -49,6 +51,7 @@ def run(journal):
             rejoin=lambda recorded: 0,
             confirm_place=lambda: None,
             console=console,
+            source=source,
         ).expose(retained=retained)
 
     expose.session = session
@@ -270,3 +273,46 @@ def test_a_shutter_that_nobody_could_look_at_after_a_fault_is_not_journalled_as_
     with pytest.raises(DoorOpen):
         run(Mute(failing_at(3, DoorOpen("the door is open: close it"))))
     assert events(journal, ShutterClosed) == []
+
+
+class Batch:
+    """Ten more exposures, there once so few are lacking, or only when they are waited for."""
+
+    def __init__(self, *, at: int | None) -> None:
+        self.is_whole = False
+        self._at = at
+
+    def look(self, lacking: int) -> list:
+        return self.wait(lambda: False) if not self.is_whole and self._at is not None and lacking <= self._at else []
+
+    def wait(self, is_wanted_elsewhere) -> list:
+        if is_wanted_elsewhere():
+            return []
+        self.is_whole = True
+        return [exposure(index) for index in range(COUNT, COUNT + 10)]
+
+
+def test_a_batch_that_comes_in_time_is_measured_without_closing_the_shutter(run, journal):
+    controller = ScriptedController()
+    assert run(controller, source=Batch(at=12)) is RunOutcome.FINISHED
+    assert recorded(journal) == list(range(COUNT + 10))
+    assert controller.calls == ["move", "open", "close"]
+
+
+def test_a_batch_that_is_late_is_waited_for_with_the_shutter_closed(run, journal):
+    controller = ScriptedController()
+    assert run(controller, source=Batch(at=None)) is RunOutcome.FINISHED
+    assert recorded(journal) == list(range(COUNT + 10))
+    assert controller.calls == ["move", "open", "close", "move", "open", "close"]
+    assert [event.reason for event in events(journal, ShutterClosed)] == ["choosing where to measure next", "finished"]
+
+
+def test_stopped_while_a_batch_is_waited_for_the_scan_can_go_on(run, journal):
+    class Slow(Batch):
+        def wait(self, is_wanted_elsewhere) -> list:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().wait(is_wanted_elsewhere)
+
+    assert run(ScriptedController(), source=Slow(at=None)) is RunOutcome.STOPPED
+    assert recorded(journal) == list(range(COUNT))
+    assert not isinstance(run.session.state, Ended)

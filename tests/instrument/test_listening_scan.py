@@ -1,0 +1,56 @@
+"""A scan that listens, on the simulated instrument: planned as it goes, whole at the end, and taken up again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.plan import plan_from_json
+from edge.record.folder import open_recording
+from edge.state import Ended
+
+BUDGET = 384
+
+
+@pytest.fixture
+def listening(bench):
+    bench.scan["sampling"]["mask"] = "adaptive"
+    bench.scan["sampling"]["batches"] = 2
+    bench.instrument["twin"]["clock_factor"] = 20.0
+    return bench
+
+
+def history_of(bench):
+    with open_recording(bench.recording) as recording:
+        return recording.history
+
+
+def test_the_plan_grows_to_the_budget_and_every_batch_goes_on_where_the_one_before_ended(listening):
+    with listening.running():
+        scan = listening.run("scan", str(listening.config), "--out", str(listening.recording))
+    assert scan.returncode == 0, scan.stderr
+    assert "spread evenly instead" not in scan.stdout + scan.stderr
+    history = history_of(listening)
+    assert history.state == Ended("finished", is_planned=True)
+    assert history.done == frozenset(range(BUDGET))
+    assert history.exposures == BUDGET
+    assert history.irregular == ()
+    plans = [plan_from_json(planned.plan_json) for planned in history.plans]
+    assert len(plans) == 3
+    for before, after in zip(plans, plans[1:], strict=False):
+        assert np.array_equal(after.table[: len(before.table)], before.table)
+        assert not (before.mask.cells & ~after.mask.cells).any()
+    assert int(plans[-1].mask.cells.sum()) == BUDGET
+    assert plans[-1].mask.origin.startswith("adaptive after netm ")
+
+
+def test_a_scan_that_was_killed_between_batches_is_finished_with_the_same_budget(listening):
+    with listening.running():
+        with listening.scanning() as scan:
+            listening.scan_until(200, scan)
+            scan.kill()
+        resumed = listening.run("scan", "--resume", str(listening.recording))
+    assert resumed.returncode == 0, resumed.stderr
+    history = history_of(listening)
+    assert history.done == frozenset(range(BUDGET))
+    assert int(plan_from_json(history.plan_json).mask.cells.sum()) == BUDGET
