@@ -59,7 +59,7 @@ def write_maps(
     Raises
     ------
     ValueError
-        The arrays' shapes do not belong together.
+        The arrays' shapes do not belong together, or the photograph is not of 8 bits.
     UsageError
         The file cannot be written.
     """
@@ -70,6 +70,8 @@ def write_maps(
         "measured": element_maps.measured,
     }
     if rgb is not None:
+        if rgb.dtype != np.uint8:
+            raise ValueError(f"rgb is of the type {rgb.dtype}, expected uint8: give the photograph as it is shown")
         arrays["rgb"] = rgb
     if element_maps.visible is not None:
         arrays["visible"] = element_maps.visible

@@ -13,6 +13,7 @@ from edge.config import BeamConfig, InstrumentConfig, ScanConfig, load_scan_conf
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.photograph import keep_flat_field, photograph_on_grid
+from edge.prepare import Sighting
 from edge.srgb import encoded_8
 
 GRID = ScanGrid(10.0, 10.0, 0.5, rows=30, columns=40)
@@ -131,3 +132,10 @@ def test_a_flat_field_that_cannot_be_used_is_named(tmp_path, name, words):
     write_picture(tmp_path / "small.png", scene()[:80, :90])
     with pytest.raises(UsageError, match=words):
         on_grid(scene(), flat_field=str(tmp_path / name))
+
+
+def test_a_photograph_of_16_bits_is_shown_in_8_by_the_nearest_level():
+    levels = np.array([[[0, 300, 65535]]], np.uint16)
+    given = frame(levels)
+    view = Registration(np.eye(3), np.eye(3), np.zeros(5), (), np.zeros(4), "bench", "2026-01-02", "")
+    assert Sighting(given, "", view, GRID, levels).display.tolist() == [[[0, 1, 255]]]

@@ -118,6 +118,12 @@ def test_arrays_that_do_not_belong_together_are_refused_before_anything_is_writt
     assert list(path.parent.iterdir()) == []
 
 
+def test_a_photograph_of_16_bits_is_refused_rather_than_cut_to_its_low_bytes(path: Path) -> None:
+    with pytest.raises(ValueError, match="rgb is of the type uint16"):
+        write_maps(path, MAPS, rgb=RGB.astype(np.uint16) * 257)  # type: ignore[arg-type]
+    assert list(path.parent.iterdir()) == []
+
+
 def test_a_folder_that_is_missing_is_named(path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         write(path.parent / "absent" / "maps.h5")
