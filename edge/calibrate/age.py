@@ -34,7 +34,11 @@ def examine_ages(config: ScanConfig, now: datetime | None = None) -> Iterator[Fi
 
 
 def _age(what: str, made_at: str, most_days: float | None, now: datetime) -> Finding:
-    days = (now - datetime.fromisoformat(made_at)).total_seconds() / _DAY_S
+    made = datetime.fromisoformat(made_at)
+    if made.tzinfo is None:
+        # ours says UTC; one written by hand may not
+        made = made.replace(tzinfo=UTC)
+    days = (now - made).total_seconds() / _DAY_S
     text = f"made {days:.1f} days ago"
     if most_days is None or days <= most_days:
         return Finding(what, True, text)

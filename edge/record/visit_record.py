@@ -25,6 +25,8 @@ def visit_to_dict(done: ExposureDone) -> dict[str, Any]:
     counts = np.asarray(done.counts)
     if counts.ndim != 1 or not 1 <= counts.size <= _MAX_CHANNELS or counts.dtype.kind not in "iu":
         raise ValueError(f"a spectrum has 1 to {_MAX_CHANNELS} whole counts in one row, not the shape {counts.shape}")
+    if int(counts.min()) < 0 or int(counts.max()) >= 2**32:
+        raise ValueError(f"a spectrum holds counts from 0 to 2^32 - 1, not {counts.min()} to {counts.max()}")
     poses = (done.start.x_mm, done.start.y_mm, done.end.x_mm, done.end.y_mm)
     values = [*poses, *(getattr(done, name) for name in _NUMBERS), done.pose_uncertainty_mm]
     names = (*_POSES, *_NUMBERS, "pose_uncertainty_mm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,6 +100,15 @@ def test_an_old_calibration_is_refused_when_an_age_is_set(stored):
     assert not finding.passed
     assert finding.fault is UsageError
     assert finding.text == "made 59.0 days ago, over the 30 allowed by checks.max_age_days: calibrate again"
+
+
+def test_a_calibration_that_states_no_time_zone_was_made_in_utc(config, monkeypatch):
+    named = config.model_copy(
+        update={"instrument": config.instrument.model_copy(update={"camera_calibration": "lens"})}
+    )
+    made = SimpleNamespace(made_at="2026-01-01T00:00:00")
+    monkeypatch.setattr("edge.calibrate.age.read_camera_calibration", lambda path: made)
+    assert [each.text for each in examine_ages(named, datetime(2026, 3, 1, tzinfo=UTC))] == ["made 59.0 days ago"]
 
 
 @pytest.mark.parametrize(

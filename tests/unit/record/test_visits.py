@@ -85,6 +85,12 @@ def test_what_cannot_be_a_visit_is_refused(change: dict[str, Any]) -> None:
         visit_from_dict({**visit_to_dict(DONE), **change})
 
 
+@pytest.mark.parametrize("count", [-1, 2**32])
+def test_a_count_that_nothing_would_read_again_is_refused_on_writing(count: int) -> None:
+    with pytest.raises(ValueError, match="counts from 0 to 2"):
+        encode_event(3, StandardMeasured(AT, replace(DONE, counts=np.array([5, count]))))
+
+
 def test_an_event_whose_body_is_no_visit_is_damaged() -> None:
     from edge.record.codec import _event_crc
 
