@@ -144,24 +144,33 @@ class Preview:
 
     def update(self) -> bool:
         """Take over what has arrived and draw it; False when nothing is new, or not yet enough."""
+        try:
+            if not self._renew():
+                return False
+        except UsageError as reason:
+            trouble = str(reason)
+        except OSError as error:
+            trouble = f"the preview cannot be written ({error.strerror or error}): see that the disk has room"
+        else:
+            self._tell("")
+            return True
+        # Not current: it is tried again without waiting for an exposure, for a disk may have room again.
+        self._is_current = False
+        self._tell(trouble)
+        return False
+
+    def _renew(self) -> bool:
         fresh = self._take_in()
         if self.exposures < _FIRST_EXPOSURES or (not fresh and self._is_current):
             return False
-        try:
-            if self.exposures >= self._model_at:
-                self._learn()
-            if self._fit is None:
-                return False
-            if self.exposures >= self._look_at:
-                self._look_at = 2 * self.exposures
-                self._straighten()
-            self._draw()
-        except UsageError as reason:
-            # Not current: it is tried again without waiting for an exposure, for a disk may have room again.
-            self._is_current = False
-            self._tell(str(reason))
+        if self.exposures >= self._model_at:
+            self._learn()
+        if self._fit is None:
             return False
-        self._tell("")
+        if self.exposures >= self._look_at:
+            self._look_at = 2 * self.exposures
+            self._straighten()
+        self._draw()
         return True
 
     def _learn(self) -> None:
@@ -229,18 +238,21 @@ class Preview:
             self._drawing.close()
 
     def _take_in(self) -> int:
-        """Add up what the journal holds beyond the last look, and fit it; gives how many exposures that were."""
+        """Add up what the journal holds beyond the last look, and fit it; gives how many exposures that were.
+
+        A batch that cannot be fitted is not counted anywhere: positions stay those of the journal.
+        """
         from edge.results import portions, samples_of
 
         before = self.exposures
         for batch in portions(self._recording.reader, self._last_seq):
-            self._last_seq = batch.last_seq
-            self._blocks.add(batch.counts)
-            self._live_s += float(batch.live_s.sum())
             if self._fit is not None and self._drawing is not None:
                 samples = samples_of(batch, self._fit, self._planned.plan, first=self.exposures)
                 self._samples.append(samples)
                 self._drawing.add(samples)
+            self._blocks.add(batch.counts)
+            self._live_s += float(batch.live_s.sum())
+            self._last_seq = batch.last_seq
             self.exposures += len(batch)
         return self.exposures - before
 

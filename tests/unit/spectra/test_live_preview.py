@@ -47,14 +47,14 @@ class Bench:
         self.reader = JournalReader(self.paths.journal)
         self.measured = 0
 
-    def measure(self, counts: NDArray[Any]) -> None:
+    def measure(self, counts: NDArray[Any], live_s: float = LIVE_S) -> None:
         """Exposures at one cell after the other."""
         events = []
         for spectrum in counts:
             row, column = divmod(self.measured, GRID.columns)
             pose = StagePose(column + 0.5, row + 0.5)
             done = ExposureDone(
-                self.measured, pose, pose, LIVE_S, LIVE_S, 0.0, 0.0, 1.0, 1.0, ExposureFlag.NONE, spectrum
+                self.measured, pose, pose, LIVE_S, live_s, 0.0, 0.0, 1.0, 1.0, ExposureFlag.NONE, spectrum
             )
             events.append(Measured("2026-01-02T03:04:05.000006+00:00", done))
             self.measured += 1
@@ -120,6 +120,37 @@ def test_a_picture_that_cannot_be_written_is_tried_again(bench: Bench, spectra: 
     (bench.paths.live / "maps.h5").rmdir()
     assert preview.update()
     assert preview.trouble == ""
+    preview.close()
+
+
+def test_a_picture_that_the_disk_has_no_room_for_is_tried_again(
+    bench: Bench, spectra: NDArray[np.uint32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    preview = Preview(bench.paths.folder)
+    bench.measure(spectra[:40])
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.live._replace", full)
+        assert not preview.update()
+    assert "No space left on device" in preview.trouble
+    assert preview.update()
+    assert preview.trouble == ""
+    preview.close()
+
+
+def test_an_exposure_that_cannot_be_fitted_is_counted_nowhere_and_said(
+    bench: Bench, spectra: NDArray[np.uint32]
+) -> None:
+    preview = Preview(bench.paths.folder)
+    bench.measure(spectra[:40])
+    assert preview.update()
+    bench.measure(spectra[:1], live_s=0.0)
+    for _ in range(2):
+        assert not preview.update()
+        assert "live time of 0 s" in preview.trouble
+        assert (preview.exposures, preview._last_seq, preview._live_s) == (40, 40, 40 * LIVE_S)
     preview.close()
 
 
