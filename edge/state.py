@@ -95,12 +95,19 @@ def advance(state: ScanState, event: ScanEvent) -> ScanState | Refused:
     """
     if isinstance(state, New):
         return Preparing() if isinstance(event, Opened) else Refused("the scan has not been opened")
+    return _after(state, event)
+
+
+def _after(state: ScanState, event: ScanEvent) -> ScanState | Refused:
+    """Of a scan that was opened."""
     after: ScanState | Refused
     match event:
         case Opened():
             after = _reopened(state)
-        case Registered() | Corrected():
-            after = _registered(state) if isinstance(event, Registered) else _corrected(state)
+        case Registered():
+            after = _registered(state)
+        case Corrected():
+            after = _corrected(state)
         case Planned():
             after = _planned(state)
         case ShutterOpened():

@@ -130,11 +130,7 @@ class _Tally:
         self._last_at = history.last_at
 
     def add(self, event: ScanEvent) -> None:
-        after = advance(self._state, event)
-        if isinstance(after, Refused):
-            self._irregular.append(f"{event.at}: {type(event).__name__} although {after.reason}")
-        else:
-            self._state = after
+        self._advance(event)
         self._last_at = event.at
         self._beam = self._beam.after(event)
         match event:
@@ -151,8 +147,10 @@ class _Tally:
                 self._plans.append(event)
             case Measured():
                 self._add_exposure(event)
-            case StandardMeasured() | StandardMissed():
-                self._add_visit(event)
+            case StandardMeasured():
+                self._visits.append(StandardVisit(self._exposures, event))
+            case StandardMissed():
+                self._missed.append(event)
             case ShutterOpened() | ShutterClosed():
                 self._shutter.append(event)
             case Paused() | Resumed():
@@ -160,12 +158,12 @@ class _Tally:
             case Faulted():
                 self._faults.append(event)
 
-    def _add_visit(self, event: StandardMeasured | StandardMissed) -> None:
-        match event:
-            case StandardMeasured():
-                self._visits.append(StandardVisit(self._exposures, event))
-            case StandardMissed():
-                self._missed.append(event)
+    def _advance(self, event: ScanEvent) -> None:
+        after = advance(self._state, event)
+        if isinstance(after, Refused):
+            self._irregular.append(f"{event.at}: {type(event).__name__} although {after.reason}")
+        else:
+            self._state = after
 
     def _add_exposure(self, event: Measured) -> None:
         done = event.done
