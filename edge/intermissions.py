@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from edge.interrupts import Request
 from edge.reconnect import Connection
 from edge.session import Session
 from edge.shutter import Shutter
-from firmware_bridge.faults import BridgeError
+from firmware_bridge.faults import BridgeError, LinkLost
 
 _MOST_ATTEMPTS = 2
 """An intermission that a fault of the instrument ended so many times running waits for its next turn."""
@@ -152,13 +151,22 @@ class Between:
         return self._agenda.due
 
     def carry_out(self) -> str:
-        """Carry out what is due; for what the run is to pause, mostly empty. Raises what `Intermission` does."""
+        """Carry out what is due; for what the run is to pause, mostly empty.
+
+        Raises what `Intermission` does. That the shutter is open, or the link lost, when all was to be cleared away
+        after a fault goes before the fault itself.
+        """
         self._standstill.drop_queue()
         try:
             return self._agenda.carry_out(self._standstill)
         except BridgeError as fault:
-            with suppress(BridgeError, SafetyStop):
+            try:
                 self._clear(f"{type(fault).__name__} between two openings")
+            except (SafetyStop, LinkLost) as worse:
+                # The fault itself may be one after which the run takes the shutter to be closed.
+                raise worse from fault
+            except BridgeError:
+                pass
             raise
 
     def bid_farewell(self) -> None:

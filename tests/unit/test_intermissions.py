@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import pytest
 
@@ -19,8 +20,11 @@ from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
 from edge.state import New
-from firmware_bridge.faults import LeaseExpired, LinkLost
-from tests.unit.scripted_scan import COUNT, ScriptedController, events, exposure, failing_at, recorded
+from firmware_bridge.faults import DoorOpen, LeaseExpired, LinkLost
+from firmware_bridge.messages import ExposureDone
+from tests.unit.scripted_scan import COUNT, ScriptedController, events, exposure, failing_at, measured, recorded
+
+ANYWHERE = Bounds((-200.0, 200.0), (-200.0, 200.0), tolerance_mm=0.25, patience_s=0.5)
 
 
 @dataclass(eq=False)
@@ -140,6 +144,71 @@ def test_a_lost_link_ends_an_intermission_as_it_ends_an_opening(run):
 
     with pytest.raises(LinkLost):
         run(ScriptedController(), Look(do))
+
+
+class Stuck(ScriptedController):
+    """Its shutter stays open once an intermission has opened it."""
+
+    def abort(self) -> None:
+        was_open = self.is_open
+        super().abort()
+        self.is_open = was_open
+
+
+@pytest.mark.parametrize(
+    "fault", [LeaseExpired("the lease expired"), DoorOpen("the door is open")], ids=["lease", "door"]
+)
+def test_a_shutter_that_stays_open_after_a_fault_of_an_intermission_ends_the_run_and_is_not_called_closed(
+    run, journal, monkeypatch, fault
+):
+    monkeypatch.setattr("edge.shutter._CLOSE_S", 0.05)
+    controller = Stuck()
+
+    def do(standstill: Standstill) -> str:
+        standstill.shutter.open("a look", exposures_left=COUNT, live_s=0.0, bounds=ANYWHERE)
+        raise fault
+
+    with pytest.raises(SafetyStop, match="the controller says that it is open") as stopped:
+        run(controller, Look(do))
+    assert stopped.value.__cause__ is fault
+    assert events(journal, ShutterClosed) == []
+    assert events(journal, Paused) == []
+
+
+def test_a_link_that_is_lost_while_a_fault_of_an_intermission_is_cleared_away_is_a_lost_link(run, journal):
+    class Silent(ScriptedController):
+        def abort(self) -> None:
+            if self.is_open:
+                raise LinkLost("the controller did not answer an abort")
+            super().abort()
+
+    def do(standstill: Standstill) -> str:
+        standstill.shutter.open("a look", exposures_left=COUNT, live_s=0.0, bounds=ANYWHERE)
+        raise LeaseExpired("the lease expired")
+
+    with pytest.raises(LinkLost, match="did not answer an abort"):
+        run(Silent(), Look(do))
+    assert events(journal, ShutterClosed) == []
+
+
+def test_an_exposure_measured_elsewhere_that_a_fault_of_an_intermission_brings_to_light_stops_the_scan(run, journal):
+    late = replace(measured(exposure(0)), start=exposure(9).start)
+
+    class Late(ScriptedController):
+        late_ones: ClassVar[list[ExposureDone]] = []
+
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            return self.late_ones.pop() if self.late_ones else super().next_done(timeout_s)
+
+    controller = Late()
+
+    def do(standstill: Standstill) -> str:
+        controller.late_ones.append(late)
+        raise LeaseExpired("the lease expired")
+
+    with pytest.raises(SafetyStop, match=r"9\.00 mm away from where it was planned"):
+        run(controller, Look(do))
+    assert recorded(journal) == [0]
 
 
 def test_a_pause_asked_for_during_an_intermission_is_met_before_the_beam(run, journal):
