@@ -100,9 +100,9 @@ class StandardVisit:
             intake.collect()
 
     def _give_up(self, standstill: Standstill) -> None:
-        """Close, and have the controller forget the visit: it must not be made up for with the beam on."""
-        standstill.shutter.close(self.reason)
+        """Close at once, and have the controller forget the visit: it must not be made up for with the beam on."""
         standstill.drop_queue()
+        standstill.shutter.note_closed(self.reason)
 
     def _tell(self, visit: ExposureDone) -> None:
         counts = int(visit.counts.sum(dtype="uint64"))
