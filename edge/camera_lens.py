@@ -10,6 +10,7 @@ from calibration.camera_calibration import KIND, CameraCalibration, calibration_
 from calibration.lens import Lens
 from calibration.stored import DamagedCalibration, load_stored
 from edge.cameras import Frame
+from edge.cameras.identity import is_same_camera
 from edge.config import InstrumentConfig
 from edge.faults import UsageError
 
@@ -29,10 +30,11 @@ def lens_for(instrument: InstrumentConfig, frame: Frame) -> Lens | None:
         return None
     path = Path(instrument.camera_calibration)
     calibration = read_camera_calibration(path)
-    if calibration.camera_identity not in ("", frame.identity):
+    of = calibration.camera_identity
+    if of and not is_same_camera(of, frame.identity):
         raise UsageError(
-            f"{path}: the calibration of another camera ({calibration.camera_identity}, not {frame.identity}): give "
-            "that of this camera, or calibrate it with pointillist calibrate camera"
+            f"{path}: the calibration of another camera ({of}, not {frame.identity}): give that of this camera, or "
+            "calibrate it with pointillist calibrate camera"
         )
     height, width = frame.image.shape[:2]
     lens_size = (calibration.lens.width_px, calibration.lens.height_px)

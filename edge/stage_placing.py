@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from calibration.expected_error import expected_error_mm
+from calibration.fiducials import Fiducial, detect_fiducials
 from calibration.registration import NotRegistered, Registration
+from calibration.registration_record import registration_digest
 from calibration.stage_calibration import KIND, StageCalibration, placed_by, stage_from_dict
 from calibration.stored import DamagedCalibration, read_stored
+from calibration.verify import PlaneChange, change_at_fiducials
 from edge.cameras import Frame
+from edge.cameras.identity import is_same_camera
 from edge.config import AreaConfig
 from edge.faults import SafetyStop, UsageError
 
+UNHELD: Final = (
+    "nothing shows whether camera and stage stand as they did when the stage was calibrated, as no fiducials are listed "
+    "to hold it against: look with pointillist calibrate verify --spot"
+)
 _NODES = 9
 
 
@@ -35,13 +48,62 @@ def read_stage_calibration(path: Path) -> StageCalibration:
 def placed_frame(frame: Frame, path: Path) -> Registration | NotRegistered:
     """Register a frame by the stored calibration, which must be of this camera at this size."""
     height, width = frame.image.shape[:2]
+    calibration = read_stage_calibration(path)
+    if is_same_camera(calibration.camera_identity, frame.identity):
+        calibration = replace(calibration, camera_identity=frame.identity)
     return placed_by(
-        read_stage_calibration(path),
+        calibration,
         camera_identity=frame.identity,
         width_px=width,
         height_px=height,
         taken_at=frame.taken_at,
     )
+
+
+def held_by_fiducials(
+    registration: Registration, frame: Frame, fiducials: Sequence[Fiducial], dictionary: str, *, tolerance_mm: float
+) -> str:
+    """Hold a stored calibration of the stage against fiducials in a frame that it places; one sentence of how it holds.
+
+    Parameters
+    ----------
+    registration
+        Of the frame, by the stored calibration.
+    tolerance_mm
+        Root mean square distance of the fiducials' centres from where it says that is accepted.
+
+    Raises
+    ------
+    SafetyStop
+        It does not hold, or the frame cannot tell: fewer than two fiducials, or one of them twice.
+    """
+    try:
+        seen = detect_fiducials(frame.image, dictionary, [each.id for each in fiducials])
+    except ValueError as error:
+        raise SafetyStop(f"the stage calibration cannot be held against the fiducials: {error}") from None
+    change = change_at_fiducials(registration, fiducials, seen)
+    if change is None:
+        raise SafetyStop(
+            f"the stage calibration cannot be held against the fiducials: {len(seen)} seen, at least 2 needed: bring "
+            "them into the frame, or list none and look with pointillist calibrate verify --spot"
+        )
+    text = f"{len(seen)} fiducials lie {change.rms_mm:.3f} mm rms from where the stage calibration says"
+    if change.rms_mm <= tolerance_mm:
+        return text
+    raise SafetyStop(f"{text}; {cause_of(change)}: calibrate the stage again, or correct the fiducials' stated places")
+
+
+def cause_of(change: PlaneChange) -> str:
+    """What a change looks like."""
+    if change.is_of_scale:
+        return f"the picture's scale changed by {100 * (change.scale - 1):+.2f} %: focus or zoom was changed"
+    return f"shifted by {math.hypot(change.x_mm, change.y_mm):.2f} mm, turned by {change.turn_deg:.2f} degrees"
+
+
+def noted(registration: Registration, note: str) -> Registration:
+    """The registration with one more note."""
+    changed = replace(registration, notes=(*registration.notes, note), digest="")
+    return replace(changed, digest=registration_digest(changed))
 
 
 def error_over_area_mm(registration: Registration, area: AreaConfig) -> tuple[float, float] | None:

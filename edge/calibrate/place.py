@@ -11,6 +11,7 @@ from calibration.correction import corrected_alike
 from calibration.motion import NotAlike, NothingToCompare, motion_between
 from calibration.verify import PlaneChange, change_of_view, sharpness
 from edge.cameras import Frame
+from edge.cameras.identity import is_same_camera
 from edge.config import ScanConfig
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
@@ -66,7 +67,7 @@ def require_same_camera(before: Frame, now: Frame) -> None:
     SafetyStop
         It is of another one.
     """
-    if now.identity != before.identity:
+    if not is_same_camera(before.identity, now.identity):
         raise SafetyStop(
             f"the photograph is of another camera ({now.identity}) than the plan's ({before.identity}): connect that "
             "one again, or start a new scan"

@@ -51,6 +51,11 @@ def test_there_is_no_lens_where_none_is_named():
     assert lens_for(instrument(), FRAME) is None
 
 
+def test_a_calibration_that_names_a_usb_camera_by_its_path_is_used(tmp_path):
+    named = replace(FRAME, identity="uvc:046d:082d:A1B2")
+    assert lens_for(instrument(camera_calibration=stored(tmp_path, identity="uvc:/dev/video0")), named) is not None
+
+
 def test_the_calibration_of_another_camera_is_refused(tmp_path):
     config = instrument(camera_calibration=stored(tmp_path, identity="uvc:right"))
     with pytest.raises(

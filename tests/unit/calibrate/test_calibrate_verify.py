@@ -111,6 +111,11 @@ def test_a_calibration_that_states_no_time_zone_was_made_in_utc(config, monkeypa
     assert [each.text for each in examine_ages(named, datetime(2026, 3, 1, tzinfo=UTC))] == ["made 59.0 days ago"]
 
 
+def test_a_stage_calibration_of_before_places_the_photographs_of_today(stored, photograph):
+    identity = f"folder:{stored.instrument.camera.path} (Canon EOS R5 at 50 mm)"
+    assert register_frame(photograph(identity=identity), stored).camera_identity == identity
+
+
 @pytest.mark.parametrize(
     ("change", "levels", "words"),
     [

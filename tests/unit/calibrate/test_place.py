@@ -40,6 +40,13 @@ def test_what_moved_is_told_apart_and_stops_the_scan(before, photograph, config,
         check_place(before, photograph(seed=12, **change), config)
 
 
+def test_a_plan_of_before_cameras_were_known_closely_goes_on_with_the_camera_of_today(photograph, config):
+    frame = photograph(identity="folder:frames")
+    before = place(frame, config, register_frame(frame, config))
+    checked = check_place(before, photograph(seed=12, identity="folder:frames (Canon EOS R5 at 50 mm)"), config)
+    assert "the object is where it was" in checked.sentence
+
+
 def test_a_tenth_of_a_millimetre_is_within_half_a_pitch(before, photograph, config):
     checked = check_place(before, photograph(seed=12, panel_x_mm=0.1), config)
     # told to the micrometre: 100, less what noise does to it
