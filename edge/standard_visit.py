@@ -12,7 +12,16 @@ from edge.faults import SafetyStop
 from edge.intermissions import Standstill
 from edge.session import utc_now
 from edge.shutter import Bounds
-from firmware_bridge.faults import StandoffExceeded
+from firmware_bridge.faults import (
+    BridgeError,
+    DoorOpen,
+    LeaseExpired,
+    LinkLost,
+    PortUnavailable,
+    ProtocolViolation,
+    Rebooted,
+    WrongDevice,
+)
 from firmware_bridge.messages import Exposure, ExposureDone, StagePose
 
 _PATIENCE = 3.0
@@ -20,6 +29,8 @@ _GRACE_S = 10.0
 """A visit waits so many times its live time, and so much more, before it gives up."""
 _FEW_COUNTS = 10_000
 """Of a visit: the tube's output is known to 1 % then, as well as maps often are; below that it is said."""
+_THE_RUNS = (LeaseExpired, DoorOpen, Rebooted, LinkLost, PortUnavailable, WrongDevice, ProtocolViolation)
+"""What the run overcomes, or what leaves no answer of the controller to be believed."""
 
 
 class _Missed(Exception):
@@ -29,7 +40,8 @@ class _Missed(Exception):
 class StandardVisit:
     """An intermission: to the standard with the shutter closed, open, one dwell, close.
 
-    A visit that gives nothing is journalled and passed over. A fault of the instrument is the run's to overcome.
+    A visit that gives nothing is journalled and passed over, also for a fault that leaves the instrument fit for beam.
+    Any other fault is the run's to overcome.
 
     Parameters
     ----------
@@ -59,14 +71,21 @@ class StandardVisit:
         ------
         SafetyStop
             The stage is not where it was sent.
+        BridgeError
+            What is the run's to overcome, and what left the controller with a fault.
         """
         intake = standstill.intake
         index = intake.index_of_next_visit()
         try:
             self._measure(standstill, index)
             standstill.shutter.close(self.reason)
-        except (_Missed, StandoffExceeded) as why:
+        except _THE_RUNS:
+            raise
+        except (_Missed, BridgeError) as why:
             self._give_up(standstill)
+            status = standstill.connection.controller.status()
+            if isinstance(why, BridgeError) and (status.fault or not status.is_homed):
+                raise
             if index not in intake.visits:
                 standstill.session.record(StandardMissed(utc_now(), str(why)))
                 self._console.warn(f"the visit to the standard gave nothing ({why}): the scan goes on without it")

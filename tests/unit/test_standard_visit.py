@@ -31,8 +31,17 @@ from edge.session import Session, utc_now
 from edge.shutter import Bounds
 from edge.standard_visit import StandardVisit
 from edge.state import New
-from firmware_bridge.faults import LeaseExpired, LinkLost, StandoffExceeded
-from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag, StagePose
+from firmware_bridge.faults import (
+    BridgeError,
+    LeaseExpired,
+    LimitExceeded,
+    LinkLost,
+    ProtocolViolation,
+    SettingRefused,
+    StandoffExceeded,
+    WrongPosition,
+)
+from firmware_bridge.messages import ControllerStatus, Exposure, ExposureDone, ExposureFlag, StagePose
 from tests.unit.scripted_scan import COUNT, ScriptedController, events, exposure, measured, recorded
 
 PLACE = StagePose(48.0, 9.5)
@@ -175,6 +184,53 @@ def test_a_standard_that_lies_out_of_the_stand_offs_range_does_not_pause_the_sca
     assert bench.run(Near(), config=ONCE) is RunOutcome.FINISHED
     assert len(events(journal, StandardMissed)) == 1
     assert sorted(recorded(journal)) == list(range(COUNT))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        BridgeError("the spectrometer did not reach its preset of 2 s in 8 s: check detector, shutter and tube"),
+        LimitExceeded("48.00 mm is beyond the travel"),
+        SettingRefused("the spectrometer did not take a preset of 2 s"),
+        WrongPosition("the stage stands at 41.00 mm, sent to 48.00 mm"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_fault_of_a_visit_that_leaves_the_instrument_fit_costs_the_visit_alone(bench, journal, fault):
+    class Failing(WithStandard):
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            if self.is_open and self.pose == PLACE:
+                raise fault
+            return super().next_done(timeout_s)
+
+    assert bench.run(Failing(), config=ONCE) is RunOutcome.FINISHED
+    assert [event.reason for event in events(journal, StandardMissed)] == [str(fault)]
+    assert sorted(recorded(journal)) == list(range(COUNT))
+    assert len(events(journal, ShutterClosed)) == len(events(journal, ShutterOpened)) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [BridgeError("an axis stalled"), ProtocolViolation("an answer breaks the protocol")],
+    ids=["stall", "answer"],
+)
+def test_a_fault_of_a_visit_that_leaves_the_instrument_unfit_ends_the_run_closed(bench, journal, fault):
+    class Stalling(WithStandard):
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            if self.is_open:
+                self.is_stalled = True
+                raise fault
+            return super().next_done(timeout_s)
+
+        def status(self) -> ControllerStatus:
+            return replace(super().status(), fault="axis stalled" if getattr(self, "is_stalled", False) else "")
+
+    controller = Stalling()
+    with pytest.raises(type(fault), match=str(fault)):
+        bench.run(controller, config=ONCE)
+    assert not controller.is_open
+    assert events(journal, StandardMissed) == []
+    assert len(events(journal, ShutterClosed)) == len(events(journal, ShutterOpened)) == 1
 
 
 def test_a_lease_that_expires_during_a_visit_has_it_made_again(bench, journal):
