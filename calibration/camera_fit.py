@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.board_detection import BoardView
 from calibration.board_lean import lean
+from calibration.board_pose import board_pose, held_out_errors, reprojected
 from calibration.boards import Board
 from calibration.lens import Lens
 
@@ -25,8 +25,6 @@ MODELS: dict[str, int] = {
 }
 """Which distortion coefficients are free: OpenCV's flags."""
 _FOLDS = 5
-_HALVED_FROM = 12
-"""Points of a view from which on its pose comes from every second one."""
 _OUTLIER_MADS = 5.0
 _OUTLIER_RATIO = 1.6
 _MOST_LEFT_OUT = 0.2
@@ -101,7 +99,7 @@ def fit_camera(views: Sequence[BoardView], board: Board) -> CameraFit | NotCalib
 
     Views whose points lie much further off than those of the others are left out, at most a fifth of them. Of five
     sets of distortion terms the one is taken that predicts held-out views best: intrinsics come from the other views,
-    the board's pose from every second point, and the error from the rest, so that a term that only follows noise
+    the board's pose from half of the points, and the error from the rest, so that a term that only follows noise
     costs. Between sets that differ by less than one standard error of their difference the smaller is taken.
 
     Standard errors are the larger of those from the residuals' scatter and those from how far the estimates move when
@@ -129,7 +127,7 @@ def fit_camera(views: Sequence[BoardView], board: Board) -> CameraFit | NotCalib
         terms, held_out_rms_px, moved = _choose_terms(kept)
         found = _intrinsics(kept, MODELS[terms])
     except cv2.error:
-        return NotCalibrated(_ALIKE)
+        return NotCalibrated(_NO_FIT)
     found = replace(found, standard_errors=np.maximum(found.standard_errors, moved))
     if _is_alike(kept, found):
         return NotCalibrated(_ALIKE)
@@ -165,29 +163,10 @@ _ALIKE = (
     "side and in some up and down"
 )
 
-
-def held_out_errors(
-    board: Sequence[NDArray[Any]],
-    picture: Sequence[NDArray[Any]],
-    matrix: NDArray[np.float64],
-    distortion: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Mean squared reprojection distance in views that the intrinsics do not come from, px squared, shape (views,).
-
-    Each view's pose is fitted to every second point and tried on the others, both ways round; in views of few points
-    to all of them.
-    """
-    errors = []
-    for seen_mm, seen_px in zip(board, picture, strict=True):
-        is_even = np.arange(len(seen_px)) % 2 == 0
-        every = np.ones(len(seen_px), dtype=bool)
-        halves = [(is_even, ~is_even), (~is_even, is_even)]
-        off = []
-        for fitted, tried in halves if len(seen_px) >= _HALVED_FROM else [(every, every)]:
-            turned, shifted = _pose(seen_mm[fitted], seen_px[fitted], matrix, distortion)
-            off.append(_reprojected(seen_mm[tried], turned, shifted, matrix, distortion) - seen_px[tried])
-        errors.append(float(np.mean(np.sum(np.concatenate(off) ** 2, axis=1))))
-    return np.array(errors)
+_NO_FIT = (
+    "OpenCV finds no camera that these views fit: take out views that show a small part of the board, and check that "
+    "all are of one board"
+)
 
 
 def _points(views: Sequence[BoardView], board: Board) -> _Points:
@@ -265,30 +244,11 @@ def _choose_terms(points: _Points) -> tuple[str, float | None, NDArray[np.float6
     return best, float(np.sqrt(errors[best].mean())), moved[best]
 
 
-def _pose(
-    seen_mm: NDArray[Any], seen_px: NDArray[Any], matrix: NDArray[np.float64], distortion: NDArray[np.float64]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    _, turned, shifted = cv2.solvePnP(seen_mm, seen_px, matrix, distortion)
-    refined, moved = cv2.solvePnPRefineLM(seen_mm, seen_px, matrix, distortion, turned, shifted)
-    return np.asarray(refined), np.asarray(moved)
-
-
-def _reprojected(
-    seen_mm: NDArray[Any],
-    turned: NDArray[Any],
-    shifted: NDArray[Any],
-    matrix: NDArray[np.float64],
-    distortion: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    placed, _ = cv2.projectPoints(seen_mm, turned, shifted, matrix, distortion)
-    return np.asarray(placed, dtype=np.float64).reshape(-1, 2)
-
-
 def _residuals(points: _Points, found: _Intrinsics) -> list[NDArray[np.float64]]:
     residuals = []
     for seen_mm, seen_px in zip(points.board, points.picture, strict=True):
-        turned, shifted = _pose(seen_mm, seen_px, found.matrix, found.distortion)
-        placed = _reprojected(seen_mm, turned, shifted, found.matrix, found.distortion)
+        turned, shifted = board_pose(seen_mm, seen_px, found.matrix, found.distortion)
+        placed = reprojected(seen_mm, turned, shifted, found.matrix, found.distortion)
         residuals.append(np.asarray(seen_px, dtype=np.float64) - placed)
     return residuals
 
@@ -296,7 +256,7 @@ def _residuals(points: _Points, found: _Intrinsics) -> list[NDArray[np.float64]]
 def _tilts_deg(points: _Points, found: _Intrinsics) -> NDArray[np.float64]:
     tilts = []
     for seen_mm, seen_px in zip(points.board, points.picture, strict=True):
-        turned, _ = _pose(seen_mm, seen_px, found.matrix, found.distortion)
+        turned, _ = board_pose(seen_mm, seen_px, found.matrix, found.distortion)
         rotation, _ = cv2.Rodrigues(turned)
         tilts.append(np.degrees(np.arccos(np.clip(abs(rotation[2, 2]), 0, 1))))
     return np.array(tilts, dtype=np.float64)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.board_detection import BoardView, detect_board
+from calibration.board_pose import held_out_errors
 from calibration.boards import ArucoGrid, Board, Chessboard, parse_board
-from calibration.camera_fit import CameraFit, NotCalibrated, fit_camera, held_out_errors
+from calibration.camera_fit import CameraFit, NotCalibrated, fit_camera
 from calibration.homography import homography_dlt
 from calibration.lens import Lens
 from calibration.projection import apply_homography

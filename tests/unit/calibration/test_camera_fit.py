@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from calibration.board_detection import BoardView
+from calibration.boards import Chessboard
 from calibration.camera_calibration import (
     CameraCalibration,
     ViewReport,
@@ -18,7 +20,7 @@ from calibration.camera_coverage import coverage, seen_cells
 from calibration.camera_fit import CameraFit, NotCalibrated, fit_camera
 from calibration.camera_pictures import coverage_picture, residual_picture
 from calibration.stored import DamagedCalibration
-from tests.unit.calibration.board_views import CHESSBOARD, LENS, computed_views
+from tests.unit.calibration.board_views import CHESSBOARD, LENS, computed_views, poses, true_px
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,32 @@ def test_views_of_few_points_are_used(views):
     fit = fit_camera([*views, *few[:3]], CHESSBOARD)
     assert isinstance(fit, CameraFit)
     assert set(range(len(views))) <= set(fit.used)
+
+
+@pytest.mark.parametrize("rows", [6, 7, 8])
+def test_a_view_of_two_columns_is_predicted_as_well_as_the_others(rows):
+    board = Chessboard(9, 9, 12.0)
+    ids, seen = np.arange(81), np.array([9 * row + column for row in range(rows) for column in (0, 1)])
+    rng = np.random.default_rng(4)
+    whole = [
+        BoardView(ids, true_px(board, ids, pose) + rng.normal(0, 0.1, (81, 2)), 640, 480)
+        for pose in poses(10, tilt_deg=30)
+    ]
+    part = replace(whole[2], ids=seen, points_px=whole[2].points_px[seen])
+    fit = fit_camera([*whole, part], board)
+    assert isinstance(fit, CameraFit)
+    # of 0.1 px along each of two axes; a pose from six points adds some
+    assert fit.held_out_rms_px < 0.2
+
+
+def test_views_that_opencv_cannot_fit_are_not_told_to_be_alike(views, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise cv2.error("singular")
+
+    monkeypatch.setattr(cv2, "calibrateCameraExtended", fail)
+    found = fit_camera(views, CHESSBOARD)
+    assert isinstance(found, NotCalibrated)
+    assert found.reason.startswith("OpenCV finds no camera that these views fit: take out views")
 
 
 def test_too_few_views_are_refused(views):

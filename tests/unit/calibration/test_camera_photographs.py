@@ -8,8 +8,9 @@ import pytest
 
 from calibration.board_detection import BoardView, detect_board
 from calibration.board_diagnosis import NoBoard, Refusal, find_board
+from calibration.board_pose import held_out_errors
 from calibration.boards import Board, parse_board
-from calibration.camera_fit import fit_camera, held_out_errors
+from calibration.camera_fit import fit_camera
 
 CHESSBOARD = parse_board("chessboard:9x6:25mm")
 GRID = parse_board("aruco:4x5:37.5mm:5mm:DICT_6X6_250")
