@@ -97,8 +97,9 @@ def change_at_fiducials(
     if len(known) < 2:
         return None
     corners_px = np.concatenate([seen[fiducial.id] for fiducial in known])
-    corners_mm = np.concatenate([fiducial.corners_mm for fiducial in known])
-    return plane_change(corners_mm, stage_from_pixels(registration, corners_px))
+    # centres are compared: a stage whose axes are turned against the picture turns its prints, not their centres
+    found_mm = stage_from_pixels(registration, corners_px).reshape(-1, 4, 2).mean(axis=1)
+    return plane_change(np.array([(each.centre.x_mm, each.centre.y_mm) for each in known]), found_mm)
 
 
 def sharpness(image: NDArray[Any], registration: Registration, fiducials: Sequence[Fiducial]) -> float:

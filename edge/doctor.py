@@ -237,6 +237,7 @@ def _travel(area: AreaConfig, capabilities: Capabilities) -> Finding:
 def examine_camera(config: ScanConfig) -> Iterator[Finding]:
     """A frame, and the fiducials in it."""
     from edge.prepare import register_frame
+    from edge.stage_placing import UNHELD
 
     try:
         frame = open_camera(config.instrument.camera).capture()
@@ -248,12 +249,15 @@ def examine_camera(config: ScanConfig) -> Iterator[Finding]:
     try:
         registration = register_frame(frame, config)
     except EdgeError as error:
-        yield Finding("fiducials", False, str(error), type(error))
+        what = "fiducials" if config.instrument.stage_calibration is None else "stage calibration"
+        yield Finding(what, False, str(error), type(error))
         return
     seen, residual = len(registration.fiducials), f"residual {registration.rms_mm * 1_000:.0f} um rms"
     if isinstance(config.instrument.camera, MosaicCameraConfig):
         yield Finding("mosaic", True, f"covers the area, {residual} between its frames")
     elif seen:
         yield Finding("fiducials", True, f"{seen} seen, {residual}")
+    elif config.instrument.fiducials.markers:
+        yield Finding("stage calibration", True, f"of this camera, {residual}; the fiducials lie where it says")
     else:
-        yield Finding("stage calibration", True, f"of this camera, {residual}")
+        yield Finding("stage calibration", True, f"of this camera, {residual}; {UNHELD}", is_good=False)

@@ -25,7 +25,14 @@ from edge.kinematics import StageModel
 from edge.mosaic_placing import placed_mosaic
 from edge.photograph import photograph_on_grid
 from edge.plan import ScanPlan, check_plan, check_without_controller, make_plan
-from edge.stage_placing import placed_frame, read_stage_calibration, require_precise
+from edge.stage_placing import (
+    UNHELD,
+    held_by_fiducials,
+    noted,
+    placed_frame,
+    read_stage_calibration,
+    require_precise,
+)
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
 from models.density import cells_for_rate
@@ -97,13 +104,29 @@ def uncovered_mm(area: AreaConfig, grid: ScanGrid) -> tuple[float, float]:
 def register_frame(frame: Frame, config: ScanConfig) -> Registration:
     """Place the frame on the stage: by its fiducials, a stored calibration of the stage, or a mosaic's own record.
 
+    A stored calibration of the stage is held against the fiducials that are listed; where none are, a note says so.
+
     Raises
     ------
     SafetyStop
-        The registration cannot be had, or it or its expected error is worse than half a pitch.
+        The registration cannot be had, it or its expected error is worse than half a pitch, or fiducials lie by more
+        than that from where a stored calibration says.
     UsageError
         A stored calibration is missing or damaged.
     """
+    registration = register_as_configured(frame, config)
+    if config.instrument.stage_calibration is None:
+        return registration
+    fiducials = fiducials_of(config)
+    if not fiducials:
+        return noted(registration, UNHELD)
+    dictionary = config.instrument.fiducials.dictionary
+    held_by_fiducials(registration, frame, fiducials, dictionary, tolerance_mm=config.area.pitch_mm / 2)
+    return registration
+
+
+def register_as_configured(frame: Frame, config: ScanConfig) -> Registration:
+    """As `register_frame`, and a stored calibration of the stage is taken at its word."""
     stored, camera = config.instrument.stage_calibration, config.instrument.camera
     if isinstance(camera, MosaicCameraConfig):
         outcome = placed_mosaic(frame, Path(camera.path), config.area)

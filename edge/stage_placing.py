@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,8 +23,8 @@ from edge.config import AreaConfig
 from edge.faults import SafetyStop, UsageError
 
 UNHELD: Final = (
-    "nothing shows whether camera and stage stand as they did when the stage was calibrated, as no fiducials are listed "
-    "to hold it against: look with pointillist calibrate verify --spot"
+    "nothing shows whether camera and stage stand as they did when the stage was calibrated: no fiducials are listed "
+    "to hold it against; look with pointillist calibrate verify --spot"
 )
 _NODES = 9
 

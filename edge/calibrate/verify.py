@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibration.fiducials import detect_fiducials
 from calibration.register import HELD_OUT_FROM
 from calibration.registration import Registration
 from calibration.stage_calibration import KIND
 from calibration.stored import DamagedCalibration, read_stored, stored_picture
-from calibration.verify import PlaneChange, change_at_fiducials, sharpness
+from calibration.verify import sharpness
 from edge.calibrate.age import examine_ages
 from edge.calibrate.place import BLURRED, check_place
 from edge.calibrate.spot_check import spot_findings
@@ -22,9 +20,10 @@ from edge.config import ScanConfig, load_scan_config, parse_scan_config
 from edge.console import Console
 from edge.doctor import Finding
 from edge.faults import EdgeError, SafetyStop, UsageError
-from edge.prepare import Sighting, fiducials_of, register_frame
+from edge.prepare import Sighting, fiducials_of, register_as_configured
 from edge.record.folder import open_recording
 from edge.results import sighting_of
+from edge.stage_placing import held_by_fiducials
 
 Show = Callable[[Finding], None]
 
@@ -97,7 +96,7 @@ def _findings(config: ScanConfig, earlier: _Earlier | None, camera: Camera) -> I
     yield Finding("camera", True, f"{frame.identity}: {width} x {height} px")
     try:
         yield from examine_ages(config)
-        registration = register_frame(frame, config)
+        registration = register_as_configured(frame, config)
     except EdgeError as error:
         yield _failed("registration", error)
         return
@@ -139,16 +138,12 @@ def held_out_finding(registration: Registration, pitch_mm: float) -> Finding:
 def stage_finding(registration: Registration, frame: Frame, config: ScanConfig) -> Finding:
     """Fiducials of this photograph against a registration that was made without it."""
     fiducials = fiducials_of(config)
-    seen = detect_fiducials(frame.image, config.instrument.fiducials.dictionary, [each.id for each in fiducials])
-    change = change_at_fiducials(registration, fiducials, seen)
-    what = "stage calibration"
-    if change is None:
-        words = f"{len(seen)} fiducials seen, at least 2 needed: bring them into the frame, or look with --spot"
-        return Finding(what, False, words, SafetyStop)
-    text = f"{len(seen)} fiducials lie {change.rms_mm:.3f} mm rms from where it says"
-    if change.rms_mm <= config.area.pitch_mm / 2:
-        return Finding(what, True, text)
-    return Finding(what, False, f"{text}; {cause_of(change)}: calibrate the stage again", SafetyStop)
+    dictionary, tolerance_mm = config.instrument.fiducials.dictionary, config.area.pitch_mm / 2
+    try:
+        text = held_by_fiducials(registration, frame, fiducials, dictionary, tolerance_mm=tolerance_mm)
+    except SafetyStop as error:
+        return _failed("stage calibration", error)
+    return Finding("stage calibration", True, text)
 
 
 def _focus(registration: Registration, frame: Frame, config: ScanConfig, path: Path) -> Iterator[Finding]:
@@ -166,13 +161,6 @@ def _focus(registration: Registration, frame: Frame, config: ScanConfig, path: P
             yield Finding("focus", True, text)
         else:
             yield Finding("focus", True, f"{text}: focus the camera as it was, or calibrate again", is_good=False)
-
-
-def cause_of(change: PlaneChange) -> str:
-    """What a change looks like."""
-    if change.is_of_scale:
-        return f"the picture's scale changed by {100 * (change.scale - 1):+.2f} %: focus or zoom was changed"
-    return f"shifted by {math.hypot(change.x_mm, change.y_mm):.2f} mm, turned by {change.turn_deg:.2f} degrees"
 
 
 def _of_place(earlier: _Earlier, frame: Frame) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from calibration.projection import pixels_from_stage
+from calibration.registration_record import registration_digest
 from calibration.stage_calibration import stage_to_dict
 from calibration.stage_fit import PointPairs
 from calibration.stored import store
@@ -22,8 +24,10 @@ from edge.cameras import write_picture
 from edge.config import ChecksConfig, ScanConfig, load_scan_config
 from edge.console import Console
 from edge.desk_plan import write_plan
-from edge.faults import UsageError
-from edge.prepare import register_frame
+from edge.doctor import examine_camera
+from edge.faults import SafetyStop, UsageError
+from edge.prepare import register_as_configured, register_frame
+from edge.stage_placing import UNHELD
 
 
 def lines(scan_yaml) -> list[str]:
@@ -90,6 +94,60 @@ def stored(scan_yaml, photograph) -> ScanConfig:
     path = store(scan_yaml.parent, "stage", content, made_at=made_at, pictures={"frame": frame.image})
     instrument = config.instrument.model_copy(update={"stage_calibration": str(path)})
     return config.model_copy(update={"instrument": instrument})
+
+
+def of_camera(frame, scan_yaml):
+    return replace(frame, identity=f"folder:{scan_yaml.parent / 'frames'}")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"easel_x_mm": 0.5}, "shifted by 0.5"), ({"focal_px": 1985.0}, "scale changed by +1.8")]
+)
+def test_no_scan_is_placed_by_a_stage_calibration_that_the_fiducials_contradict(
+    scan_yaml, stored, photograph, change, words
+):
+    assert register_frame(of_camera(photograph(seed=12), scan_yaml), stored).notes == ()
+    with pytest.raises(SafetyStop, match=rf"from where the stage calibration says; .*{re.escape(words)}"):
+        register_frame(of_camera(photograph(seed=12, **change), scan_yaml), stored)
+
+
+def test_fiducials_out_of_the_frame_hold_no_stage_calibration(scan_yaml, stored, photograph):
+    bare = of_camera(photograph(), scan_yaml)
+    with pytest.raises(SafetyStop, match="0 seen, at least 2 needed"):
+        register_frame(replace(bare, image=np.full_like(bare.image, 90)), stored)
+
+
+def test_a_marker_seen_twice_is_a_finding_and_no_fault(scan_yaml, stored, photograph):
+    frame = of_camera(photograph(), scan_yaml)
+    at = np.rint(pixels_from_stage(register_as_configured(frame, stored), np.array([[32.0, 32.0], [44.0, 44.0]])))
+    (left, top), (right, bottom) = at.astype(int)
+    image = frame.image.copy()
+    image[300 : 300 + bottom - top, 420 : 420 + right - left] = image[top:bottom, left:right]
+    scan_yaml.write_text(yaml_of(stored))
+    write_picture(scan_yaml.parent / "frames" / "a.png", image)
+    (failed,) = [line for line in lines(scan_yaml) if line.startswith("FAIL")]
+    assert failed.startswith("FAIL  stage calibration")
+    assert "marker 0 is seen twice" in failed
+
+
+def test_without_fiducials_plan_and_doctor_say_that_nothing_holds_the_stage_calibration(scan_yaml, stored, photograph):
+    fiducials = stored.instrument.fiducials.model_copy(update={"markers": []})
+    blind = stored.model_copy(update={"instrument": stored.instrument.model_copy(update={"fiducials": fiducials})})
+    frame = of_camera(photograph(), scan_yaml)
+    registration = register_frame(frame, blind)
+    assert registration.notes == (UNHELD,)
+    assert registration.digest == registration_digest(registration)
+    write_picture(scan_yaml.parent / "frames" / "a.png", frame.image)
+    _, finding = examine_camera(blind)
+    assert finding.line().startswith("note  stage calibration")
+    assert "verify --spot" in finding.text
+
+
+def test_doctor_fails_a_stage_calibration_that_the_fiducials_contradict(scan_yaml, stored, photograph):
+    write_picture(scan_yaml.parent / "frames" / "a.png", photograph(seed=12, easel_x_mm=0.5).image)
+    _, finding = examine_camera(stored)
+    assert finding.line().startswith("FAIL  stage calibration")
+    assert finding.fault is SafetyStop
 
 
 def test_an_old_calibration_is_refused_when_an_age_is_set(stored):

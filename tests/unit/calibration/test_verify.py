@@ -50,6 +50,12 @@ def test_fiducials_are_measured_from_where_a_registration_expects_them():
     assert change.x_mm == pytest.approx(0.3)
 
 
+def test_prints_that_are_turned_against_the_stage_are_measured_by_their_centres():
+    fiducials = [Fiducial(i, StagePose(10.0 * i, 5.0), 2.0) for i in range(3)]
+    seen = {each.id: np.roll(each.corners_mm, 1, axis=0) * 10 for each in fiducials}
+    assert change_at_fiducials(view(), fiducials, seen).largest_mm == pytest.approx(0.0, abs=1e-9)
+
+
 def test_one_fiducial_cannot_tell():
     fiducial = Fiducial(0, StagePose(10.0, 5.0), 2.0)
     assert change_at_fiducials(view(), [fiducial], {0: fiducial.corners_mm * 10}) is None
