@@ -17,6 +17,7 @@ from edge.camera_config import HttpCameraConfig
 from edge.cameras.credentials import read_credentials
 from edge.cameras.exposures import averaged
 from edge.cameras.frame import Frame, checked_frame
+from edge.cameras.http_in_time import HttpInTime, HttpsInTime
 from edge.cameras.picture import Picture, decode_picture
 from edge.faults import DeviceError
 
@@ -83,7 +84,7 @@ class HttpCamera:
         url = self._config.url
         self._deadline_s = self._now() + self._config.timeout_s
         try:
-            with _opener(self._config).open(url, timeout=self._config.timeout_s) as answer:
+            with self._opened() as answer:
                 yield answer
         except HTTPError as error:
             remedy = (
@@ -104,21 +105,32 @@ class HttpCamera:
                 f"{url}: the camera was lost in mid-picture ({_words(error)}): check the network"
             ) from None
 
+    def _opened(self) -> http.client.HTTPResponse:
+        config = self._config
+        opener = _opener(config, lambda: self._deadline_s - self._now())
+        try:
+            answer: http.client.HTTPResponse = opener.open(config.url, timeout=config.timeout_s)
+        except (UnicodeError, http.client.InvalidURL):
+            raise DeviceError(f"{config.url}: no address of a camera: correct instrument.camera.url") from None
+        except (ValueError, IndexError):
+            # what urllib says to a login that it does not know, or knows and has no user for
+            remedy = (
+                "name a file with user and password in instrument.camera.credentials"
+                if config.credentials is None
+                else "set the camera to Basic, or to Digest with MD5"
+            )
+            raise DeviceError(f"{config.url}: the camera asks for a login that it does not get: {remedy}") from None
+        return answer
+
     def _too_slow(self) -> DeviceError:
         return DeviceError(
             f"{self._config.url}: no whole picture came within {self._config.timeout_s:g} s: check the network, or "
             "raise instrument.camera.timeout_s"
         )
 
-    def _chunk(self, answer: http.client.HTTPResponse) -> bytes:
-        """What has arrived; empty at the end."""
-        if self._now() > self._deadline_s:
-            raise self._too_slow()
-        return answer.read1(_CHUNK)
-
     def _body(self, answer: http.client.HTTPResponse) -> bytes:
         content = bytearray()
-        while chunk := self._chunk(answer):
+        while chunk := answer.read1(_CHUNK):
             content += chunk
             self._refuse_huge(len(content))
         return bytes(content)
@@ -153,7 +165,7 @@ class HttpCamera:
         held = bytearray()
 
         def more() -> bool:
-            chunk = self._chunk(answer)
+            chunk = answer.read1(_CHUNK)
             held.extend(chunk)
             self._refuse_huge(len(held))
             return bool(chunk)
@@ -189,7 +201,7 @@ def _length(header: bytes) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def _opener(config: HttpCameraConfig) -> urllib.request.OpenerDirector:
+def _opener(config: HttpCameraConfig, time_left_s: Callable[[], float]) -> urllib.request.OpenerDirector:
     """Talks HTTP to the camera itself: neither through a proxy nor, after a redirection, to a file."""
     opener = urllib.request.OpenerDirector()
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
@@ -197,8 +209,8 @@ def _opener(config: HttpCameraConfig) -> urllib.request.OpenerDirector:
     if credentials is not None:
         passwords.add_password(None, config.url, *credentials)
     for each in (
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
+        HttpInTime(time_left_s),
+        HttpsInTime(time_left_s),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),

@@ -141,6 +141,22 @@ def test_an_answer_that_never_ends_is_given_up_in_time():
     ended.set()
 
 
+def test_a_header_that_never_ends_is_given_up_in_time():
+    ended = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+        for _ in range(150):
+            handler.wfile.write(b"x")
+            ended.wait(0.01)
+        handler.wfile.write(b"\r\n")
+        giving(png_of(scene()))(handler)
+
+    with answering(answer) as url, pytest.raises(DeviceError, match=r"no whole picture came within 0\.2 s"):
+        camera(url, timeout_s=0.2).capture()
+    ended.set()
+
+
 def test_an_address_that_says_nothing_is_given_up_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
@@ -204,6 +220,47 @@ def test_the_credentials_files_user_is_who_asks(tmp_path):
 
     with answering(answer) as url:
         assert camera(url, credentials=str(tmp_path / "login")).capture().image.shape == scene().shape
+
+
+def asking_for(login: str):
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if (handler.headers.get("Authorization") or "").startswith('Digest username="ada"'):
+            giving(png_of(scene()))(handler)
+            return
+        handler.send_response(401)
+        handler.send_header("WWW-Authenticate", login)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+DIGEST = 'Digest realm="camera", nonce="5ca1ab1e", qop="auth", algorithm=MD5'
+
+
+def test_the_credentials_files_user_is_who_asks_by_digest(tmp_path):
+    (tmp_path / "login").write_text("ada:secret\n")
+    with answering(asking_for(DIGEST)) as url:
+        assert camera(url, credentials=str(tmp_path / "login")).capture().image.shape == scene().shape
+
+
+@pytest.mark.parametrize("login", [DIGEST, 'Bearer realm="camera"', "Negotiate", "Digest"])
+def test_a_login_without_a_user_asks_for_credentials(login):
+    with answering(asking_for(login)) as url, pytest.raises(DeviceError, match=r"a login .* in instrument"):
+        camera(url).capture()
+
+
+@pytest.mark.parametrize("login", ["Bearer", 'Digest realm="camera", nonce="1", algorithm=SHA-512-256', "Digest a="])
+def test_a_login_that_is_not_known_names_those_that_are(login, tmp_path):
+    (tmp_path / "login").write_text("bob:secret\n")
+    with answering(asking_for(login)) as url, pytest.raises(DeviceError, match="set the camera to Basic, or to Digest"):
+        camera(url, credentials=str(tmp_path / "login")).capture()
+
+
+@pytest.mark.parametrize("url", ["http://a..b/", "http://camera:port/"])
+def test_an_address_that_is_no_host_is_one_sentence(url):
+    with pytest.raises(DeviceError, match=r"no address of a camera: correct instrument\.camera\.url"):
+        camera(url).capture()
 
 
 def test_a_file_without_credentials_is_named(tmp_path):
