@@ -17,7 +17,7 @@ from edge.shutter import Shutter
 from firmware_bridge.faults import BridgeError, LinkLost
 
 _MOST_ATTEMPTS = 2
-"""An intermission that a fault of the instrument ended so many times running waits for its next turn."""
+"""An intermission that a fault of the instrument ended so many times running is given up until its next turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,10 @@ class Intermission(Protocol):
         """
         ...
 
+    def give_up(self, standstill: Standstill, fault: Exception) -> str:
+        """What follows from its not being done for a fault: as of `carry_out`, a sentence for which the run pauses."""
+        ...
+
 
 class Agenda:
     """Which intermissions are due.
@@ -96,17 +100,22 @@ class Agenda:
         return waiting[0].intermission if waiting else None
 
     def carry_out(self, standstill: Standstill) -> str:
-        """Carry out all that are due, each once, until one wants the run to pause; its sentence, or empty."""
+        """Carry out all that are due, each once, until one wants the run to pause; its sentence, or empty.
+
+        One that faults ended twice running is given up instead.
+        """
         for turn in self._waiting():
             if standstill.request() is not None:
                 break
-            try:
-                wish = turn.intermission.carry_out(standstill)
-            except BridgeError:
-                turn.failures += 1
-                if turn.failures >= _MOST_ATTEMPTS:
-                    self._put_off(turn)
-                raise
+            if turn.fault is not None and turn.failures >= _MOST_ATTEMPTS:
+                wish = turn.intermission.give_up(standstill, turn.fault)
+            else:
+                try:
+                    wish = turn.intermission.carry_out(standstill)
+                except BridgeError as fault:
+                    # It stays due: what follows from giving it up comes once the run has overcome the fault.
+                    turn.failures, turn.fault = turn.failures + 1, fault
+                    raise
             self._put_off(turn)
             if wish:
                 return wish
@@ -117,7 +126,7 @@ class Agenda:
         return sorted((turn for turn in self._turns if turn.due_s <= now_s), key=lambda turn: turn.due_s)
 
     def _put_off(self, turn: _Turn) -> None:
-        turn.failures = 0
+        turn.failures, turn.fault = 0, None
         turn.due_s = self._clock() + turn.intermission.every_s
 
 
@@ -193,3 +202,5 @@ class _Turn:
     due_s: float
     failures: int = 0
     """Times running that a fault ended it."""
+    fault: BridgeError | None = None
+    """The latest of them."""

@@ -57,6 +57,7 @@ class StandardVisit:
         self._place = StagePose(config.x_mm, config.y_mm)
         self._live_s = config.live_s
         self._console = console
+        self._index = 0
         self._bounds = Bounds(
             x_mm=(config.x_mm, config.x_mm),
             y_mm=(config.y_mm, config.y_mm),
@@ -75,7 +76,7 @@ class StandardVisit:
             What is the run's to overcome, and what left the controller with a fault.
         """
         intake = standstill.intake
-        index = intake.index_of_next_visit()
+        self._index = index = intake.index_of_next_visit()
         try:
             self._measure(standstill, index)
             standstill.shutter.close(self.reason)
@@ -87,13 +88,24 @@ class StandardVisit:
             if isinstance(why, BridgeError) and (status.fault or not status.is_homed):
                 raise
             if index not in intake.visits:
-                standstill.session.record(StandardMissed(utc_now(), str(why)))
-                self._console.warn(f"the visit to the standard gave nothing ({why}): the scan goes on without it")
+                self._pass_over(standstill, why)
                 return ""
         if intake.last_visit is not None:
             self._tell(intake.last_visit)
             self._check_place(intake.last_visit)
         return ""
+
+    def give_up(self, standstill: Standstill, fault: Exception) -> str:
+        """Go on without the visit, but not silently."""
+        if self._index in standstill.intake.visits:
+            self._console.warn(str(fault))
+        else:
+            self._pass_over(standstill, fault)
+        return ""
+
+    def _pass_over(self, standstill: Standstill, why: Exception) -> None:
+        standstill.session.record(StandardMissed(utc_now(), str(why)))
+        self._console.warn(f"the visit to the standard gave nothing ({why}): the scan goes on without it")
 
     def _measure(self, standstill: Standstill, index: int) -> None:
         """Open over the standard until its spectrum is recorded."""

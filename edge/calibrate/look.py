@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Look:
-    """An intermission: the object must lie where it lay. What is against it pauses the scan.
+    """An intermission: the object must lie where it lay. What is against it pauses the scan, as does not knowing it.
 
     Parameters
     ----------
@@ -34,3 +34,7 @@ class Look:
         except (SafetyStop, DeviceError) as reason:
             return str(reason)
         return ""
+
+    def give_up(self, standstill: Standstill, fault: Exception) -> str:
+        """Nobody knows where the object lies now."""
+        return f"the object could not be looked at ({fault}): see that it lies where it lay, then go on"

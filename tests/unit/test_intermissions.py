@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 
+from edge.calibrate.look import Look as ObjectLook
 from edge.console import Console
 from edge.events import Opened, Paused, Planned, Registered, ShutterClosed, ShutterOpened
 from edge.faults import SafetyStop
@@ -36,10 +37,16 @@ class Look:
     every_s: float = 1e9
     reason: str = "a look"
     times: int = field(default=0)
+    pauses: str = ""
+    given_up: list[str] = field(default_factory=list)
 
     def carry_out(self, standstill: Standstill) -> str:
         self.times += 1
         return self.do(standstill)
+
+    def give_up(self, standstill: Standstill, fault: Exception) -> str:
+        self.given_up.append(str(fault))
+        return self.pauses
 
 
 @pytest.fixture
@@ -128,14 +135,38 @@ def test_a_safety_stop_of_an_intermission_ends_the_run_without_beam(run, journal
     assert "open" not in controller.calls
 
 
-def test_an_intermission_that_a_fault_ended_is_tried_once_more_and_then_waits_for_its_next_turn(run, journal):
-    def do(standstill: Standstill) -> str:
-        raise LeaseExpired("the lease expired: see what kept this computer busy")
+def expire(standstill: Standstill) -> str:
+    raise LeaseExpired("the lease expired: see what kept this computer busy")
 
-    look = Look(do)
+
+def test_an_intermission_that_a_fault_ended_is_tried_once_more_and_then_given_up_until_its_next_turn(run, journal):
+    look = Look(expire)
     assert run(ScriptedController(), look) is RunOutcome.FINISHED
     assert look.times == 2
+    assert look.given_up == ["the lease expired: see what kept this computer busy"]
     assert recorded(journal) == list(range(COUNT))
+
+
+def test_an_intermission_that_is_given_up_can_pause_the_run_before_the_beam(run, journal):
+    look = Look(expire, pauses="the object could not be looked at")
+    controller = ScriptedController()
+    assert run(controller, look) is RunOutcome.STOPPED
+    assert "open" not in controller.calls
+    assert [event.reason for event in events(journal, Paused)] == ["the object could not be looked at"]
+
+
+def test_a_look_over_a_link_that_breaks_twice_pauses_the_run_instead_of_being_left_out(run, journal):
+    def confirm_place() -> None:
+        raise LeaseExpired("the lease expired: see what kept this computer busy")
+
+    look = ObjectLook(confirm_place, every_s=0.0)
+    controller = ScriptedController()
+    assert run(controller, look) is RunOutcome.STOPPED
+    assert "open" not in controller.calls
+    assert [event.reason for event in events(journal, Paused)] == [
+        "the object could not be looked at (the lease expired: see what kept this computer busy): "
+        "see that it lies where it lay, then go on"
+    ]
 
 
 def test_a_lost_link_ends_an_intermission_as_it_ends_an_opening(run):

@@ -248,6 +248,22 @@ def test_a_lease_that_expires_during_a_visit_has_it_made_again(bench, journal):
     assert sorted(recorded(journal)) == list(range(COUNT))
 
 
+def test_a_visit_that_a_lease_ended_twice_is_journalled_as_missed(bench, journal):
+    class Expiring(WithStandard):
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            if self.is_open and self.pose == PLACE:
+                self.is_open = False
+                raise LeaseExpired("the lease expired: see what kept this computer busy")
+            return super().next_done(timeout_s)
+
+    assert bench.run(Expiring(), config=ONCE) is RunOutcome.FINISHED
+    assert [event.reason for event in events(journal, StandardMissed)] == [
+        "the lease expired: see what kept this computer busy"
+    ]
+    assert [event.over for event in events(journal, ShutterOpened)] == ["standard", "standard", "object"]
+    assert sorted(recorded(journal)) == list(range(COUNT))
+
+
 def test_a_link_that_breaks_during_a_visit_has_it_made_again_on_the_controller_that_comes_back(bench, journal):
     class Losing(WithStandard):
         def next_done(self, timeout_s: float) -> ExposureDone | None:
