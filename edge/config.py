@@ -136,13 +136,6 @@ class InstrumentConfig(Closed):
     """Reference standard by which gain and tube output are followed; None: there is none."""
 
     @model_validator(mode="after")
-    def _photograph_can_be_placed(self) -> Self:
-        is_placed = self.stage_calibration is not None or isinstance(self.camera, MosaicCameraConfig)
-        if not self.fiducials.markers and not is_placed:
-            raise ValueError("nothing places the photograph: list fiducials.markers, or give stage_calibration")
-        return self
-
-    @model_validator(mode="after")
     def _mosaic_is_placed_already(self) -> Self:
         stated = [key for key in ("lens", "camera_calibration", "stage_calibration") if getattr(self, key) is not None]
         if isinstance(self.camera, MosaicCameraConfig) and stated:

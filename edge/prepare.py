@@ -112,7 +112,7 @@ def register_frame(frame: Frame, config: ScanConfig) -> Registration:
         The registration cannot be had, it or its expected error is worse than half a pitch, or fiducials lie by more
         than that from where a stored calibration says.
     UsageError
-        A stored calibration is missing or damaged.
+        A stored calibration is missing or damaged, or nothing places the frame.
     """
     registration = register_as_configured(frame, config)
     if config.instrument.stage_calibration is None:
@@ -127,6 +127,7 @@ def register_frame(frame: Frame, config: ScanConfig) -> Registration:
 
 def register_as_configured(frame: Frame, config: ScanConfig) -> Registration:
     """As `register_frame`, and a stored calibration of the stage is taken at its word."""
+    _require_placement(config)
     stored, camera = config.instrument.stage_calibration, config.instrument.camera
     if isinstance(camera, MosaicCameraConfig):
         outcome = placed_mosaic(frame, Path(camera.path), config.area)
@@ -136,6 +137,17 @@ def register_as_configured(frame: Frame, config: ScanConfig) -> Registration:
         raise SafetyStop(f"the photograph cannot be placed on the stage: {outcome.reason}")
     require_precise(outcome, config.area)
     return outcome
+
+
+def _require_placement(config: ScanConfig) -> None:
+    """Something says where the photograph lies; a calibration that is about to say so is made without."""
+    instrument = config.instrument
+    is_placed = instrument.stage_calibration is not None or isinstance(instrument.camera, MosaicCameraConfig)
+    if not instrument.fiducials.markers and not is_placed:
+        raise UsageError(
+            "nothing places the photograph: list instrument.fiducials.markers, or give instrument.stage_calibration, "
+            "which pointillist calibrate stage makes"
+        )
 
 
 def _by_fiducials(frame: Frame, config: ScanConfig) -> Registration | NotRegistered:
@@ -162,7 +174,7 @@ def require_known_names(config: ScanConfig) -> None:
     Raises
     ------
     UsageError
-        One does not; the text names those that do.
+        One does not; the text names those that do. Or nothing will place the photograph.
     ModelsError
         The mask network is missing, or is not what its manifest says.
     """
@@ -177,6 +189,7 @@ def require_known_names(config: ScanConfig) -> None:
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
     require_network(_first_mask(config), _model_of(config))
+    _require_placement(config)
     if config.instrument.camera_calibration is not None:
         read_camera_calibration(Path(config.instrument.camera_calibration))
     if config.instrument.stage_calibration is not None:

@@ -115,8 +115,15 @@ def sight_fiducials(frame: Frame, config: ScanConfig) -> Sighted:
     ------
     SafetyStop
         Too few are seen, or one of them twice.
+    UsageError
+        None is configured.
     """
     fiducials = fiducials_of(config)
+    if not fiducials:
+        raise UsageError(
+            "instrument.fiducials lists no markers to calibrate by: list them, or calibrate with --method spot or "
+            "--points"
+        )
     stated = {fiducial.id: fiducial for fiducial in fiducials}
     dictionary = config.instrument.fiducials.dictionary
     try:

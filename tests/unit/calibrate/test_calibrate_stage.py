@@ -19,7 +19,7 @@ from edge.cameras import Frame, open_camera, write_picture
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.faults import DeviceError, SafetyStop, UsageError
-from edge.prepare import place, register_frame
+from edge.prepare import place, register_frame, require_known_names
 from edge.simulate.camera import SimulatedCamera
 from edge.simulate.config import SimulatedCameraConfig, SimulatedLaserConfig, fiducials_of
 from firmware_bridge.messages import StagePose
@@ -361,11 +361,47 @@ def test_fiducials_in_a_picture_give_a_stored_calibration_that_places_it(tmp_pat
         register_frame(open_camera(scan.instrument.camera).capture(), scan)
 
 
-def test_a_configuration_without_markers_or_a_stage_calibration_is_refused():
-    config = config_of().model_dump(mode="json")
-    config["instrument"]["fiducials"]["markers"] = []
-    with pytest.raises(ValueError, match="nothing places the photograph"):
-        ScanConfig.model_validate(config)
+@pytest.fixture
+def unplaced(tmp_path):
+    """A configuration's file that nothing places a photograph by, as whoever calibrates without markers has it."""
+    stage = Stage()
+    write_picture(tmp_path / "photo.png", stage.capture().image)
+    config = lens_config(stage).model_dump(mode="json")
+    config["instrument"]["camera"] = {"kind": "file", "path": "photo.png"}
+    del config["instrument"]["fiducials"]
+    path = tmp_path / "scan.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path, stage
+
+
+def calibrated_by(path, **ways):
+    asked = {"method": "fiducials", "points": None, "laser_off": None, "columns": 5, "rows": 5, "out": None} | ways
+    return calibrate_stage(path, console=Console(quiet=True, log_level="info"), **asked)
+
+
+def test_points_calibrate_a_stage_that_nothing_places_yet_and_a_scan_goes_by_them(unplaced):
+    path, stage = unplaced
+    with pytest.raises(UsageError, match="nothing places the photograph"):
+        require_known_names(load_scan_config(path))
+    with pytest.raises(UsageError, match="nothing places the photograph"):
+        register_frame(stage.capture(), load_scan_config(path))
+    pixels = stage.camera.view.pixels(INSIDE)
+    rows = [f"{c},{r},{x},{y}" for (c, r), (x, y) in zip(pixels.tolist(), INSIDE.tolist(), strict=True)]
+    points = path.with_name("points.csv")
+    points.write_text("\n".join(["column_px,row_px,x_mm,y_mm", *rows]))
+    config = yaml.safe_load(path.read_text())
+    config["instrument"]["stage_calibration"] = str(calibrated_by(path, points=points))
+    path.write_text(yaml.safe_dump(config))
+    scan = load_scan_config(path)
+    require_known_names(scan)
+    registration = register_frame(open_camera(scan.instrument.camera).capture(), scan)
+    assert np.abs(stage_from_pixels(registration, pixels) - INSIDE).max() < 0.05
+
+
+def test_without_markers_the_stage_is_not_calibrated_by_markers(unplaced):
+    path, _ = unplaced
+    with pytest.raises(UsageError, match=r"lists no markers to calibrate by: list them, or .* --method spot"):
+        calibrated_by(path)
 
 
 def test_a_photograph_without_any_marker_is_compared_with_the_plans(seen, tmp_path):
