@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from edge.camera_config import CameraConfig, ColourConfig, MosaicCameraConfig
+from edge.camera_config import CameraConfig, ColourConfig, FileCameraConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
 
@@ -251,6 +251,16 @@ class ScanConfig(Closed):
     def _dwell_within_dose(self) -> Self:
         if self.sampling.dwell_s > self.dose.max_live_s_per_cell:
             raise ValueError("sampling.dwell_s is above dose.max_live_s_per_cell: shorten the dwell or raise the limit")
+        return self
+
+    @model_validator(mode="after")
+    def _looks_can_show_something(self) -> Self:
+        camera = self.instrument.camera
+        if self.checks.every_minutes is not None and isinstance(camera, FileCameraConfig | MosaicCameraConfig):
+            raise ValueError(
+                f"checks.every_minutes looks again, but a camera of kind {camera.kind!r} gives the same picture each "
+                "time: leave it out, or name a camera that takes new ones"
+            )
         return self
 
     @model_validator(mode="after")

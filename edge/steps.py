@@ -15,7 +15,7 @@ from calibration.registration_record import registration_from_dict, registration
 from edge.adaptive.listening import ADAPTIVE
 from edge.adaptive.scanning import GrowingPlan
 from edge.calibrate.look import Look
-from edge.calibrate.place import check_place
+from edge.calibrate.place import LastLook, check_place
 from edge.cameras import Camera, open_camera, write_picture
 from edge.config import ScanConfig
 from edge.console import Console
@@ -83,6 +83,7 @@ class Scan:
         self._capabilities = connection.controller.capabilities
         self._session = session
         self._sighting: Sighting | None = None
+        self._last_look: LastLook | None = None
         self._paths = paths
         self._console = console
 
@@ -105,6 +106,7 @@ class Scan:
         """The plan of an interrupted scan, checked against limits and dose again; a new one if there was none."""
         if not history.plan_json:
             return self.prepare()
+        self._last_look = LastLook(history.last_at)
         plan = plan_from_json(history.plan_json)
         check_plan(plan, self._config, self._capabilities)
         self._check_rest(plan, history.done)
@@ -252,7 +254,10 @@ class Scan:
         if self._sighting is None:
             with open_recording(self._paths.folder) as recording:
                 self._sighting = sighting_of(self._paths, recording.history, self._config)
-        checked = check_place(self._sighting, self._camera().capture(), self._config)
+        frame = self._camera().capture()
+        checked = check_place(self._sighting, frame, self._config, last=self._last_look)
+        if self._last_look is None or self._last_look.is_followed_by(frame):
+            self._last_look = LastLook.of(frame)
         for remark in checked.remarks:
             self._console.warn(remark)
         self._console.say(f"{checked.sentence[0].upper()}{checked.sentence[1:]}")

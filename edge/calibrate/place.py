@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,39 @@ class PlaceCheck:
     """Nothing was seen to move."""
 
     sentence: str
-    """What the photograph tells, for the operator and the journal."""
+    """What the photograph tells, for the operator."""
     remarks: tuple[str, ...] = ()
     """What somebody should do something about all the same, one sentence each."""
 
 
-def check_place(before: Sighting, frame: Frame, config: ScanConfig) -> PlaceCheck:
-    """Compare a photograph taken now with the one that a plan was made from.
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    """What a photograph has to be newer than, to tell anything."""
+
+    at: str
+    """UTC, ISO 8601."""
+    frame_sha256: str = ""
+    """Of the photograph that was looked at then; empty where there is none."""
+
+    @classmethod
+    def of(cls, frame: Frame) -> LastLook:
+        """The look at a photograph."""
+        return cls(frame.taken_at, frame_digest(frame.image))
+
+    def is_followed_by(self, frame: Frame) -> bool:
+        """Whether a photograph is another one, and younger."""
+        is_younger = datetime.fromisoformat(frame.taken_at) > datetime.fromisoformat(self.at)
+        return is_younger and frame_digest(frame.image) != self.frame_sha256
+
+
+def check_place(before: Sighting, frame: Frame, config: ScanConfig, *, last: LastLook | None = None) -> PlaceCheck:
+    """Compare a photograph with the one that a plan was made from.
+
+    Parameters
+    ----------
+    last
+        The look, or the interruption, before this one. A photograph that is not newer is compared all the same, but
+        does not pass for a look: the sentence says so.
 
     Raises
     ------
@@ -52,6 +79,12 @@ def check_place(before: Sighting, frame: Frame, config: ScanConfig) -> PlaceChec
     if view.largest_mm > tolerance_mm:
         raise SafetyStop(_of_view(view))
     remarks = _remarks(before, now, config)
+    if last is not None and not last.is_followed_by(frame):
+        return PlaceCheck(
+            f"the camera gave a photograph of before the last look or interruption again ({frame.taken_at}), which "
+            "cannot show whether the object has moved since",
+            remarks,
+        )
     if object_mm is None:
         blank = "the photograph shows nothing, so it could not be checked that the object has not moved"
         return PlaceCheck("the markers are where they were", (blank, *remarks))

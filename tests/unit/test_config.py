@@ -100,6 +100,14 @@ def test_a_standard_beside_the_scanned_area_is_taken(tmp_path, x_mm, y_mm):
     assert (standard.x_mm, standard.y_mm, standard.live_s, standard.every_minutes) == (x_mm, y_mm, 20.0, 30.0)
 
 
+@pytest.mark.parametrize("kind", ["file", "mosaic"])
+def test_looks_by_a_camera_that_gives_the_same_picture_each_time_are_refused(tmp_path, kind):
+    text = GOOD.replace("kind: folder", f"kind: {kind}")
+    assert text != GOOD
+    load_scan_config(written(tmp_path, text))
+    assert "gives the same picture each time" in complaint(tmp_path, f"{text}checks: {{every_minutes: 30}}\n")
+
+
 def test_a_missing_section_is_named(tmp_path):
     without = "".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith("area"))
     assert "area: missing: add this key" in complaint(tmp_path, without)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from edge.beam_time import BeamTime
+from edge.calibrate.place import LastLook, PlaceCheck
+from edge.cameras import Frame
 from edge.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
 from edge.console import Console
 from edge.events import Faulted, Opened, Planned, Registered, Resumed
@@ -103,6 +106,25 @@ def test_a_resumption_that_would_keep_the_beam_on_for_too_long_is_refused(journa
     history = ScanHistory(plans=(Planned(utc_now(), plan_to_json(plan), plan.digest),), done=frozenset(range(4)))
     with pytest.raises(SafetyStop, match=r"above dose\.max_beam_s of 60 s: make do with what is measured"):
         Taking(journal, plan, received_s=50.0).scan.prepare_again(history)
+
+
+def test_a_resumed_scan_wants_a_photograph_from_after_the_interruption_and_then_newer_ones(journal, plan, monkeypatch):
+    planned = Planned(utc_now(), plan_to_json(plan), plan.digest)
+    taking, wanted = Taking(journal, plan), []
+    found = [Frame(np.full((2, 2, 3), day, np.uint8), "bench", f"2026-01-0{day}T00:00:00+00:00") for day in (1, 3, 3)]
+    camera = SimpleNamespace(capture=lambda: found[len(wanted)])
+
+    def looked(before: object, frame: Frame, config: ScanConfig, *, last: LastLook) -> PlaceCheck:
+        wanted.append(last)
+        return PlaceCheck("looked")
+
+    monkeypatch.setattr("edge.steps.open_camera", lambda config: camera)
+    monkeypatch.setattr("edge.steps.check_place", looked)
+    taking.scan._sighting = object()
+    taking.scan.prepare_again(ScanHistory(plans=(planned,), last_at="2026-01-02T00:00:00+00:00"))
+    for _ in found:
+        taking.scan._confirm_place()
+    assert wanted == [LastLook("2026-01-02T00:00:00+00:00")] * 2 + [LastLook.of(found[1])]
 
 
 def test_the_same_controller_takes_the_scan_up_with_what_is_recorded(journal, plan):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from edge.calibrate.place import check_place
+from edge.calibrate.place import LastLook, check_place
 from edge.cameras import Frame
 from edge.faults import SafetyStop
 from edge.prepare import Sighting, place, register_frame
@@ -61,6 +63,27 @@ def test_a_blurred_picture_is_remarked(before, photograph, config):
 def test_the_same_photograph_again_does_not_pass_for_a_look(before, config):
     checked = check_place(before, before.frame, config)
     assert "cannot show whether the object has moved" in checked.sentence
+
+
+def test_a_photograph_that_was_looked_at_before_does_not_pass_for_a_look(before, photograph, config):
+    frame = photograph(seed=12)
+    younger = replace(frame, taken_at="2026-01-02T03:05:05+00:00")
+    other = replace(photograph(seed=13), taken_at="2026-01-02T03:05:05+00:00")
+    for last, found, words in (
+        (LastLook.of(frame), frame, "cannot show whether the object has moved since"),
+        # a network camera that froze
+        (LastLook.of(frame), younger, "cannot show whether the object has moved since"),
+        # taken before an interruption
+        (LastLook("2026-01-02T03:06:00+00:00"), other, "cannot show whether the object has moved since"),
+        (LastLook.of(frame), other, "the object is where it was"),
+    ):
+        assert words in check_place(before, found, config, last=last).sentence
+
+
+def test_what_moved_is_found_in_an_old_photograph_as_well(before, photograph, config):
+    frame = photograph(seed=12, panel_x_mm=0.5)
+    with pytest.raises(SafetyStop, match="the object moved by"):
+        check_place(before, frame, config, last=LastLook.of(frame))
 
 
 def test_a_covered_object_stops_the_scan(before, photograph, config):
