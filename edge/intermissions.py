@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.console import Console
 from edge.faults import SafetyStop
 from edge.intake import Intake
 from edge.interrupts import Request
@@ -147,12 +146,10 @@ class Between:
         standstill: Standstill,
         intermissions: Sequence[Intermission],
         farewell: Intermission | None,
-        console: Console,
     ) -> None:
         self._standstill = standstill
         self._agenda = Agenda(intermissions)
         self._farewell = farewell
-        self._console = console
 
     @property
     def due(self) -> Intermission | None:
@@ -179,16 +176,24 @@ class Between:
             raise
 
     def bid_farewell(self) -> None:
-        """The last intermission: tried once, and a fault of it is no fault of the scan while the link holds."""
+        """The last intermission, tried once; no fault of it is one of the scan while the shutter is known to be closed.
+
+        Raises
+        ------
+        LinkLost, SafetyStop
+            The shutter is not known to be closed, or known not to be.
+        """
         farewell, self._farewell = self._farewell, None
         if farewell is None or self._standstill.request() is not None:
             return
         self._standstill.drop_queue()
         try:
             farewell.carry_out(self._standstill)
-        except BridgeError as fault:
-            self._clear(f"{type(fault).__name__} after the last exposure")
-            self._console.warn(f"{fault}: no {farewell.reason} at the end; every exposure is measured")
+        except (BridgeError, SafetyStop) as fault:
+            try:
+                self._clear(f"{type(fault).__name__} after the last exposure")
+            finally:
+                farewell.give_up(self._standstill, fault)
 
     def _clear(self, reason: str) -> None:
         """Leave nothing of an intermission that a fault ended."""

@@ -143,7 +143,7 @@ class Run:
             let_go_on=self._let_go_on,
         )
         has_work = bool(self._intake.lacking) or self._is_more_to_come
-        self._between = Between(standstill, intermissions, farewell if has_work else None, console)
+        self._between = Between(standstill, intermissions, farewell if has_work else None)
         self._expiries = Allowance(_MOST_EXPIRIES)
         self._retained = 0
         self._is_paused = False

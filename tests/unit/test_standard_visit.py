@@ -14,6 +14,7 @@ from edge.config import StandardConfig
 from edge.console import Console
 from edge.events import (
     FIRST_VISIT,
+    Closed,
     Opened,
     Planned,
     Registered,
@@ -393,3 +394,51 @@ def test_a_fault_of_the_last_visit_is_no_fault_of_the_scan(bench, journal):
     assert bench.run(Shy(), config=ONCE, farewell=True) is RunOutcome.FINISHED
     assert sorted(recorded(journal)) == list(range(COUNT))
     assert len(events(journal, ShutterClosed)) == len(events(journal, ShutterOpened))
+
+
+class Astray(WithStandard):
+    """Measures the last visit beside the standard."""
+
+    def next_done(self, timeout_s: float) -> ExposureDone | None:
+        done = super().next_done(timeout_s)
+        if done is None or done.index <= FIRST_VISIT:
+            return done
+        off = StagePose(PLACE.x_mm + 3.0, PLACE.y_mm)
+        return replace(done, start=off, end=off)
+
+
+class NotThere(WithStandard):
+    """Does not go to the standard once the object is measured."""
+
+    def move_to(self, pose: StagePose) -> None:
+        if pose != PLACE or COUNT - 1 not in self.acknowledged:
+            super().move_to(pose)
+
+
+@pytest.mark.parametrize(
+    ("controller", "told"), [(Astray(), "3.00 mm away from where it lies"), (NotThere(), "away from the standard")]
+)
+def test_a_last_visit_away_from_the_standard_leaves_the_scan_finished(bench, journal, capsys, controller, told):
+    assert bench.run(controller, config=ONCE, farewell=True) is RunOutcome.FINISHED
+    assert not controller.is_open
+    assert [event.outcome for event in events(journal, Closed)] == ["finished"]
+    assert told in capsys.readouterr().err
+
+
+def test_a_shutter_that_stays_open_after_the_last_visit_is_no_finished_scan(bench, journal, monkeypatch):
+    monkeypatch.setattr("edge.shutter._CLOSE_S", 0.05)
+
+    class Stuck(WithStandard):
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            if self.is_open and recorded(journal) and self.pose == PLACE:
+                raise BridgeError("the spectrometer did not reach its preset")
+            return super().next_done(timeout_s)
+
+        def abort(self) -> None:
+            was_open = self.is_open
+            super().abort()
+            self.is_open = was_open
+
+    with pytest.raises(SafetyStop, match="the controller says that it is open"):
+        bench.run(Stuck(), config=ONCE, farewell=True)
+    assert events(journal, Closed) == []
