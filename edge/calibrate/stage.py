@@ -167,13 +167,20 @@ def calibrated(sighted: Sighted, config: ScanConfig) -> StageCalibration:
         whole = sighted.squares_px[fit.used]
         squares = used.undistort_points(whole.reshape(-1, 2)).reshape(-1, 4, 2), config.instrument.fiducials.side_mm
     middle = used.undistort_points(pairs.points_px[fit.used]).mean(axis=0)
+    axes = axes_of(fit.stage_from_camera, fit.covariance, middle, lens, squares)
+    if sighted.method == "fiducials" and axes.is_mirrored:
+        raise SafetyStop(
+            "the stage cannot be calibrated: the fiducials' stated places are a mirror image of the picture: check the "
+            "signs of their x_mm and y_mm; if the stage's y grows upwards, turn it round in its firmware, or calibrate "
+            "with --method spot"
+        )
     return calibration_of(
         fit,
         pairs,
         lens=used,
         has_calibrated_lens=lens is not None,
         method=sighted.method,
-        axes=axes_of(fit.stage_from_camera, fit.covariance, middle, lens, squares),
+        axes=axes,
         camera_identity=frame.identity,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         notes=(*sighted.notes, *_left_out(pairs, fit.used, fit.stage_from_camera, used)),
@@ -194,6 +201,11 @@ def told(calibration: StageCalibration, config: ScanConfig) -> list[str]:
         f"{config.area.pitch_mm / 2:.3f} mm",
         *described_axes(calibration.axes),
     ]
+    if calibration.axes.is_mirrored:
+        lines.append(
+            "The places are a mirror image of the picture: check their signs, unless the stage's x grows leftwards or "
+            "its y upwards"
+        )
     if worst_mm > config.area.pitch_mm / 2:
         lines.append("That is more than half a pitch somewhere: take more points, or calibrate the camera's lens first")
     if calibration.map_kind_because:

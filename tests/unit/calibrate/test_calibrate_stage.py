@@ -10,6 +10,7 @@ import yaml
 
 from calibration.projection import apply_homography, stage_from_pixels
 from calibration.stage_calibration import KIND, StageCalibration, stage_to_dict
+from calibration.stage_fit import PointPairs
 from calibration.stored import store
 from edge.calibrate.named_points import read_points
 from edge.calibrate.place import check_place
@@ -169,6 +170,30 @@ def test_fiducials_place_the_picture_within_what_is_expected():
     assert calibration.axes.judged_by == "prints"
     # Prints of 8 mm are 47 px: a corner of 0.03 px is 0.05 % of them.
     assert abs(calibration.axes.x_scale_error.value) < 0.002
+
+
+def flipped(config: ScanConfig) -> ScanConfig:
+    """With every marker stated at -y."""
+    said = config.model_dump(mode="json")
+    for marker in said["instrument"]["fiducials"]["markers"]:
+        marker["y_mm"] = -marker["y_mm"]
+    return ScanConfig.model_validate(said)
+
+
+def test_fiducials_stated_with_a_wrong_sign_calibrate_no_stage():
+    stage = Stage()
+    config = flipped(lens_config(stage))
+    with pytest.raises(SafetyStop, match="stated places are a mirror image of the picture: check the signs"):
+        calibrated(sight_fiducials(stage.capture(), config), config)
+
+
+def test_named_points_that_are_a_mirror_image_are_told_so():
+    stage = Stage()
+    pairs = PointPairs(stage.camera.view.pixels(INSIDE), INSIDE * [1, -1], np.arange(9), np.zeros((9, 2)))
+    calibration = calibrated(Sighted("points", pairs, stage.capture()), lens_config(stage))
+    assert "The places are a mirror image of the picture: check their signs" in "\n".join(
+        told(calibration, lens_config(stage))
+    )
 
 
 def test_a_pattern_leaves_room_to_run_up():
