@@ -3,53 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.homography import agreeing_points, homography_dlt
+from calibration.homography import agreeing_points
 from calibration.lens import Lens, without_distortion
-from calibration.map_error import GroupError, Spread, covariance_of, sensitivity
-from calibration.projection import apply_homography
+from calibration.map_error import GroupError, Spread, covariance_of
+from calibration.map_outliers import places_elsewhere
+from calibration.stage_solution import (
+    HUBER,
+    LEAST_SQUARES,
+    MapKind,
+    PointPairs,
+    StageSolution,
+    design_of,
+    free_elements,
+    misfit_mm,
+    solved,
+)
 
 Doubles = NDArray[np.float64]
+
+__all__ = ["LEAST_PLACES", "MapKind", "NotFitted", "PointPairs", "StageFit", "fit_stage"]
 
 LEAST_PLACES = 4
 PERSPECTIVE_FROM = 5
 """With fewer places a homography would pass through all of them and leave nothing to tell its error by."""
+VOTE_FROM = 12
+"""With fewer places, half of them is hardly more than the four that some map passes through whatever they say."""
 _SMALL_FIELD = 0.2
 """Share of the picture's diagonal below which perspective is told from noise only where it is significant."""
 _SIGNIFICANT = 0.05
 _THIN = 0.02
-_STEPS = 40
-_HUBER = 1.345
-"""Huber's constant for 95 % efficiency on normal errors (Huber 1981)."""
 _FAR = 6.0
-
-
-class MapKind(StrEnum):
-    """What the map can follow."""
-
-    HOMOGRAPHY = "homography"
-    AFFINE = "affine"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PointPairs:
-    """Pixels as seen and the places on the stage that they show."""
-
-    points_px: Doubles
-    """Shape (n, 2), column and row."""
-    points_mm: Doubles
-    """Shape (n, 2), x and y."""
-    group_of: NDArray[np.intp]
-    """Which place each pair belongs to, shape (n,): pairs of one place err together."""
-    approach: Doubles
-    """-1, 0 or 1 along x and y, shape (n, 2): which way the stage moved last; 0 where that is unknown."""
-
-    def only(self, keep: NDArray[np.bool_]) -> PointPairs:
-        return PointPairs(self.points_px[keep], self.points_mm[keep], self.group_of[keep], self.approach[keep])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +81,8 @@ def fit_stage(
     """Fit the map from pairs of points.
 
     Gross errors are left out by the least median of squares (Rousseeuw 1984), the rest is fitted to the least sum of
-    Huber's loss of the distances on the stage, in mm. Where pairs were reached from both sides, half the backlash each
+    Huber's loss of the distances on the stage, in mm. Fewer than twelve places are fitted by least squares, less those
+    that an F test tells from the rest. Where pairs were reached from both sides, half the backlash each
     way is fitted beside the map, which is then the map of the mean of both.
 
     Parameters
@@ -113,35 +101,76 @@ def fit_stage(
     if refusal is not None:
         return refusal
     known = lens or without_distortion(width_px, height_px)
-    keep = agreeing_points(pairs.points_mm, pairs.points_px, pairs.group_of, known)
     undistorted = known.undistort_points(pairs.points_px)
-    fit = None
-    for _ in range(4):
-        used = pairs.only(keep)
-        refusal = _refuse(used, outliers=int((~keep).sum()))
-        if refusal is not None:
-            return refusal
-        kind, because = _kind(used, undistorted[keep], np.hypot(width_px, height_px))
-        fit = _solve(used, undistorted[keep], kind)
-        if fit is None:
-            return NotFitted("the points do not determine a map: take points on all sides of the object")
-        off = np.linalg.norm(_misfit(fit, pairs, undistorted), axis=1)
-        scale = 1.4826 * float(np.median(off[keep]))
-        again = off <= max(_FAR * scale, 1e-6)
-        if bool((again == keep).all()):
-            break
-        keep = again
-    assert fit is not None
+    diagonal_px = float(np.hypot(width_px, height_px))
+    are_few = np.unique(pairs.group_of).size < VOTE_FROM
+    if are_few:
+        keep = _tested(pairs, undistorted, diagonal_px)
+    else:
+        start = agreeing_points(pairs.points_mm, pairs.points_px, pairs.group_of, known)
+        keep = _voted(pairs, undistorted, diagonal_px, start)
     used = pairs.only(keep)
+    refusal = _refuse(used, outliers=int((~keep).sum())) or (_refuse_bent(pairs, keep) if lens is None else None)
+    if refusal is not None:
+        return refusal
+    kind, because = _kind(used, undistorted[keep], diagonal_px)
+    fit = solved(used, undistorted[keep], kind, LEAST_SQUARES if are_few else HUBER)
+    if fit is None:
+        return NotFitted("the points do not determine a map: take points on all sides of the object")
     return _described(fit, used, undistorted[keep], keep, because, prior)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Solution:
-    map: Doubles
-    backlash_mm: Doubles
-    kind: MapKind
-    with_backlash: bool
+def _voted(pairs: PointPairs, undistorted: Doubles, diagonal_px: float, start: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which pairs lie within so many robust deviations of a fit to themselves, shape (n,)."""
+    keep = start
+    for _ in range(4):
+        used = pairs.only(keep)
+        if _refuse(used) is not None:
+            break
+        fit = solved(used, undistorted[keep], _kind(used, undistorted[keep], diagonal_px)[0])
+        if fit is None:
+            break
+        off = np.linalg.norm(misfit_mm(fit, pairs, undistorted), axis=1)
+        again = off <= max(_FAR * 1.4826 * float(np.median(off[keep])), 1e-6)
+        if bool((again == keep).all()):
+            break
+        keep = again
+    return keep
+
+
+def _tested(pairs: PointPairs, undistorted: Doubles, diagonal_px: float) -> NDArray[np.bool_]:
+    """Which pairs are of places that agree with the rest, shape (n,), by the means of each place's visits."""
+    keep = np.ones(len(pairs.points_mm), dtype=bool)
+    while True:
+        used, seen = pairs.only(keep), undistorted[keep]
+        if _refuse(used) is not None:
+            return keep
+        kind, _ = _kind(used, seen, diagonal_px)
+        whole = solved(used, seen, kind, LEAST_SQUARES)
+        if whole is None:
+            return keep
+        # Whatever backlash a place that was reached from one side alone has, it is no reason to leave that place out.
+        mean, mean_px = _means(used, seen, used.points_mm - used.approach / 2 * whole.backlash_mm)
+        fit = solved(mean, mean_px, kind, LEAST_SQUARES)
+        if fit is None:
+            return keep
+        columns = free_elements(kind)
+        design = design_of(fit.map, mean_px, mean.approach, columns, with_backlash=False)
+        elsewhere = places_elsewhere(design, misfit_mm(fit, mean, mean_px))
+        if elsewhere.size == 0:
+            return keep
+        keep &= ~np.isin(pairs.group_of, mean.group_of[elsewhere])
+
+
+def _means(pairs: PointPairs, undistorted: Doubles, points_mm: Doubles) -> tuple[PointPairs, Doubles]:
+    """One pair for each place, and its undistorted pixels."""
+    places, which = np.unique(pairs.group_of, return_inverse=True)
+    counts = np.bincount(which)
+
+    def mean(values: Doubles) -> Doubles:
+        return np.stack([np.bincount(which, weights=along) / counts for along in values.T], axis=1)
+
+    return PointPairs(mean(pairs.points_px), mean(points_mm), places, np.zeros((len(places), 2))), mean(undistorted)
 
 
 def _refuse(pairs: PointPairs, outliers: int = 0) -> NotFitted | None:
@@ -159,6 +188,18 @@ def _refuse(pairs: PointPairs, outliers: int = 0) -> NotFitted | None:
         if spread[1] < _THIN * spread[0] or spread[0] == 0:
             return NotFitted(f"the points lie on a line {where}: take points on all sides of the object")
     return None
+
+
+def _refuse_bent(pairs: PointPairs, keep: NDArray[np.bool_]) -> NotFitted | None:
+    """Without a lens many places that disagree are its bending rather than mistakes."""
+    places = np.unique(pairs.group_of).size
+    lost = places - np.unique(pairs.group_of[keep]).size
+    if lost <= max(1, places // 6):
+        return None
+    return NotFitted(
+        f"{lost} of {places} places disagree with the rest, and without a calibrated lens its bending is not told from "
+        "wrong places: calibrate the lens with pointillist calibrate camera, or check the places stated"
+    )
 
 
 def _kind(pairs: PointPairs, undistorted: Doubles, diagonal_px: float) -> tuple[MapKind, str]:
@@ -181,101 +222,28 @@ def _chance_of_affine(pairs: PointPairs, undistorted: Doubles) -> float:
     """Chance that an affine map would leave such residuals beside a homography's (F test)."""
     from scipy.stats import f
 
-    plain = _solve(pairs, undistorted, MapKind.AFFINE)
-    full = _solve(pairs, undistorted, MapKind.HOMOGRAPHY)
+    plain = solved(pairs, undistorted, MapKind.AFFINE)
+    full = solved(pairs, undistorted, MapKind.HOMOGRAPHY)
     if plain is None or full is None:
         return 1.0
-    losses = [float((_misfit(each, pairs, undistorted) ** 2).sum()) for each in (plain, full)]
+    losses = [float((misfit_mm(each, pairs, undistorted) ** 2).sum()) for each in (plain, full)]
     free = 2 * np.unique(pairs.group_of).size - 8
     if losses[1] <= 0:
         return 0.0 if losses[0] > 0 else 1.0
     return float(f.sf(max(losses[0] - losses[1], 0) / 2 / (losses[1] / free), 2, free))
 
 
-def _solve(pairs: PointPairs, undistorted: Doubles, kind: MapKind) -> _Solution | None:
-    """Huber's estimate by reweighted Gauss-Newton steps, in coordinates centred and scaled to one."""
-    into, out = _normal(undistorted), _normal(pairs.points_mm)
-    source, target = apply_homography(into, undistorted), apply_homography(out, pairs.points_mm)
-    with_backlash = _both_ways(pairs.approach)
-    approach = pairs.approach / 2 * out[0, 0]
-    try:
-        start = homography_dlt(source, target) if kind is MapKind.HOMOGRAPHY else _affine(source, target)
-    except ValueError:
-        return None
-    columns = np.r_[0:8] if kind is MapKind.HOMOGRAPHY else np.r_[0:6]
-    values = np.append(start.ravel()[:8], [0.0, 0.0])
-    for _ in range(_STEPS):
-        current = np.append(values[:8], 1.0).reshape(3, 3)
-        misfit = apply_homography(current, source) - target + approach * values[8:]
-        design = _design(current, source, approach, columns, with_backlash=with_backlash)
-        weight = np.sqrt(_huber(misfit))[:, None]
-        step = np.linalg.lstsq(
-            (design * weight[..., None]).reshape(-1, design.shape[2]), -(misfit * weight).ravel(), rcond=None
-        )[0]
-        values[columns] += step[: columns.size]
-        if with_backlash:
-            values[8:] += step[columns.size :]
-        if not np.isfinite(values).all():
-            return None
-        if float(np.abs(step).max()) < 1e-12:
-            break
-    natural = np.linalg.inv(out) @ np.append(values[:8], 1.0).reshape(3, 3) @ into
-    if abs(natural[2, 2]) < 1e-12 * np.abs(natural).max():
-        return None
-    return _Solution(natural / natural[2, 2], values[8:].copy(), kind, with_backlash)
-
-
-def _design(
-    current: Doubles, source: Doubles, approach: Doubles, columns: NDArray[np.intp], *, with_backlash: bool
-) -> Doubles:
-    """Derivatives of the misfit by the free elements and, where it is looked at, by the backlash along x and y."""
-    design = sensitivity(current, source)[:, :, columns]
-    if not with_backlash:
-        return design
-    extra = np.zeros((len(source), 2, 2))
-    extra[:, 0, 0], extra[:, 1, 1] = approach[:, 0], approach[:, 1]
-    return np.concatenate([design, extra], axis=2)
-
-
-def _both_ways(approach: Doubles) -> bool:
-    return all({-1.0, 1.0} <= set(along.tolist()) for along in approach.T)
-
-
-def _huber(misfit: Doubles) -> Doubles:
-    distance = np.linalg.norm(misfit, axis=1)
-    # The median distance of a normal error in the plane is 1.1774 deviations.
-    scale = float(np.median(distance)) / 1.1774
-    limit = 2 * _HUBER * max(scale, 1e-12)
-    return np.asarray(np.minimum(1.0, limit / np.maximum(distance, 1e-300)))
-
-
-def _misfit(fit: _Solution, pairs: PointPairs, undistorted: Doubles) -> Doubles:
-    seen = apply_homography(fit.map, undistorted)
-    return np.asarray(seen - pairs.points_mm + pairs.approach / 2 * fit.backlash_mm)
-
-
-def _affine(source: Doubles, target: Doubles) -> Doubles:
-    terms = np.column_stack([source, np.ones(len(source))])
-    return np.vstack([np.linalg.lstsq(terms, target, rcond=None)[0].T, [0.0, 0.0, 1.0]])
-
-
-def _normal(points: Doubles) -> Doubles:
-    centre = points.mean(axis=0)
-    scale = 1 / max(float(np.abs(points - centre).max()), 1e-12)
-    return np.array([[scale, 0, -scale * centre[0]], [0, scale, -scale * centre[1]], [0, 0, 1]])
-
-
 def _described(
-    fit: _Solution,
+    fit: StageSolution,
     used: PointPairs,
     undistorted: Doubles,
     keep: NDArray[np.bool_],
     because: str,
     prior: GroupError | None,
 ) -> StageFit | NotFitted:
-    columns = np.r_[0:8] if fit.kind is MapKind.HOMOGRAPHY else np.r_[0:6]
-    design = _design(fit.map, undistorted, used.approach / 2, columns, with_backlash=fit.with_backlash)
-    residuals = _misfit(fit, used, undistorted)
+    columns = free_elements(fit.kind)
+    design = design_of(fit.map, undistorted, used.approach / 2, columns, with_backlash=fit.with_backlash)
+    residuals = misfit_mm(fit, used, undistorted)
     try:
         whole, spread = covariance_of(design, residuals, used.group_of, prior)
     except ValueError as error:
