@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.head_points import Anchor, Spots, Tracks, why_not_enough
+from calibration.head_points import Anchor, Spots, Tracks, is_spread, why_not_enough
 from calibration.head_problem import HeadProblem, HeadSolution
 from calibration.lens import Lens
 from calibration.mosaic.view import HeadView
@@ -176,7 +176,12 @@ def _held_out_mm(problem: HeadProblem, solution: HeadSolution) -> float:
         keep = which.ravel() != k
         counts = np.bincount(problem.seen.tracks[keep], minlength=problem.count)
         told = ~keep & (counts[problem.seen.tracks] > 0)
-        if len(places) - 1 < 3 or not told.any() or not _are_anchored(problem, counts):
+        if (
+            len(places) - 1 < 3
+            or not told.any()
+            or not is_spread(problem.seen.only(keep))
+            or not _are_anchored(problem, counts)
+        ):
             continue
         values = problem.solved(terms=solution.terms, keep=keep).values
         squares += list((problem.residuals(values, keep, told) ** 2).sum(axis=1))

@@ -28,6 +28,10 @@ class Tracks:
     tracks: NDArray[np.intp]
     """Which point, numbered from 0, shape (n,)."""
 
+    def only(self, keep: NDArray[np.bool_]) -> Tracks:
+        """Some of the sights, points numbered as before."""
+        return Tracks(self.places_mm[keep], self.points_px[keep], self.tracks[keep])
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
@@ -58,9 +62,8 @@ def why_not_enough(seen: Tracks, anchors: Sequence[Anchor], spots: Spots | None)
             f"something to go by was seen from {len(places)} places of the stage, {LEAST_PLACES} are needed: take "
             "frames at more places, near enough to each other that they show the same"
         )
-    spread = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)
-    if spread[1] < _THIN * spread[0]:
-        return "the places of the stage lie on a line: move it along both axes"
+    if not is_spread(seen):
+        return "the places from which a point was seen lie on a line: move the stage along both axes"
     moved_px, moved_mm = 0.0, 0.0
     for track in np.unique(seen.tracks):
         own = seen.tracks == track
@@ -79,3 +82,11 @@ def why_not_enough(seen: Tracks, anchors: Sequence[Anchor], spots: Spots | None)
             "marker of known place into view"
         )
     return ""
+
+
+def is_spread(seen: Tracks) -> bool:
+    """Whether points were seen from places that lie apart along both axes."""
+    counts = np.maximum(np.bincount(seen.tracks), 1)
+    means = [np.bincount(seen.tracks, weights=seen.places_mm[:, axis]) / counts for axis in range(2)]
+    spread = np.linalg.svd(seen.places_mm - np.stack(means, axis=1)[seen.tracks], compute_uv=False)
+    return bool(spread.size > 1 and spread[1] > _THIN * spread[0])

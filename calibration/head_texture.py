@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -23,9 +23,9 @@ _WHOLE_ALIKE = 0.35
 
 
 def texture_tracks(frames: Sequence[MosaicFrame], *, still_px: tuple[float, float, float] | None = None) -> Tracks:
-    """Patches of each frame found again in the next one and in the first, placed by `shift_between`.
+    """Patches of each frame found again in the two nearest earlier ones, placed by `shift_between`.
 
-    Frames should share half of what they show with the next one. Each is read once.
+    Frames should share half of what they show with their neighbours. Each is read once.
 
     Parameters
     ----------
@@ -41,14 +41,21 @@ def texture_tracks(frames: Sequence[MosaicFrame], *, still_px: tuple[float, floa
     places: list[tuple[float, float]] = []
     points: list[tuple[float, float]] = []
     tracks: list[int] = []
-    pairs = {(i, i + 1) for i in range(len(small) - 1)} | {(0, i) for i in range(1, len(small))}
-    for i, j in sorted(pairs):
+    for i, j in _near(np.array([frame.place_mm for frame in frames], dtype=np.float64)):
         _match(small, frames, (i, j), still_px, places, points, tracks)
     return Tracks(
         np.array(places, dtype=np.float64).reshape(-1, 2),
         np.array(points, dtype=np.float64).reshape(-1, 2),
         np.array(tracks, dtype=np.intp),
     )
+
+
+def _near(places_mm: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
+    """Each frame with the two earlier ones that were taken nearest to it."""
+    for j in range(1, len(places_mm)):
+        away = np.linalg.norm(places_mm[:j] - places_mm[j], axis=1)
+        for i in np.argsort(away, kind="stable")[:2]:
+            yield int(i), j
 
 
 def _small(frame: MosaicFrame) -> tuple[Floats, float]:

@@ -211,8 +211,8 @@ def _photograph() -> tuple[NDArray[np.uint8], list[Fiducial], Lens, tuple[float,
         {
             "link": "port",
             "frames": "frames",
-            "specimen": {"kind": "panel", "width_mm": 380.0, "height_mm": 260.0},
-            "placement": {"x_mm": 60.0, "y_mm": 50.0},
+            "specimen": {"kind": "panel", "width_mm": 100.0, "height_mm": 75.0},
+            "placement": {"x_mm": 200.0, "y_mm": 140.0},
             "fiducials": {
                 "side_mm": PRINT_MM,
                 "markers": [
