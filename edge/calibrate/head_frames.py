@@ -186,7 +186,7 @@ def _read(path: Path, sha256: str) -> NDArray[Any]:
 def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -197,8 +197,12 @@ def _record(path: Path, number: int, line: str) -> FrameRecord:
         known = {key: said[key] for key in FrameRecord.__dataclass_fields__ if key in said}
         record = FrameRecord(**known)
         is_named = bool(record.file) and record.file == Path(record.file).name
-        is_good = is_named and math.isfinite(record.x_mm) and math.isfinite(record.y_mm)
-    except (ValueError, TypeError):
+        wanted = [value for value in (record.wanted_x_mm, record.wanted_y_mm) if value is not None]
+        is_placed = all(math.isfinite(value) for value in (record.x_mm, record.y_mm, *wanted))
+        is_good = (
+            is_named and is_placed and all(isinstance(said.get(key, ""), str) for key in ("camera_identity", "sha256"))
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError):
         is_good = False
     if not is_good:
         raise UsageError(f"{path}, line {number}: no frame: give a JSON object with file (a name), x_mm and y_mm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,13 @@ def read_points(path: Path, *, width_px: int, height_px: int) -> PointPairs:
 def _csv_rows(path: Path, text: str) -> list[list[float]]:
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     rows: list[list[float]] = []
-    for number, fields in enumerate(csv.reader(lines), start=1):
+    try:
+        split = list(csv.reader(lines))
+    except csv.Error:
+        raise UsageError(
+            f"{path}: not CSV: write {', '.join(COLUMNS)}, four numbers with commas in each line"
+        ) from None
+    for number, fields in enumerate(split, start=1):
         names = [field.strip() for field in fields]
         if number == 1 and names == list(COLUMNS):
             continue
@@ -67,7 +74,8 @@ def _csv_rows(path: Path, text: str) -> list[list[float]]:
 def _yaml_rows(path: Path, text: str) -> list[list[float]]:
     try:
         entries: Any = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # dates that are none, and lists in lists without end, are no YAMLError
         raise UsageError(f"{path}: not YAML: write a list of mappings with {', '.join(COLUMNS)}") from None
     if not isinstance(entries, list):
         raise UsageError(f"{path}: not a list: write a list of mappings with {', '.join(COLUMNS)}")
@@ -76,5 +84,12 @@ def _yaml_rows(path: Path, text: str) -> list[list[float]]:
         is_whole = isinstance(entry, dict) and set(entry) == set(COLUMNS)
         if not is_whole or any(isinstance(v, bool) or not isinstance(v, int | float) for v in entry.values()):
             raise UsageError(f"{path}: point {number} is not a mapping of {', '.join(COLUMNS)} to numbers: correct it")
-        rows.append([float(entry[key]) for key in COLUMNS])
+        rows.append([_float(entry[key]) for key in COLUMNS])
     return rows
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

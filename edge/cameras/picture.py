@@ -47,7 +47,7 @@ def decode_picture(content: bytes, name: str) -> Picture | None:
     Raises
     ------
     DeviceError
-        It has more pixels than can be worked with; `name` is what the sentence begins with.
+        It has more pixels than can be worked with, or pixels of another type; `name` is what the sentence begins with.
     """
     import cv2
 
@@ -66,6 +66,8 @@ def decode_picture(content: bytes, name: str) -> Picture | None:
         return None
     if image is None:
         return None
+    if image.dtype not in (np.uint8, np.uint16):
+        raise DeviceError(f"{name}: pixels of type {image.dtype} cannot be used: save 8- or 16-bit pictures")
     return Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), profile_of(content), body_of(content))
 
 
@@ -106,7 +108,7 @@ def decode_file(path: Path) -> Picture | None:
     Raises
     ------
     DeviceError
-        It cannot be read, or has too many pixels.
+        It cannot be read, or as `decode_picture`.
     """
     try:
         content = path.read_bytes()

@@ -111,7 +111,18 @@ def test_a_place_out_of_reach_is_refused_before_anything_moves(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["nonsense\n\n", '{"file": "a.png"}\n', '{"file": "../a.png", "x_mm": 1, "y_mm": 2}\n', "[1]\n"]
+    "line",
+    [
+        "nonsense\n\n",
+        '{"file": "a.png"}\n',
+        '{"file": "../a.png", "x_mm": 1, "y_mm": 2}\n',
+        "[1]\n",
+        '{"file": "a.png", "x_mm": 1, "y_mm": 2, "camera_identity": ["a"]}\n',
+        '{"file": "a.png", "x_mm": 1, "y_mm": 2, "sha256": {}}\n',
+        '{"file": "a.png", "x_mm": 1, "y_mm": 2, "wanted_x_mm": "1"}\n',
+        '{"file": "a.png", "x_mm": 1' + 400 * "0" + ', "y_mm": 2}\n',
+        100_000 * "[" + "\n",
+    ],
 )
 def test_a_manifest_that_names_no_frame_is_refused_by_its_line(tmp_path, line):
     (tmp_path / MANIFEST).write_text(line)

@@ -144,6 +144,13 @@ def test_a_missing_usb_camera_is_named():
         open_camera(UvcCameraConfig(device="/dev/video99")).capture()
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32])
+def test_a_tiff_of_neither_8_nor_16_bits_is_one_sentence(tmp_path, kind):
+    assert cv2.imwrite(str(tmp_path / "a.tif"), scene().astype(kind))
+    with pytest.raises(DeviceError, match=rf"a\.tif: pixels of type {kind.__name__} cannot be used: save 8- or 16-bit"):
+        open_camera(FileCameraConfig(path=str(tmp_path / "a.tif"))).capture()
+
+
 class FakeVideo:
     """A USB camera whose frames grow brighter from one to the next."""
 
