@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,10 @@ from firmware_bridge.faults import BridgeError, LinkLost
 
 _MOST_ATTEMPTS = 2
 """An intermission that a fault of the instrument ended so many times running is given up until its next turn."""
+
+
+class BrokenOff(Exception):
+    """Out of an intermission that ended early for a request: it stays due. Says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class Intermission(Protocol):
             The scan must not go on; whoever raises it has journalled nothing.
         KeyboardInterrupt
             Out of `Interrupts.asking`: the scan is aborted.
+        BrokenOff
+            A request had it end early.
         """
         ...
 
@@ -101,7 +108,7 @@ class Agenda:
     def carry_out(self, standstill: Standstill) -> str:
         """Carry out all that are due, each once, until one wants the run to pause; its sentence, or empty.
 
-        One that faults ended twice running is given up instead.
+        One that faults ended twice running is given up instead. What a request broke off stays due.
         """
         for turn in self._waiting():
             if standstill.request() is not None:
@@ -111,6 +118,8 @@ class Agenda:
             else:
                 try:
                     wish = turn.intermission.carry_out(standstill)
+                except BrokenOff:
+                    break
                 except BridgeError as fault:
                     # It stays due: what follows from giving it up comes once the run has overcome the fault.
                     turn.failures, turn.fault = turn.failures + 1, fault
@@ -188,7 +197,8 @@ class Between:
             return
         self._standstill.drop_queue()
         try:
-            farewell.carry_out(self._standstill)
+            with suppress(BrokenOff):
+                farewell.carry_out(self._standstill)
         except (BridgeError, SafetyStop) as fault:
             try:
                 self._clear(f"{type(fault).__name__} after the last exposure")

@@ -333,6 +333,7 @@ class Run:
         self._shutter.close(reason)
         self._intake.drain()
         if not self._intake.lacking and not self._is_more_to_come:
+            self._between.bid_farewell()
             return RunOutcome.FINISHED
         self._session.record(Paused(utc_now(), reason))
         if self._interrupts.request is Request.STOP or not self._console.can_ask:

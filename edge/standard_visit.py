@@ -9,7 +9,7 @@ from edge.config import StandardConfig
 from edge.console import Console
 from edge.events import StandardMissed
 from edge.faults import SafetyStop
-from edge.intermissions import Standstill
+from edge.intermissions import BrokenOff, Standstill
 from edge.session import utc_now
 from edge.shutter import Bounds
 from firmware_bridge.faults import (
@@ -74,6 +74,8 @@ class StandardVisit:
             The stage is not where it was sent.
         BridgeError
             What is the run's to overcome, and what left the controller with a fault.
+        BrokenOff
+            Somebody asked for something; what there was of the visit is lost.
         """
         intake = standstill.intake
         self._index = index = intake.index_of_next_visit()
@@ -89,6 +91,8 @@ class StandardVisit:
                 raise
             if index not in intake.visits:
                 self._pass_over(standstill, why)
+                if standstill.request() is not None:
+                    raise BrokenOff(str(why)) from why
                 return ""
         if intake.last_visit is not None:
             self._tell(intake.last_visit)

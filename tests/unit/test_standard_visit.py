@@ -442,3 +442,40 @@ def test_a_shutter_that_stays_open_after_the_last_visit_is_no_finished_scan(benc
     with pytest.raises(SafetyStop, match="the controller says that it is open"):
         bench.run(Stuck(), config=ONCE, farewell=True)
     assert events(journal, Closed) == []
+
+
+def test_a_visit_that_a_pause_broke_off_is_made_when_the_scan_goes_on(bench, journal, monkeypatch):
+    class Interrupting(WithStandard):
+        was_interrupted = False
+
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            if self.is_open and self.pose == PLACE and not self.was_interrupted:
+                self.was_interrupted = True
+                os.kill(os.getpid(), signal.SIGINT)
+                return None
+            return super().next_done(timeout_s)
+
+    monkeypatch.setattr(Console, "can_ask", property(lambda console: True))
+    monkeypatch.setattr(Console, "ask", lambda console, question, answers: "resume")
+    assert bench.run(Interrupting(), config=ONCE) is RunOutcome.FINISHED
+    assert [event.over for event in events(journal, ShutterOpened)] == ["standard", "standard", "object"]
+    assert len(bench.visits()) == 1
+    assert sorted(recorded(journal)) == list(range(COUNT))
+
+
+def test_a_scan_whose_last_exposure_arrives_after_a_fault_visits_the_standard_at_its_end(bench, journal):
+    class Late(WithStandard):
+        late: ExposureDone | None = None
+
+        def next_done(self, timeout_s: float) -> ExposureDone | None:
+            if self.late is not None:
+                done, self.late = self.late, None
+                return done
+            done = super().next_done(timeout_s)
+            if done is not None and done.index == COUNT - 1:
+                self.late, self.is_open = done, False
+                raise StandoffExceeded("the object is 8.1 mm away and 9.0 to 11.0 mm are allowed: move it back")
+            return done
+
+    assert bench.run(Late(), config=ONCE, farewell=True) is RunOutcome.FINISHED
+    assert bench.visits() == [0, 1]
