@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,11 +20,14 @@ from edge.config import ScanConfig
 from edge.doctor import Finding
 from edge.faults import SafetyStop, UsageError
 from edge.prepare import register_frame
+from edge.stage_placing import read_stage_calibration
 from firmware_bridge.controller import Controller
 from firmware_bridge.messages import StagePose
 
-_PLACES: Final = 4
-"""Along each way of a pattern over the area; the spot visits what lies amid four of them."""
+_PLACES: Final = 3
+"""Along each way."""
+_CHOICES: Final = 9
+"""Along each way, for each of them."""
 
 
 def spot_findings(
@@ -44,7 +47,8 @@ def spot_findings(
             "instrument.camera gives pictures that are taken elsewhere, and the spot moves with the stage: configure a "
             "camera of the kind uvc, http or rtsp"
         )
-    seen = visit(controller, camera, _amid(controller, config), laser_off_rgb=None, tell=say)
+    corners = pattern(config.area, controller.capabilities, columns=2, rows=2)
+    seen = visit(controller, camera, places_apart(corners, _used_mm(config)), laser_off_rgb=None, tell=say)
     registration = register_frame(seen.scene, config)
     yield spot_finding(registration, seen.pairs, config.area.pitch_mm)
 
@@ -67,13 +71,35 @@ def spot_finding(registration: Registration, pairs: PointPairs, pitch_mm: float)
     return Finding("spot", False, f"{text}; {shift}, scale {100 * (change.scale - 1):+.2f} %: {remedy}", SafetyStop)
 
 
-def _amid(controller: Controller, config: ScanConfig) -> list[StagePose]:
-    """Places that no calibration over the same area visits."""
-    places = pattern(config.area, controller.capabilities, columns=_PLACES, rows=_PLACES)
-    x, y = sorted({each.x_mm for each in places}), sorted({each.y_mm for each in places})
-    along = [(low + high) / 2 for low, high in pairwise(x)]
-    down = [(low + high) / 2 for low, high in pairwise(y)]
-    return [StagePose(each, other) for other in down for each in along]
+def places_apart(places: Sequence[StagePose], used_mm: NDArray[np.float64]) -> list[StagePose]:
+    """Of each ninth of a rectangle, the place that is farthest from all that were used.
+
+    Parameters
+    ----------
+    places
+        The rectangle's corners, or more within it.
+    used_mm : shape (n, 2)
+        Where the stage was calibrated; none: the ninths' middles are given.
+    """
+    corners = np.array([(each.x_mm, each.y_mm) for each in places])
+    low, share = corners.min(axis=0), np.ptp(corners, axis=0) / _PLACES
+    steps = (np.arange(_CHOICES) + 1) / (_CHOICES + 1)
+    within = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    # of places as far, the one nearest to the middle comes first, and is taken
+    within = within[np.argsort(np.linalg.norm(within - 0.5, axis=1).round(6), kind="stable")]
+    found = []
+    for row in range(_PLACES):
+        for column in range(_PLACES):
+            choices = low + share * (within + np.array([column, row]))
+            apart = np.linalg.norm(choices[:, None] - used_mm, axis=2).min(axis=1, initial=np.inf)
+            x, y = choices[int(np.argmax(apart.round(6)))].tolist()
+            found.append(StagePose(x, y))
+    return found
+
+
+def _used_mm(config: ScanConfig) -> NDArray[np.float64]:
+    stored = config.instrument.stage_calibration
+    return np.empty((0, 2)) if stored is None else read_stage_calibration(Path(stored)).points_mm
 
 
 def _by_place(pairs: PointPairs, points: NDArray[np.float64]) -> NDArray[np.float64]:

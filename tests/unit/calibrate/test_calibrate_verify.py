@@ -17,7 +17,7 @@ from calibration.stage_fit import PointPairs
 from calibration.stored import store
 from edge.app import yaml_of
 from edge.calibrate.age import examine_ages
-from edge.calibrate.spot_check import spot_finding
+from edge.calibrate.spot_check import places_apart, spot_finding
 from edge.calibrate.stage import calibrated, sight_fiducials
 from edge.calibrate.verify import stage_finding, verify
 from edge.cameras import write_picture
@@ -28,6 +28,7 @@ from edge.doctor import examine_camera
 from edge.faults import SafetyStop, UsageError
 from edge.prepare import register_as_configured, register_frame
 from edge.stage_placing import UNHELD
+from firmware_bridge.messages import StagePose
 
 
 def lines(scan_yaml) -> list[str]:
@@ -82,6 +83,23 @@ def test_a_spot_is_held_against_the_registration_and_backlash_cancels(photograph
     assert finding.passed is passes
     assert f"seen {1_000 * off_mm:.0f} um rms" in finding.text
     assert passes or "shifted by (0.40, " in finding.text
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 7, 13, 20])
+def test_the_spot_is_looked_at_where_no_pattern_of_the_calibration_was(count):
+    x, y = np.meshgrid(np.linspace(20, 80, count), np.linspace(10, 50, count))
+    used = np.column_stack([x.ravel(), y.ravel()])
+    looked = places_apart([StagePose(20, 10), StagePose(80, 50)], used)
+    at = np.array([(each.x_mm, each.y_mm) for each in looked])
+    assert len(at) == 9
+    apart = np.linalg.norm(at[:, None] - used, axis=2).min(axis=1)
+    # half a diagonal of the pattern's meshes would be the farthest, and a ninth may be less than a mesh
+    assert apart.min() > 0.2 * np.hypot(60, 40) / (count - 1)
+
+
+def test_where_no_place_was_used_the_spot_is_looked_at_in_the_middle_of_each_ninth():
+    looked = places_apart([StagePose(0, 0), StagePose(60, 30)], np.empty((0, 2)))
+    assert [(each.x_mm, each.y_mm) for each in looked[:4]] == [(10, 5), (30, 5), (50, 5), (10, 15)]
 
 
 @pytest.fixture
