@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -80,7 +81,7 @@ def take_frames(
 ) -> list[FrameRecord]:
     """Visit the places with the shutter closed and keep a frame of each; what the folder holds already is not repeated.
 
-    A frame is on the disk before its line is in the manifest.
+    A frame is on the disk before its line is in the manifest, and replaces no other.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def take_frames(
                 f"the camera changed from {records[0].camera_identity} to {frame.identity} between two frames: use "
                 "one camera, with another folder for another one"
             )
-        name = f"frame-{number:04d}.png"
+        name = _free_name(folder, number)
         write_picture(folder / name, frame.image)
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         record = FrameRecord(name, pose.x_mm, pose.y_mm, frame.identity, digest, place.x_mm, place.y_mm)
@@ -161,6 +162,12 @@ def _require_closed(controller: Controller) -> StagePose:
             "the shutter"
         )
     return status.pose
+
+
+def _free_name(folder: Path, number: int) -> str:
+    """Of a file that is not there yet: frames of another pattern keep theirs."""
+    names = (f"frame-{each:04d}.png" for each in itertools.count(number))
+    return next(name for name in names if not (folder / name).exists())
 
 
 def _is_of(record: FrameRecord, place: StagePose) -> bool:

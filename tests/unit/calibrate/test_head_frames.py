@@ -87,6 +87,16 @@ def test_a_frame_that_was_cut_off_is_taken_again(tmp_path):
     assert again.taken == 1
 
 
+def test_frames_of_another_pattern_are_kept_beside_the_new_ones(tmp_path):
+    before = take(Stage(), tmp_path)
+    others = [StagePose(place.x_mm + 1.0, place.y_mm) for place in PLACES]
+    after = take(Stage(), tmp_path, others)
+    assert not {one.file for one in before} & {one.file for one in after}
+    assert read_manifest(tmp_path) == before + after
+    for frame in frames_of(tmp_path, before + after):
+        frame.read()
+
+
 def test_a_torn_last_line_of_the_manifest_is_dropped(tmp_path):
     take(Stage(), tmp_path)
     manifest = tmp_path / MANIFEST
