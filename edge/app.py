@@ -65,6 +65,8 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
         console.log_to(paths.log)
         text = yaml_of(keep_flat_field(config, folder))
         paths.config.write_text(text, encoding="utf-8")
+        # what it names in the recording is read there from now on, as everybody does later
+        config = parse_scan_config(text, paths.config)
         with Journal.create(paths.journal) as journal:
             session = Session(journal, New())
             scan_id = uuid4().hex

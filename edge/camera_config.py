@@ -106,3 +106,13 @@ class ColourConfig(Closed):
     white_card: WhiteCardConfig | None = None
     flat_field: Name | None = None
     """Picture of an evenly white sheet in the object's place."""
+    flat_field_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Digest of its file, which a recording states; None: any file is taken."""
+
+    @model_validator(mode="after")
+    def _digest_is_of_a_file(self) -> Self:
+        if self.flat_field_sha256 is not None and self.flat_field is None:
+            raise ValueError(
+                "flat_field_sha256 is of no use without flat_field: name the picture, or remove the digest"
+            )
+        return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from edge.cameras.frame import Frame
 from edge.cameras.picture import decode_file
 from edge.colour import ColourSpace, colour_space
 from edge.config import InstrumentConfig, ScanConfig
-from edge.faults import UsageError
+from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.resample import light_on_grid, refuse_unseen_area, rgb_on_grid
 
@@ -39,6 +40,8 @@ def photograph_on_grid(
         The grid or the white card is not wholly in the picture, or card or flat field cannot be used.
     UsageError
         The flat field is no picture of the frame's size.
+    IntegrityError
+        It is another file than the configuration's digest says.
     """
     space = colour_space(instrument.colour.space, frame.profile)
     rgb = rgb_on_grid(
@@ -55,6 +58,8 @@ def photograph_on_grid(
 def keep_flat_field(config: ScanConfig, folder: Path) -> ScanConfig:
     """Copy the flat field into a recording's folder; the configuration that names the copy there, relative to it.
 
+    The copy's digest goes into the configuration, and with it into the journal.
+
     Raises
     ------
     UsageError
@@ -66,9 +71,11 @@ def keep_flat_field(config: ScanConfig, folder: Path) -> ScanConfig:
     name = f"flat_field{Path(stated).suffix.lower()}"
     try:
         shutil.copyfile(stated, folder / name)
+        digest = _digest_of(folder / name)
     except OSError as error:
         raise UsageError(f"{stated}: cannot be kept ({error.strerror}): check instrument.colour.flat_field") from None
-    colour = config.instrument.colour.model_copy(update={"flat_field": name})
+    _refuse_another(stated, digest, config.instrument.colour.flat_field_sha256)
+    colour = config.instrument.colour.model_copy(update={"flat_field": name, "flat_field_sha256": digest})
     return config.model_copy(update={"instrument": config.instrument.model_copy(update={"colour": colour})})
 
 
@@ -78,7 +85,9 @@ def _balance(
     colour = instrument.colour
     if colour.white_card is None and colour.flat_field is None:
         return None
-    flat = None if colour.flat_field is None else _flat_field(colour.flat_field, frame.image.shape[:2])
+    flat = None
+    if colour.flat_field is not None:
+        flat = _flat_field(colour.flat_field, frame.image.shape[:2], colour.flat_field_sha256)
     factors = np.ones(3, dtype=np.float32)
     if flat is not None:
         factors = flat_factors(_even(flat, registration, grid, space))
@@ -115,12 +124,13 @@ def _even(flat: NDArray[Any], registration: Registration, grid: ScanGrid, space:
     return np.asarray(fine[: grid.rows, : grid.columns], dtype=np.uint16)
 
 
-def _flat_field(path: str, size: tuple[int, ...]) -> NDArray[Any]:
+def _flat_field(path: str, size: tuple[int, ...], sha256: str | None) -> NDArray[Any]:
     try:
         stamp = Path(path).stat().st_mtime_ns
     except OSError:
         raise UsageError(f"{path}: no such picture: check instrument.colour.flat_field") from None
-    flat = _decoded(path, stamp)
+    digest, flat = _decoded(path, stamp)
+    _refuse_another(path, digest, sha256)
     if flat is None:
         raise UsageError(f"{path}: not a whole picture: give instrument.colour.flat_field a PNG, JPEG or TIFF file")
     if flat.shape[:2] != size:
@@ -133,7 +143,18 @@ def _flat_field(path: str, size: tuple[int, ...]) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=1)
-def _decoded(path: str, stamp: int) -> NDArray[Any] | None:
-    """A picture, read once as long as it stays as it is."""
+def _decoded(path: str, stamp: int) -> tuple[str, NDArray[Any] | None]:
+    """A file's digest and its picture, read once as long as it stays as it is."""
     picture = decode_file(Path(path))
-    return None if picture is None else picture.image
+    return _digest_of(Path(path)), None if picture is None else picture.image
+
+
+def _digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _refuse_another(path: str, digest: str, stated: str | None) -> None:
+    if stated is not None and digest != stated:
+        raise IntegrityError(
+            f"{path}: is not the flat field that instrument.colour.flat_field_sha256 names: restore it from a copy"
+        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from calibration.registration import Registration
 from edge.app import yaml_of
 from edge.camera_config import ColourConfig, FolderCameraConfig, WhiteCardConfig
 from edge.cameras import Frame, read_picture, write_picture
 from edge.config import BeamConfig, InstrumentConfig, ScanConfig, load_scan_config
-from edge.faults import SafetyStop, UsageError
+from edge.faults import IntegrityError, SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.photograph import keep_flat_field, photograph_on_grid
 from edge.prepare import Sighting
@@ -114,9 +115,18 @@ def test_a_recording_keeps_its_flat_field_beside_the_configuration_that_names_it
     }
     kept = keep_flat_field(ScanConfig.model_validate(stated), recording)
     (recording / "scan.yaml").write_text(yaml_of(kept))
-    again = load_scan_config(recording / "scan.yaml").instrument.colour.flat_field
-    assert again == str(recording / "flat_field.png")
+    again = load_scan_config(recording / "scan.yaml").instrument.colour
+    assert again.flat_field == str(recording / "flat_field.png")
     np.testing.assert_array_equal(read_picture(recording / "flat_field.png"), scene())
+    on_grid(scene(), **again.model_dump())
+    write_picture(recording / "flat_field.png", half_in_shadow())
+    with pytest.raises(IntegrityError, match="is not the flat field that"):
+        on_grid(scene(), **again.model_dump())
+
+
+def test_a_digest_of_no_flat_field_is_refused():
+    with pytest.raises(ValidationError, match="is of no use without flat_field"):
+        ColourConfig(flat_field_sha256="0" * 64)
 
 
 @pytest.mark.parametrize(
