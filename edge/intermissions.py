@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,8 @@ class Standstill:
     intake: Intake
     request: Callable[[], Request | None]
     """What somebody asks of the run meanwhile: what takes long breaks off for it."""
+    finishing: Callable[[], AbstractContextManager[None]]
+    """For what cannot break off by itself: within, asking twice, to abort, raises KeyboardInterrupt."""
     let_go_on: Callable[[], None]
     """Ends the controller's pause; to be called by whoever opens the shutter, once it is open."""
 
@@ -75,7 +77,7 @@ class Intermission(Protocol):
         SafetyStop
             The scan must not go on; whoever raises it has journalled nothing.
         KeyboardInterrupt
-            Out of `Interrupts.asking`: the scan is aborted.
+            Out of `Standstill.finishing`: the scan is aborted.
         BrokenOff
             A request had it end early.
         """

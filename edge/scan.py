@@ -57,8 +57,13 @@ class Source(Protocol):
         """Whether nothing more will come."""
         ...
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether a limit forbids what was still to come."""
+        ...
+
     def look(self, lacking: int) -> Sequence[Exposure]:
-        """What has come, mostly nothing, while so many are still to be measured; takes no time."""
+        """What has come, mostly nothing, while so many are still to be measured; takes no longer than they do."""
         ...
 
     def wait(self, is_wanted_elsewhere: Callable[[], bool]) -> Sequence[Exposure]:
@@ -140,6 +145,7 @@ class Run:
             self._shutter,
             self._intake,
             request=lambda: self._interrupts.request,
+            finishing=self._interrupts.finishing,
             let_go_on=self._let_go_on,
         )
         has_work = bool(self._intake.lacking) or self._is_more_to_come
@@ -226,7 +232,8 @@ class Run:
             return self._wait_for_more()
         self._shutter.close("finished")
         self._between.bid_farewell()
-        return RunOutcome.FINISHED
+        is_cut_short = self._source is not None and self._source.is_cut_short
+        return RunOutcome.ENDED_EARLY if is_cut_short else RunOutcome.FINISHED
 
     @property
     def _is_more_to_come(self) -> bool:
@@ -265,7 +272,8 @@ class Run:
         Raises
         ------
         KeyboardInterrupt
-            A signal came while a controller that was found again was being made fit: that may take minutes.
+            A signal came while a controller that was found again was being made fit, or two Ctrl-C during a look: both
+            may take minutes.
         """
         if self._boot_id is not None:
             with self._interrupts.asking():

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from edge.faults import DeviceError, SafetyStop
-
-if TYPE_CHECKING:
-    from edge.intermissions import Standstill
+from edge.intermissions import BrokenOff, Standstill
 
 
 class Look:
@@ -28,7 +25,27 @@ class Look:
         self.first_after_s = every_s
 
     def carry_out(self, standstill: Standstill) -> str:
-        """Empty, or why the scan pauses."""
+        """Empty, or why the scan pauses; a photograph that was not to be had is asked for once more.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Somebody wants to abort: the shutter is closed, and a camera may take minutes.
+        BrokenOff
+            No photograph, and something is asked of the run.
+        """
+        with standstill.finishing():
+            try:
+                self._confirm_place()
+            except SafetyStop as reason:
+                return str(reason)
+            except DeviceError as reason:
+                if standstill.request() is not None:
+                    raise BrokenOff(str(reason)) from reason
+                return self._look_again()
+        return ""
+
+    def _look_again(self) -> str:
         try:
             self._confirm_place()
         except (SafetyStop, DeviceError) as reason:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ import pytest
 from edge.calibrate.look import Look as ObjectLook
 from edge.console import Console
 from edge.events import Opened, Paused, Planned, Registered, ShutterClosed, ShutterOpened
-from edge.faults import SafetyStop
+from edge.faults import DeviceError, SafetyStop
 from edge.intermissions import Agenda, Intermission, Standstill
 from edge.reconnect import Connection
 from edge.record.journal import Journal
@@ -177,6 +178,44 @@ def test_a_lost_link_ends_an_intermission_as_it_ends_an_opening(run):
         run(ScriptedController(), Look(do))
 
 
+def test_two_ctrl_c_during_a_look_abort_the_scan_without_waiting_for_the_camera(run, journal):
+    waited = []
+
+    def confirm_place() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        waited.append("after the first")
+        os.kill(os.getpid(), signal.SIGINT)
+        waited.append("after the second")
+
+    controller = ScriptedController()
+    assert run(controller, ObjectLook(confirm_place, every_s=0.0)) is RunOutcome.STOPPED
+    assert waited == ["after the first"]
+    assert "open" not in controller.calls
+    assert [event.reason for event in events(journal, Paused)] == ["aborted by the operator"]
+
+
+@pytest.mark.parametrize(("misses", "outcome"), [(1, RunOutcome.FINISHED), (2, RunOutcome.STOPPED)])
+def test_a_photograph_that_was_not_to_be_had_is_asked_for_once_more(run, misses, outcome):
+    answers = [DeviceError("no whole picture came within 15 s: check the network")] * misses
+
+    def confirm_place() -> None:
+        if answers:
+            raise answers.pop()
+
+    controller = ScriptedController()
+    assert run(controller, AtFirst(confirm_place, every_s=1e9)) is outcome
+    assert answers == []
+    assert ("open" in controller.calls) is (outcome is RunOutcome.FINISHED)
+
+
+class AtFirst(ObjectLook):
+    """Due at once."""
+
+    def __init__(self, confirm_place: Callable[[], None], *, every_s: float) -> None:
+        super().__init__(confirm_place, every_s=every_s)
+        self.first_after_s = 0.0
+
+
 class Stuck(ScriptedController):
     """Its shutter stays open once an intermission has opened it."""
 
@@ -275,4 +314,4 @@ def test_an_agenda_takes_the_longest_due_first_and_puts_each_off_by_its_own_inte
 
 @pytest.fixture
 def standstill():
-    return Standstill(None, None, None, None, request=lambda: None, let_go_on=lambda: None)
+    return Standstill(None, None, None, None, request=lambda: None, finishing=nullcontext, let_go_on=lambda: None)
