@@ -8,11 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from calibration.registration import Registration
+from edge.adaptive.listening import ADAPTIVE
+from edge.camera_lens import UNDISTORTED_BY
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.mosaic_placing import is_mosaic
 from edge.plan import ScanPlan, live_s_per_cell
 from edge.prepare import budget_of, predicted_whole_s, stage_of, uncovered_mm
+from edge.stage_placing import PLACED_BY
 from models.coverage import widest_hole
 from models.masks.network import network_digest
 
@@ -30,7 +33,10 @@ def tell_registration(registration: Registration, console: Console) -> None:
     else:
         console.say(f"Photograph registered: {len(registration.fiducials)} fiducials, {residual}")
     for note in registration.notes:
-        console.warn(note)
+        if note.startswith((PLACED_BY, UNDISTORTED_BY)):
+            console.say(f"{note[:1].upper()}{note[1:]}")
+        else:
+            console.warn(note)
 
 
 def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
@@ -39,7 +45,8 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
         f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
         f"({100 * plan.mask.rate:.1f} %, {_method(plan)}): {duration_text(plan.predicted_s)} predicted"
     )
-    if further := budget_of(config, plan.grid) - len(plan.exposures):
+    further = budget_of(config, plan.grid) - len(plan.exposures)
+    if config.sampling.mask == ADAPTIVE and further > 0:
         console.say(
             f"{further} more exposures follow, in batches chosen by what is measured: "
             f"at most about {duration_text(predicted_whole_s(plan, config))} in all"

@@ -174,12 +174,19 @@ class Scan:
             return None
         budget = budget_of(self._config, plan.grid)
         return GrowingPlan(
-            plan, budget, batches_of(self._config), self._paths, adopt=self._adopt, warn=self._console.warn
+            plan,
+            budget,
+            batches_of(self._config),
+            self._paths,
+            queue_length=self._capabilities.queue_length,
+            adopt=self._adopt,
+            warn=self._console.warn,
         )
 
-    def _adopt(self, plan: ScanPlan) -> None:
-        """Write down a plan that has grown, once it is known to break no limit."""
+    def _adopt(self, plan: ScanPlan, before: int) -> None:
+        """Write down a plan that has grown, once it is known to break no limit, with all that was received so far."""
         check_plan(plan, self._config, self._capabilities)
+        self._check_rest(plan, frozenset(range(before)))
         self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
 
     def _looks(self) -> list[Look]:

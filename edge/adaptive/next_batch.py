@@ -36,7 +36,7 @@ def leave_next_batch(folder: Path) -> None:
     chosen = chosen_cells(worth, ~plan.mask.cells, size)
     path = RecordingPaths(folder).next_batch
     path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_suffix(".part")
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
     unfinished.write_text(json.dumps({"plan": plan.digest, "cells": np.flatnonzero(chosen).tolist()}), encoding="utf-8")
     unfinished.replace(path)
 

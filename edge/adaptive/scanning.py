@@ -25,6 +25,8 @@ _AHEAD_S = 6.0
 _LONGEST_S = 300.0
 """Longer than that no batch is waited for."""
 _POLL_S = 0.1
+_TAKING_UP_S = 1.0
+"""To order, check and write down a batch takes less: the controller must have that much to measure meanwhile."""
 
 
 class GrowingPlan:
@@ -36,8 +38,11 @@ class GrowingPlan:
         What stands so far.
     budget, batches
         Cells in all, and how they are shared out.
+    queue_length
+        Exposures that the controller measures while nobody speaks to it.
     adopt
-        Checks a plan that has grown and writes it down; raises `SafetyStop` when it must not be carried out.
+        Given a plan that has grown and how many of its exposures it had before, checks it and writes it down; raises
+        `SafetyStop` when it must not be carried out.
     warn
         Tells the operator.
     """
@@ -49,7 +54,8 @@ class GrowingPlan:
         batches: Batches,
         paths: RecordingPaths,
         *,
-        adopt: Callable[[ScanPlan], None],
+        queue_length: int,
+        adopt: Callable[[ScanPlan, int], None],
         warn: Callable[[str], None],
     ) -> None:
         self.plan = plan
@@ -59,16 +65,22 @@ class GrowingPlan:
         self._warn = warn
         self._batches = batches
         self._process: subprocess.Popen[bytes] | None = None
+        self._queue_length = queue_length
         self._is_asked = False
-        self._is_cut_short = False
+        self._looked_s = time.monotonic()
+        self.is_cut_short = False
+        """Whether a limit forbids what was still to come."""
 
     @property
     def is_whole(self) -> bool:
         """Whether everything that the scan will measure is planned."""
-        return self._is_cut_short or self._next_size == 0
+        return self.is_cut_short or self._next_size == 0
 
     def look(self, lacking: int) -> tuple[Exposure, ...]:
-        """Exposures that have come to the plan, mostly none; takes no time.
+        """Exposures that have come to the plan, mostly none.
+
+        Takes no time, but for a batch that has come: that is taken up while the controller has enough to measure, or
+        else left to `wait`, with the shutter closed.
 
         Parameters
         ----------
@@ -77,11 +89,15 @@ class GrowingPlan:
         """
         if self.is_whole:
             return ()
-        if self._is_asked:
-            return self._taken() if self._is_answered else ()
-        if lacking * self._exposure_s <= _AHEAD_S:
-            self._ask()
-        return ()
+        if not self._is_asked:
+            if lacking * self._exposure_s <= _AHEAD_S:
+                self._ask()
+            return ()
+        if time.monotonic() - self._looked_s < _POLL_S:
+            return ()
+        self._looked_s = time.monotonic()
+        has_enough = min(lacking, self._queue_length) * self._exposure_s >= _TAKING_UP_S
+        return self._taken() if has_enough and self._is_answered else ()
 
     def wait(self, is_wanted_elsewhere: Callable[[], bool]) -> tuple[Exposure, ...]:
         """The next exposures, waited for; none when somebody asks for something else meanwhile."""
@@ -125,13 +141,14 @@ class GrowingPlan:
             self.close()
         if self._process is None:
             # Its own session: a Ctrl-C in the terminal is the scan's to answer.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "edge.adaptive.next_batch", str(self._paths.folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            command = [sys.executable, "-m", "edge.adaptive.next_batch", str(self._paths.folder)]
+            quiet = subprocess.DEVNULL
+            try:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
+                )
+            except OSError:
+                return
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(b"\n")
@@ -147,9 +164,9 @@ class GrowingPlan:
         before = len(self.plan.table)
         grown = extended(self.plan, cells)
         try:
-            self._adopt(grown)
+            self._adopt(grown, before)
         except SafetyStop as reason:
-            self._is_cut_short = True
+            self.is_cut_short = True
             self._warn(f"nothing more is planned, the scan ends with what it has: {reason}")
             return ()
         self.plan = grown

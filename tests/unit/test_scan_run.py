@@ -279,7 +279,7 @@ class Batch:
     """Ten more exposures, there once so few are lacking, or only when they are waited for."""
 
     def __init__(self, *, at: int | None) -> None:
-        self.is_whole = False
+        self.is_whole, self.is_cut_short = False, False
         self._at = at
 
     def look(self, lacking: int) -> list:
@@ -305,6 +305,17 @@ def test_a_batch_that_is_late_is_waited_for_with_the_shutter_closed(run, journal
     assert recorded(journal) == list(range(COUNT + 10))
     assert controller.calls == ["move", "open", "close", "move", "open", "close"]
     assert [event.reason for event in events(journal, ShutterClosed)] == ["choosing where to measure next", "finished"]
+
+
+def test_a_plan_that_a_limit_cut_short_is_no_finished_scan(run, journal):
+    class Refused(Batch):
+        def wait(self, is_wanted_elsewhere) -> list:
+            self.is_whole = self.is_cut_short = True
+            return []
+
+    assert run(ScriptedController(), source=Refused(at=None)) is RunOutcome.ENDED_EARLY
+    assert recorded(journal) == list(range(COUNT))
+    assert run.session.state == Ended("aborted", is_planned=True)
 
 
 def test_stopped_while_a_batch_is_waited_for_the_scan_can_go_on(run, journal):

@@ -92,7 +92,13 @@ def growing(tmp_path):
     """A plan in a folder that holds no recording, so that whoever is asked for a batch fails."""
     adopted, said = [], []
     plan = GrowingPlan(
-        first_plan(), 9, Batches(0.3, 2), RecordingPaths(tmp_path), adopt=adopted.append, warn=said.append
+        first_plan(),
+        9,
+        Batches(0.3, 2),
+        RecordingPaths(tmp_path),
+        queue_length=4,
+        adopt=lambda plan, before: adopted.append((plan, before)),
+        warn=said.append,
     )
     plan.adopted, plan.said = adopted, said
     yield plan
@@ -109,7 +115,7 @@ def test_a_batch_that_was_left_is_planned_and_written_down_before_it_is_measured
     leave(growing, 100, 120, 140)
     exposures = growing.wait(lambda: False)
     assert [exposure.index for exposure in exposures] == [3, 4, 5]
-    assert growing.adopted == [growing.plan]
+    assert growing.adopted == [(growing.plan, 3)]
     assert growing.said == []
     assert not growing.is_whole
 
@@ -134,7 +140,7 @@ def test_nothing_is_asked_while_much_is_left_to_measure(growing):
 
 
 def test_a_plan_that_would_break_a_limit_is_not_taken_up(growing):
-    def refuse(plan):
+    def refuse(plan, before):
         raise SafetyStop("too much beam")
 
     growing._adopt = refuse
@@ -143,4 +149,24 @@ def test_a_plan_that_would_break_a_limit_is_not_taken_up(growing):
     assert growing.wait(lambda: False) == ()
     assert growing.plan is before
     assert growing.is_whole
+    assert growing.is_cut_short
     assert growing.said == ["nothing more is planned, the scan ends with what it has: too much beam"]
+
+
+def test_a_batch_is_not_taken_up_while_the_controller_would_run_out_of_work(growing, monkeypatch):
+    monkeypatch.setattr("edge.adaptive.scanning._POLL_S", 0.0)
+    assert growing.look(1) == ()
+    leave(growing, 100, 120, 140)
+    # three exposures of a tenth of a second, and their ways, are less than taking up may need
+    assert growing.look(3) == ()
+    growing._queue_length = 64
+    assert len(growing.look(60)) == 3
+
+
+def test_no_process_to_choose_costs_no_batch(growing, monkeypatch):
+    def fails(*_, **__):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("edge.adaptive.scanning.subprocess.Popen", fails)
+    assert len(growing.wait(lambda: False)) == 3
+    assert growing.said == ["no batch was chosen from what is measured: the next one is spread evenly instead"]
