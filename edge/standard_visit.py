@@ -141,7 +141,12 @@ class StandardVisit:
 
     def _tell(self, visit: ExposureDone) -> None:
         counts = int(visit.counts.sum(dtype="uint64"))
-        if counts < _FEW_COUNTS:
+        if visit.live_s <= 0:
+            self._console.warn(
+                f"the visit to the standard states a live time of {visit.live_s:g} s, so it does not count: check the "
+                "detector"
+            )
+        elif counts < _FEW_COUNTS:
             error = f"{100 / math.sqrt(counts):.2g} %" if counts else "anything"
             self._console.warn(
                 f"the visit to the standard counted {counts} events in {visit.live_s:.3g} s, which leaves the tube's "

@@ -479,3 +479,18 @@ def test_a_scan_whose_last_exposure_arrives_after_a_fault_visits_the_standard_at
 
     assert bench.run(Late(), config=ONCE, farewell=True) is RunOutcome.FINISHED
     assert bench.visits() == [0, 1]
+
+
+class Dead(WithStandard):
+    """Its detector was dead all the time."""
+
+    def next_done(self, timeout_s: float) -> ExposureDone | None:
+        done = super().next_done(timeout_s)
+        if done is not None and done.index >= FIRST_VISIT:
+            return replace(done, live_s=0.0)
+        return done
+
+
+def test_a_visit_without_live_time_is_said_not_to_count_and_the_scan_goes_on(bench, capsys):
+    assert bench.run(Dead(), config=ONCE) is RunOutcome.FINISHED
+    assert "states a live time of 0 s, so it does not count" in capsys.readouterr().err
