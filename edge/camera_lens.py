@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from calibration.camera_calibration import KIND, CameraCalibration, calibration_from_dict
 from calibration.lens import Lens
-from calibration.stored import DamagedCalibration, load_stored
+from calibration.stored import DamagedCalibration, load_stored, read_stored
 from edge.cameras import Frame
 from edge.cameras.identity import is_same_camera
 from edge.config import InstrumentConfig
 from edge.faults import UsageError
+
+UNDISTORTED_BY: Final = "undistorted by the camera calibration"
 
 
 def lens_for(instrument: InstrumentConfig, frame: Frame) -> Lens | None:
@@ -44,6 +47,23 @@ def lens_for(instrument: InstrumentConfig, frame: Frame) -> Lens | None:
             f"{height}: set it to that size, or calibrate it at this one"
         )
     return calibration.lens
+
+
+def lens_origin(instrument: InstrumentConfig) -> str:
+    """Which stored calibration the lens is taken from, as a note of the registration; empty where it is none.
+
+    Raises
+    ------
+    UsageError
+        It is missing or damaged.
+    """
+    if instrument.camera_calibration is None:
+        return ""
+    try:
+        stored = read_stored(Path(instrument.camera_calibration), [KIND])
+    except DamagedCalibration as error:
+        raise UsageError(str(error)) from None
+    return f"{UNDISTORTED_BY} made at {stored.made_at}, digest {stored.digest}"
 
 
 def read_camera_calibration(path: Path) -> CameraCalibration:

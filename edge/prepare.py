@@ -16,7 +16,7 @@ from calibration.register import register
 from calibration.registration import NotRegistered, Registration
 from edge.adaptive.listening import ADAPTIVE, FIRST, Batches
 from edge.camera_config import MosaicCameraConfig
-from edge.camera_lens import lens_for, read_camera_calibration
+from edge.camera_lens import lens_for, lens_origin, read_camera_calibration
 from edge.cameras import Camera, Frame
 from edge.config import AreaConfig, ScanConfig
 from edge.faults import SafetyStop, UsageError
@@ -151,7 +151,7 @@ def _require_placement(config: ScanConfig) -> None:
 
 
 def _by_fiducials(frame: Frame, config: ScanConfig) -> Registration | NotRegistered:
-    return register(
+    outcome = register(
         frame.image,
         fiducials_of(config),
         lens=lens_for(config.instrument, frame),
@@ -160,6 +160,8 @@ def _by_fiducials(frame: Frame, config: ScanConfig) -> Registration | NotRegiste
         registered_at=frame.taken_at,
         tolerance_mm=config.area.pitch_mm / 2,
     )
+    origin = lens_origin(config.instrument)
+    return noted(outcome, origin) if origin and isinstance(outcome, Registration) else outcome
 
 
 def fiducials_of(config: ScanConfig) -> list[Fiducial]:

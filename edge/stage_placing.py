@@ -22,6 +22,7 @@ from edge.cameras.identity import is_same_camera
 from edge.config import AreaConfig
 from edge.faults import SafetyStop, UsageError
 
+PLACED_BY: Final = "placed by the stage calibration"
 UNHELD: Final = (
     "nothing shows whether camera and stage stand as they did when the stage was calibrated: no fiducials are listed "
     "to hold it against; look with pointillist calibrate verify --spot"
@@ -50,6 +51,8 @@ def placed_frame(frame: Frame, path: Path) -> Registration | NotRegistered:
     calibration = read_stage_calibration(path)
     if is_same_camera(calibration.camera_identity, frame.identity):
         calibration = replace(calibration, camera_identity=frame.identity)
+    origin = f"{PLACED_BY} made at {calibration.made_at}, digest {calibration.digest}"
+    calibration = replace(calibration, notes=(origin, *calibration.notes))
     return placed_by(
         calibration,
         camera_identity=frame.identity,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from calibration.camera_calibration import CameraCalibration, calibration_to_dict
+from calibration.lens import Lens
 from calibration.projection import pixels_from_stage
-from calibration.registration_record import registration_digest
+from calibration.registration_record import registration_digest, registration_from_dict, registration_to_dict
 from calibration.stage_calibration import stage_to_dict
 from calibration.stage_fit import PointPairs
-from calibration.stored import store
+from calibration.stored import read_stored, store
 from edge.app import yaml_of
 from edge.calibrate.age import examine_ages
 from edge.calibrate.spot_check import places_apart, spot_finding
@@ -26,9 +29,13 @@ from edge.console import Console
 from edge.desk_plan import write_plan
 from edge.doctor import examine_camera
 from edge.faults import SafetyStop, UsageError
+from edge.plan_figures import tell_registration
 from edge.prepare import register_as_configured, register_frame
 from edge.stage_placing import UNHELD
 from firmware_bridge.messages import StagePose
+
+MADE_AT = "2026-01-01T00:00:00+00:00"
+BENT = [-0.085, 0.03, 0.0004, -0.0003, 0.0]
 
 
 def lines(scan_yaml) -> list[str]:
@@ -107,7 +114,7 @@ def stored(scan_yaml, photograph) -> ScanConfig:
     """A configuration that scans by a stage calibration of the first of January."""
     config = load_scan_config(scan_yaml)
     frame = photograph(identity=f"folder:{scan_yaml.parent / 'frames'}")
-    calibration = replace(calibrated(sight_fiducials(frame, config), config), made_at="2026-01-01T00:00:00+00:00")
+    calibration = replace(calibrated(sight_fiducials(frame, config), config), made_at=MADE_AT)
     content, made_at = stage_to_dict(calibration), calibration.made_at
     path = store(scan_yaml.parent, "stage", content, made_at=made_at, pictures={"frame": frame.image})
     instrument = config.instrument.model_copy(update={"stage_calibration": str(path)})
@@ -124,7 +131,7 @@ def of_camera(frame, scan_yaml):
 def test_no_scan_is_placed_by_a_stage_calibration_that_the_fiducials_contradict(
     scan_yaml, stored, photograph, change, words
 ):
-    assert register_frame(of_camera(photograph(seed=12), scan_yaml), stored).notes == ()
+    assert UNHELD not in register_frame(of_camera(photograph(seed=12), scan_yaml), stored).notes
     with pytest.raises(SafetyStop, match=rf"from where the stage calibration says; .*{re.escape(words)}"):
         register_frame(of_camera(photograph(seed=12, **change), scan_yaml), stored)
 
@@ -153,12 +160,35 @@ def test_without_fiducials_plan_and_doctor_say_that_nothing_holds_the_stage_cali
     blind = stored.model_copy(update={"instrument": stored.instrument.model_copy(update={"fiducials": fiducials})})
     frame = of_camera(photograph(), scan_yaml)
     registration = register_frame(frame, blind)
-    assert registration.notes == (UNHELD,)
+    assert UNHELD in registration.notes
     assert registration.digest == registration_digest(registration)
     write_picture(scan_yaml.parent / "frames" / "a.png", frame.image)
     _, finding = examine_camera(blind)
     assert finding.line().startswith("note  stage calibration")
     assert "verify --spot" in finding.text
+
+
+def test_a_registration_names_the_stage_calibration_that_placed_it(scan_yaml, stored, photograph, capsys):
+    registration = register_frame(of_camera(photograph(seed=12), scan_yaml), stored)
+    digest = read_stored(Path(stored.instrument.stage_calibration), []).digest
+    said = f"laced by the stage calibration made at 2026-01-01T00:00:00+00:00, digest {digest}"
+    assert registration.notes == (f"p{said}",)
+    assert registration_from_dict(registration_to_dict(registration)).notes == registration.notes
+    tell_registration(registration, Console(quiet=False, log_level="error"))
+    told = capsys.readouterr()
+    assert f"P{said}" in told.out
+    assert told.err == ""
+
+
+def test_a_registration_names_the_camera_calibration_that_undistorted_it(scan_yaml, config, photograph):
+    lens = Lens(np.array([[1950.0, 0, 449.5], [0, 1950, 329.5], [0, 0, 1]]), np.array(BENT), 900, 660)
+    calibration = CameraCalibration(lens, np.zeros(9), "none", 0.2, None, 0.8, (), "chessboard:9x6:25mm", "", MADE_AT)
+    path = store(scan_yaml.parent, "camera", calibration_to_dict(calibration), made_at=MADE_AT)
+    instrument = config.instrument.model_copy(update={"camera_calibration": str(path)})
+    registration = register_frame(photograph(), config.model_copy(update={"instrument": instrument}))
+    digest = read_stored(path, []).digest
+    assert f"undistorted by the camera calibration made at {MADE_AT}, digest {digest}" in registration.notes
+    assert registration.digest == registration_digest(registration)
 
 
 def test_doctor_fails_a_stage_calibration_that_the_fiducials_contradict(scan_yaml, stored, photograph):
