@@ -21,9 +21,10 @@ from calibration.mosaic import MosaicFrame
 from calibration.mosaic.frames import encoded, linear_light
 from calibration.spot import NoSpot, Spot, find_spot
 from calibration.stored import store
+from edge.calibrate.before_visits import camera_that_follows, writable
 from edge.calibrate.head_frames import MANIFEST, FrameRecord, frames_of, read_manifest, take_frames
 from edge.camera_lens import lens_for
-from edge.cameras import Frame, open_camera
+from edge.cameras import Frame
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.faults import SafetyStop, UsageError
@@ -71,7 +72,7 @@ def calibrate_head(
     if not 0 < step_mm <= 200:
         raise UsageError(f"--step-mm {step_mm:g}: give a step above 0, 200 mm at most")
     config = load_scan_config(path)
-    folder = out or path.parent / "calibrations"
+    folder = writable(out or path.parent / "calibrations")
     made_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     kept = frames or folder / f"head-frames-{made_at[:19].replace(':', '')}"
     records = read_manifest(kept) if (kept / MANIFEST).exists() else _taken(config, kept, at_mm, step_mm, console)
@@ -90,7 +91,7 @@ def _taken(
 ) -> list[FrameRecord]:
     from edge.app import connected
 
-    camera = open_camera(config.instrument.camera)
+    camera = camera_that_follows(config)
     with connected(config, console) as connection:
         controller = connection.controller
         here = controller.status().pose if at_mm is None else StagePose(*at_mm)

@@ -24,7 +24,8 @@ from firmware_bridge.messages import Capabilities, StagePose
 
 MANIFEST: Final = "manifest.jsonl"
 RUN_UP_MM: Final = 2.0
-"""Every place is reached from so far on the side of smaller x and y: backlash is the same at all of them."""
+"""Every place is reached from so far on the side of smaller x and y, as far as the stage's travel has room there, so
+that backlash is the same at all."""
 _SAME_MM = 0.01
 _OFF_MM = 0.5
 
@@ -100,6 +101,11 @@ def take_frames(
         _rewrite(folder, records)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written ({error.strerror}): give a folder of your own") from None
+    if short := sum(_run_up_from(controller, place) != _before(place) for place in places):
+        tell(
+            f"{short} of {len(places)} places lie within {RUN_UP_MM:g} mm of where the stage's travel begins: what "
+            "backlash it has is not the same there"
+        )
     for number, place in enumerate(places, start=1):
         if any(_is_of(one, place) for one in records):
             continue
@@ -121,7 +127,7 @@ def take_frames(
 
 
 def require_in_reach(places: Sequence[StagePose], capabilities: Capabilities) -> None:
-    """Every place, with its run-up, lies within the stage's travel.
+    """Every place lies within the stage's travel.
 
     Raises
     ------
@@ -138,12 +144,17 @@ def require_in_reach(places: Sequence[StagePose], capabilities: Capabilities) ->
             )
 
 
+def _before(place: StagePose) -> StagePose:
+    return StagePose(place.x_mm - RUN_UP_MM, place.y_mm - RUN_UP_MM)
+
+
+def _run_up_from(controller: Controller, place: StagePose) -> StagePose:
+    limits, before = controller.capabilities, _before(place)
+    return StagePose(max(before.x_mm, limits.x_limits_mm[0]), max(before.y_mm, limits.y_limits_mm[0]))
+
+
 def _go(controller: Controller, place: StagePose) -> StagePose:
-    limits = controller.capabilities
-    before = StagePose(
-        max(place.x_mm - RUN_UP_MM, limits.x_limits_mm[0]), max(place.y_mm - RUN_UP_MM, limits.y_limits_mm[0])
-    )
-    for there in (before, place):
+    for there in (_run_up_from(controller, place), place):
         _require_closed(controller)
         controller.move_to(there)
     pose = _require_closed(controller)

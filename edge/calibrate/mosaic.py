@@ -16,10 +16,13 @@ from calibration.mosaic import HeadView, Mosaic, MosaicRequest, NoMosaic, build_
 from calibration.mosaic.frames import linear_light
 from calibration.mosaic.record import COVERED, KIND, PICTURE, MosaicPlace, mosaic_to_dict, place_from_dict, why_bare
 from calibration.stored import DamagedCalibration, StoredCalibration, read_stored, store
+from edge.calibrate.age import age_of_head
+from edge.calibrate.before_visits import camera_that_follows, writable
 from edge.calibrate.head_frames import FrameRecord, frames_of, read_manifest, take_frames
-from edge.cameras import open_camera, read_picture
+from edge.cameras import read_picture
 from edge.config import AreaConfig, ScanConfig, load_scan_config
 from edge.console import Console
+from edge.doctor import require
 from edge.faults import SafetyStop, UsageError
 from firmware_bridge.messages import StagePose
 
@@ -63,10 +66,12 @@ def calibrate_mosaic(
     """
     _refuse(path, frames, wish)
     stored_head, calibration = read_head(head)
-    folder = out or (path.parent if path is not None else Path()) / "calibrations"
+    folder = writable(out or (path.parent if path is not None else Path()) / "calibrations")
     made_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     kept = frames or folder / f"mosaic-frames-{made_at[:19].replace(':', '')}"
     config = None if path is None else load_scan_config(path)
+    if config is not None:
+        require([age_of_head(calibration.made_at, config)])
     records = read_manifest(kept) if config is None else _taken(config, calibration, kept, wish, console)
     mosaic = laid_together(kept, records, calibration, wish)
     for line in described(mosaic):
@@ -192,7 +197,7 @@ def _taken(
         raise UsageError(f"{len(places)} frames are needed, more than {MOST_FRAMES}: shrink the area or the overlap")
     if len(places) < 2:
         raise UsageError("one frame shows the whole area: calibrate the stage with pointillist calibrate stage instead")
-    camera = open_camera(config.instrument.camera)
+    camera = camera_that_follows(config)
     with connected(config, console) as connection:
         return take_frames(connection.controller, camera, places, folder, tell=console.say)
 

@@ -14,11 +14,10 @@ from calibration.registration import Registration
 from calibration.stage_fit import PointPairs
 from calibration.verify import plane_change
 from edge.calibrate.spot_visits import pattern, visit
-from edge.camera_config import FileCameraConfig, FolderCameraConfig, MosaicCameraConfig
 from edge.cameras import Camera
 from edge.config import ScanConfig
 from edge.doctor import Finding
-from edge.faults import SafetyStop, UsageError
+from edge.faults import SafetyStop
 from edge.prepare import register_frame
 from edge.stage_placing import read_stage_calibration
 from firmware_bridge.controller import Controller
@@ -37,16 +36,9 @@ def spot_findings(
 
     Raises
     ------
-    UsageError
-        The camera's pictures are taken elsewhere, so that they cannot follow the stage.
     SafetyStop
         The spot is not found.
     """
-    if isinstance(config.instrument.camera, FileCameraConfig | FolderCameraConfig | MosaicCameraConfig):
-        raise UsageError(
-            "instrument.camera gives pictures that are taken elsewhere, and the spot moves with the stage: configure a "
-            "camera of the kind uvc, http or rtsp"
-        )
     corners = pattern(config.area, controller.capabilities, columns=2, rows=2)
     seen = visit(controller, camera, places_apart(corners, _used_mm(config)), laser_off_rgb=None, tell=say)
     registration = register_frame(seen.scene, config)

@@ -19,9 +19,9 @@ from calibration.stage_calibration import KIND, StageCalibration, calibration_of
 from calibration.stage_fit import NotFitted, PointPairs, fit_stage
 from calibration.stage_picture import error_picture
 from calibration.stored import store
+from edge.calibrate.before_visits import camera_that_follows, writable
 from edge.calibrate.named_points import read_points
 from edge.calibrate.spot_visits import pattern, visit
-from edge.camera_config import FileCameraConfig, FolderCameraConfig
 from edge.camera_lens import lens_for
 from edge.cameras import Camera, Frame, open_camera, read_picture
 from edge.config import ScanConfig, load_scan_config
@@ -66,13 +66,13 @@ def calibrate_stage(
     from edge.app import connected
 
     config = load_scan_config(path)
-    camera = open_camera(config.instrument.camera)
+    folder = writable(out or path.parent / "calibrations")
     if points is not None:
-        sighted = named(points, camera.capture())
+        sighted = named(points, open_camera(config.instrument.camera).capture())
     elif method == "fiducials":
-        sighted = sight_fiducials(camera.capture(), config)
+        sighted = sight_fiducials(open_camera(config.instrument.camera).capture(), config)
     elif method == "spot":
-        _require_live(config)
+        camera = camera_that_follows(config)
         with connected(config, console) as connection:
             sighted = sight_spot(
                 connection.controller, camera, config, laser_off=laser_off, columns=columns, rows=rows, say=console.say
@@ -82,7 +82,6 @@ def calibrate_stage(
     calibration = calibrated(sighted, config)
     for line in told(calibration, config):
         console.say(line)
-    folder = out or path.parent / "calibrations"
     pictures = {"frame": sighted.frame.image, "error": error_picture(calibration, sighted.frame.image)}
     stored = store(folder, KIND, stage_to_dict(calibration), made_at=calibration.made_at, pictures=pictures)
     console.say(f"Kept in {stored}; to scan by it: instrument.stage_calibration: {stored}")
@@ -237,11 +236,3 @@ def _crossing(
     a, b, c, d = corners
     along = np.linalg.solve(np.column_stack([c - a, b - d]), b - a)
     return np.asarray(a + along[0] * (c - a))
-
-
-def _require_live(config: ScanConfig) -> None:
-    if isinstance(config.instrument.camera, FileCameraConfig | FolderCameraConfig):
-        raise UsageError(
-            "instrument.camera gives pictures that are taken elsewhere, and the spot moves with the stage: configure a "
-            "camera of the kind uvc, http or rtsp, or calibrate by fiducials or --points"
-        )

@@ -12,6 +12,7 @@ from calibration.stage_calibration import KIND
 from calibration.stored import DamagedCalibration, read_stored, stored_picture
 from calibration.verify import sharpness
 from edge.calibrate.age import examine_ages
+from edge.calibrate.before_visits import camera_that_follows
 from edge.calibrate.place import BLURRED, check_place
 from edge.calibrate.spot_check import spot_findings
 from edge.camera_config import MosaicCameraConfig
@@ -65,8 +66,8 @@ def verify_with_spot(path: Path, *, against: Path | None, show: Show, console: C
         words = "not looked at: mend first what failed"
         return findings + _shown(iter([Finding("spot", True, words, is_good=False)]), show)
     config = load_scan_config(path)
+    camera = camera_that_follows(config)
     with connected(config, console) as connection:
-        camera = open_camera(config.instrument.camera)
         return findings + _shown(spot_findings(connection.controller, camera, config, say=console.say), show)
 
 

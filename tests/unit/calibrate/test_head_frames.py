@@ -53,8 +53,8 @@ class Stage:
         return self.camera.frame_at(self.pose)
 
 
-def take(stage: Stage, folder, places=PLACES):
-    return take_frames(stage, stage, places, folder, tell=lambda text: None)
+def take(stage: Stage, folder, places=PLACES, tell=lambda text: None):
+    return take_frames(stage, stage, places, folder, tell=tell)
 
 
 def test_every_place_is_reached_from_the_same_side(tmp_path):
@@ -65,6 +65,12 @@ def test_every_place_is_reached_from_the_same_side(tmp_path):
         (there.x_mm - before.x_mm, there.y_mm - before.y_mm) == (RUN_UP_MM, RUN_UP_MM)
         for before, there in zip(stage.moves[::2], stage.moves[1::2], strict=True)
     )
+
+
+def test_places_without_room_for_their_run_up_are_told(tmp_path):
+    said = []
+    take(Stage(offset_x_mm=113.0), tmp_path, [StagePose(1.0, 60.0), StagePose(3.0, 60.0)], said.append)
+    assert said[0].startswith("1 of 2 places lie within 2 mm of where the stage's travel begins")
 
 
 def test_an_interrupted_visit_goes_on_where_it_was(tmp_path):
