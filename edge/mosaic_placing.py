@@ -18,6 +18,20 @@ def is_mosaic(registration: Registration) -> bool:
     return registration.camera_identity.startswith(MOSAIC)
 
 
+def mosaic_made_at(path: Path) -> str:
+    """When a mosaic was made, UTC, ISO 8601.
+
+    Raises
+    ------
+    UsageError
+        Its file is missing, damaged, or of another kind.
+    """
+    try:
+        return read_stored(path, [KIND]).made_at
+    except DamagedCalibration as error:
+        raise UsageError(str(error)) from None
+
+
 def placed_mosaic(frame: Frame, path: Path, area: AreaConfig) -> Registration | NotRegistered:
     """Register a mosaic's picture; the area has to be covered by it.
 

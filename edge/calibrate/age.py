@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge.camera_config import MosaicCameraConfig
 from edge.camera_lens import read_camera_calibration
 from edge.config import ScanConfig
 from edge.doctor import Finding
 from edge.faults import UsageError
+from edge.mosaic_placing import mosaic_made_at
 from edge.stage_placing import read_stage_calibration
 
 _DAY_S = 86_400.0
@@ -23,14 +25,21 @@ def examine_ages(config: ScanConfig, now: datetime | None = None) -> Iterator[Fi
     UsageError
         A stored calibration is missing or damaged.
     """
-    moment = now or datetime.now(UTC)
+    moment, most_days = now or datetime.now(UTC), config.checks.max_age_days
     instrument = config.instrument
     if instrument.camera_calibration is not None:
         made_at = read_camera_calibration(Path(instrument.camera_calibration)).made_at
-        yield _age("lens", made_at, config.checks.max_age_days, moment)
+        yield _age("lens", made_at, most_days, moment)
     if instrument.stage_calibration is not None:
         made_at = read_stage_calibration(Path(instrument.stage_calibration)).made_at
-        yield _age("stage calibration", made_at, config.checks.max_age_days, moment)
+        yield _age("stage calibration", made_at, most_days, moment)
+    if isinstance(instrument.camera, MosaicCameraConfig):
+        yield _age("mosaic", mosaic_made_at(Path(instrument.camera.path)), most_days, moment)
+
+
+def age_of_head(made_at: str, config: ScanConfig, now: datetime | None = None) -> Finding:
+    """The age of the head's calibration, before a mosaic is made by it."""
+    return _age("head calibration", made_at, config.checks.max_age_days, now or datetime.now(UTC))
 
 
 def _age(what: str, made_at: str, most_days: float | None, now: datetime) -> Finding:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import yaml
@@ -10,9 +13,12 @@ from calibration.mosaic import MosaicRequest, build_mosaic
 from calibration.mosaic.record import COVERED, KIND, PICTURE, mosaic_to_dict, place_from_dict
 from calibration.projection import stage_from_pixels
 from calibration.stored import DamagedCalibration, store
+from edge.calibrate.age import examine_ages
+from edge.calibrate.mosaic import MosaicWish, calibrate_mosaic
 from edge.calibrate.verify import verify
 from edge.cameras import open_camera
-from edge.config import load_scan_config
+from edge.config import ChecksConfig, load_scan_config
+from edge.console import Console
 from edge.faults import SafetyStop, UsageError
 from edge.prepare import register_frame, sight
 from tests.unit.calibration.head_scene import LEFT_MM, UPPER_MM, taken
@@ -106,6 +112,27 @@ def test_a_record_without_a_scale_is_refused(mosaic):
     content = mosaic_to_dict(mosaic, camera_identity="", head_digest="", offset_error_mm=0.0, made_at=MADE_AT)
     with pytest.raises(DamagedCalibration, match="make the mosaic again"):
         place_from_dict({key: value for key, value in content.items() if key != "mm_per_px"})
+
+
+@pytest.mark.parametrize(("most_days", "passes"), [(None, True), (30.0, True), (20.0, False)])
+def test_a_mosaic_is_refused_when_it_is_older_than_allowed(tmp_path, kept, most_days, passes):
+    config = load_scan_config(config_of(tmp_path, kept))
+    config = config.model_copy(update={"checks": ChecksConfig(max_age_days=most_days)})
+    (finding,) = examine_ages(config, datetime(2026, 3, 29, 5, 6, 7, tzinfo=UTC))
+    assert finding.passed is passes
+    assert (finding.what, finding.text[:18]) == ("mosaic", "made 25.0 days ago")
+
+
+def test_no_mosaic_is_made_by_a_head_calibration_older_than_allowed(tmp_path, kept, monkeypatch):
+    path = config_of(tmp_path, kept)
+    said = yaml.safe_load(path.read_text())
+    said["checks"] = {"max_age_days": 30.0}
+    path.write_text(yaml.safe_dump(said))
+    head = SimpleNamespace(made_at="2020-01-01T00:00:00+00:00")
+    monkeypatch.setattr("edge.calibrate.mosaic.read_head", lambda path: (None, head))
+    console = Console(quiet=True, log_level="error")
+    with pytest.raises(UsageError, match=r"head calibration: .* over the 30 allowed by checks.max_age_days"):
+        calibrate_mosaic(path, head=tmp_path, frames=None, wish=MosaicWish(), out=None, console=console)
 
 
 def test_verify_says_what_a_mosaic_can_and_cannot_show(tmp_path, kept):
