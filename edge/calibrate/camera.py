@@ -22,6 +22,7 @@ from calibration.camera_fit import CameraFit, NotCalibrated, fit_camera
 from calibration.camera_guide import WELL_COVERED
 from calibration.camera_pictures import coverage_picture, residual_picture
 from calibration.stored import store
+from edge.calibrate.before_visits import writable
 from edge.calibrate.camera_live import capture_views
 from edge.camera_config import CameraConfig
 from edge.cameras import Camera, FileCamera, Frame, open_camera
@@ -70,6 +71,7 @@ def calibrate_camera(
         assert camera is not None
         if isinstance(camera, FileCamera):
             raise UsageError(f"{config}: its camera is one picture: give a folder with pictures of the board")
+        writable(kept)
         views, identity = capture_views(camera, shown, say=say)
         named = [Named(f"view {i}", view) for i, view in enumerate(views, start=1)]
         return calibrate_from_views(named, shown, camera_identity=identity, out=kept, say=say)

@@ -21,7 +21,10 @@ _MOST_VIEWS = 40
 _FITTED_EVERY = 2
 _PATIENCE = 240
 """Pictures in a row without a new view, after which nobody is thought to be there."""
-_LEAST_AFTER_CTRL_C = 5
+_LEAST_KEPT = 5
+"""Views without which a calibration is not begun when the capture ends early."""
+_MOST_MISSED = 3
+"""Pictures in a row that the camera may fail to give once views are there."""
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class _Session:
     accepted: list[SharpView] = field(default_factory=list)
     identity: str = ""
     fruitless: int = 0
+    missed: int = 0
     _last_said: str = ""
 
     def tell(self, text: str) -> None:
@@ -38,6 +42,19 @@ class _Session:
         if text != self._last_said:
             self.say(text)
             self._last_said = text
+
+    def ask(self, camera: Camera) -> Frame | None:
+        """The camera's next picture; None where it fails to give one, and may be asked again."""
+        try:
+            frame = camera.capture()
+        except DeviceError as error:
+            self.missed += 1
+            if not self.accepted or self.missed == _MOST_MISSED:
+                raise
+            self.tell(f"no picture came, asking again: {error}")
+            return None
+        self.missed = 0
+        return frame
 
     def take(self, frame: Frame) -> bool:
         """Judge a picture; whether it was accepted."""
@@ -74,8 +91,8 @@ def capture_views(
 ) -> tuple[list[BoardView], str]:
     """Ask the camera for pictures until the views are enough; gives them and the camera's identity.
 
-    Each new view is followed by the field covered so far and the next thing to do. Ctrl-C ends the capture early
-    where there are five views or more.
+    Each new view is followed by the field covered so far and the next thing to do. Ctrl-C, and a camera that gives no
+    picture three times in a row, end the capture early where there are five views or more.
 
     Raises
     ------
@@ -88,7 +105,8 @@ def capture_views(
     say(f"{next_to_do([], board)} (Ctrl-C when done)")
     try:
         while len(session.accepted) < _MOST_VIEWS:
-            if not session.take(camera.capture()):
+            frame = session.ask(camera)
+            if frame is None or not session.take(frame):
                 session.fruitless += 1
                 if session.fruitless == _PATIENCE:
                     raise UsageError(f"{_PATIENCE} pictures without a new view: show the board, then begin again")
@@ -99,9 +117,13 @@ def capture_views(
                 break
             sleep(PAUSE_S)
     except KeyboardInterrupt:
-        if len(session.accepted) < _LEAST_AFTER_CTRL_C:
+        if len(session.accepted) < _LEAST_KEPT:
             raise
         say(f"stopped with {len(session.accepted)} views")
+    except DeviceError as error:
+        if session.missed < _MOST_MISSED or len(session.accepted) < _LEAST_KEPT:
+            raise
+        say(f"stopped with {len(session.accepted)} views, as the camera is lost: {error}")
     return [one.view for one in session.accepted], session.identity
 
 

@@ -49,16 +49,17 @@ def folder(frames, tmp_path_factory) -> Path:
 
 
 class Shown:
-    """A camera that gives what it was handed; Ctrl-C where there is nothing left."""
+    """A camera that gives what it was handed, None being no picture; Ctrl-C where there is nothing left."""
 
-    def __init__(self, frames: list[Frame]) -> None:
+    def __init__(self, frames: list[Frame | None]) -> None:
         self._frames = iter(frames)
 
     def capture(self) -> Frame:
-        frame = next(self._frames, None)
-        if frame is None:
-            raise KeyboardInterrupt
-        return frame
+        for frame in self._frames:
+            if frame is None:
+                raise DeviceError("the camera is gone: switch it on")
+            return frame
+        raise KeyboardInterrupt
 
 
 def no_sleep(_: float) -> None:
@@ -170,6 +171,26 @@ def test_ctrl_c_keeps_the_views_so_far(frames):
     views, _ = capture_views(Shown(frames[:6]), BOARD, say=said.append, sleep=no_sleep)
     assert len(views) == 6
     assert said[-1] == "stopped with 6 views"
+
+
+def test_two_missed_pictures_lose_no_view(frames):
+    said: list[str] = []
+    views, _ = capture_views(Shown([*frames[:3], None, None, *frames[3:6]]), BOARD, say=said.append, sleep=no_sleep)
+    assert len(views) == 6
+    assert "no picture came, asking again: the camera is gone: switch it on" in said
+
+
+def test_a_camera_that_is_lost_after_five_views_leaves_them(frames):
+    said: list[str] = []
+    views, _ = capture_views(Shown([*frames[:5], None, None, None]), BOARD, say=said.append, sleep=no_sleep)
+    assert len(views) == 5
+    assert said[-1] == "stopped with 5 views, as the camera is lost: the camera is gone: switch it on"
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_a_camera_that_is_lost_before_is_one_sentence(frames, count):
+    with pytest.raises(DeviceError, match="the camera is gone: switch it on"):
+        capture_views(Shown([*frames[:count], None, None, None]), BOARD, say=no_say, sleep=no_sleep)
 
 
 def test_a_camera_that_changes_its_picture_size_ends_the_capture(frames):
