@@ -110,6 +110,8 @@ def fit_plane(
     initial = (start / scale).ravel()[:8] / unit
     if with_radial_term:
         initial = np.append(initial, 0.0)
+        # Bending of many pixels is far in Huber's tails, where steps are short: first come near by plain least squares.
+        initial = least_squares(misfit, initial, method="lm", max_nfev=_STEPS * initial.size).x
     solution = least_squares(misfit, initial, loss="huber", f_scale=_NOISE_FLOOR_PX, method="trf", max_nfev=_STEPS)
     refined = homography(solution.x) @ into
     found = Lens(lens.matrix, distortion(solution.x), lens.width_px, lens.height_px)

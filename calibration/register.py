@@ -114,13 +114,16 @@ def register_seen(
     if isinstance(agreed, NotRegistered):
         return agreed
     used, fit, notes = agreed
+    refusal = _refuse_bent(corners, used) if lens is None else None
+    if refusal is not None:
+        return refusal
     residuals_mm = _residuals_mm(used, fit, has_lens=lens is not None)
     rms_mm = float(np.sqrt(np.mean(residuals_mm**2)))
     if not rms_mm <= tolerance_mm:
         return _too_far_off(used, residuals_mm, rms_mm, tolerance_mm)
     inverse = np.linalg.inv(fit.camera_from_stage)
     stage_from_camera = np.asarray(inverse / inverse[2, 2], dtype=np.float64)
-    covariance, misfit_mm = _error(used, fit, stage_from_camera, has_lens=lens is not None)
+    covariance, misfit_mm = _error(corners, used, fit, stage_from_camera, has_lens=lens is not None)
     registration = Registration(
         stage_from_camera=_frozen(stage_from_camera),
         camera_matrix=_frozen(fit.lens.matrix),
@@ -210,7 +213,13 @@ def _is_mirrored(corners: _Corners) -> bool:
 def _leave_out_outliers(
     corners: _Corners, lens: Lens, *, has_lens: bool
 ) -> tuple[_Corners, PlaneFit, tuple[str, ...]] | NotRegistered:
-    keep = _whole_markers(corners, agreeing_points(corners.points_mm, corners.points_px, corners.marker_of, lens))
+    seen = np.unique(corners.marker_of).size
+    if has_lens or seen < RADIAL_TERM_FROM:
+        start = agreeing_points(corners.points_mm, corners.points_px, corners.marker_of, lens)
+    else:
+        # The lens's bending, which is fitted, would pass for misplaced markers in a plane without it.
+        start = np.ones(len(corners.marker_of), dtype=bool)
+    keep = _whole_markers(corners, start)
     for _ in range(3):
         used = corners.only(keep)
         if np.unique(used.marker_of).size < NEEDED_FIDUCIALS:
@@ -232,6 +241,20 @@ def _leave_out_outliers(
     return NotRegistered(
         f"only {agreeing.size} of {np.unique(corners.marker_of).size} fiducials seen agree on one plane, at least "
         f"{NEEDED_FIDUCIALS} needed: check the stated places and the printed size of markers {_listed(differing)}"
+        f"{'' if has_lens else ', or calibrate the lens, whose bending may be what differs'}"
+    )
+
+
+def _refuse_bent(seen: _Corners, used: _Corners) -> NotRegistered | None:
+    """Without a lens several markers that disagree are its bending rather than misplaced."""
+    markers = np.unique(seen.marker_of)
+    lost = sorted(set(markers.tolist()) - set(used.marker_of.tolist()))
+    if len(lost) <= max(1, markers.size // 6):
+        return None
+    return NotRegistered(
+        f"{len(lost)} of {markers.size} fiducials seen ({_listed(lost)}) disagree with the rest, and without a "
+        "calibrated lens its bending is not told from misplaced markers: calibrate the lens with pointillist calibrate "
+        f"camera, show {RADIAL_TERM_FROM} markers or more, or check the places stated"
     )
 
 
@@ -266,7 +289,7 @@ def _residuals_mm(used: _Corners, fit: PlaneFit, *, has_lens: bool) -> NDArray[n
 
 
 def _error(
-    used: _Corners, fit: PlaneFit, stage_from_camera: NDArray[np.float64], *, has_lens: bool
+    seen: _Corners, used: _Corners, fit: PlaneFit, stage_from_camera: NDArray[np.float64], *, has_lens: bool
 ) -> tuple[NDArray[np.float64], float]:
     """Covariance of the map, and the bending that it leaves out.
 
@@ -279,9 +302,15 @@ def _error(
         design = np.concatenate([design, radial_sensitivity(stage_from_camera, fit.lens, used.points_px)], axis=2)
     residuals = apply_homography(stage_from_camera, undistorted) - used.points_mm
     covariance, spread = covariance_of(design, residuals, used.marker_of, PLACEMENT)
-    # Without a lens what markers have in common is the lens's bending, too, which lies between them as well.
     least_mm = LENS_BENDING_PX * mm_per_px(stage_from_camera, undistorted)
-    return covariance, least_mm if has_lens or with_radial_term else max(least_mm, spread.group_mm)
+    if has_lens or with_radial_term:
+        return covariance, least_mm
+    # Without a lens what markers have in common is the lens's bending, too, which lies between them as well; and a
+    # marker that was left out may be right, and show how far it bends.
+    off = apply_homography(stage_from_camera, fit.lens.undistort_points(seen.points_px)) - seen.points_mm
+    is_whole = np.unique(seen.marker_of).size == np.unique(used.marker_of).size
+    lost_mm = 0.0 if is_whole else float(np.sqrt(np.mean(off**2)))
+    return covariance, max(least_mm, spread.group_mm, lost_mm)
 
 
 def _notes(corners: _Corners, keep: NDArray[np.bool_], fit: PlaneFit) -> tuple[str, ...]:

@@ -87,15 +87,23 @@ def calibration_of(
     """Put a fit of these pairs together with where it came from.
 
     What several visits of one place have in common is bending of the map, which lies between the places as well; with
-    one visit each it is not told from how the places were measured, and as much is taken as a calibrated lens leaves.
+    one visit each it is not told from how the places were measured. Then as much is taken as a calibrated lens leaves
+    a homography; where there is no such lens, or only an affine map, all that the places scatter by may be bending.
     """
     used = pairs.only(fit.used)
-    least_mm = LENS_BENDING_PX * mm_per_px(fit.stage_from_camera, lens.undistort_points(used.points_px))
-    is_measured = np.unique(used.group_of).size < len(used.group_of)
+    misfit_mm = LENS_BENDING_PX * mm_per_px(fit.stage_from_camera, lens.undistort_points(used.points_px))
+    if np.unique(used.group_of).size < len(used.group_of):
+        misfit_mm = fit.spread.group_mm
+    elif not has_calibrated_lens or fit.kind is MapKind.AFFINE:
+        misfit_mm = max(misfit_mm, fit.spread.point_mm)
+    if not (has_calibrated_lens or fit.used.all()):
+        off = apply_homography(fit.stage_from_camera, lens.undistort_points(pairs.points_px)) - pairs.points_mm
+        # A place that was left out may be right, and show how far a lens bends that nobody calibrated.
+        misfit_mm = max(misfit_mm, float(np.sqrt(np.mean(off**2))))
     return StageCalibration(
         stage_from_camera=fit.stage_from_camera,
         covariance=fit.covariance,
-        misfit_mm=fit.spread.group_mm if is_measured else least_mm,
+        misfit_mm=misfit_mm,
         lens=lens,
         has_calibrated_lens=has_calibrated_lens,
         map_kind=fit.kind,

@@ -10,8 +10,9 @@ import pytest
 
 from calibration.expected_error import expected_error_mm, standard_errors_at
 from calibration.fiducials import Fiducial
-from calibration.projection import pixels_from_stage, stage_from_pixels
-from calibration.register import register
+from calibration.lens import Lens
+from calibration.projection import apply_homography, pixels_from_stage, stage_from_pixels
+from calibration.register import register, register_seen
 from calibration.registration import NotRegistered, Registration
 from calibration.registration_record import registration_digest, registration_from_dict, registration_to_dict
 from firmware_bridge.messages import StagePose
@@ -217,3 +218,70 @@ def test_a_record_without_an_error_opens_and_says_that_it_is_not_known(registere
 def test_the_error_survives_its_record(registered):
     again = registration_from_dict(json.loads(json.dumps(registration_to_dict(registered))))
     np.testing.assert_array_equal(again.covariance, registered.covariance)
+
+
+WIDE_MM = (500.0, 350.0)
+BENT = Lens(np.array([[4200.0, 0, 1999.5], [0, 4200.0, 1499.5], [0, 0, 1]]), np.array([-0.08, 0, 0, 0, 0]), 4000, 3000)
+"""Bends the corners of the picture by 70 pixels."""
+WIDE_INSIDE = np.array([(x, y) for x in (30.0, 150.0, 350.0, 470.0) for y in (40.0, 170.0, 310.0)])
+
+
+def around(count: int) -> list[Fiducial]:
+    """Markers in the corners of a field of 500 x 350 mm, then between them."""
+    x, y = WIDE_MM
+    places = [(0, 0), (x, 0), (x, y), (0, y), (x / 2, 0), (x / 2, y), (0, y / 2), (x, y / 2)]
+    places += [(x / 4, 0), (3 * x / 4, 0), (x / 4, y), (3 * x / 4, y)]
+    return [Fiducial(i, StagePose(*place), 12.0) for i, place in enumerate(places[:count])]
+
+
+def without_lens(fiducials: list[Fiducial], bent: Lens, stated: list[Fiducial] | None = None):
+    """Register markers that a camera 640 mm away sees through a lens that nobody calibrated."""
+    view = np.array([[6.5, 0.2, 380.0], [-0.2, 6.6, 350.0], [2e-5, -1e-5, 1.0]])
+    rng = np.random.default_rng(3)
+    seen = {}
+    for one in fiducials:
+        pixels = bent.distort_points(apply_homography(view, one.corners_mm))
+        seen[one.id] = pixels + rng.normal(0, 0.05, (4, 2))
+    outcome = register_seen(
+        np.broadcast_to(np.uint8(0), (3000, 4000, 1)),
+        seen,
+        stated or fiducials,
+        lens=None,
+        dictionary="DICT_4X4_50",
+        camera_identity="bench",
+        registered_at="2026-01-02T03:04:05+00:00",
+        tolerance_mm=0.25,
+    )
+    return outcome, bent.distort_points(apply_homography(view, WIDE_INSIDE))
+
+
+@pytest.mark.parametrize("corner_px", [20, 70])
+@pytest.mark.parametrize("count", [5, 6, 7])
+def test_without_a_lens_few_good_markers_are_not_left_out_as_wrong(count, corner_px):
+    bent = replace(BENT, distortion=BENT.distortion * corner_px / 70)
+    outcome, _ = without_lens(around(count), bent)
+    assert isinstance(outcome, NotRegistered)
+    assert "calibrate" in outcome.reason
+    assert "lens" in outcome.reason
+
+
+@pytest.mark.parametrize("corner_px", [20, 70])
+@pytest.mark.parametrize("count", [8, 12])
+def test_without_a_lens_enough_markers_keep_all_and_cover_their_error(count, corner_px):
+    bent = replace(BENT, distortion=BENT.distortion * corner_px / 70)
+    outcome, pixels = without_lens(around(count), bent)
+    assert isinstance(outcome, Registration), outcome
+    assert len(outcome.fiducials) == count
+    errors = standard_errors_at(outcome, WIDE_INSIDE)
+    assert np.all(np.abs(stage_from_pixels(outcome, pixels) - WIDE_INSIDE) < 4 * errors)
+    assert float(errors.max()) < 0.1
+
+
+def test_without_a_lens_a_marker_that_was_left_out_enters_the_expected_error():
+    six = around(6)
+    straight = replace(BENT, distortion=np.zeros(5))
+    outcome, _ = without_lens(six, straight, [*six[:5], moved(six[5], 5.0, 0.0)])
+    assert isinstance(outcome, Registration), outcome
+    assert outcome.fiducials == (0, 1, 2, 3, 4)
+    # 5 mm of one marker in six, along one axis of two.
+    assert outcome.misfit_mm == pytest.approx(5 / np.sqrt(12), rel=0.05)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.lens import Lens
+from calibration.lens import Lens, without_distortion
 from calibration.map_error import GroupError, covariance_of, sensitivity, standard_errors_mm
 from calibration.projection import apply_homography
 from calibration.stage_axes import axes_of
@@ -330,6 +330,31 @@ def test_a_record_without_a_part_is_called_damaged(calibration, key):
     del content[key]
     with pytest.raises(DamagedCalibration, match="calibrate the stage again"):
         stage_from_dict(content)
+
+
+def test_without_a_lens_what_it_bends_enters_the_expected_error():
+    bent = Lens(MATRIX, np.array([-0.08, 0, 0, 0, 0]), 4000, 3000)
+    x, y = np.meshgrid(np.linspace(0, 500, 5), np.linspace(0, 360, 3))
+    around = np.column_stack([x.ravel(), y.ravel()])[[0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14]]
+    view = camera_from_stage(5, -4, 2)
+    straight = pairs_of(view, around, np.random.default_rng(1))
+    pairs = replace(straight, points_px=bent.distort_points(straight.points_px))
+    fit = fitted(pairs)
+    found = calibration_of(
+        fit,
+        pairs,
+        lens=without_distortion(4000, 3000),
+        has_calibrated_lens=False,
+        method="points",
+        axes=axes_of(fit.stage_from_camera, fit.covariance, np.array([2000.0, 1500.0]), None),
+        camera_identity="bench",
+        made_at="2026-01-02T03:04:05+00:00",
+    )
+    seen = bent.distort_points(apply_homography(view, INSIDE))
+    off = np.linalg.norm(apply_homography(found.stage_from_camera, seen) - INSIDE, axis=1)
+    # Twice the root mean square distance holds 98 % of distances.
+    assert off.max() > 0.5
+    assert np.all(off < 2 * found.expected_error_mm(INSIDE))
 
 
 PLACE = {"camera_identity": "bench", "width_px": 4000, "height_px": 3000, "taken_at": "2026-01-03T00:00:00+00:00"}
