@@ -26,6 +26,7 @@ from edge.calibrate.before_visits import writable
 from edge.calibrate.camera_live import capture_views
 from edge.camera_config import CameraConfig
 from edge.cameras import Camera, FileCamera, Frame, open_camera
+from edge.cameras.identity import body_identity, is_same_camera
 from edge.cameras.picture import SUFFIXES, decode_file
 from edge.config import load_scan_config
 from edge.faults import UsageError
@@ -39,6 +40,8 @@ class Named:
 
     name: str
     view: BoardView | NoBoard
+    body: str = ""
+    """The camera that took it, as its file says; empty where that says nothing."""
 
 
 def calibrate_camera(
@@ -53,7 +56,7 @@ def calibrate_camera(
     """Calibrate from a folder of pictures, from the configured camera, or both; gives the stored calibration's path.
 
     With a folder and a configuration the pictures are taken for the configured camera's, which is asked for its
-    identity. With a folder alone the calibration names no camera.
+    identity. With a folder alone the calibration names the camera that the pictures' files name, if they do.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def calibrate_camera(
         named = [Named(f"view {i}", view) for i, view in enumerate(views, start=1)]
         return calibrate_from_views(named, shown, camera_identity=identity, out=kept, say=say)
     named = views_of_folder(folder, shown, say=say)
-    identity = "" if camera is None else _identity(camera.capture(), named)
+    identity = _body_of(named) if camera is None else _identity(camera.capture(), named)
     return calibrate_from_views(named, shown, camera_identity=identity, out=kept, say=say)
 
 
@@ -89,7 +92,17 @@ def _identity(frame: Frame, named: Sequence[Named]) -> str:
                 f"{one.name} is {one.view.width_px} x {one.view.height_px} pixels, the configured camera gives "
                 f"{width} x {height}: photograph the board with that camera at that size"
             )
+    if (body := _body_of(named)) and not is_same_camera(body, frame.identity):
+        raise UsageError(
+            f"the pictures are of another camera ({body}) than the configured one ({frame.identity}): photograph the "
+            "board with that camera, at the focal length that it has now"
+        )
     return frame.identity
+
+
+def _body_of(named: Sequence[Named]) -> str:
+    """The identity of the camera that the pictures' files name; empty where none does."""
+    return next((body_identity(one.body) for one in named if one.body), "")
 
 
 def board_of(text: str) -> Board:
@@ -112,22 +125,28 @@ def views_of_folder(folder: Path, board: Board, *, say: Say) -> list[Named]:
     Raises
     ------
     UsageError
-        There is no such folder, or no picture in it.
+        There is no such folder, no picture in it, or some of another camera or focal length.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder: give the folder with pictures of the board")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
     if not paths:
         raise UsageError(f"{folder}: holds no picture (PNG, JPEG, TIFF or BMP): photograph the board first")
-    found = []
+    found: list[Named] = []
     for path in paths:
         picture = decode_file(path)
         if picture is None:
             raise UsageError(f"{path}: not a whole picture: copy it again, or take it out of the folder")
+        other = next((one for one in found if one.body and one.body != picture.body), None)
+        if picture.body and other is not None:
+            raise UsageError(
+                f"{path} is by {picture.body}, {other.name} by {other.body}: keep the pictures of one camera at one "
+                "focal length"
+            )
         view = find_board(picture.image, board)
         if isinstance(view, NoBoard):
             say(f"{path.name}: {view.reason}")
-        found.append(Named(path.name, view))
+        found.append(Named(path.name, view, picture.body))
     return found
 
 

@@ -15,6 +15,8 @@ from calibration.stored import load_stored, read_stored, stored_picture
 from edge.calibrate.camera import calibrate_camera
 from edge.calibrate.camera_live import capture_views
 from edge.cameras import Frame, write_picture
+from edge.cameras.identity import is_same_camera
+from edge.cameras.picture import decode_file
 from edge.cli import run
 from edge.faults import DeviceError, UsageError
 from edge.simulate.board_camera import IDENTITY, BoardCamera, BoardShown, poses_over_field
@@ -108,6 +110,45 @@ def test_the_configured_camera_gives_its_identity_to_pictures_of_a_folder(folder
     )
     assert path.parent == tmp_path / "calibrations"
     assert calibration_from_dict(load_stored(path, "camera")).camera_identity == IDENTITY
+
+
+BODY, OTHER = "Bench 5 A1 at 50 mm", "Bench 5 A1 at 35 mm"
+
+
+def named_by(monkeypatch, bodies: dict[str, str]) -> None:
+    """Let pictures say what camera took them, as JPEG files of cameras do."""
+    monkeypatch.setattr(
+        "edge.calibrate.camera.decode_file", lambda path: replace(decode_file(path), body=bodies.get(path.name, ""))
+    )
+
+
+def test_the_camera_that_the_pictures_name_is_that_of_the_calibration(folder, tmp_path, monkeypatch):
+    named_by(monkeypatch, {"03.png": BODY, "04.png": BODY})
+    path = calibrate_camera(folder, board=BOARD.name, config=None, out=tmp_path, say=no_say)
+    of = calibration_from_dict(load_stored(path, "camera")).camera_identity
+    assert is_same_camera(of, f"folder:frames ({BODY})")
+    assert is_same_camera(of, "folder:frames")
+    assert not is_same_camera(of, f"folder:frames ({OTHER})")
+    assert not is_same_camera(of, "uvc:046d:082d:A1")
+
+
+def test_pictures_at_two_focal_lengths_are_not_fitted_as_one(folder, tmp_path, monkeypatch):
+    named_by(monkeypatch, {"03.png": BODY, "05.png": OTHER})
+    with pytest.raises(UsageError, match=r"05.png is by Bench 5 A1 at 35 mm, 03.png by Bench 5 A1 at 50 mm: keep"):
+        calibrate_camera(folder, board=BOARD.name, config=None, out=tmp_path, say=no_say)
+
+
+def test_pictures_of_another_camera_are_not_the_configured_ones(folder, frames, tmp_path, monkeypatch):
+    named_by(monkeypatch, {"03.png": BODY})
+    with pytest.raises(UsageError, match=r"of another camera \(body:Bench 5 A1 at 50 mm\) than the configured one"):
+        calibrate_camera(
+            folder,
+            board=BOARD.name,
+            config=configured(tmp_path),
+            out=None,
+            say=no_say,
+            open_with=lambda _: Shown([replace(frames[0], identity=f"folder:frames ({OTHER})")]),
+        )
 
 
 def no_say(_: str) -> None:
