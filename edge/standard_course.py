@@ -7,19 +7,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.config import ScanConfig
 from edge.faults import UsageError
 from edge.record.fold import StandardVisit
+from edge.spectra.drift import DriftingFit
 from edge.spectra.model import SpectrumModel
 from edge.spectra.scan_fit import AT_KEV, FollowedBy, ScanFit, StandardDrift
-from edge.spectra.standard import TubeOutput, follow_standard
+from edge.spectra.standard import FollowedStandard, TubeOutput, follow_standard
 from firmware_bridge.messages import ExposureDone
 
 _LEAST_VISITS = 3
 """Two give a straight line for the scale, where the object's own lines give its way block by block."""
 _LEAST_COUNTS = 50_000
 """Of each visit: places the lines of a glass of six elements within half an eV at 10 keV, those of few more loosely."""
+_MOST_CHANGE = 2.0
+"""Of the output, either way: a tube is replaced long before, and a beam beside the standard changes more."""
+_MOST_LINE_CHANGE = 0.25
+"""Of the lines in all counts, and of a line's share in all lines, relative. Output that fades changes all alike, and
+what air and window take changes light elements by some percent; another substance doubles or halves shares."""
+_LEAST_SHARE = 0.1
+"""Lines below that share of all lines at both visits are not compared: they are loose beneath strong ones."""
+_SURE = 4.0
+"""Standard errors by which a share must be beyond its limit: of some hundred comparisons, none is by chance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +72,8 @@ class Following:
 def course_of(visits: Sequence[StandardVisit], config: ScanConfig) -> StandardCourse:
     """Follow output and scale by the visits of a recording.
 
-    Visits that counted nothing, elsewhere, or on another number of channels, do not count.
+    Visits that counted nothing, elsewhere, or on another number of channels, do not count. Visits that cannot all have
+    been to the same standard, by their rates or their lines, say nothing: which of them are right is not known.
     """
     instrument = config.instrument
     counted = [visit for visit in visits if _counts(visit.event.done, config)]
@@ -78,6 +90,8 @@ def course_of(visits: Sequence[StandardVisit], config: ScanConfig) -> StandardCo
         followed = follow_standard(model, spectra, live_s, positions)
     except UsageError as why:
         return StandardCourse(len(counted), reason=f"the standard's spectra could not be fitted ({why})")
+    if strange := _strangeness(model, followed, spectra, live_s):
+        return StandardCourse(len(counted), reason=strange)
     scale, reason = StandardDrift(followed.drift, model.sum_fit.shape), ""
     least = int(spectra.sum(axis=1, dtype=np.int64).min())
     if not model.calibration:
@@ -87,6 +101,49 @@ def course_of(visits: Sequence[StandardVisit], config: ScanConfig) -> StandardCo
     elif least < _LEAST_COUNTS:
         reason = f"a visit to the standard counted {least} events, too few for the scale"
     return StandardCourse(len(counted), followed.output, None if reason else scale, reason)
+
+
+def _strangeness(
+    model: SpectrumModel, followed: FollowedStandard, spectra: NDArray[np.unsignedinteger], live_s: NDArray[np.float64]
+) -> str:
+    """Why visits cannot all have been to the same standard, empty where they can."""
+    factors = followed.output.factors
+    far = int(np.argmax(np.abs(np.log(factors))))
+    if not 1 / _MOST_CHANGE <= factors[far] <= _MOST_CHANGE:
+        return (
+            f"visit {far + 1} to the standard counted {factors[far]:.2g} times as much as the first, more than a tube "
+            "changes: see that the standard lies where it lay"
+        )
+    if not model.elements:
+        return ""
+    rates = DriftingFit(model, followed.drift).fit(spectra, live_s, positions=followed.output.positions)
+    return _strange_lines(rates.values.astype(float), rates.variance.astype(float), factors, model.elements)
+
+
+def _strange_lines(
+    rates_hz: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    factors: NDArray[np.float64],
+    elements: Sequence[str],
+) -> str:
+    """Whether the lines of visits, shape (visits, elements), are those of the first, at the outputs ``factors``."""
+    totals, errors = rates_hz.sum(axis=1), np.sqrt(variance.sum(axis=1))
+    due = factors * totals[0]
+    slack = _MOST_LINE_CHANGE * np.maximum(totals, due) + _SURE * np.hypot(errors, factors * errors[0])
+    for visit in np.flatnonzero(np.abs(totals - due) > slack):
+        return (
+            f"the standard's lines gave {totals[visit]:.3g} counts/s in visit {visit + 1} where {due[visit]:.3g} were "
+            "due by all its counts: see that the standard lies where it lay"
+        )
+    shares, unsure = rates_hz / totals[:, None], np.sqrt(variance) / totals[:, None]
+    strong = np.maximum(shares, shares[0])
+    off = np.abs(shares - shares[0]) > _MOST_LINE_CHANGE * strong + _SURE * np.hypot(unsure, unsure[0])
+    for visit, line in np.argwhere(off & (strong >= _LEAST_SHARE)):
+        return (
+            f"visit {visit + 1} to the standard shows {100 * shares[visit, line]:.0f} % {elements[line]} among its "
+            f"lines, the first {100 * shares[0, line]:.0f} %: see that the standard lies where it lay"
+        )
+    return ""
 
 
 def _counts(done: ExposureDone, config: ScanConfig) -> bool:

@@ -154,3 +154,30 @@ def test_visits_that_counted_nothing_or_lay_elsewhere_do_not_count(visits: list[
 def test_without_visits_nothing_is_said_of_the_output() -> None:
     course = course_of([], CONFIG)
     assert (course.visits, course.output, course.scale, course.reason) == (0, None, None, "there were no visits")
+
+
+def test_a_visit_to_another_substance_leaves_the_maps_as_they_were_measured(
+    visits: list[StandardVisit], painter_of: Callable[..., Any]
+) -> None:
+    # The same total rate within a third: the lines alone tell it.
+    other = np.random.default_rng(3).poisson(300.0 * painter_of(gain_kev=0.01).rates(PAINT, 600))
+    course = course_of([*visits[:2], visit(2, other), visits[3]], CONFIG)
+    assert (course.visits, course.output, course.scale) == (4, None, None)
+    assert "visit 3 to the standard shows" in course.reason
+
+
+@pytest.mark.parametrize("share", [0.1, 0.45])
+def test_an_output_that_no_tube_changes_to_is_not_believed(visits: list[StandardVisit], share: float) -> None:
+    dimmed = visit(2, np.random.default_rng(5).binomial(visits[2].event.done.counts, share))
+    course = course_of([*visits[:2], dimmed], CONFIG)
+    assert (course.output, course.scale) == (None, None)
+    assert "more than a tube changes" in course.reason
+
+
+def test_a_visit_that_saw_no_standard_is_told_from_a_weak_tube(
+    visits: list[StandardVisit], painter_of: Callable[..., Any]
+) -> None:
+    scatter = np.random.default_rng(4).poisson(300.0 * painter_of(gain_kev=0.01).rates({"Ca": 1.0}, 1100))
+    course = course_of([*visits[:2], visit(2, scatter)], CONFIG)
+    assert (course.output, course.scale) == (None, None)
+    assert "where it lay" in course.reason
