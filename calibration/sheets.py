@@ -169,7 +169,7 @@ def _page(across: float, down: float, ink: NDArray[np.float64], texts: tuple[Tex
 
 
 def _ruler(length_mm: float) -> NDArray[np.float64]:
-    """A line along x with a tick every 10 mm; the outer edges of its end ticks are the length apart."""
-    ticks = np.linspace(0, length_mm - _LINE_MM, round(length_mm / 10) + 1)
+    """A line along x: outer edges of its end ticks, and middles of the ticks between, lie at whole centimetres."""
+    ticks = np.clip(np.arange(0, length_mm + 1, 10) - _LINE_MM / 2, 0, length_mm - _LINE_MM)
     line = [(0.0, 0.0, length_mm, _LINE_MM)]
     return np.array(line + [(tick, -2.0, _LINE_MM, 2.0) for tick in ticks.tolist()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -80,7 +81,7 @@ def store(
             raise ValueError(f"'{name}' cannot name a calibration or its picture: use lower-case letters and hyphens")
     plain = json.loads(json.dumps(dict(content), allow_nan=False))
     folder.mkdir(parents=True, exist_ok=True)
-    path = _reserved(folder, f"{kind}-{_stamp(made_at)}")
+    path, mark = _reserved(folder, f"{kind}-{_stamp(made_at)}")
     try:
         kept = {name: _write_picture(path, name, image) for name, image in (pictures or {}).items()}
         record = {
@@ -94,9 +95,8 @@ def store(
         record["digest"] = _digest(record)
         text = yaml.safe_dump(record, sort_keys=False, width=120)
         _write_whole(path, text.encode())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    finally:
+        mark.unlink(missing_ok=True)
     return path
 
 
@@ -198,17 +198,19 @@ def _stamp(made_at: str) -> str:
     return datetime.fromisoformat(made_at).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _reserved(folder: Path, name: str) -> Path:
-    """A new file of this name, or of the next free number, that nobody else can take."""
-    number = 1
-    while True:
+def _reserved(folder: Path, name: str) -> tuple[Path, Path]:
+    """A path of this name, or of the next free number, and the hidden file that keeps others from taking it."""
+    for number in itertools.count(1):
         path = folder / f"{name}.yaml" if number == 1 else folder / f"{name}-{number}.yaml"
+        mark = path.with_name(f".{path.name}.reserved")
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
         except FileExistsError:
-            number += 1
             continue
-        return path
+        if not path.exists():
+            return path, mark
+        mark.unlink()
+    raise AssertionError("numbers do not end")
 
 
 def _write_picture(beside: Path, name: str, image: NDArray[Any]) -> dict[str, str]:

@@ -62,6 +62,16 @@ def test_the_rulers_are_as_long_as_they_say():
     assert any("Both rulers must measure 100 mm" in text.text for text in page.texts)
 
 
+def test_the_rulers_ticks_lie_at_whole_centimetres():
+    (page,) = sheet(parse_board("chessboard:9x6:20mm"), paper="A4")
+    across = page.rectangles_mm[(page.rectangles_mm[:, 3] == 2.0) & (page.rectangles_mm[:, 2] < 1)]
+    (line,) = page.rectangles_mm[page.rectangles_mm[:, 2] == 100.0]
+    left, right = across[:, 0] - line[0], across[:, 0] + across[:, 2] - line[0]
+    assert left[0] == pytest.approx(0)
+    assert right[-1] == pytest.approx(100)
+    assert (left + right)[1:-1] / 2 == pytest.approx(np.arange(10, 100, 10))
+
+
 def test_everything_lies_on_the_paper():
     for text in ("chessboard:9x6:25mm", "fiducials:0-40:15mm:DICT_4X4_50"):
         for page in sheet(parse_sheet(text), paper="A4"):

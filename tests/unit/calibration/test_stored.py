@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibration import stored
 from calibration.stored import DamagedCalibration, load_stored, read_stored, store, stored_picture
 
 MADE_AT = "2026-03-01T10:20:30.500+00:00"
@@ -49,6 +50,26 @@ def test_nothing_is_left_of_a_calibration_that_cannot_be_written(tmp_path):
     with pytest.raises(ValueError):
         store(tmp_path, "camera", {"rms_px": 0.2}, made_at=MADE_AT, pictures={"x": np.zeros((4, 4, 9), np.uint8)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_stands_there_before_it_is_whole(tmp_path, monkeypatch):
+    before = store(tmp_path, "camera", {"rms_px": 0.2}, made_at=MADE_AT)
+    seen = []
+    write = stored._write_picture
+
+    def watched(*args):
+        seen.append(sorted(path.name for path in tmp_path.glob("*.yaml")))
+        return write(*args)
+
+    monkeypatch.setattr(stored, "_write_picture", watched)
+    after = store(tmp_path, "camera", {}, made_at=MADE_AT, pictures={"x": np.zeros((4, 4), np.uint8)})
+    assert seen == [[before.name]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([before.name, after.name, f"{after.stem}-x.png"])
+
+
+def test_a_name_that_another_program_is_about_to_take_is_left_to_it(tmp_path):
+    (tmp_path / ".camera-20260301T102030Z.yaml.reserved").touch()
+    assert store(tmp_path, "camera", {}, made_at=MADE_AT).name == "camera-20260301T102030Z-2.yaml"
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
