@@ -19,16 +19,17 @@ def test_a_plan_is_made_by_a_stage_calibration_in_place_of_markers(lit):
     with lit.running():
         url = (lit.folder / "camera").read_text().strip()
         lit.scan["instrument"]["camera"] = {"kind": "http", "url": url}
+        del lit.scan["instrument"]["fiducials"]
         lit.write()
         made = lit.run("calibrate", "stage", str(lit.config), "--method", "spot", "--columns", "3", "--rows", "3")
         assert made.returncode == 0, made.stderr
         (stored,) = (lit.folder / "calibrations").glob("stage-*.yaml")
-        del lit.scan["instrument"]["fiducials"]
         lit.scan["instrument"]["stage_calibration"] = str(stored.relative_to(lit.folder))
         lit.write()
         planned = lit.run("plan", str(lit.config), "--out", str(lit.folder / "plan"))
     assert planned.returncode == 0, planned.stderr
     assert "placed by the stage's calibration" in planned.stdout
+    assert "no fiducials are listed to hold it against" in planned.stderr
     assert "Expected error over the area" in made.stdout
     content = load_stored(stored, "stage")
     assert content["method"] == "spot"
