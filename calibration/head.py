@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.head_points import Anchor, Spots, Tracks, is_spread, why_not_enough
-from calibration.head_problem import HeadProblem, HeadSolution
+from calibration.head_problem import SPOT, Disagreement, HeadProblem, HeadSolution
 from calibration.lens import Lens
 from calibration.mosaic.view import HeadView
 
@@ -19,7 +19,7 @@ Doubles = NDArray[np.float64]
 _TILT_CHANCE = 1e-3
 """A tilt is taken for one when chance alone would better the fit so much less often than that."""
 _DISAGREEING = 4.0
-"""Standard errors by which a marker's stated place and the laser's spot may differ."""
+"""Standard errors of their difference by which two markers' stated places, or a marker's and the spot, may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,23 @@ def fit_head(
             f"the places do not agree with each other ({solution.rms_mm:.3f} mm rms, {tolerance_mm:g} allowed): check "
             "that the camera is firmly on the head, that the object lies still, and the lens's calibration"
         )
-    if solution.disagreement > _DISAGREEING:
-        return NoHead(
-            f"the marker's stated place and the laser's spot differ by {solution.disagreement_mm:.2f} mm: align the "
-            "laser with the beam, or steer the beam over the marker again and give that place"
-        )
+    worst = solution.disagreement
+    if worst is not None and worst.deviations > _DISAGREEING:
+        return NoHead(_contradiction(worst))
     return _fitted(problem, solution, is_tilted=is_tilted)
+
+
+def _contradiction(pair: Disagreement) -> str:
+    first, second = pair.names
+    if second == SPOT:
+        return (
+            f"{first}'s stated place and {second} differ by {pair.distance_mm:.2f} mm: align the laser with the beam, "
+            "or steer the beam over the marker again and give that place"
+        )
+    return (
+        f"the stated places of {first} and {second} differ by {pair.distance_mm:.2f} mm from where they are seen "
+        "beside each other: steer the beam over both again and give those places"
+    )
 
 
 def _fitted(problem: HeadProblem, solution: HeadSolution, *, is_tilted: bool) -> HeadFit:

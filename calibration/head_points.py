@@ -42,6 +42,8 @@ class Anchor:
     y_mm: float
     error_mm: float = 0.05
     """Of the stated place: beams are steered over a marker by eye."""
+    name: str = "the marker"
+    """As a sentence calls it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

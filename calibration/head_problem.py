@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,18 @@ from calibration.lens import Lens
 
 Doubles = NDArray[np.float64]
 
+SPOT: Final = "the laser's spot"
 _FLOOR_PX = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """How far two that tell where the beam is differ."""
+
+    names: tuple[str, str]
+    distance_mm: float
+    deviations: float
+    """Standard errors of the difference, along the axis where they are more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +41,8 @@ class HeadSolution:
     terms: int
     squares: float
     rms_mm: float
-    disagreement: float
-    """Of anchors and spots with each other, in standard errors."""
-    disagreement_mm: float
+    disagreement: Disagreement | None
+    """The pair of anchors and spots that differ most, in standard errors; None where there is one alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,16 +121,14 @@ class HeadProblem:
             scatter = self._scatter(self.residuals(values, kept), kept)
         residuals = self.residuals(values, kept)
         covariance = np.zeros((8, 8))
-        covariance[:terms, :terms] = np.linalg.pinv(found.jac.T @ found.jac)
-        off = self._origin(values, kept)
+        covariance[:terms, :terms] = self._covariance(found.jac, self._origin(values, kept))
         return HeadSolution(
             values=values,
             covariance=covariance,
             terms=terms,
             squares=float((residuals**2).sum()),
             rms_mm=float(np.sqrt((residuals**2).sum(axis=1).mean())),
-            disagreement=float(np.abs(off).max()) if off.size > 2 else 0.0,
-            disagreement_mm=self._disagreement_mm(values, kept),
+            disagreement=self._disagreement(values, kept, scatter),
         )
 
     def _scatter(self, residuals: Doubles, keep: NDArray[np.bool_]) -> float:
@@ -151,20 +161,42 @@ class HeadProblem:
         means = [np.bincount(tracks, weights=values[:, axis], minlength=self.count) / counts for axis in range(2)]
         return np.asarray(values - np.stack(means, axis=1)[tracks])
 
-    def _origin(self, values: Doubles, keep: NDArray[np.bool_]) -> Doubles:
-        """How far anchors and spots are off, in their standard errors."""
-        points = self.points(values, keep)
-        off = [(points[list(one.tracks)].mean(axis=0) - [one.x_mm, one.y_mm]) / one.error_mm for one in self.anchors]
-        scale = math.sqrt(abs(values[0] * values[3] - values[1] * values[2]))
-        off += list(self.beside(values, self.spots_at) / (scale * self.spot_errors))
-        return np.concatenate(off) if off else np.zeros(0)
+    def _covariance(self, jacobian: Doubles, off: Doubles) -> Doubles:
+        """Of the parameters, with the origin's errors widened where anchors and spots differ by more than stated."""
+        rows = jacobian.copy()
+        free = off.size - 2
+        if free > 0:
+            # Birge's ratio: the weighted squares per degree of freedom (Birge 1932).
+            rows[-off.size :] /= math.sqrt(max(1.0, float(off @ off) / free))
+        return np.asarray(np.linalg.pinv(rows.T @ rows))
 
-    def _disagreement_mm(self, values: Doubles, keep: NDArray[np.bool_]) -> float:
+    def _off_mm(self, values: Doubles, keep: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
+        """How far anchors, then spots, are off, and their standard errors, mm, shape (anchors + spots, 2)."""
         points = self.points(values, keep)
         off = [points[list(one.tracks)].mean(axis=0) - [one.x_mm, one.y_mm] for one in self.anchors]
+        scale = math.sqrt(abs(values[0] * values[3] - values[1] * values[2]))
+        errors = [np.full(2, one.error_mm) for one in self.anchors] + list(scale * self.spot_errors)
         off += list(self.beside(values, self.spots_at))
-        spread = np.array(off)
-        return float(np.linalg.norm(spread.max(axis=0) - spread.min(axis=0))) if len(spread) > 1 else 0.0
+        return np.array(off).reshape(-1, 2), np.array(errors).reshape(-1, 2)
+
+    def _origin(self, values: Doubles, keep: NDArray[np.bool_]) -> Doubles:
+        """How far anchors and spots are off, in their standard errors."""
+        off, errors = self._off_mm(values, keep)
+        return np.asarray((off / errors).ravel())
+
+    def _disagreement(self, values: Doubles, keep: NDArray[np.bool_], scatter: float) -> Disagreement | None:
+        off, errors = self._off_mm(values, keep)
+        sights = [int(np.isin(self.seen.tracks[keep], one.tracks).sum()) for one in self.anchors]
+        # Where a marker was seen is known as well as its sights scatter; a spot stands still in all frames.
+        seen = np.array([scatter**2 / max(count, 1) for count in sights] + [0.0] * len(self.spots_at))
+        names = [one.name for one in self.anchors] + [SPOT] * len(self.spots_at)
+        pairs = []
+        for first, second in combinations(range(len(off)), 2):
+            way = off[first] - off[second]
+            error = np.sqrt(errors[first] ** 2 + errors[second] ** 2 + seen[first] + seen[second])
+            deviations = float(np.max(np.abs(way) / error))
+            pairs.append(Disagreement((names[first], names[second]), float(np.hypot(*way)), deviations))
+        return max(pairs, key=lambda pair: pair.deviations, default=None)
 
     def matrix(self, values: Doubles) -> Doubles:
         """Undistorted pixels to mm beside the beam, shape (3, 3), last element 1."""

@@ -134,16 +134,26 @@ def fitted(
         if spot is None
         else Spots(np.array([[spot.x_px, spot.y_px]]), np.array([[spot.x_error_px, spot.y_error_px]]))
     )
-    return _fit(seen, lens, anchors if origin == "marker" else [], spots)
+    return fitted_to(seen, lens, anchors, spots, say)
 
 
-def _fit(seen: Tracks, lens: Lens, anchors: Sequence[Anchor], spots: Spots | None) -> HeadFit:
+def fitted_to(seen: Tracks, lens: Lens, anchors: Sequence[Anchor], spots: Spots | None, say: Say) -> HeadFit:
+    """Fit by anchors and the spot together where they agree, else by the spot, which then is what was asked for.
+
+    Raises
+    ------
+    SafetyStop
+        They do not give one.
+    """
     if seen.tracks.size == 0:
         raise SafetyStop(
             "the head cannot be calibrated: the frames show nothing in common, put a marker or a picture under the "
             "camera, light it, and move the stage in smaller steps"
         )
     fit = fit_head(seen, lens, anchors=anchors, spots=spots)
+    if isinstance(fit, NoHead) and spots is not None and anchors:
+        say(f"Going by the spot alone: {fit.reason}")
+        fit = fit_head(seen, lens, spots=spots)
     if isinstance(fit, NoHead):
         raise SafetyStop(f"the head cannot be calibrated: {fit.reason}")
     return fit
@@ -171,7 +181,8 @@ def _markers(frames: Sequence[MosaicFrame], config: ScanConfig) -> tuple[Tracks,
                 points.append(corners[k])
                 tracks.append(count + k)
         at = stated[marker]
-        anchors.append(Anchor((count, count + 1, count + 2, count + 3), at.x_mm, at.y_mm))
+        own = (count, count + 1, count + 2, count + 3)
+        anchors.append(Anchor(own, at.x_mm, at.y_mm, name=f"marker {marker}"))
         count += 4
     seen_at = Tracks(
         np.array(places, dtype=np.float64).reshape(-1, 2),
