@@ -87,7 +87,8 @@ def course_of(visits: Sequence[StandardVisit], config: ScanConfig) -> StandardCo
         model = SpectrumModel.from_sum_spectrum(
             spectra.sum(axis=0, dtype=float), float(live_s.sum()), detector=instrument.detector, tube=instrument.tube
         )
-        followed = follow_standard(model, spectra, live_s, positions)
+        taken_up = [visit.taken_up for visit in counted]
+        followed = follow_standard(model, spectra, live_s, positions, taken_up=taken_up)
     except UsageError as why:
         return StandardCourse(len(counted), reason=f"the standard's spectra could not be fitted ({why})")
     if strange := _strangeness(model, followed, spectra, live_s):

@@ -32,6 +32,8 @@ class StandardVisit:
     position: int
     """Spectra of the object received before it."""
     event: StandardMeasured
+    taken_up: int = 0
+    """Spectra of the object received when the scan, paused or ended, had last been taken up before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class ScanHistory:
     """Exposures that ended early and have not been repeated yet."""
     exposures: int = 0
     """Spectra received, truncated ones among them."""
+    taken_up: int = 0
+    """Spectra received when the scan was last opened or resumed."""
     live_s: float = 0.0
     """Sum of live time over all spectra: the dose that the object received."""
     real_s: float = 0.0
@@ -117,6 +121,7 @@ class _Tally:
         self._done = set(history.done)
         self._truncated = set(history.truncated)
         self._exposures = history.exposures
+        self._taken_up = history.taken_up
         self._live_s = history.live_s
         self._real_s = history.real_s
         self._beam = history.beam
@@ -136,6 +141,7 @@ class _Tally:
         match event:
             case Opened():
                 self._opened.append(event)
+                self._taken_up = self._exposures
             case Registered():
                 self._registration = event
                 self._corrections.clear()
@@ -148,13 +154,16 @@ class _Tally:
             case Measured():
                 self._add_exposure(event)
             case StandardMeasured():
-                self._visits.append(StandardVisit(self._exposures, event))
+                self._visits.append(StandardVisit(self._exposures, event, self._taken_up))
             case StandardMissed():
                 self._missed.append(event)
             case ShutterOpened() | ShutterClosed():
                 self._shutter.append(event)
-            case Paused() | Resumed():
+            case Paused():
                 self._pauses.append(event)
+            case Resumed():
+                self._pauses.append(event)
+                self._taken_up = self._exposures
             case Faulted():
                 self._faults.append(event)
 
@@ -187,6 +196,7 @@ class _Tally:
             done=frozenset(self._done),
             truncated=frozenset(self._truncated),
             exposures=self._exposures,
+            taken_up=self._taken_up,
             live_s=self._live_s,
             real_s=self._real_s,
             beam=self._beam,

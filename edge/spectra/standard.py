@@ -23,10 +23,24 @@ class TubeOutput:
     """Counts per second of the standard over those of the first visit, smoothed, shape (visits,)."""
     relative_errors: NDArray[np.float64]
     """Standard error of each from counting, relative; the first visit's own is in all of them."""
+    taken_up: NDArray[np.float64] | None = None
+    """How many exposures had been measured when the scan was last begun or taken up before each visit, shape
+    (visits,); None: it never stood still."""
 
     def at(self, positions: ArrayLike) -> NDArray[np.float64]:
-        """Output between the visits, shape (n,)."""
-        return np.asarray(np.interp(np.asarray(positions, dtype=float), self.positions, self.factors))
+        """Output at exposures, shape (n,): on a straight line between two visits, unless the scan stood between them.
+
+        Nobody knows what the tube did meanwhile: up to there it holds what the visit before found, from there on what
+        the next one did.
+        """
+        when = np.asarray(positions, dtype=float)
+        along = np.asarray(np.interp(when, self.positions, self.factors))
+        if self.taken_up is None:
+            return along
+        following = np.clip(np.searchsorted(self.positions, when, side="right"), 1, len(self.positions) - 1)
+        before, taken_up = following - 1, self.taken_up[following]
+        held = np.where(when < taken_up, self.factors[before], self.factors[following])
+        return np.where(taken_up > self.positions[before], held, along)
 
     def normalised(self, rates: ElementRates, positions: ArrayLike) -> ElementRates:
         """Rates as they would be at the first visit's output; the output's own error is common to all and left out."""
@@ -46,7 +60,12 @@ class FollowedStandard:
 
 
 def follow_standard(
-    model: SpectrumModel, visits: NDArray[np.unsignedinteger], live_s: ArrayLike, positions: ArrayLike
+    model: SpectrumModel,
+    visits: NDArray[np.unsignedinteger],
+    live_s: ArrayLike,
+    positions: ArrayLike,
+    *,
+    taken_up: ArrayLike | None = None,
 ) -> FollowedStandard:
     """Follow energy scale and output by a standard that does not change.
 
@@ -60,6 +79,8 @@ def follow_standard(
         Live time of each, shape (visits,) or one for all.
     positions
         How many exposures had been measured before each visit, ascending, shape (visits,).
+    taken_up
+        How many had been when the scan was last begun or taken up before each; None: it never stood still.
 
     Raises
     ------
@@ -78,7 +99,8 @@ def follow_standard(
         raise UsageError(
             f"visit {int(np.argmin(counts > 0))} to the standard counted nothing: check that it lay under the beam"
         )
+    since = None if taken_up is None else np.broadcast_to(np.asarray(taken_up, dtype=float), when.shape)
     rates = counts / live
     course = smoothed_walk(np.log(rates / rates[0]), 1.0 / counts)
-    output = TubeOutput(when, np.exp(course - course[0]), np.sqrt(1.0 / counts + 1.0 / counts[0]))
+    output = TubeOutput(when, np.exp(course - course[0]), np.sqrt(1.0 / counts + 1.0 / counts[0]), since)
     return FollowedStandard(follow_drift(model, spectra.astype(float), when), output)

@@ -128,11 +128,19 @@ def test_a_correction_replaces_the_registration_and_keeps_the_photograph_until_t
     assert again.corrections == ()
 
 
+def test_a_visit_after_another_opening_knows_that_the_scan_was_taken_up_before_it() -> None:
+    visit = StandardMeasured(at(17), measured(17, 2**31).done)
+    before = fold(SCAN[:15])
+    assert fold([*SCAN[15:17], visit], before).visits == (StandardVisit(4, visit, taken_up=4),)
+    assert fold([visit], before).visits == (StandardVisit(4, visit, taken_up=3),)
+
+
 def test_a_visit_to_the_standard_is_kept_with_its_place_in_the_scan_and_is_no_exposure_of_the_object() -> None:
     visit = StandardMeasured(at(15), measured(15, 2**31).done)
     missed = StandardMissed(at(16), "nothing came")
     history = fold([*SCAN[:15], visit, missed, *SCAN[15:]])
-    assert history.visits == (StandardVisit(4, visit),)
+    # Two had been measured when the scan was paused, and the third arrived before it was resumed.
+    assert history.visits == (StandardVisit(4, visit, taken_up=3),)
     assert history.missed == (missed,)
     plain = fold(SCAN)
     for name in ("done", "truncated", "exposures", "live_s", "real_s", "counts", "beam", "state"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from edge.spectra.drift import ScaleDrift
 from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
 from edge.spectra.response import nominal_response
-from edge.spectra.standard import follow_standard
+from edge.spectra.standard import TubeOutput, follow_standard
 from edge.spectra.templates import SpectrumShape
 
 AREAS = {"Ca": 90.0, "Fe": 70.0, "Cu": 30.0, "Zn": 20.0, "Hg": 40.0, "Pb": 250.0, "Pb-M": 60.0, "Ar": 10.0}
@@ -58,6 +58,16 @@ def test_a_standard_tells_output_and_scale(standard: Standard) -> None:
     level = followed.output.normalised(rates, [0, 3000])
     assert level.values[1, 0] == pytest.approx(9.0 / followed.output.factors[3], rel=1e-5)
     assert level.variance[1, 0] == pytest.approx(4.0 / followed.output.factors[3] ** 2, rel=1e-5)
+
+
+def test_the_output_is_held_up_to_a_stop_and_no_line_is_drawn_over_it() -> None:
+    errors = np.full(4, 0.01)
+    whole = TubeOutput(np.array([0.0, 100.0, 200.0, 300.0]), np.array([1.0, 0.9, 0.6, 0.5]), errors)
+    # Taken up before exposure 200, at once followed by a visit, and before exposure 240, by one that came later.
+    stopped = replace(whole, taken_up=np.array([0.0, 0.0, 200.0, 240.0]))
+    at = [-5, 0, 50, 100, 150, 199, 200, 239, 240, 299, 300, 400]
+    assert stopped.at(at).tolist() == [1.0, 1.0, 0.95, 0.9, 0.9, 0.9, 0.6, 0.6, 0.5, 0.5, 0.5, 0.5]
+    np.testing.assert_array_equal(replace(whole, taken_up=np.zeros(4)).at(at), whole.at(at))
 
 
 def test_a_standards_drift_can_be_told_from_another_models_scale() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,13 @@ def test_a_constant_difference_between_the_calibrations_of_standard_and_object_i
     sums, middles = blocks.blocks()
     weighted = sums.sum(axis=1) @ fit.drift.at(middles)
     np.testing.assert_allclose(weighted / sums.sum(), 0.0, atol=1e-9)
+
+
+def test_the_output_is_not_drawn_over_where_the_scan_was_taken_up_again(visits: list[StandardVisit]) -> None:
+    course = course_of([visits[0], replace(visits[3], taken_up=600)], CONFIG)
+    assert course.output is not None
+    assert course.output.at([0, 300, 599]).tolist() == [1.0, 1.0, 1.0]
+    assert course.output.at([600])[0] == course.output.factors[1]
 
 
 def test_two_visits_tell_the_output_and_leave_the_scale_to_the_lines(visits: list[StandardVisit]) -> None:
