@@ -18,6 +18,7 @@ from calibration.boards import Board, parse_board
 from calibration.lens import Lens
 from calibration.stored import load_stored, read_stored, store, stored_picture
 from edge.calibrate.camera import calibrate_camera
+from edge.cameras.identity import body_identity
 from edge.cameras.picture import write_picture
 from edge.simulate.board_camera import photograph_board, poses_over_field
 from edge.simulate.camera import true_view
@@ -33,6 +34,8 @@ _SHEET_COLUMNS = 4
 _SHEET_VIEWS = 8
 _TILE_PX = 170
 _PICTURE_PX = 480
+_BODY = "simulated camera"
+"""Its pictures do not name it; a calibration that does is refused for cameras that name themselves."""
 _HEADER = (
     "# The lens of the demonstration's camera, as `pointillist calibrate camera` found it from photographs of a board\n"
     "# that the same simulated camera took: python -m tools.calibration_pictures\n"
@@ -73,7 +76,8 @@ def main() -> None:
     stored = read_stored(path, ["camera"])
     for name in ("coverage", "residuals"):
         write_picture(_IMAGES / f"calibrate-{name}.png", smaller(stored_picture(stored, name), _PICTURE_PX))
-    bare = store(out / "bare", "camera", load_stored(path, "camera"), made_at=stored.made_at)
+    content = load_stored(path, "camera") | {"camera_identity": body_identity(_BODY)}
+    bare = store(out / "bare", "camera", content, made_at=stored.made_at)
     (_PANEL / "camera.yaml").write_text(_HEADER + bare.read_text("utf-8"), encoding="utf-8")
 
 

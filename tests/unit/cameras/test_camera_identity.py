@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from edge.cameras.identity import is_same_camera
+import edge.simulate
+from edge.camera_lens import read_camera_calibration
+from edge.cameras.identity import body_identity, is_same_camera
 
 BY_SERIAL = "uvc:046d:082d:A1B2"
 BODY = "Canon EOS R5 0123 at 50 mm"
@@ -38,3 +42,22 @@ def test_a_name_of_before_passes_for_the_camera_of_today_and_not_the_other_way_r
 )
 def test_another_camera_does_not_pass(recorded: str, now: str) -> None:
     assert not is_same_camera(recorded, now)
+
+
+@pytest.mark.parametrize(
+    "now", ["folder:/frames", "rtsp://camera/1", f"folder:/frames ({BODY})", f"http://a/ ({BODY})"]
+)
+def test_a_bodys_name_passes_for_that_body_and_for_what_names_none(now: str) -> None:
+    assert is_same_camera(body_identity(BODY), now)
+
+
+@pytest.mark.parametrize("now", [BY_SERIAL, "folder:/frames (Canon EOS R5 0123 at 85 mm)"])
+def test_a_bodys_name_does_not_pass_for_another_that_names_itself(now: str) -> None:
+    assert not is_same_camera(body_identity(BODY), now)
+
+
+def test_the_demonstrations_lens_is_not_taken_for_a_real_cameras() -> None:
+    stored = Path(edge.simulate.__file__).parent / "panel" / "camera.yaml"
+    of = read_camera_calibration(stored).camera_identity
+    assert is_same_camera(of, "folder:/demo/frames")
+    assert not is_same_camera(of, BY_SERIAL)
