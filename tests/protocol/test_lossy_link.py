@@ -102,6 +102,21 @@ def test_an_abort_is_obeyed_over_a_bad_line_and_exposures_under_way_are_not_made
     assert not rehearsal.core.instrument.engine.queue
 
 
+def test_spectra_are_forgotten_although_an_abort_has_overtaken_the_word_for_it() -> None:
+    rehearsal = Rehearsal(STEADY)
+    rehearsal.begin()
+    assert rehearsal.open() == 0
+    rehearsal.host.submit([dwell(index) for index in range(4)])
+    rehearsal.collect(4, record=False)
+    core, nonce, sent = rehearsal.core, rehearsal.nonce, rehearsal.host.channel.last_sequence
+    assert sorted(core.instrument.engine.kept) == [0, 1, 2, 3]
+    # The word is sent and lost, the abort arrives, and then the word once more.
+    abort, forget = encode(m.Abort(7, sent + 1)), encode(m.Forget((range(3),)))
+    core.receive(encode_frame(Frame(MessageType.ABORT, nonce, 0, 0, 1024, abort)), rehearsal.now_s)
+    core.receive(encode_frame(Frame(MessageType.FORGET, nonce, sent + 1, 0, 1024, forget)), rehearsal.now_s)
+    assert list(core.instrument.engine.kept) == [3]
+
+
 def test_what_is_sent_long_after_an_abort_is_obeyed_when_sequences_come_round() -> None:
     rehearsal = Rehearsal(STEADY)
     rehearsal.begin()
