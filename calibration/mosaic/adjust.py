@@ -79,11 +79,12 @@ def adjusted(
                 normal[np.ix_(columns, columns)] += weight * part.T @ told @ part
                 right[columns] += weight * part.T @ told @ overlap.shift_mm
         solution = np.asarray(np.linalg.solve(normal, right), dtype=np.float64)
-        again = _weights(overlaps, designs, information, solution)
+        again = _weights(_distances(overlaps, designs, information, solution), overlaps)
         if float(np.abs(again - weights).max(initial=0.0)) < 1e-3:
             break
         weights = again
-    errors = np.sqrt(np.diag(np.linalg.inv(normal)))
+    distances = _distances(overlaps, designs, information, solution)
+    errors = _errors(np.diag(prior), normal, _scale(distances, overlaps), 2 * int(np.count_nonzero(weights)))
     rest = [
         float(np.linalg.norm(overlap.shift_mm - design @ solution))
         for overlap, design in zip(overlaps, designs, strict=True)
@@ -97,6 +98,18 @@ def adjusted(
         after_mm=np.array(rest),
         weights=weights,
     )
+
+
+def _errors(known: Doubles, normal: Doubles, scale: float, count: int) -> Doubles:
+    """Standard errors of all parameters, shape (parameters,).
+
+    What the overlaps miss beyond their own errors widens what they say, not what the stage says beforehand (`known`).
+    Of ``count`` shifts the fit has taken up as many as parameters are told by them, so that what is left is less.
+    """
+    said = normal - known
+    taken = float(np.trace(np.linalg.solve(normal, said)))
+    scale = max(1.0, scale * float(np.sqrt(count / max(count - taken, 1.0))))
+    return np.asarray(np.sqrt(np.diag(np.linalg.inv(known + said / scale**2))))
 
 
 def _design(overlap: Overlap, places_mm: Doubles, count: int) -> Doubles:
@@ -118,17 +131,27 @@ def _softened(overlap: Overlap, cell_mm: float) -> Doubles:
     return np.asarray(vectors @ np.diag(softened) @ vectors.T)
 
 
-def _weights(
+def _distances(
     overlaps: Sequence[Overlap], designs: Sequence[Doubles], information: Sequence[Doubles], solution: Doubles
 ) -> Doubles:
+    """What is left of each overlap's shift, in its own standard errors, shape (overlaps,)."""
     distances = np.zeros(len(overlaps))
     for k, (overlap, design, told) in enumerate(zip(overlaps, designs, information, strict=True)):
         rest = overlap.shift_mm - design @ solution
         distances[k] = np.sqrt(max(float(rest @ told @ rest), 0.0))
+    return distances
+
+
+def _scale(distances: Doubles, overlaps: Sequence[Overlap]) -> float:
+    """How many times their own errors the overlaps that are alike miss."""
     alike = np.array([overlap.is_alike for overlap in overlaps], dtype=bool)
     if not alike.any():
-        return np.zeros(len(overlaps))
+        return 1.0
     # The median of a Rayleigh distance is 1.177 deviations; more than that is error that the overlaps do not know of.
-    scale = max(1.0, float(np.median(distances[alike])) / 1.177)
-    far = np.clip(distances / (scale * _FAR), 0, 1)
+    return float(np.median(distances[alike])) / 1.177
+
+
+def _weights(distances: Doubles, overlaps: Sequence[Overlap]) -> Doubles:
+    alike = np.array([overlap.is_alike for overlap in overlaps], dtype=bool)
+    far = np.clip(distances / (max(1.0, _scale(distances, overlaps)) * _FAR), 0, 1)
     return np.where(alike, (1 - far**2) ** 2, 0.0)
