@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lens import Lens
+from calibration.lens import LENS_BENDING_PX, Lens
 from calibration.stored import DamagedCalibration
 
 KIND = "camera"
@@ -53,6 +54,15 @@ class CameraCalibration:
     """Of the camera that took the pictures; empty where nobody said."""
     made_at: str
     """UTC, ISO 8601."""
+
+    @property
+    def bending_px(self) -> float:
+        """Bending, per axis, that is left in the picture: what the views' error leaves of five coefficients.
+
+        Points of one view err together, as the board is not flat; a view tells eight numbers, those of a plane.
+        """
+        error_px = self.rms_px if self.held_out_rms_px is None else max(self.rms_px, self.held_out_rms_px)
+        return max(LENS_BENDING_PX, error_px * math.sqrt(5 / (8 * max(len(self.used), 1))))
 
     @property
     def used(self) -> tuple[ViewReport, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -114,7 +114,7 @@ def fit_plane(
         initial = least_squares(misfit, initial, method="lm", max_nfev=_STEPS * initial.size).x
     solution = least_squares(misfit, initial, loss="huber", f_scale=_NOISE_FLOOR_PX, method="trf", max_nfev=_STEPS)
     refined = homography(solution.x) @ into
-    found = Lens(lens.matrix, distortion(solution.x), lens.width_px, lens.height_px)
+    found = replace(lens, distortion=distortion(solution.x))
     return PlaneFit(refined / refined[2, 2], found)
 
 

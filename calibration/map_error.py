@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 
-LENS_BENDING_PX = 0.05
-"""Bending, per axis, that a calibrated lens leaves in the picture: what 0.2 px of some ten boards' views leave of five
-coefficients (0.2 sqrt(5 / 80)). Where many places are reached from both sides it is measured instead."""
 _TELLING = 0.5
 """Degrees of freedom between groups below which they tell nothing of their spread."""
 

@@ -13,7 +13,7 @@ from calibration.expected_error import radial_sensitivity
 from calibration.fiducials import Fiducial, as_rgb, detect_fiducials
 from calibration.homography import PlaneFit, agreeing_points, fit_plane, tight_points
 from calibration.lens import Lens, without_distortion
-from calibration.map_error import LENS_BENDING_PX, GroupError, covariance_of, mm_per_px, sensitivity
+from calibration.map_error import GroupError, covariance_of, mm_per_px, sensitivity
 from calibration.projection import apply_homography
 from calibration.registration import NotRegistered, Registration
 from calibration.registration_record import registration_digest
@@ -302,7 +302,7 @@ def _error(
         design = np.concatenate([design, radial_sensitivity(stage_from_camera, fit.lens, used.points_px)], axis=2)
     residuals = apply_homography(stage_from_camera, undistorted) - used.points_mm
     covariance, spread = covariance_of(design, residuals, used.marker_of, PLACEMENT)
-    least_mm = LENS_BENDING_PX * mm_per_px(stage_from_camera, undistorted)
+    least_mm = fit.lens.bending_px * mm_per_px(stage_from_camera, undistorted)
     if has_lens or with_radial_term:
         return covariance, least_mm
     # Without a lens what markers have in common is the lens's bending, too, which lies between them as well; and a

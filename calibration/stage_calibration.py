@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.lens import Lens
-from calibration.map_error import LENS_BENDING_PX, mm_per_px, standard_errors_mm
+from calibration.map_error import mm_per_px, standard_errors_mm
 from calibration.projection import apply_homography
 from calibration.registration import NotRegistered, Registration
 from calibration.registration_record import registration_digest
@@ -91,7 +91,7 @@ def calibration_of(
     a homography; where there is no such lens, or only an affine map, all that the places scatter by may be bending.
     """
     used = pairs.only(fit.used)
-    misfit_mm = LENS_BENDING_PX * mm_per_px(fit.stage_from_camera, lens.undistort_points(used.points_px))
+    misfit_mm = lens.bending_px * mm_per_px(fit.stage_from_camera, lens.undistort_points(used.points_px))
     if np.unique(used.group_of).size < len(used.group_of):
         misfit_mm = fit.spread.group_mm
     elif not has_calibrated_lens or fit.kind is MapKind.AFFINE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,7 @@ def lens_for(instrument: InstrumentConfig, frame: Frame) -> Lens | None:
             f"{path}: the camera was calibrated at {lens_size[0]} x {lens_size[1]} pixels and gives {width} x "
             f"{height}: set it to that size, or calibrate it at this one"
         )
-    return calibration.lens
+    return replace(calibration.lens, bending_px=calibration.bending_px)
 
 
 def lens_origin(instrument: InstrumentConfig) -> str:

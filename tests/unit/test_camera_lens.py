@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.camera_calibration import CameraCalibration, calibration_to_dict
+from calibration.camera_calibration import CameraCalibration, ViewReport, calibration_to_dict
 from calibration.lens import Lens
 from calibration.stored import store
 from edge.camera_lens import lens_for
@@ -45,6 +45,18 @@ def test_the_stored_lens_is_used(tmp_path, identity):
     assert lens is not None
     assert (lens.matrix == LENS.matrix).all()
     assert (lens.distortion == LENS.distortion).all()
+
+
+@pytest.mark.parametrize(("held_out_px", "bending_px"), [(0.9, 0.225), (0.2, 0.05), (None, 0.05)])
+def test_a_lens_bends_by_what_its_calibration_leaves(tmp_path, held_out_px, bending_px):
+    views = tuple(ViewReport(f"{k}.png", 54, 0.2, 10.0) for k in range(10))
+    calibration = CameraCalibration(
+        LENS, np.zeros(9), "k1", 0.2, held_out_px, 0.8, views, "chessboard:9x6:25mm", "uvc:left", MADE_AT
+    )
+    path = store(tmp_path, "camera", calibration_to_dict(calibration), made_at=MADE_AT)
+    lens = lens_for(instrument(camera_calibration=str(path)), FRAME)
+    assert lens is not None
+    assert lens.bending_px == pytest.approx(bending_px)
 
 
 def test_there_is_no_lens_where_none_is_named():

@@ -186,6 +186,12 @@ def test_the_expected_error_covers_the_actual_one_between_the_fiducials(register
     assert float(errors.max()) < 0.05
 
 
+def test_a_lens_that_was_badly_calibrated_enters_the_expected_error(draw, eight, lens, registered):
+    outcome = attempt(draw(eight), eight, replace(lens, bending_px=5 * lens.bending_px))
+    assert isinstance(outcome, Registration)
+    assert outcome.misfit_mm == pytest.approx(5 * registered.misfit_mm)
+
+
 def test_four_fiducials_alone_do_not_claim_the_precision_of_eight(draw, eight, lens, registered):
     few = attempt(draw(eight), [eight[i] for i in (0, 2, 4, 6)], lens)
     assert isinstance(few, Registration)
