@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,13 +39,14 @@ def test_the_plan_grows_to_the_budget_and_every_batch_goes_on_where_the_one_befo
     assert history.irregular == ()
     plans = [plan_from_json(planned.plan_json) for planned in history.plans]
     assert len(plans) == 3
-    for before, after in zip(plans, plans[1:], strict=False):
+    for before, after in pairwise(plans):
         assert np.array_equal(after.table[: len(before.table)], before.table)
         assert not (before.mask.cells & ~after.mask.cells).any()
     assert int(plans[-1].mask.cells.sum()) == BUDGET
     assert plans[-1].mask.origin.startswith("adaptive after netm ")
 
 
+@pytest.mark.campaign
 def test_a_scan_that_was_killed_between_batches_is_finished_with_the_same_budget(listening):
     with listening.running():
         with listening.scanning() as scan:

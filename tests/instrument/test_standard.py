@@ -140,6 +140,7 @@ def visiting(bench: Bench, *, live_s: float, every_s: float) -> None:
     }
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("instrument", ["grbl", "marlin"])
 def test_a_pair_of_devices_visits_the_standard_and_loses_no_exposure(bench: Bench, instrument: str) -> None:
     choose(bench, instrument)
@@ -178,6 +179,7 @@ def is_over_standard(bench: Bench) -> bool:
     return is_on and any(isinstance(event, Measured) for event in events)
 
 
+@pytest.mark.campaign
 def test_a_scan_that_is_killed_over_the_standard_is_resumed_with_every_exposure_once(bench: Bench) -> None:
     bench.instrument["twin"]["clock_factor"] = 40.0
     visiting(bench, live_s=80.0, every_s=0.6)
