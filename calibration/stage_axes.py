@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,7 @@ def axes_of(
     skew = x_error = y_error = ratio = None
     judged_by = "not known: neither prints of known size nor a calibrated lens"
     if squares is not None and len(squares[0]) >= 3:
-        skew, x_error, y_error, ratio = _by_prints(stage_from_camera, *squares)
+        skew, x_error, y_error, ratio = _by_prints(stage_from_camera, covariance, *squares)
         judged_by = "prints"
     elif lens is not None:
         skew, ratio = _by_lens(stage_from_camera, covariance, lens)
@@ -104,7 +105,10 @@ def described_axes(axes: StageAxes) -> list[str]:
     )
     for name, scale in (("x", axes.x_scale_error), ("y", axes.y_scale_error)):
         if scale is not None:
-            lines.append(f"scale of {name}: {1e2 * scale.value:+.3f} %, error {1e2 * scale.error:.3f}")
+            lines.append(
+                f"scale of {name}: {1e2 * scale.value:+.3f} %, error {1e2 * scale.error:.3f}, if the prints are truly "
+                "as large as stated"
+            )
     if axes.x_scale_error is None and axes.x_over_y is not None:
         lines.append(f"scale of x over y: {1e2 * axes.x_over_y.value:+.3f} %, error {1e2 * axes.x_over_y.error:.3f}")
     return lines
@@ -130,26 +134,40 @@ def _by_lens(stage_from_camera: Doubles, covariance: Doubles, lens: Lens) -> tup
         return _figures(axes.T @ axes)[[0, 3]]
 
     elements = stage_from_camera.ravel()[:8]
-    steps = _STEP * np.maximum(np.sqrt(np.diag(covariance)), 1e-12)
-    derivatives = np.column_stack(
-        [(figures(elements + step) - figures(elements - step)) / (2 * step.max()) for step in np.diag(steps)]
-    )
-    errors = np.sqrt(np.diag(derivatives @ covariance @ derivatives.T))
+    errors = _errors_of(figures, elements, covariance)
     values = figures(elements)
     return Measured(float(values[0]), float(errors[0])), Measured(float(values[1]), float(errors[1]))
 
 
+def _errors_of(figures: Callable[[Doubles], Doubles], elements: Doubles, covariance: Doubles) -> Doubles:
+    """Standard errors of what is computed from the map's elements, by linear propagation, shape (figures,)."""
+    steps = _STEP * np.maximum(np.sqrt(np.diag(covariance)), 1e-12)
+    derivatives = np.column_stack(
+        [(figures(elements + step) - figures(elements - step)) / (2 * step.max()) for step in np.diag(steps)]
+    )
+    return np.asarray(np.sqrt(np.maximum(np.diag(derivatives @ covariance @ derivatives.T), 0)))
+
+
 def _by_prints(
-    stage_from_camera: Doubles, corners_px: Doubles, side_mm: float
+    stage_from_camera: Doubles, covariance: Doubles, corners_px: Doubles, side_mm: float
 ) -> tuple[Measured, Measured, Measured, Measured]:
-    """Each print is a square of known side, however it is turned; their scatter gives the error."""
-    seen_mm = apply_homography(stage_from_camera, corners_px.reshape(-1, 2)).reshape(-1, 4, 2)
+    """Each print is a square of known side, however it is turned.
+
+    The error is that of their scatter, and of the map, which is common to all; that of the side is not known here.
+    """
     half = side_mm / 2 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
-    centred = seen_mm - seen_mm.mean(axis=1, keepdims=True)
-    stated_from_true = np.einsum("nci,cj->nij", centred, half) / side_mm**2
-    metrics = np.linalg.inv(stated_from_true @ np.swapaxes(stated_from_true, 1, 2))
-    values = _figures(metrics.mean(axis=0))
-    each = np.array([_figures(metric) for metric in metrics])
-    errors = each.std(axis=0, ddof=1) / np.sqrt(len(each))
-    found = [Measured(float(value), float(error)) for value, error in zip(values, errors, strict=True)]
-    return found[0], found[1], found[2], found[3]
+
+    def metrics(elements: Doubles) -> Doubles:
+        whole = np.append(elements, 1.0).reshape(3, 3)
+        seen_mm = apply_homography(whole, corners_px.reshape(-1, 2)).reshape(-1, 4, 2)
+        centred = seen_mm - seen_mm.mean(axis=1, keepdims=True)
+        stated_from_true = np.einsum("nci,cj->nij", centred, half) / side_mm**2
+        return np.asarray(np.linalg.inv(stated_from_true @ np.swapaxes(stated_from_true, 1, 2)))
+
+    elements = stage_from_camera.ravel()[:8]
+    found = metrics(elements)
+    values = _figures(found.mean(axis=0))
+    scatter = np.array([_figures(metric) for metric in found]).std(axis=0, ddof=1) / np.sqrt(len(found))
+    errors = np.hypot(scatter, _errors_of(lambda some: _figures(metrics(some).mean(axis=0)), elements, covariance))
+    told = [Measured(float(value), float(error)) for value, error in zip(values, errors, strict=True)]
+    return told[0], told[1], told[2], told[3]

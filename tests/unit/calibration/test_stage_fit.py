@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from calibration.lens import Lens, without_distortion
 from calibration.map_error import GroupError, covariance_of, sensitivity, standard_errors_mm
 from calibration.projection import apply_homography
-from calibration.stage_axes import axes_of
+from calibration.stage_axes import axes_of, described_axes
 from calibration.stage_calibration import calibration_of, placed_by, stage_from_dict, stage_to_dict
 from calibration.stage_fit import MapKind, NotFitted, PointPairs, StageFit, fit_stage
 from calibration.stage_picture import error_picture
@@ -268,8 +268,23 @@ def test_prints_of_known_size_tell_the_scale_of_each_axis():
     assert axes.judged_by == "prints"
     for found, truth in ((axes.x_scale_error, 0.004), (axes.y_scale_error, -0.003), (axes.skew_deg, 0.3)):
         assert found is not None
-        # The map's own error is common to all prints and comes on top of their scatter.
-        assert abs(found.value - truth) < 4 * found.error + 0.0003
+        assert abs(found.value - truth) < 4 * found.error
+
+
+def test_the_maps_own_error_is_in_the_scale_that_prints_tell():
+    view = camera_from_stage()
+    fit = fitted(pairs_of(view, GRID, np.random.default_rng(6), noise_px=0.02))
+    corners = GRID[:, None, :] + 10.0 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    squares = (apply_homography(view, corners.reshape(-1, 2)).reshape(-1, 4, 2), 20.0)
+    middle = np.array([2000.0, 1500.0])
+    sure, unsure = (
+        axes_of(fit.stage_from_camera, times * fit.covariance, middle, None, squares).x_scale_error
+        for times in (1.0, 100.0)
+    )
+    # The prints are seen exactly, so that nearly all of the error is the map's: tenfold, of a hundredfold variance.
+    assert unsure.error > 3 * sure.error
+    axes = axes_of(fit.stage_from_camera, fit.covariance, middle, None, squares)
+    assert "if the prints are truly as large as stated" in "\n".join(described_axes(axes))
 
 
 def test_groups_that_err_together_do_not_count_as_many():
