@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Literal
 
 from edge.config import StandardConfig
 from edge.console import Console
@@ -29,8 +30,10 @@ _GRACE_S = 10.0
 """A visit waits so many times its live time, and so much more, before it gives up."""
 _FEW_COUNTS = 10_000
 """Of a visit: the tube's output is known to 1 % then, as well as maps often are; below that it is said."""
-_THE_RUNS = (LeaseExpired, DoorOpen, Rebooted, LinkLost, PortUnavailable, WrongDevice, ProtocolViolation)
-"""What the run overcomes, or what leaves no answer of the controller to be believed."""
+_OVERCOME = (LeaseExpired, DoorOpen, Rebooted, LinkLost, PortUnavailable)
+"""By the run, which then has the visit made again."""
+_UNBELIEVABLE = (WrongDevice, ProtocolViolation)
+"""What leaves no answer of the controller to be believed."""
 
 
 class _Missed(Exception):
@@ -47,17 +50,26 @@ class StandardVisit:
     ----------
     tolerance_mm
         Largest distance between the standard's place and where the stage is, or measures.
+    begins
+        With the first visit, or with an interval without one: the last visit before ended in a fault.
     """
 
     reason = "visit to the standard"
-    first_after_s = 0.0
 
-    def __init__(self, config: StandardConfig, *, tolerance_mm: float, console: Console) -> None:
+    def __init__(
+        self,
+        config: StandardConfig,
+        *,
+        tolerance_mm: float,
+        console: Console,
+        begins: Literal["visiting", "waiting"] = "visiting",
+    ) -> None:
         self.every_s = 60.0 * config.every_minutes
+        self.first_after_s = 0.0 if begins == "visiting" else self.every_s
         self._place = StagePose(config.x_mm, config.y_mm)
         self._live_s = config.live_s
         self._console = console
-        self._index = 0
+        self._index = self._missed = 0
         self._bounds = Bounds(
             x_mm=(config.x_mm, config.x_mm),
             y_mm=(config.y_mm, config.y_mm),
@@ -77,12 +89,20 @@ class StandardVisit:
         BrokenOff
             Somebody asked for something; what there was of the visit is lost.
         """
+        try:
+            return self._visit(standstill)
+        except (BridgeError, SafetyStop) as fault:
+            if not isinstance(fault, _OVERCOME):
+                self._note_missed(standstill, fault)
+            raise
+
+    def _visit(self, standstill: Standstill) -> str:
         intake = standstill.intake
         self._index = index = intake.index_of_next_visit()
         try:
             self._measure(standstill, index)
             standstill.shutter.close(self.reason)
-        except _THE_RUNS:
+        except (*_OVERCOME, *_UNBELIEVABLE):
             raise
         except (_Missed, BridgeError) as why:
             self._give_up(standstill)
@@ -108,8 +128,14 @@ class StandardVisit:
         return ""
 
     def _pass_over(self, standstill: Standstill, why: Exception) -> None:
-        standstill.session.record(StandardMissed(utc_now(), str(why)))
+        self._note_missed(standstill, why)
         self._console.warn(f"the visit to the standard gave nothing ({why}): the scan goes on without it")
+
+    def _note_missed(self, standstill: Standstill, why: Exception) -> None:
+        """Journal it, once for each visit."""
+        if self._missed != self._index:
+            self._missed = self._index
+            standstill.session.record(StandardMissed(utc_now(), str(why)))
 
     def _measure(self, standstill: Standstill, index: int) -> None:
         """Open over the standard until its spectrum is recorded."""

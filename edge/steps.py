@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Literal
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class Scan:
         self._session = session
         self._sighting: Sighting | None = None
         self._last_look: LastLook | None = None
+        self._visits_begin: Literal["visiting", "waiting"] = "visiting"
         self._paths = paths
         self._console = console
 
@@ -107,6 +109,8 @@ class Scan:
         if not history.plan_json:
             return self.prepare()
         self._last_look = LastLook(history.last_at)
+        if history.is_visit_doubtful:
+            self._visits_begin = "waiting"
         plan = plan_from_json(history.plan_json)
         check_plan(plan, self._config, self._capabilities)
         self._check_rest(plan, history.done)
@@ -197,7 +201,11 @@ class Scan:
         standard = self._config.instrument.standard
         if standard is None:
             return []
-        return [StandardVisit(standard, tolerance_mm=plan.grid.pitch_mm / 2, console=self._console)]
+        return [
+            StandardVisit(
+                standard, tolerance_mm=plan.grid.pitch_mm / 2, console=self._console, begins=self._visits_begin
+            )
+        ]
 
     def _corrections(self) -> Corrections:
         """Of the photograph's place, as the preview finds them."""

@@ -21,7 +21,7 @@ from edge.events import (
     StandardMeasured,
     StandardMissed,
 )
-from edge.state import New, Refused, Scanning, ScanState, advance
+from edge.state import Broken, New, Refused, Scanning, ScanState, advance
 from firmware_bridge.messages import ExposureFlag
 
 
@@ -92,6 +92,13 @@ class ScanHistory:
     def is_shutter_open(self) -> bool:
         """Whether the journal ends with the beam on: true after a crash while scanning."""
         return isinstance(self.state, Scanning)
+
+    @property
+    def is_visit_doubtful(self) -> bool:
+        """Whether the scan ended in a fault, and its last visit to the standard gave nothing."""
+        if not self.missed or not isinstance(self.state, Broken):
+            return False
+        return not self.visits or self.missed[-1].at >= self.visits[-1].event.at
 
     @property
     def started_at(self) -> str:

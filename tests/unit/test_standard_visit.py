@@ -230,7 +230,7 @@ def test_a_fault_of_a_visit_that_leaves_the_instrument_unfit_ends_the_run_closed
     with pytest.raises(type(fault), match=str(fault)):
         bench.run(controller, config=ONCE)
     assert not controller.is_open
-    assert events(journal, StandardMissed) == []
+    assert [event.reason for event in events(journal, StandardMissed)] == [str(fault)]
     assert len(events(journal, ShutterClosed)) == len(events(journal, ShutterOpened)) == 1
 
 
@@ -355,7 +355,7 @@ def test_two_ctrl_c_during_a_visit_abort_the_scan(bench, journal):
     assert len(events(journal, ShutterClosed)) == 1
 
 
-def test_the_shutter_stays_closed_where_the_stage_did_not_reach_the_standard(bench):
+def test_the_shutter_stays_closed_where_the_stage_did_not_reach_the_standard(bench, journal):
     class Stuck(WithStandard):
         def move_to(self, pose: StagePose) -> None:
             self.calls.append("move")
@@ -364,6 +364,7 @@ def test_the_shutter_stays_closed_where_the_stage_did_not_reach_the_standard(ben
     with pytest.raises(SafetyStop, match="away from the standard"):
         bench.run(controller)
     assert "open" not in controller.calls
+    assert len(events(journal, StandardMissed)) == 1
 
 
 def test_a_visit_measured_elsewhere_stops_the_scan_before_the_object(bench, journal):

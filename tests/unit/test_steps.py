@@ -13,7 +13,7 @@ from edge.calibrate.place import LastLook, PlaceCheck
 from edge.cameras import Frame
 from edge.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
 from edge.console import Console
-from edge.events import Faulted, Opened, Planned, Registered, Resumed
+from edge.events import Faulted, Opened, Planned, Registered, Resumed, StandardMissed
 from edge.faults import DeviceError, SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
@@ -24,7 +24,7 @@ from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
 from edge.session import Session, utc_now
-from edge.state import New
+from edge.state import Broken, New
 from edge.steps import Scan
 from firmware_bridge.messages import StagePose
 from models.sampling import SamplingMask
@@ -182,3 +182,25 @@ def test_the_stage_goes_out_of_the_cameras_way_before_every_photograph(journal, 
 
 def test_a_look_that_is_not_asked_for_is_none(journal, plan):
     assert Taking(journal, plan).scan._looks() == []
+
+
+@pytest.mark.parametrize(
+    ("missed", "state", "first_after_s"),
+    [
+        (True, Broken("WrongPosition", "the stage stands elsewhere", is_planned=True), 360.0),
+        (True, New(), 0.0),
+        (False, Broken("LinkLost", "gone", is_planned=True), 0.0),
+    ],
+    ids=["ended by a fault after a missed visit", "stopped after a missed visit", "ended by another fault"],
+)
+def test_a_scan_that_a_visit_ended_is_taken_up_without_one_for_an_interval(journal, plan, missed, state, first_after_s):
+    standard = StandardConfig(x_mm=50.0, y_mm=10.0, live_s=20.0, every_minutes=6.0)
+    instrument = CONFIG.instrument.model_copy(update={"standard": standard})
+    taking = Taking(journal, plan, config=CONFIG.model_copy(update={"instrument": instrument}))
+    history = ScanHistory(
+        state=state,
+        plans=(Planned(utc_now(), plan_to_json(plan), plan.digest),),
+        missed=(StandardMissed(utc_now(), "the stage stands elsewhere"),) if missed else (),
+    )
+    taking.scan.prepare_again(history)
+    assert [visit.first_after_s for visit in taking.scan._visits(plan)] == [first_after_s]

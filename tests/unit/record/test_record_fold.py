@@ -135,6 +135,17 @@ def test_a_visit_after_another_opening_knows_that_the_scan_was_taken_up_before_i
     assert fold([visit], before).visits == (StandardVisit(4, visit, taken_up=3),)
 
 
+def test_the_last_visit_is_doubtful_where_it_gave_nothing_and_a_fault_ended_the_scan() -> None:
+    visit = StandardMeasured(at(12), measured(12, 2**31).done)
+    missed, ended = StandardMissed(at(13), "nothing came"), SCAN[13:15]
+    assert fold([*SCAN[:13], visit, missed, *ended]).is_visit_doubtful
+    assert fold([*SCAN[:13], missed, *ended]).is_visit_doubtful
+    assert not fold([*SCAN[:13], visit, *ended]).is_visit_doubtful
+    assert not fold([*SCAN[:13], visit, missed]).is_visit_doubtful
+    again = StandardMeasured(at(14), measured(14, 2**31 + 1).done)
+    assert not fold([*SCAN[:13], visit, missed, again, *ended]).is_visit_doubtful
+
+
 def test_a_visit_to_the_standard_is_kept_with_its_place_in_the_scan_and_is_no_exposure_of_the_object() -> None:
     visit = StandardMeasured(at(15), measured(15, 2**31).done)
     missed = StandardMissed(at(16), "nothing came")
