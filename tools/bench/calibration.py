@@ -39,7 +39,7 @@ NOTES = (
     f"{PLACEMENT_MM * 1e3:g} um an axis from where it is stated to be.",
     f"Errors are those of {POINTS} points of the field that took no part; coverage is the share of their coordinates "
     "within two predicted standard errors, the mean over all trials.",
-    "Spots and corners are drawn and measured in their neighbourhoods: finding them in the whole picture is no part of a "
+    "Spots and corners are drawn and measured in their neighbourhoods: finding them in the picture is no part of a "
     "trial. The lens is told, a little off, as a calibration would; it is not calibrated from boards here. There is "
     "no case of few points or without a lens.",
     "The peer is cv2.findHomography with RANSAC on the same points, undistorted by the same lens, in the same trial.",
