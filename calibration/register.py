@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.agreeing_markers import (
+    NEEDED_FIDUCIALS,
+    RADIAL_TERM_FROM,
+    Corners,
+    agreeing_corners,
+    listed,
+    refuse_bent,
+)
 from calibration.expected_error import radial_sensitivity
 from calibration.fiducials import Fiducial, as_rgb, detect_fiducials
-from calibration.homography import PlaneFit, agreeing_points, fit_plane, tight_points
+from calibration.homography import PlaneFit, fit_plane
 from calibration.lens import Lens, without_distortion
 from calibration.map_error import GroupError, covariance_of, mm_per_px, sensitivity
 from calibration.projection import apply_homography
 from calibration.registration import NotRegistered, Registration
 from calibration.registration_record import registration_digest
 
-NEEDED_FIDUCIALS = 4
+__all__ = ["HELD_OUT_FROM", "NEEDED_FIDUCIALS", "PLACEMENT", "register", "register_seen", "too_few_seen"]
+
 HELD_OUT_FROM = 5
 """With so many fiducials or more, residuals are those of fiducials left out of the fit."""
-RADIAL_TERM_FROM = 8
-"""With so many fiducials or more and no calibrated lens, one radial term is estimated beside the homography."""
 PLACEMENT = GroupError(deviation_mm=0.05, freedom=4.0)
 """How far a marker lies from its stated place, along each axis, for all that a few markers can tell: the beam is
 steered over their centres by eye. Eight markers and more speak for themselves."""
 _THIN = 0.05
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Corners:
-    """Corners of the fiducials in use."""
-
-    points_mm: NDArray[np.float64]
-    points_px: NDArray[np.float64]
-    marker_of: NDArray[np.intp]
-
-    def only(self, keep: NDArray[np.bool_]) -> _Corners:
-        return _Corners(self.points_mm[keep], self.points_px[keep], self.marker_of[keep])
 
 
 def register(
@@ -110,11 +105,11 @@ def register_seen(
         return refusal
     height, width = picture.shape[:2]
     corners = _corners(fiducials, seen)
-    agreed = _leave_out_outliers(corners, lens or without_distortion(width, height), has_lens=lens is not None)
+    agreed = agreeing_corners(corners, lens or without_distortion(width, height), has_lens=lens is not None)
     if isinstance(agreed, NotRegistered):
         return agreed
     used, fit, notes = agreed
-    refusal = _refuse_bent(corners, used) if lens is None else None
+    refusal = refuse_bent(corners, used) if lens is None else None
     if refusal is not None:
         return refusal
     residuals_mm = _residuals_mm(used, fit, has_lens=lens is not None)
@@ -162,7 +157,7 @@ def _refuse_sight(
     spread = np.linalg.svd(centres - centres.mean(axis=0), compute_uv=False)
     if spread[1] < _THIN * spread[0]:
         return NotRegistered(
-            f"the {len(seen)} fiducials seen ({_listed(seen)}) lie on a line: place markers on all sides of the object"
+            f"the {len(seen)} fiducials seen ({listed(seen)}) lie on a line: place markers on all sides of the object"
         )
     if _is_mirrored(_corners(fiducials, seen)):
         return NotRegistered(
@@ -186,20 +181,20 @@ def too_few_seen(
         )
     missing = sorted(stated.keys() - seen.keys())
     what = f"{len(seen)} of {len(stated)} fiducials seen, at least {NEEDED_FIDUCIALS} needed"
-    missed = f" (missing: {_listed(missing)})" if missing else ""
+    missed = f" (missing: {listed(missing)})" if missing else ""
     return NotRegistered(f"{what}{missed}: bring them into the frame, in focus, evenly lit and uncovered")
 
 
-def _corners(fiducials: Sequence[Fiducial], seen: dict[int, NDArray[np.float64]]) -> _Corners:
+def _corners(fiducials: Sequence[Fiducial], seen: dict[int, NDArray[np.float64]]) -> Corners:
     known = sorted((one for one in fiducials if one.id in seen), key=lambda one: one.id)
-    return _Corners(
+    return Corners(
         np.concatenate([fiducial.corners_mm for fiducial in known]),
         np.concatenate([seen[fiducial.id] for fiducial in known]),
         np.repeat(np.array([fiducial.id for fiducial in known], dtype=np.intp), 4),
     )
 
 
-def _is_mirrored(corners: _Corners) -> bool:
+def _is_mirrored(corners: Corners) -> bool:
     """Whether the stated layout turns the other way than the layout seen."""
 
     def centres(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -210,70 +205,7 @@ def _is_mirrored(corners: _Corners) -> bool:
     return bool(np.linalg.det(affine) < 0)
 
 
-def _leave_out_outliers(
-    corners: _Corners, lens: Lens, *, has_lens: bool
-) -> tuple[_Corners, PlaneFit, tuple[str, ...]] | NotRegistered:
-    seen = np.unique(corners.marker_of).size
-    if has_lens or seen < RADIAL_TERM_FROM:
-        start = agreeing_points(corners.points_mm, corners.points_px, corners.marker_of, lens)
-    else:
-        # The lens's bending, which is fitted, would pass for misplaced markers in a plane without it.
-        start = np.ones(len(corners.marker_of), dtype=bool)
-    keep = _whole_markers(corners, start)
-    for _ in range(3):
-        used = corners.only(keep)
-        if np.unique(used.marker_of).size < NEEDED_FIDUCIALS:
-            break
-        try:
-            fit = _fit(used, lens, has_lens=has_lens)
-        except ValueError as error:
-            return NotRegistered(f"{error}: place markers on all sides of the object")
-        again = _whole_markers(corners, tight_points(fit, corners.points_mm, corners.points_px))
-        if (again == keep).all():
-            return used, fit, _notes(corners, keep, fit)
-        keep = again
-    agreeing = np.unique(corners.marker_of[keep])
-    if agreeing.size >= NEEDED_FIDUCIALS:
-        used = corners.only(keep)
-        fit = _fit(used, lens, has_lens=has_lens)
-        return used, fit, _notes(corners, keep, fit)
-    differing = sorted(set(corners.marker_of.tolist()) - set(agreeing.tolist()))
-    return NotRegistered(
-        f"only {agreeing.size} of {np.unique(corners.marker_of).size} fiducials seen agree on one plane, at least "
-        f"{NEEDED_FIDUCIALS} needed: check the stated places and the printed size of markers {_listed(differing)}"
-        f"{'' if has_lens else ', or calibrate the lens, whose bending may be what differs'}"
-    )
-
-
-def _refuse_bent(seen: _Corners, used: _Corners) -> NotRegistered | None:
-    """Without a lens several markers that disagree are its bending rather than misplaced."""
-    markers = np.unique(seen.marker_of)
-    lost = sorted(set(markers.tolist()) - set(used.marker_of.tolist()))
-    if len(lost) <= max(1, markers.size // 6):
-        return None
-    return NotRegistered(
-        f"{len(lost)} of {markers.size} fiducials seen ({_listed(lost)}) disagree with the rest, and without a "
-        "calibrated lens its bending is not told from misplaced markers: calibrate the lens with pointillist calibrate "
-        f"camera, show {RADIAL_TERM_FROM} markers or more, or check the places stated"
-    )
-
-
-def _whole_markers(corners: _Corners, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave out whole the markers that lost two corners or more."""
-    kept = keep.copy()
-    for marker in np.unique(corners.marker_of):
-        own = corners.marker_of == marker
-        if keep[own].sum() < 3:
-            kept[own] = False
-    return kept
-
-
-def _fit(corners: _Corners, lens: Lens, *, has_lens: bool) -> PlaneFit:
-    with_radial_term = not has_lens and np.unique(corners.marker_of).size >= RADIAL_TERM_FROM
-    return fit_plane(corners.points_mm, corners.points_px, lens, with_radial_term=with_radial_term)
-
-
-def _residuals_mm(used: _Corners, fit: PlaneFit, *, has_lens: bool) -> NDArray[np.float64]:
+def _residuals_mm(used: Corners, fit: PlaneFit, *, has_lens: bool) -> NDArray[np.float64]:
     markers = np.unique(used.marker_of)
     if markers.size < HELD_OUT_FROM:
         return np.asarray(np.linalg.norm(fit.stage(used.points_px) - used.points_mm, axis=1))
@@ -289,7 +221,7 @@ def _residuals_mm(used: _Corners, fit: PlaneFit, *, has_lens: bool) -> NDArray[n
 
 
 def _error(
-    seen: _Corners, used: _Corners, fit: PlaneFit, stage_from_camera: NDArray[np.float64], *, has_lens: bool
+    seen: Corners, used: Corners, fit: PlaneFit, stage_from_camera: NDArray[np.float64], *, has_lens: bool
 ) -> tuple[NDArray[np.float64], float]:
     """Covariance of the map, and the bending that it leaves out.
 
@@ -313,33 +245,13 @@ def _error(
     return covariance, max(least_mm, spread.group_mm, lost_mm)
 
 
-def _notes(corners: _Corners, keep: NDArray[np.bool_], fit: PlaneFit) -> tuple[str, ...]:
-    notes = []
-    off_mm = np.linalg.norm(fit.stage(corners.points_px) - corners.points_mm, axis=1)
-    for marker in np.unique(corners.marker_of[~keep]):
-        own = corners.marker_of == marker
-        lost = own & ~keep
-        which = "was left out" if lost.sum() == own.sum() else "lost a corner"
-        notes.append(
-            f"fiducial {int(marker)} {which}: it lies up to {off_mm[lost].max():.2f} mm from its stated place, "
-            "check that place and the print"
-        )
-    return tuple(notes)
-
-
-def _too_far_off(
-    used: _Corners, residuals_mm: NDArray[np.float64], rms_mm: float, tolerance_mm: float
-) -> NotRegistered:
+def _too_far_off(used: Corners, residuals_mm: NDArray[np.float64], rms_mm: float, tolerance_mm: float) -> NotRegistered:
     worst = int(np.argmax(residuals_mm))
     return NotRegistered(
         f"the fiducials' residual is {rms_mm:.2f} mm rms, above the {tolerance_mm:.2f} mm accepted (worst: marker "
         f"{int(used.marker_of[worst])} by {residuals_mm[worst]:.2f} mm): check the markers' stated places and size, "
         "that they lie flat in the object's plane, and the lens calibration"
     )
-
-
-def _listed(markers: Any) -> str:
-    return ", ".join(str(marker) for marker in sorted(markers))
 
 
 def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
