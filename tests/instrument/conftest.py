@@ -122,7 +122,9 @@ class Bench:
 
     def twin_events(self) -> list[dict]:
         """What the twin itself wrote down."""
-        return [json.loads(line) for line in self.twin_log.read_text().splitlines()]
+        text = self.twin_log.read_text()
+        # the last line may be half written
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def await_that(condition, what: str, timeout_s: float = START_TIMEOUT_S) -> None:

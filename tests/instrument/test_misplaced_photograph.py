@@ -30,6 +30,7 @@ def scanned(bench):
     return bench.recording
 
 
+@pytest.mark.campaign
 def test_the_photograph_is_moved_back_in_maps_and_report_and_the_preview_finds_it(bench):
     misplaced = scanned(bench)
     with open_recording(misplaced) as recording:

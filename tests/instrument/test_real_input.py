@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
@@ -65,6 +66,7 @@ def test_real_recorded_spectra_are_scanned_sparsely_and_arrive_unchanged(bench, 
         assert alike > 0.8, f"{name}: correlation with the full scan's own map is {alike:.2f}"
 
 
+@pytest.mark.campaign
 def test_real_maps_with_their_photograph_come_back_from_a_tenth_of_the_cells(bench, measurement_data, tmp_path):
     source = np.load(measurement_data / "maxrf_portrait" / "portrait_811x285.npz")
     crop = {name: source[name][PORTRAIT_CROP] for name in ("maps", "rgb")} | {"elements": source["elements"]}

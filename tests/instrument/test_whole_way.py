@@ -74,9 +74,10 @@ def test_maps_grow_while_the_scan_runs(bench):
         growing = read_maps(preview).element_maps
         assert 0 < int(growing.measured.sum()) < PLANNED
         assert growing.visible is None
+        await_that(lambda: "Measuring" in (bench.recording / "log.txt").read_text("utf-8"), "a line on its progress")
+        assert scan.poll() is None, bench.said
         scan.terminate()
         assert scan.wait(timeout=120) == 6
-    assert "Measuring" in (bench.recording / "log.txt").read_text("utf-8")
 
 
 def test_quiet_prints_nothing(scanned):

@@ -38,7 +38,9 @@ class Dp5Process:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Lines of the twin's own log."""
-        lines = self.log.read_text(encoding="utf-8").splitlines()
+        text = self.log.read_text(encoding="utf-8")
+        # the last line may be half written
+        lines = text[: text.rfind("\n") + 1].splitlines()
         return [line for line in map(json.loads, lines) if line["event"] == kind]
 
 

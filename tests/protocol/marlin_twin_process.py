@@ -29,7 +29,9 @@ class MarlinProcess:
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
         """Lines of the twin's own log."""
-        lines = self.log.read_text(encoding="utf-8").splitlines()
+        text = self.log.read_text(encoding="utf-8")
+        # the last line may be half written
+        lines = text[: text.rfind("\n") + 1].splitlines()
         return [line for line in map(json.loads, lines) if line["event"] in kinds]
 
 
