@@ -54,6 +54,7 @@ def counted(bench, instrument: str) -> dict[tuple[int, int], tuple[np.ndarray, f
     return dict(zip(cells, zip(counts, measured.live_s.tolist(), strict=True), strict=True))
 
 
+@pytest.mark.campaign
 def test_the_same_scan_runs_on_three_instruments_and_they_count_the_same(bench):
     bench.scan["sampling"]["dwell_s"] = 0.3
     native, grbl, marlin = (counted(bench, instrument) for instrument in ("native", "grbl", "marlin"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge.record.folder import open_recording
 from edge.state import Ended
 from tests.instrument.conftest import await_that
@@ -45,6 +47,7 @@ def test_an_object_that_moves_out_of_range_pauses_the_scan_and_a_resumption_fini
     assert_whole(bench)
 
 
+@pytest.mark.campaign
 def test_a_rangefinder_beside_a_stage_and_a_spectrometer_pauses_the_scan_over_a_bow(bench):
     # The surface lies 8.28 mm away at a corner of the panel, 8.016 mm under the first exposure, 7.97 mm at its nearest.
     # A faster clock would have the beam over the bow and away between two looks of a busy computer.

@@ -99,6 +99,7 @@ def test_an_element_of_no_interest_draws_no_samples():
     assert worth.value[:, :28].mean() > 2 * worth.value[:, 32:].mean()
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_on_a_portrait_it_is_above_every_mask_from_the_photograph(measurement_data: Path):
     maps, rgb, valid = portrait(measurement_data)

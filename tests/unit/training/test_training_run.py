@@ -323,6 +323,7 @@ def test_photographs_may_lie_in_the_folder_of_measurement_data(monkeypatch: pyte
     assert str(shipped.photographs.train) == "/measurements/photos_train/train_30000.tar"
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_two_processes_train_one_network_and_one_of_them_writes(tmp_path: Path, drawings: Path) -> None:
     config = written(tmp_path, drawings, schedule={"steps": 2}, validation={"rivals": []})
