@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.srgb import decoded
+
 _STEP_PX = 0.25
 _SMALLEST_SIDE_PX = 24.0
 _CURVED_SIDE_PX = 60.0
@@ -55,8 +57,7 @@ def _linear_crop(
     high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + margin_px + 1, [width, height])
     crop = picture[low[1] : high[1], low[0] : high[0]]
     encoded = crop.mean(axis=2, dtype=np.float32) / np.float32(np.iinfo(picture.dtype).max)
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return np.ascontiguousarray(linear, dtype=np.float32), low.astype(np.float64)
+    return np.ascontiguousarray(decoded(encoded), dtype=np.float32), low.astype(np.float64)
 
 
 def _corner_gradients(light: NDArray[np.float32], corners: NDArray[np.float64], side_px: float) -> NDArray[np.float64]:

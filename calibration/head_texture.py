@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.head_points import Tracks
-from calibration.mosaic.frames import MosaicFrame, grey_levels, linear_light
+from calibration.mosaic.frames import MosaicFrame, grey_levels
 from calibration.shift import shift_between
+from calibration.srgb import linear_light
 
 Floats = NDArray[np.float32]
 

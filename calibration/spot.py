@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fiducials import as_rgb
+from calibration.srgb import decoded
 
 _BIN_PX = 4
 """Side of the squares whose means are searched for the spot: speckle and hot pixels are smaller."""
@@ -119,8 +120,7 @@ def _excess(picture: NDArray[Any], scene: NDArray[Any] | None) -> tuple[NDArray[
 def _linear(values: NDArray[Any]) -> NDArray[np.float32]:
     """Decode sRGB (IEC 61966-2-1) to linear light, 0 to 1."""
     levels = int(np.iinfo(values.dtype).max)
-    encoded = np.arange(levels + 1) / levels
-    table = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    table = decoded(np.arange(levels + 1) / levels).astype(np.float32)
     if values.dtype == np.uint8:
         return np.asarray(cv2.LUT(values, table), dtype=np.float32)
     return np.asarray(table[values], dtype=np.float32)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.srgb import FULL
 from edge.faults import SafetyStop
-from edge.srgb import FULL
 
 _CLIPPED = 0.985
 """Share of full scale from which a white is taken as overexposed."""

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.srgb import FULL, decoded, linear_light
 from edge.icc import MatrixProfile, parse_profile
-from edge.srgb import FULL, linear_light
 
 SpaceName = Literal["embedded", "srgb", "linear", "adobe-rgb", "display-p3"]
 
@@ -108,7 +108,7 @@ def _mixing(xyz_from_rgb: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _of_profile(profile: MatrixProfile) -> ColourSpace:
     points = np.linspace(0, 1, profile.curves.shape[1])
-    srgb = np.where(points <= 0.04045, points / 12.92, ((points + 0.055) / 1.055) ** 2.4)
+    srgb = decoded(points)
     curves = None if np.abs(profile.curves - srgb).max() < _SAME else profile.curves
     mixing = _mixing(profile.xyz_from_rgb)
     return ColourSpace(profile.name, curves, None if np.abs(mixing - np.eye(3)).max() < 5 * _SAME else mixing)

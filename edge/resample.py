@@ -12,11 +12,11 @@ from scipy.special import ive
 
 from calibration.projection import pixels_from_stage, stage_from_pixels
 from calibration.registration import Registration
+from calibration.srgb import encoded_8, encoded_16
 from edge.balance import Balance
 from edge.colour import ColourSpace, colour_space
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.srgb import encoded_8, encoded_16
 
 _NODE_SPACING = 8
 """Samples between the points that are projected exactly; the projection is bilinear between them."""

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.mosaic.frames import MosaicFrame, encoded, is_inside, linear_light
+from calibration.mosaic.frames import MosaicFrame, encoded, is_inside
 from calibration.mosaic.light import Light
 from calibration.mosaic.view import Doubles, Floats, HeadView, Patch, nodes_of, on_plane, patch_of, spread
+from calibration.srgb import linear_light
 
 _STRIP_ROWS = 256
 _STEEPNESS = 3

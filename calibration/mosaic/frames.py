@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import cv2
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.mosaic.view import Doubles, Floats, HeadView, Patch, on_plane, patch_of, spread
+from calibration.srgb import encoded_8, encoded_16, linear_light
 
 GLANCE_LONG_SIDE = 1000
 """Cells along the longer side of the small pictures."""
@@ -91,30 +91,9 @@ def grey_levels(light: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return np.asarray(np.round(np.sqrt(grey / np.float32(65535)) * 255), dtype=np.uint8)
 
 
-def linear_light(picture: NDArray[Any]) -> NDArray[np.uint16]:
-    """Decode sRGB (IEC 61966-2-1) to linear light of 16 bits."""
-    if picture.dtype == np.uint8:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(picture), _decoding(255)), dtype=np.uint16)
-    return np.asarray(_decoding(65535)[picture], dtype=np.uint16)
-
-
-@cache
-def _decoding(levels: int) -> NDArray[np.uint16]:
-    encoded = np.arange(levels + 1) / levels
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return np.round(linear * 65535).astype(np.uint16)
-
-
 def encoded(light: Floats, *, is_16_bit: bool) -> NDArray[Any]:
     """Encode linear light, 65535 a perfect white, as sRGB."""
-    return np.asarray(_encoding(is_16_bit)[np.clip(light + np.float32(0.5), 0, 65535).astype(np.uint16)])
-
-
-@cache
-def _encoding(is_16_bit: bool) -> NDArray[Any]:
-    linear = np.arange(65536) / 65535
-    values = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(values * 65535).astype(np.uint16) if is_16_bit else np.round(values * 255).astype(np.uint8)
+    return encoded_16(light) if is_16_bit else encoded_8(light)
 
 
 def glances(frames: Sequence[MosaicFrame], view: HeadView, cell_mm: float) -> list[Glance]:

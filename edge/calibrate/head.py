@@ -18,8 +18,9 @@ from calibration.head_points import Anchor, Spots, Tracks
 from calibration.head_texture import texture_tracks
 from calibration.lens import Lens
 from calibration.mosaic import MosaicFrame
-from calibration.mosaic.frames import encoded, linear_light
+from calibration.mosaic.frames import encoded
 from calibration.spot import NoSpot, Spot, find_spot
+from calibration.srgb import linear_light
 from calibration.stored import store
 from edge.calibrate.before_visits import camera_that_follows, writable
 from edge.calibrate.head_frames import MANIFEST, FrameRecord, frames_of, read_manifest, take_frames

@@ -16,6 +16,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from calibration.mosaic import MosaicFrame
+from edge.calibrate.closed_stage import RUN_UP_MM, go
 from edge.cameras import Camera, write_picture
 from edge.cameras.picture import decode_file
 from edge.faults import DeviceError, IntegrityError, SafetyStop, UsageError
@@ -23,11 +24,7 @@ from firmware_bridge.controller import Controller
 from firmware_bridge.messages import Capabilities, StagePose
 
 MANIFEST: Final = "manifest.jsonl"
-RUN_UP_MM: Final = 2.0
-"""Every place is reached from so far on the side of smaller x and y, as far as the stage's travel has room there, so
-that backlash is the same at all."""
 _SAME_MM = 0.01
-_OFF_MM = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,25 +151,9 @@ def _run_up_from(controller: Controller, place: StagePose) -> StagePose:
 
 
 def _go(controller: Controller, place: StagePose) -> StagePose:
-    for there in (_run_up_from(controller, place), place):
-        _require_closed(controller)
-        controller.move_to(there)
-    pose = _require_closed(controller)
-    off_mm = math.dist((pose.x_mm, pose.y_mm), (place.x_mm, place.y_mm))
-    if off_mm > _OFF_MM:
-        raise DeviceError(f"the stage stands {off_mm:.2f} mm from where it was sent: check belts and couplings")
-    return pose
-
-
-def _require_closed(controller: Controller) -> StagePose:
-    status = controller.status()
-    if status.is_shutter_open:
-        controller.close_shutter()
-        raise SafetyStop(
-            "the shutter was open although frames need no beam, and was told to close: switch the tube off and check "
-            "the shutter"
-        )
-    return status.pose
+    """By way of the run-up, every place from the same side, as far as the travel has room there."""
+    go(controller, _run_up_from(controller, place))
+    return go(controller, place)
 
 
 def _free_name(folder: Path, number: int) -> str:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from calibration.head_calibration import KIND as HEAD_KIND
 from calibration.head_calibration import HeadCalibration, head_from_dict
 from calibration.mosaic import HeadView, Mosaic, MosaicRequest, NoMosaic, build_mosaic
-from calibration.mosaic.frames import linear_light
 from calibration.mosaic.record import COVERED, KIND, PICTURE, MosaicPlace, mosaic_to_dict, place_from_dict, why_bare
+from calibration.srgb import linear_light
 from calibration.stored import DamagedCalibration, StoredCalibration, read_stored, store
 from edge.calibrate.age import age_of_head
 from edge.calibrate.before_visits import camera_that_follows, writable

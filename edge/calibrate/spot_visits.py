@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,15 +13,12 @@ from numpy.typing import NDArray
 
 from calibration.spot import NoSpot, find_spot
 from calibration.stage_fit import LEAST_PLACES, PointPairs
+from edge.calibrate.closed_stage import RUN_UP_MM, go, require_closed
 from edge.cameras import Camera, Frame
 from edge.config import AreaConfig
 from edge.faults import DeviceError, SafetyStop, UsageError
 from firmware_bridge.controller import Controller
 from firmware_bridge.messages import Capabilities, StagePose
-
-RUN_UP_MM: Final = 2.0
-"""Every place is reached from so far on either side; no stage that scans has more backlash."""
-_OFF_MM: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,13 +76,13 @@ def visit(
     UsageError
         The picture with the laser off is not of this camera's size.
     """
-    _require_closed(controller)
+    require_closed(controller)
     scene = _scene(controller, camera, places) if laser_off_rgb is None else None
     pixels, stages, groups, ways, failed = [], [], [], [], []
     for number, place in enumerate(places):
         for way in (1.0, -1.0):
-            _go(controller, StagePose(place.x_mm - way * RUN_UP_MM, place.y_mm - way * RUN_UP_MM))
-            pose = _go(controller, place)
+            go(controller, StagePose(place.x_mm - way * RUN_UP_MM, place.y_mm - way * RUN_UP_MM))
+            pose = go(controller, place)
             frame = camera.capture()
             if scene is None:
                 assert laser_off_rgb is not None
@@ -118,7 +114,7 @@ def _notes(failed: list[tuple[StagePose, str]]) -> Iterator[str]:
 def _scene(controller: Controller, camera: Camera, places: list[StagePose]) -> Frame:
     frames = []
     for place in (places[0], places[len(places) // 2], places[-1]):
-        _go(controller, place)
+        go(controller, place)
         frames.append(camera.capture())
     for frame in frames[1:]:
         _require_alike(frames[0], frame)
@@ -135,27 +131,6 @@ def _scene_given(laser_off_rgb: NDArray[Any], frame: Frame) -> Frame:
             "camera as it is set now"
         )
     return given
-
-
-def _go(controller: Controller, place: StagePose) -> StagePose:
-    """Move and give the position that the controller then reports."""
-    controller.move_to(place)
-    pose = _require_closed(controller)
-    off_mm = math.dist((pose.x_mm, pose.y_mm), (place.x_mm, place.y_mm))
-    if off_mm > _OFF_MM:
-        raise DeviceError(f"the stage stands {off_mm:.2f} mm from where it was sent: check belts and couplings")
-    return pose
-
-
-def _require_closed(controller: Controller) -> StagePose:
-    status = controller.status()
-    if status.is_shutter_open:
-        controller.close_shutter()
-        raise SafetyStop(
-            "the shutter was open although a calibration needs no beam, and was told to close: switch the tube off "
-            "and check the shutter"
-        )
-    return status.pose
 
 
 def _require_alike(scene: Frame, frame: Frame) -> None:

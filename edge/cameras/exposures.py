@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.srgb import encoded_16, linear_light
 from edge.faults import DeviceError
-from edge.srgb import encoded_16, linear_light
 
 _SATURATED = 0.97
 """Share of full scale from which a level is taken as clipped: sensors bend over a little before they clip."""

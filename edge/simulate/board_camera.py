@@ -14,6 +14,7 @@ from calibration.board_ink import board_ink
 from calibration.boards import Board
 from calibration.homography import PlaneFit
 from calibration.lens import Lens
+from calibration.srgb import encoded
 from edge.cameras.frame import Frame
 from edge.faults import DeviceError
 from firmware_bridge.messages import StagePose
@@ -134,9 +135,8 @@ def photograph_board(
     if pose.swept_px >= 1:
         light = np.asarray(cv2.blur(light, (2 * round(pose.swept_px / 2) + 1, 1)))
     noisy = light + np.float32(noise) * rng.standard_normal(light.shape, dtype=np.float32)
-    linear = np.clip(noisy, 0, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.ascontiguousarray(np.repeat(np.round(encoded * 255).astype(np.uint8)[:, :, None], 3, axis=2))
+    levels = np.round(encoded(np.clip(noisy, 0, 1)) * 255)
+    return np.ascontiguousarray(np.repeat(levels.astype(np.uint8)[:, :, None], 3, axis=2))
 
 
 def _sources(view: PlaneFit, px_per_mm: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calibration.fiducials import Fiducial
 from calibration.homography import PlaneFit
 from calibration.lens import Lens
+from calibration.srgb import encoded
 from edge.cameras import Frame, write_picture
 from edge.faults import UsageError
 from edge.simulate.config import SimulatedCameraConfig, SimulatedInstrumentConfig, fiducials_of
@@ -191,9 +192,7 @@ def _border(width_px: int, height_px: int) -> NDArray[np.float64]:
 
 def encoded_light(light: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Encode linear light, 1 a full well, as sRGB; the array is used up."""
-    linear = np.arange(4096) / 4095
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    table = np.round(encoded * 255).astype(np.uint8)
+    table = np.round(encoded(np.arange(4096) / 4095) * 255).astype(np.uint8)
     np.clip(light, 0, 1, out=light)
     light *= np.float32(4095)
     return np.asarray(table[light.astype(np.uint16)], dtype=np.uint8)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fiducials import Fiducial, marker_dictionary
+from calibration.srgb import decoded
 from edge.simulate.brush import wandering
 from edge.simulate.specimen import Specimen
 
@@ -93,8 +94,7 @@ def _cast_shadow(light: NDArray[np.uint16], specimen: Specimen, left: float, upp
 
 def _place_specimen(light: NDArray[np.uint16], specimen: Specimen, left: float, upper: float, px_per_mm: float) -> None:
     picture = specimen.photograph(1 / px_per_mm)
-    encoded = np.arange(256) / 255
-    table = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4) * FULL
+    table = decoded(np.arange(256) / 255) * FULL
     texture = cv2.LUT(picture, np.round(table).astype(np.uint16))
     x0, y0 = (specimen.origin.x_mm - left) * px_per_mm, (specimen.origin.y_mm - upper) * px_per_mm
     wide, high = specimen.size_mm[0] * px_per_mm, specimen.size_mm[1] * px_per_mm

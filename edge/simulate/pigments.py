@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.srgb import decoded
+
 Mixture = Mapping[str, float]
 """Volume fractions by pigment; they need not sum to 1."""
 
@@ -99,7 +101,7 @@ def reflectance(mixtures: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     tinting = np.array([pigment.tinting for pigment in PIGMENTS], dtype=np.float32)
     masstones = np.array([pigment.srgb for pigment in PIGMENTS], dtype=np.float32) / 255
-    linear = np.where(masstones <= 0.04045, masstones / 12.92, ((masstones + 0.055) / 1.055) ** 2.4)
+    linear = decoded(masstones)
     weighted = mixtures * tinting
     total = np.maximum(weighted.sum(axis=-1, keepdims=True), 1e-6)
     return np.asarray(np.exp((weighted @ np.log(linear).astype(np.float32)) / total), dtype=np.float32)

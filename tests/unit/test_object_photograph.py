@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from calibration.registration import Registration
+from calibration.srgb import encoded_8
 from edge.app import yaml_of
 from edge.camera_config import ColourConfig, FolderCameraConfig, WhiteCardConfig
 from edge.cameras import Frame, read_picture, write_picture
@@ -15,7 +16,6 @@ from edge.faults import IntegrityError, SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.photograph import keep_flat_field, photograph_on_grid
 from edge.prepare import Sighting
-from edge.srgb import encoded_8
 
 GRID = ScanGrid(10.0, 10.0, 0.5, rows=30, columns=40)
 CARD = WhiteCardConfig(x_mm=35.0, y_mm=10.0, width_mm=6.0, height_mm=6.0, reflectance=0.9)

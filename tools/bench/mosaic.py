@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.mosaic import HeadView, Mosaic, MosaicFrame, MosaicRequest, build_mosaic
-from calibration.mosaic.frames import encoded, linear_light
+from calibration.mosaic.frames import encoded
 from calibration.shift import shift_between
+from calibration.srgb import linear_light
 from edge.simulate.config import SimulatedHeadCameraConfig
 from edge.simulate.easel import EaselPicture
 from edge.simulate.head_camera import SimulatedHeadCamera, true_head_view

@@ -12,9 +12,10 @@ from calibration.projection import apply_homography, stage_from_pixels
 from calibration.stage_calibration import KIND, StageCalibration, stage_to_dict
 from calibration.stage_fit import PointPairs
 from calibration.stored import store
+from edge.calibrate.closed_stage import RUN_UP_MM
 from edge.calibrate.named_points import read_points
 from edge.calibrate.place import check_place
-from edge.calibrate.spot_visits import RUN_UP_MM, pattern, visit
+from edge.calibrate.spot_visits import pattern, visit
 from edge.calibrate.stage import Sighted, calibrate_stage, calibrated, named, sight_fiducials, told
 from edge.cameras import Frame, open_camera, write_picture
 from edge.config import ScanConfig, load_scan_config

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from calibration.mosaic import MosaicRequest, NoMosaic, build_mosaic
-from calibration.mosaic.frames import linear_light
 from calibration.mosaic.view import HeadView
+from calibration.srgb import linear_light
 from tests.unit.calibration.head_scene import HEIGHT_MM, STAGE_ERROR_MM, WIDTH_MM, frame_of, painted, taken
 
 HEAD_ERROR = 2e-4

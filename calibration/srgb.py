@@ -1,4 +1,4 @@
-"""Between sRGB levels and linear light (IEC 61966-2-1), by tables."""
+"""Between sRGB levels and linear light (IEC 61966-2-1): the formula, and pictures by tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from numpy.typing import NDArray
 
 FULL = 65535
 """Linear light of a level at full scale."""
+
+
+def decoded(encoded: NDArray[Any]) -> NDArray[Any]:
+    """Linear light of sRGB values, both in [0, 1], of the same floating type."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(linear: NDArray[Any]) -> NDArray[Any]:
+    """sRGB values of linear light, both in [0, 1], of the same floating type."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def linear_light(picture: NDArray[Any]) -> NDArray[np.uint16]:
@@ -39,13 +49,9 @@ def _whole(light: NDArray[Any]) -> NDArray[np.uint16]:
 
 @cache
 def _decoding(levels: int) -> NDArray[np.uint16]:
-    encoded = np.arange(levels + 1) / levels
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return np.round(linear * FULL).astype(np.uint16)
+    return np.round(decoded(np.arange(levels + 1) / levels) * FULL).astype(np.uint16)
 
 
 @cache
 def _encoding(levels: int) -> NDArray[np.uint16]:
-    linear = np.arange(FULL + 1) / FULL
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(encoded * levels).astype(np.uint16)
+    return np.round(encoded(np.arange(FULL + 1) / FULL) * levels).astype(np.uint16)
