@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.adaptive.batches import origin_after
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel, predict_duration
@@ -18,9 +19,6 @@ from edge.plan_text import plan_from_json, plan_to_json, sealed
 from edge.scan_plan import Exposures, ScanPlan, frozen_table
 from firmware_bridge.messages import Exposure, StagePose
 from models.sampling import SamplingMask
-
-_LISTENED = "adaptive after "
-"""Before the origin of the mask that was known beforehand."""
 
 __all__ = [
     "Exposures",
@@ -129,12 +127,11 @@ def extended(plan: ScanPlan, cells: NDArray[np.bool_]) -> ScanPlan:
     duration = predict_duration(table, plan.stage)
     visited = mask.cells | cells
     visited.flags.writeable = False
-    origin = mask.origin if mask.origin.startswith(_LISTENED) else f"{_LISTENED}{mask.origin}"
     return sealed(
         replace(
             plan,
             table=table,
-            mask=replace(mask, cells=visited, rate=float(visited.mean()), origin=origin),
+            mask=replace(mask, cells=visited, rate=float(visited.mean()), origin=origin_after(mask.origin)),
             predicted_s=duration.total_s,
             travel_mm=duration.travel_mm,
             beam_s=duration.beam_s,

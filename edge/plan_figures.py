@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from calibration.registration import Registration
-from edge.adaptive.listening import ADAPTIVE
+from edge.adaptive.batches import ADAPTIVE
 from edge.camera_lens import UNDISTORTED_BY
 from edge.config import ScanConfig
 from edge.console import Console, duration_text

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from calibration.fiducials import Fiducial
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
-from edge.adaptive.listening import ADAPTIVE, FIRST, Batches
+from edge.adaptive.batches import ADAPTIVE, FIRST, Batches, first_origin
 from edge.camera_config import MosaicCameraConfig
 from edge.camera_lens import lens_for, lens_origin, read_camera_calibration
 from edge.cameras import Camera, Frame
@@ -245,7 +245,7 @@ def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> N
         density = choose_cells(sighting, config).density
     except ModelsError:
         return None
-    return density.values if density.origin == plan.mask.origin.removeprefix(f"{ADAPTIVE} after ") else None
+    return density.values if density.origin == first_origin(plan.mask.origin) else None
 
 
 def _first_mask(config: ScanConfig) -> str:

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.adaptive.listening import ADAPTIVE
-from edge.adaptive.recorded import adaptive_mask, samples_at
+from edge.adaptive.batches import ADAPTIVE
 from edge.faults import UsageError
 from edge.maps import ElementMaps
 from edge.reconstruct import reconstruct
@@ -83,8 +82,8 @@ def replay_source(
     name = mask or ("netm" if stack.rgb is not None else "grid")
     with watch.stage("mask"):
         request = _request(stack, rate, seed, model)
-        chosen = adaptive_mask(stack, request) if name == ADAPTIVE else make_mask(name, request).mask
-    samples = samples_at(stack, chosen.cells)
+        chosen = _listened(stack, request) if name == ADAPTIVE else make_mask(name, request).mask
+    samples = stack.samples(chosen.cells)
     with watch.stage("reconstruct"):
         maps = reconstruct(samples, stack.shape, elements=stack.elements, rgb=stack.rgb, method=method)
     with watch.stage("visible"):
@@ -106,6 +105,12 @@ def replay_source(
     )
     _write(result, stack, out)
     return result
+
+
+def _listened(stack: Stack, request: MaskRequest) -> SamplingMask:
+    from edge.adaptive.recorded import adaptive_mask
+
+    return adaptive_mask(stack, request)
 
 
 def _request(stack: Stack, rate: float, seed: int, model: Path | None) -> MaskRequest:

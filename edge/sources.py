@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.maps import Samples
 from edge.npz import load_arrays
 
 
@@ -32,6 +33,11 @@ class Stack:
     def shape(self) -> tuple[int, int]:
         rows, columns = self.known.shape
         return rows, columns
+
+    def samples(self, cells: NDArray[np.bool_]) -> Samples:
+        """What is known of the marked cells, shape (rows, columns)."""
+        rows, columns = np.nonzero(cells)
+        return Samples(rows, columns, self.maps[rows, columns], self.variance[rows, columns])
 
 
 def load_stack(source: Path) -> Stack:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
-from edge.adaptive.listening import ADAPTIVE
+from edge.adaptive.batches import ADAPTIVE
 from edge.adaptive.scanning import GrowingPlan
 from edge.calibrate.look import Look
 from edge.calibrate.place import LastLook, check_place

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.adaptive.batches import Batches
 from edge.adaptive.choice import chosen_cells
 from edge.adaptive.worth import Worth, worth_of_cells
 from edge.maps import Samples
@@ -17,34 +16,6 @@ from edge.reconstruct.cells import checked_photograph, merged
 from edge.reconstruct.kriging import krige_everywhere, learn_parameters, usable_photograph
 
 Cells = NDArray[np.bool_]
-
-
-ADAPTIVE = "adaptive"
-"""The name that configuration and command line use, in the place of a mask's."""
-FIRST, FIRST_BLIND = "netm", "blue-noise"
-"""Masks of the first part, with a photograph and without."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batches:
-    """How a budget of cells is spent."""
-
-    first_share: float = 0.3
-    """Part of it that is chosen before anything is measured, in (0, 1]."""
-    count: int = 8
-    """Batches that the rest is chosen in, each after the one before was measured."""
-
-    def sizes(self, cells: int) -> list[int]:
-        """Cells of the first part and of each batch; they add up to `cells`."""
-        first = min(cells, max(1, round(self.first_share * cells)))
-        ends = [first + (cells - first) * k // self.count for k in range(self.count + 1)]
-        return [first, *(after - before for before, after in pairwise(ends) if after > before)]
-
-    def after(self, planned: int, cells: int) -> int:
-        """Cells of the batch that follows when so many of all are planned; 0 when they are all planned."""
-        ends = np.cumsum(self.sizes(cells))
-        further = ends[ends > planned]
-        return int(further[0]) - planned if len(further) else 0
 
 
 class Measure(Protocol):

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.adaptive.choice import chosen_cells
 from edge.adaptive.listening import worth_of_samples
@@ -39,20 +38,6 @@ def leave_next_batch(folder: Path) -> None:
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     unfinished.write_text(json.dumps({"plan": plan.digest, "cells": np.flatnonzero(chosen).tolist()}), encoding="utf-8")
     unfinished.replace(path)
-
-
-def left_batch(path: Path, plan_digest: str, allowed: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """The batch that was left to follow a plan, shape of the grid; None where there is none, or a damaged one."""
-    try:
-        left = json.loads(path.read_text(encoding="utf-8"))
-        if left["plan"] != plan_digest:
-            return None
-        places = np.array(left["cells"], np.intp)
-        cells = np.zeros(allowed.shape, np.bool_)
-        cells.ravel()[places] = True
-    except (OSError, ValueError, KeyError, TypeError, IndexError, OverflowError):
-        return None
-    return cells if len(places) and places.min() >= 0 and not (cells & ~allowed).any() else None
 
 
 def main(folder: Path) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.adaptive.listening import ADAPTIVE, FIRST, FIRST_BLIND, Batches, listened_cells
-from edge.maps import Samples
+from edge.adaptive.batches import FIRST, FIRST_BLIND, Batches, origin_after
+from edge.adaptive.listening import listened_cells
 from edge.sources import Stack
 from models.masks import MaskRequest, make_mask
 from models.sampling import SamplingMask
@@ -37,7 +37,7 @@ def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = 
 
     cells = listened_cells(
         first,
-        lambda chosen: samples_at(stack, chosen),
+        stack.samples,
         allowed,
         request.count,
         elements=stack.elements,
@@ -45,10 +45,4 @@ def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = 
         batches=batches,
     )
     cells.setflags(write=False)
-    return SamplingMask(cells, request.count / int(allowed.sum()), f"{ADAPTIVE} after {name}", "by worth", request.seed)
-
-
-def samples_at(stack: Stack, cells: NDArray[np.bool_]) -> Samples:
-    """What a raster knows of the marked cells, shape (rows, columns)."""
-    rows, columns = np.nonzero(cells)
-    return Samples(rows, columns, stack.maps[rows, columns], stack.variance[rows, columns])
+    return SamplingMask(cells, request.count / int(allowed.sum()), origin_after(name), "by worth", request.seed)

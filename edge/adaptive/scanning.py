@@ -11,10 +11,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.adaptive.choice import chosen_cells
-from edge.adaptive.listening import Batches
-from edge.adaptive.next_batch import left_batch
-from edge.adaptive.worth import Worth
+from edge.adaptive.batches import Batches, left_batch
 from edge.faults import SafetyStop
 from edge.plan import ScanPlan, extended
 from edge.record.folder import RecordingPaths
@@ -176,6 +173,9 @@ class GrowingPlan:
 def _spread(planned: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     """So many cells far from those that are planned."""
     from scipy.ndimage import distance_transform_edt
+
+    from edge.adaptive.choice import chosen_cells
+    from edge.adaptive.worth import Worth
 
     distance = distance_transform_edt(~planned).astype(np.float32)
     return chosen_cells(Worth(np.ones_like(distance), distance), ~planned, count)

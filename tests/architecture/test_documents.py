@@ -16,7 +16,7 @@ import typer
 from pydantic import BaseModel
 
 from edge import faults
-from edge.adaptive.listening import ADAPTIVE
+from edge.adaptive.batches import ADAPTIVE
 from edge.campaign.config import CampaignConfig
 from edge.cli import app
 from edge.config import ScanConfig

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.adaptive.listening import Batches, listened_cells, worth_of_samples
+from edge.adaptive.batches import Batches
+from edge.adaptive.listening import listened_cells, worth_of_samples
 from edge.adaptive.recorded import adaptive_mask
 from edge.reconstruct import reconstruct
 from edge.sources import Stack

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.adaptive.listening import Batches
-from edge.adaptive.next_batch import left_batch
+from edge.adaptive.batches import Batches, left_batch
 from edge.adaptive.scanning import GrowingPlan
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
