@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import Protocol
 
 from edge.events import FIRST_VISIT, Measured, StandardMeasured
 from edge.faults import EdgeError, IntegrityError, SafetyStop
@@ -22,6 +23,28 @@ _BATCH = 64
 """Exposures per journal transaction at the most: one sync serves them all."""
 _FETCH_S = 5.0
 """Silence after which spectra that the controller said it kept are no longer waited for."""
+
+
+class Source(Protocol):
+    """Where further exposures come from, while those of the plan so far are measured."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing more will come."""
+        ...
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether a limit forbids what was still to come."""
+        ...
+
+    def look(self, lacking: int) -> Sequence[Exposure]:
+        """What has come, mostly nothing, while so many are still to be measured; takes no longer than they do."""
+        ...
+
+    def wait(self, is_wanted_elsewhere: Callable[[], bool]) -> Sequence[Exposure]:
+        """What comes next, waited for; nothing when the wait is broken off."""
+        ...
 
 
 class Intake:

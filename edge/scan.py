@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
-from typing import Protocol
 
 from edge.allowance import Allowance
 from edge.console import Console
 from edge.events import Closed, Faulted, Paused, Resumed
 from edge.faults import SafetyStop
-from edge.intake import Intake
+from edge.intake import Intake, Source
 from edge.intermissions import Between, Intermission, Standstill
 from edge.interrupts import Interrupts, Request
 from edge.reconnect import Connection, home_where_needed
@@ -47,28 +46,6 @@ class RunOutcome(Enum):
     """Stopped and resumable."""
     CUT_OFF = "cut off"
     """Stopped and resumable, while the controller was out of reach."""
-
-
-class Source(Protocol):
-    """Where further exposures come from, while those of the plan so far are measured."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing more will come."""
-        ...
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Whether a limit forbids what was still to come."""
-        ...
-
-    def look(self, lacking: int) -> Sequence[Exposure]:
-        """What has come, mostly nothing, while so many are still to be measured; takes no longer than they do."""
-        ...
-
-    def wait(self, is_wanted_elsewhere: Callable[[], bool]) -> Sequence[Exposure]:
-        """What comes next, waited for; nothing when the wait is broken off."""
-        ...
 
 
 class Run:

@@ -12,9 +12,10 @@ import pytest
 from edge.console import Console
 from edge.events import Faulted, Opened, Planned, Registered, ShutterClosed, ShutterOpened
 from edge.faults import IntegrityError, SafetyStop
+from edge.intake import Source
 from edge.reconnect import Connection
 from edge.record.journal import Journal
-from edge.scan import Run, RunOutcome, Source
+from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
 from edge.state import Broken, Ended, New
