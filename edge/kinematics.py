@@ -11,52 +11,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.faults import UsageError
 from edge.grid import ScanGrid
+from edge.stage_model import StageModel, ramp_up_s
 from firmware_bridge.messages import StagePose
+
+__all__ = [
+    "Duration",
+    "ExposureTable",
+    "StageModel",
+    "predict_duration",
+    "predict_raster_s",
+    "run_starts",
+    "stroke_ramps",
+    "stroke_speeds",
+    "widened",
+]
 
 ExposureTable = NDArray[np.float64]
 """One exposure a row, shape (n, 5): start x, start y, end x, end y in stage mm, live time in s."""
 
-
-@dataclass(frozen=True, slots=True)
-class StageModel:
-    """A stage whose two axes start, run and stop together on a straight line, at bounded speed and acceleration.
-
-    Raises
-    ------
-    UsageError
-        A speed or acceleration that is not above zero, a time that is negative, or a value that is not finite.
-    """
-
-    speed_mm_s: float
-    """Highest speed along the line."""
-    acceleration_mm_s2: float
-    """Acceleration and deceleration along the line."""
-    settle_s: float = 0.0
-    """Wait between standing still and counting."""
-    overhead_s: float = 0.0
-    """Everything else that an exposure costs besides moving and counting: command, shutter, readout."""
-
-    def __post_init__(self) -> None:
-        for name, value in (("speed_mm_s", self.speed_mm_s), ("acceleration_mm_s2", self.acceleration_mm_s2)):
-            if not (np.isfinite(value) and value > 0):
-                raise UsageError(f"stage.{name} is {value}: give a number above 0")
-        for name, value in (("settle_s", self.settle_s), ("overhead_s", self.overhead_s)):
-            if not (np.isfinite(value) and value >= 0):
-                raise UsageError(f"stage.{name} is {value}: give 0 or more seconds")
-
-    @property
-    def ramp_mm(self) -> float:
-        """Shortest move that reaches full speed: half of it to speed up, half to slow down."""
-        return self.speed_mm_s**2 / self.acceleration_mm_s2
-
-    def move_s(self, length_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Time from rest to rest over straight lines: a trapezoid of speed, or a triangle when too short for one."""
-        length = np.asarray(length_mm, np.float64)
-        triangle = 2.0 * np.sqrt(length / self.acceleration_mm_s2)
-        trapezoid = length / self.speed_mm_s + self.speed_mm_s / self.acceleration_mm_s2
-        return np.where(length < self.ramp_mm, triangle, trapezoid)
+_SAME_MM = 5e-4
+_SAME_VELOCITY = 1e-4
+"""Gap, and relative difference of velocity, below which every controller here flies on from one stroke to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +40,11 @@ class Duration:
     """How long a plan takes, by what takes it."""
 
     travel_s: float
-    """Moving without counting, the run-up and run-out of strokes included."""
+    """Moving without counting, the run-up and run-out of runs included."""
     beam_s: float
-    """Counting: the sum of live times; dead time comes on top."""
+    """Counting: the sum of live times, rounded up where the stage dwells in steps; dead time comes on top."""
     waiting_s: float
-    """Settling and overhead."""
+    """Settling, reading and overhead."""
     travel_mm: float
     """Path length outside the exposures."""
     longest_move_s: float
@@ -82,8 +58,9 @@ class Duration:
 def predict_duration(table: ExposureTable, stage: StageModel, *, start: StagePose | None = None) -> Duration:
     """Duration of exposures taken in the table's order.
 
-    The stage stops before and after every exposure. A stroke is counted at constant speed: it is preceded by a run-up
-    from rest to that speed and followed by a run-out.
+    The stage stops before and after every dwell. Strokes are counted at constant speed: a run of them, lying end to
+    end on one line at one speed, is preceded by a run-up from rest and followed by a run-out, and flown without a stop
+    in between (`run_starts`).
 
     Parameters
     ----------
@@ -94,20 +71,38 @@ def predict_duration(table: ExposureTable, stage: StageModel, *, start: StagePos
     start
         Where it stands beforehand; None when it stands at the first exposure.
     """
-    if len(table) == 0:
+    first = np.flatnonzero(run_starts(table, stage))
+    if len(first) == 0:
         return Duration(0.0, 0.0, 0.0, 0.0, 0.0)
-    ramp_s, ramp_mm = stroke_ramps(table, stage.acceleration_mm_s2)
-    entries, exits = widened(table, ramp_mm)
-    origin = entries[:1] if start is None else np.array([[start.x_mm, start.y_mm]])
-    leaps_mm = np.hypot(*(entries - np.vstack([origin, exits[:-1]])).T)
-    moves_s = stage.move_s(leaps_mm) + ramp_s + np.concatenate([[0.0], ramp_s[:-1]])
-    return Duration(
-        travel_s=float(moves_s.sum() + ramp_s[-1]),
-        beam_s=math.fsum(table[:, 4]),
-        waiting_s=len(table) * (stage.settle_s + stage.overhead_s),
-        travel_mm=float(leaps_mm.sum() + 2 * ramp_mm.sum()),
-        longest_move_s=float(moves_s.max()),
-    )
+    last = np.append(first[1:], len(table)) - 1
+    flown = np.column_stack([table[first, 0:2], table[last, 2:4], np.add.reduceat(table[:, 4], first)])
+    return _priced(flown, stage, start)
+
+
+def run_starts(table: ExposureTable, stage: StageModel | None = None) -> NDArray[np.bool_]:
+    """Whether the stage stops before each exposure, shape (n,): true for every dwell and the first stroke of each run.
+
+    A stroke goes on with the one before when it begins where that one ends, in its direction and at its speed, as the
+    controllers do it (PROTOCOL.md, "Exposures"; pairs of devices alike).
+
+    Parameters
+    ----------
+    table
+        Shape (n, 5).
+    stage
+        Bounds how much is flown without stopping; None: nothing does.
+    """
+    stops = np.ones(len(table), np.bool_)
+    if len(table) < 2:
+        return stops
+    moves = ~_is_dwell(table)
+    velocity = np.zeros((len(table), 2))
+    np.divide(table[:, 2:4] - table[:, 0:2], table[:, 4:5], out=velocity, where=(moves & (table[:, 4] > 0))[:, None])
+    gap_mm = np.hypot(*(table[1:, 0:2] - table[:-1, 2:4]).T)
+    change_mm_s = np.hypot(*np.diff(velocity, axis=0).T)
+    goes_on = moves[1:] & moves[:-1] & (gap_mm < _SAME_MM)
+    stops[1:] = ~(goes_on & (change_mm_s <= _SAME_VELOCITY * np.hypot(*velocity[1:].T)))
+    return stops if stage is None else stops | _pieces_start(stops, table[:, 4], stage)
 
 
 def stroke_speeds(table: ExposureTable) -> NDArray[np.float64]:
@@ -133,19 +128,81 @@ def widened(table: ExposureTable, ramp_mm: NDArray[np.float64]) -> tuple[NDArray
 def predict_raster_s(grid: ScanGrid, dwell_s: float, stage: StageModel) -> float:
     """Duration of the classical full raster: every row flown at constant speed, every other one backwards.
 
+    Each cell is a stroke, and a row a run, or several where the controller flies no whole row without stopping.
+
     Parameters
     ----------
     grid
         What is scanned.
     dwell_s
-        Live time per cell. Where that asks for more than the stage's full speed, the stage sets the pace.
+        Live time per cell. Where that asks for more than stage or detector can do, they set the pace.
     stage
         How it moves.
     """
-    rows = np.arange(grid.rows)
-    left, right = grid.origin_x_mm, grid.origin_x_mm + grid.width_mm
-    backwards = rows % 2 == 1
-    y_mm = grid.origin_y_mm + (rows + 0.5) * grid.pitch_mm
-    live_s = np.full(grid.rows, max(grid.columns * dwell_s, grid.width_mm / stage.speed_mm_s))
-    starts, ends = np.where(backwards, right, left), np.where(backwards, left, right)
-    return predict_duration(np.column_stack([starts, y_mm, ends, y_mm, live_s]), stage).total_s
+    speed_mm_s = float(stage.along(np.array([[1.0, 0.0]]))[0][0])
+    cell_s = max(dwell_s, grid.pitch_mm / speed_mm_s, stage.shortest_stroke_s)
+    cells = min(grid.columns, stage.most_run_cells, max(1, int(min(stage.longest_run_s / cell_s, grid.columns))))
+    edges = np.minimum(np.arange(0, grid.columns + cells, cells), grid.columns)
+    row = np.column_stack([edges[:-1], edges[1:]]).astype(np.float64)
+    to_and_fro = np.stack([row, row[::-1, ::-1]])[np.arange(grid.rows) % 2]
+    pieces = to_and_fro.reshape(-1, 2)
+    x_mm = grid.origin_x_mm + pieces * grid.pitch_mm
+    y_mm = grid.origin_y_mm + (np.repeat(np.arange(grid.rows), len(row)) + 0.5) * grid.pitch_mm
+    live_s = np.abs(pieces[:, 1] - pieces[:, 0]) * cell_s
+    return _priced(np.column_stack([x_mm[:, 0], y_mm, x_mm[:, 1], y_mm, live_s]), stage, None).total_s
+
+
+def _priced(flown: ExposureTable, stage: StageModel, start: StagePose | None) -> Duration:
+    """Duration of dwells and runs, with a stop before and after every row of the table."""
+    is_dwell, speed_mm_s = _is_dwell(flown), stroke_speeds(flown)
+    ramp_s, ramp_mm = _ramps(flown, speed_mm_s, stage)
+    lead_s = np.where(is_dwell, 0.0, stage.lead_s)
+    entries, _ = widened(flown, ramp_mm + lead_s * speed_mm_s)
+    _, exits = widened(flown, ramp_mm)
+    origin = entries[:1] if start is None else np.array([[start.x_mm, start.y_mm]])
+    leaps_mm = entries - np.vstack([origin, exits[:-1]])
+    moves_s = stage.step_s(leaps_mm) + ramp_s + lead_s + np.concatenate([[0.0], ramp_s[:-1]])
+    dwells = int(is_dwell.sum())
+    return Duration(
+        travel_s=float(moves_s.sum() + ramp_s[-1]),
+        beam_s=math.fsum(np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4])),
+        waiting_s=dwells * stage.stop_s + (len(flown) - dwells) * stage.run_stop_s,
+        travel_mm=float(np.hypot(*leaps_mm.T).sum() + 2 * ramp_mm.sum() + (lead_s * speed_mm_s).sum()),
+        longest_move_s=float(moves_s.max()),
+    )
+
+
+def _ramps(
+    flown: ExposureTable, speed_mm_s: NDArray[np.float64], stage: StageModel
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Time and length of the run-up to each speed in each direction, equal to the run-out's."""
+    _, acceleration, jerk = stage.along(flown[:, 2:4] - flown[:, 0:2])
+    ramp_s = np.where(speed_mm_s > 0, ramp_up_s(speed_mm_s, acceleration, jerk), 0.0)
+    return ramp_s, speed_mm_s * ramp_s / 2
+
+
+def _is_dwell(table: ExposureTable) -> NDArray[np.bool_]:
+    return np.asarray((table[:, 0] == table[:, 2]) & (table[:, 1] == table[:, 3]))
+
+
+def _in_steps(live_s: NDArray[np.float64], step_s: float) -> NDArray[np.float64]:
+    """Rounded up to multiples of a step; what is a multiple but for rounding stays."""
+    return live_s if step_s == 0 else np.asarray(np.ceil(live_s / step_s - 1e-6) * step_s)
+
+
+def _pieces_start(stops: NDArray[np.bool_], live_s: NDArray[np.float64], stage: StageModel) -> NDArray[np.bool_]:
+    """Where a run that is too long for the controller is taken up again after a stop."""
+    further = np.zeros(len(stops), np.bool_)
+    first = np.flatnonzero(stops)
+    ends = np.append(first[1:], len(stops))
+    until_s = np.concatenate([[0.0], np.cumsum(live_s)])
+    is_long = (ends - first > stage.most_run_cells) | (until_s[ends] - until_s[first] > stage.longest_run_s)
+    for low, high in zip(first[is_long].tolist(), ends[is_long].tolist(), strict=True):
+        piece = low
+        while True:
+            in_time = int(np.searchsorted(until_s, until_s[piece] + stage.longest_run_s * (1 + 1e-9), "right")) - 1
+            piece = max(piece + 1, min(piece + stage.most_run_cells, in_time))
+            if piece >= high:
+                break
+            further[piece] = True
+    return further

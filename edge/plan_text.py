@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from edge.faults import IntegrityError
+from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel
 from edge.scan_plan import ScanPlan, frozen_table
@@ -48,10 +48,23 @@ class _Grid(_Closed):
 
 
 class _Stage(_Closed):
+    """A model's figures under its own names; all but the first four are left out where a stage has the default."""
+
     speed_mm_s: _AboveZero
     acceleration_mm_s2: _AboveZero
     settle_s: _AtLeastZero
     overhead_s: _AtLeastZero
+    axis_speeds_mm_s: tuple[_AboveZero, _AboveZero] | None = None
+    axis_accelerations_mm_s2: tuple[_AboveZero, _AboveZero] | None = None
+    jerk_mm_s3: _AboveZero | None = None
+    run_overhead_s: _AtLeastZero | None = None
+    lead_s: _AtLeastZero | None = None
+    dwell_step_s: _AtLeastZero | None = None
+    readout_s: _AtLeastZero | None = None
+    shortest_stroke_s: _AtLeastZero | None = None
+    shutter_s: _AtLeastZero | None = None
+    most_run_cells: Annotated[int, Field(ge=1)] | None = None
+    longest_run_s: _AboveZero | None = None
 
 
 class _Mask(_Closed):
@@ -115,7 +128,7 @@ def plan_from_json(text: str) -> ScanPlan:
             beam_s=read.beam_s,
             longest_move_s=read.longest_move_s,
             digest="",
-            stage=None if read.stage is None else StageModel(**dict(read.stage)),
+            stage=None if read.stage is None else _stage_of(read.stage),
         )
     )
     if plan.digest != read.digest:
@@ -142,8 +155,7 @@ def _text(plan: ScanPlan, digest: str) -> str:
         },
     }
     if plan.stage is not None:
-        names = ("speed_mm_s", "acceleration_mm_s2", "settle_s", "overhead_s")
-        head["stage"] = {name: float(getattr(plan.stage, name)) for name in names}
+        head["stage"] = _stage_text(plan.stage)
     mask = {name: getattr(plan.mask, name) for name in ("origin", "binariser", "seed", "rate")}
     fields = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items())
     packed = np.packbits(plan.mask.cells, axis=1)
@@ -154,12 +166,28 @@ def _text(plan: ScanPlan, digest: str) -> str:
     )
 
 
+def _stage_text(stage: StageModel) -> dict[str, Any]:
+    """Figures of a stage: the first four always, the others where they differ from what a stage has by default."""
+    plain = StageModel(1.0, 1.0)
+    always = ("speed_mm_s", "acceleration_mm_s2", "settle_s", "overhead_s")
+    text: dict[str, Any] = {name: float(getattr(stage, name)) for name in always}
+    further = (name for name in _Stage.model_fields if name not in always)
+    return text | {name: getattr(stage, name) for name in further if getattr(stage, name) != getattr(plain, name)}
+
+
 def _exposure_lines(table: ExposureTable) -> list[str]:
     is_dwell = (table[:, 0] == table[:, 2]) & (table[:, 1] == table[:, 3])
     return [
         f"[{x0!r}, {y0!r}, {live_s!r}]" if dwell else f"[{x0!r}, {y0!r}, {x1!r}, {y1!r}, {live_s!r}]"
         for dwell, (x0, y0, x1, y1, live_s) in zip(is_dwell.tolist(), table.tolist(), strict=True)
     ]
+
+
+def _stage_of(stage: _Stage) -> StageModel:
+    try:
+        return StageModel(**stage.model_dump(exclude_none=True))
+    except UsageError as error:
+        raise IntegrityError(f"the plan cannot be read ({error}): {_REMEDY}") from None
 
 
 def _table_of(exposures: list[list[float]]) -> ExposureTable:

@@ -116,7 +116,26 @@ def test_what_whole_cells_leave_of_the_area_is_known(
     assert uncovered_mm(area, grid_of(area)) == pytest.approx(rest_mm, abs=1e-9)
 
 
-@pytest.mark.parametrize("stage", [STAGE, None])
+FITTED = StageModel(
+    48.5,
+    460.0,
+    0.004,
+    0.07,
+    axis_speeds_mm_s=(48.5, 60.0),
+    axis_accelerations_mm_s2=(460.0, 500.0),
+    jerk_mm_s3=9_000.0,
+    run_overhead_s=0.4,
+    lead_s=0.5,
+    dwell_step_s=0.05,
+    readout_s=0.01,
+    shortest_stroke_s=0.03,
+    shutter_s=0.2,
+    most_run_cells=64,
+    longest_run_s=20.0,
+)
+
+
+@pytest.mark.parametrize("stage", [STAGE, FITTED, None])
 def test_a_plan_keeps_the_stage_that_it_was_priced_with(stage: StageModel | None) -> None:
     plan = sealed(replace(_plan(), stage=stage))
     assert plan_from_json(plan_to_json(plan)).stage == stage
@@ -166,6 +185,15 @@ def test_strokes_survive_the_text() -> None:
     assert stroke == Exposure(0, StagePose(11, 20.25), StagePose(14, 20.25), 0.5)
 
 
+def test_a_plan_says_no_more_of_a_plain_stage_than_it_has_to() -> None:
+    assert list(_stage_text(STAGE)) == ["speed_mm_s", "acceleration_mm_s2", "settle_s", "overhead_s"]
+
+
+def _stage_text(stage: StageModel) -> dict[str, Any]:
+    text: dict[str, Any] = json.loads(plan_to_json(sealed(replace(_plan(), stage=stage))))["stage"]
+    return text
+
+
 def _altered(**changes: Any) -> str:
     return json.dumps({**json.loads(plan_to_json(_plan())), **changes})
 
@@ -180,6 +208,7 @@ def _altered(**changes: Any) -> str:
         (_altered(note="hello"), "note: extra"),
         (_altered(version=2), "version"),
         (_altered(predicted_s=float("nan")), "predicted_s"),
+        (_altered(stage={**_stage_text(STAGE), "axis_speeds_mm_s": [40, 60]}), "above the 40.0 of an axis"),
         (_altered(exposures=[[1.0, 2.0]]), "exposures.0"),
         (_altered(exposures=[[1.0, 2.0, 3.0, 4.0]]), "neither dwell nor stroke"),
         (_altered(exposures=[["1", 2.0, 3.0]]), "exposures.0.0"),

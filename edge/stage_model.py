@@ -1,0 +1,179 @@
+"""How a stage moves, in numbers: limits of its axes, and what starting and stopping costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import KW_ONLY, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import UsageError
+
+Floats = NDArray[np.float64]
+_LINE_SLACK = 1 + 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class StageModel:
+    """A stage whose two axes start, run and stop together on a straight line, at bounded speed and acceleration.
+
+    The first two figures hold along lines of every direction, and alone they are the whole model of the way. Where
+    the axes' own limits are known as well, a line is driven as fast as neither axis minds, as controllers do:
+    diagonals are faster than what runs along an axis.
+
+    Raises
+    ------
+    UsageError
+        A speed, acceleration or jerk that is not above zero, a time that is negative, a value that is not finite, or
+        an axis that is slower than the stage along any line.
+    """
+
+    speed_mm_s: float
+    """Highest speed along a line of any direction: that of the slower axis."""
+    acceleration_mm_s2: float
+    """Acceleration and deceleration along a line of any direction."""
+    settle_s: float = 0.0
+    """Wait between standing still and counting: before each exposure at rest, and before each run."""
+    overhead_s: float = 0.0
+    """Everything else that an exposure at rest costs besides moving and counting: command, shutter, readout."""
+    _: KW_ONLY
+    axis_speeds_mm_s: tuple[float, float] | None = None
+    """Highest speed of x and y; None: lines of every direction are driven at `speed_mm_s`."""
+    axis_accelerations_mm_s2: tuple[float, float] | None = None
+    """Acceleration of x and y; None: lines of every direction are driven with `acceleration_mm_s2`."""
+    jerk_mm_s3: float = math.inf
+    """Change of acceleration, along the line, or along each axis where those have accelerations of their own."""
+    run_overhead_s: float | None = None
+    """As `overhead_s`, of a run: strokes that are flown without stopping. None: the same."""
+    lead_s: float = 0.0
+    """Way at constant speed between the run-up and the first stroke of a run."""
+    dwell_step_s: float = 0.0
+    """Live times at rest are rounded up to multiples of this; 0: they are not."""
+    readout_s: float = 0.0
+    """Time after each exposure at rest in which the detector is read and does not count."""
+    shortest_stroke_s: float = 0.0
+    """Shortest stroke whose counts the detector can tell from the next one's."""
+    shutter_s: float = 0.0
+    """Time for one closing and opening of the shutter between two exposures."""
+    most_run_cells: int = 2**31
+    """Strokes that the controller flies without stopping, at the most."""
+    longest_run_s: float = math.inf
+    """Time that it flies without stopping, at the most; a single stroke may take longer."""
+
+    def __post_init__(self) -> None:
+        for name, line, axes in (
+            ("speed_mm_s", self.speed_mm_s, self.axis_speeds_mm_s),
+            ("acceleration_mm_s2", self.acceleration_mm_s2, self.axis_accelerations_mm_s2),
+        ):
+            _require_above_zero(name, line)
+            for axis in axes or ():
+                _require_above_zero(f"{name} of an axis", axis)
+                if axis * _LINE_SLACK < line:
+                    raise UsageError(f"stage.{name} is {line}, above the {axis} of an axis: give the lower one")
+        for name in ("jerk_mm_s3", "longest_run_s", "most_run_cells"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"stage.{name} is {getattr(self, name)}: give a number above 0")
+        for name in _TIMES:
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise UsageError(f"stage.{name} is {value}: give 0 or more seconds")
+
+    @property
+    def ramp_mm(self) -> float:
+        """Shortest move that reaches full speed along a line: half of it to speed up, half to slow down."""
+        return self.speed_mm_s * float(ramp_up_s(self.speed_mm_s, self.acceleration_mm_s2, self.jerk_mm_s3))
+
+    @property
+    def stop_s(self) -> float:
+        """Waiting that each exposure at rest brings with it."""
+        return self.settle_s + self.overhead_s + self.readout_s
+
+    @property
+    def run_stop_s(self) -> float:
+        """Waiting that each run brings with it."""
+        return self.settle_s + (self.overhead_s if self.run_overhead_s is None else self.run_overhead_s)
+
+    def move_s(self, length_mm: Floats) -> Floats:
+        """Time from rest to rest over straight lines of these lengths, whatever their direction."""
+        return rest_to_rest_s(length_mm, self.speed_mm_s, self.acceleration_mm_s2, self.jerk_mm_s3)
+
+    def step_s(self, steps_mm: Floats) -> Floats:
+        """Time from rest to rest over straight lines given as vectors (x, y), shape (n, 2): never above `move_s`."""
+        steps = np.asarray(steps_mm, np.float64).reshape(-1, 2)
+        speed, acceleration, jerk = self.along(steps)
+        return rest_to_rest_s(np.hypot(steps[:, 0], steps[:, 1]), speed, acceleration, jerk)
+
+    def along(self, directions: Floats) -> tuple[Floats, Floats, Floats]:
+        """Speed, acceleration and jerk along lines in these directions, each of shape (n,).
+
+        Parameters
+        ----------
+        directions
+            Vectors (x, y) of any length, shape (n, 2); those of length zero get the figures of any line.
+        """
+        vectors = np.abs(np.asarray(directions, np.float64).reshape(-1, 2))
+        length = np.hypot(vectors[:, 0], vectors[:, 1])
+        share = np.divide(vectors, length[:, None], out=np.ones_like(vectors), where=length[:, None] > 0)
+        jerk = np.full(len(vectors), self.jerk_mm_s3)
+        if self.axis_accelerations_mm_s2 is not None:
+            jerk = jerk / share.max(axis=1)
+        return (
+            _along(self.speed_mm_s, self.axis_speeds_mm_s, share),
+            _along(self.acceleration_mm_s2, self.axis_accelerations_mm_s2, share),
+            jerk,
+        )
+
+
+_TIMES = (
+    "settle_s",
+    "overhead_s",
+    "run_overhead_s",
+    "lead_s",
+    "dwell_step_s",
+    "readout_s",
+    "shortest_stroke_s",
+    "shutter_s",
+)
+
+
+def ramp_up_s(speed_mm_s: float | Floats, acceleration_mm_s2: float | Floats, jerk_mm_s3: float | Floats) -> Floats:
+    """Time from rest to a speed, with the acceleration rising and falling at bounded jerk; the way is half of v t."""
+    speed, acceleration = np.asarray(speed_mm_s, np.float64), np.asarray(acceleration_mm_s2, np.float64)
+    build_up_s = acceleration / jerk_mm_s3
+    gentle = 2.0 * np.sqrt(speed / jerk_mm_s3)
+    return np.where(speed >= acceleration * build_up_s, speed / acceleration + build_up_s, gentle)
+
+
+def rest_to_rest_s(
+    length_mm: float | Floats,
+    speed_mm_s: float | Floats,
+    acceleration_mm_s2: float | Floats,
+    jerk_mm_s3: float | Floats = math.inf,
+) -> Floats:
+    """Time of the fastest straight move at bounded speed, acceleration and jerk, symmetric in time.
+
+    A trapezoid of speed, or a triangle when too short for one; with rounded corners where the jerk is bounded
+    (Biagiotti and Melchiorri 2008, section 3.4, double S trajectories between two states of rest).
+    """
+    length, speed = np.asarray(length_mm, np.float64), np.asarray(speed_mm_s, np.float64)
+    acceleration, jerk = np.asarray(acceleration_mm_s2, np.float64), np.asarray(jerk_mm_s3, np.float64)
+    ramp_s = ramp_up_s(speed, acceleration, jerk)
+    build_up_s = acceleration / jerk
+    # what is too short for full speed: with full acceleration held for a while, or not even that
+    held = build_up_s + np.sqrt(build_up_s**2 + 4.0 * length / acceleration)
+    gentle = 4.0 * np.cbrt(length / (2.0 * jerk))
+    short = np.where(length >= 2.0 * acceleration * build_up_s**2, held, gentle)
+    return np.where(length < speed * ramp_s, short, length / speed + ramp_s)
+
+
+def _along(line: float, axes: tuple[float, float] | None, share: Floats) -> Floats:
+    if axes is None:
+        return np.full(len(share), line)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray((np.array(axes) / share).min(axis=1), np.float64)
+
+
+def _require_above_zero(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise UsageError(f"stage.{name} is {value}: give a number above 0")
