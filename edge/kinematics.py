@@ -22,6 +22,7 @@ __all__ = [
     "predict_duration",
     "predict_raster_s",
     "run_starts",
+    "run_times",
     "stroke_ramps",
     "stroke_speeds",
     "widened",
@@ -71,12 +72,32 @@ def predict_duration(table: ExposureTable, stage: StageModel, *, start: StagePos
     start
         Where it stands beforehand; None when it stands at the first exposure.
     """
-    first = np.flatnonzero(run_starts(table, stage))
-    if len(first) == 0:
-        return Duration(0.0, 0.0, 0.0, 0.0, 0.0)
-    last = np.append(first[1:], len(table)) - 1
-    flown = np.column_stack([table[first, 0:2], table[last, 2:4], np.add.reduceat(table[:, 4], first)])
-    return _priced(flown, stage, start)
+    flown = _flown(table, stage)
+    return _priced(flown, stage, start) if len(flown) else Duration(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def run_times(table: ExposureTable, stage: StageModel) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """When counting begins and ends, in s, of each dwell and run of exposures taken in the table's order.
+
+    The stage stands at the first of them at time 0; what an exposure at rest waits for besides the detector's reading
+    comes before it counts.
+
+    Parameters
+    ----------
+    table
+        Shape (n, 5), n at least 1.
+    stage
+        How the stage moves.
+
+    Returns
+    -------
+    Both of shape (runs,), one for each true of `run_starts`; and when all is over, `predict_duration`'s total.
+    """
+    legs = _legs(_flown(table, stage), stage, None)
+    each_s = legs.moves_s + legs.waiting_s + legs.beam_s
+    read_s = np.where(legs.is_dwell, stage.readout_s, 0.0)
+    until_s = np.cumsum(each_s) - read_s
+    return until_s - legs.beam_s, until_s, float(until_s[-1] + read_s[-1] + legs.ramp_s[-1])
 
 
 def run_starts(table: ExposureTable, stage: StageModel | None = None) -> NDArray[np.bool_]:
@@ -152,8 +173,42 @@ def predict_raster_s(grid: ScanGrid, dwell_s: float, stage: StageModel) -> float
     return _priced(np.column_stack([x_mm[:, 0], y_mm, x_mm[:, 1], y_mm, live_s]), stage, None).total_s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Legs:
+    """What each of some dwells and runs takes, arrays of shape (n,)."""
+
+    is_dwell: NDArray[np.bool_]
+    ramp_s: NDArray[np.float64]
+    moves_s: NDArray[np.float64]
+    """From the end of counting before it to the beginning, ramps included, waiting not."""
+    beam_s: NDArray[np.float64]
+    waiting_s: NDArray[np.float64]
+    travel_mm: float
+
+
+def _flown(table: ExposureTable, stage: StageModel) -> ExposureTable:
+    """Dwells and whole runs, one a row."""
+    first = np.flatnonzero(run_starts(table, stage))
+    if len(first) == 0:
+        return table
+    last = np.append(first[1:], len(table)) - 1
+    return np.column_stack([table[first, 0:2], table[last, 2:4], np.add.reduceat(table[:, 4], first)])
+
+
 def _priced(flown: ExposureTable, stage: StageModel, start: StagePose | None) -> Duration:
     """Duration of dwells and runs, with a stop before and after every row of the table."""
+    legs = _legs(flown, stage, start)
+    dwells = int(legs.is_dwell.sum())
+    return Duration(
+        travel_s=float(legs.moves_s.sum() + legs.ramp_s[-1]),
+        beam_s=math.fsum(legs.beam_s),
+        waiting_s=dwells * stage.stop_s + (len(flown) - dwells) * stage.run_stop_s,
+        travel_mm=legs.travel_mm,
+        longest_move_s=float(legs.moves_s.max()),
+    )
+
+
+def _legs(flown: ExposureTable, stage: StageModel, start: StagePose | None) -> _Legs:
     is_dwell, speed_mm_s = _is_dwell(flown), stroke_speeds(flown)
     ramp_s, ramp_mm = _ramps(flown, speed_mm_s, stage)
     lead_s = np.where(is_dwell, 0.0, stage.lead_s)
@@ -161,14 +216,13 @@ def _priced(flown: ExposureTable, stage: StageModel, start: StagePose | None) ->
     _, exits = widened(flown, ramp_mm)
     origin = entries[:1] if start is None else np.array([[start.x_mm, start.y_mm]])
     leaps_mm = entries - np.vstack([origin, exits[:-1]])
-    moves_s = stage.step_s(leaps_mm) + ramp_s + lead_s + np.concatenate([[0.0], ramp_s[:-1]])
-    dwells = int(is_dwell.sum())
-    return Duration(
-        travel_s=float(moves_s.sum() + ramp_s[-1]),
-        beam_s=math.fsum(np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4])),
-        waiting_s=dwells * stage.stop_s + (len(flown) - dwells) * stage.run_stop_s,
+    return _Legs(
+        is_dwell=is_dwell,
+        ramp_s=ramp_s,
+        moves_s=stage.step_s(leaps_mm) + ramp_s + lead_s + np.concatenate([[0.0], ramp_s[:-1]]),
+        beam_s=np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4]),
+        waiting_s=np.where(is_dwell, stage.stop_s, stage.run_stop_s),
         travel_mm=float(np.hypot(*leaps_mm.T).sum() + 2 * ramp_mm.sum() + (lead_s * speed_mm_s).sum()),
-        longest_move_s=float(moves_s.max()),
     )
 
 
