@@ -8,14 +8,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from edge.area_config import AreaConfig, require_reach
 from edge.camera_config import CameraConfig, ColourConfig, FileCameraConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
 
 ElementName = Annotated[str, Field(pattern=r"^[A-Z][a-z]?(-[KLM])?$")]
-
-_MOST_CELLS = 20e6
-_MOST_CELLS_A_SIDE = 30_000
 
 
 class ObjectConfig(Closed):
@@ -149,26 +147,6 @@ class InstrumentConfig(Closed):
         return self
 
 
-class AreaConfig(Closed):
-    """The rectangle to scan, in stage millimetres."""
-
-    x_mm: Millimetres
-    y_mm: Millimetres
-    width_mm: PositiveMillimetres
-    height_mm: PositiveMillimetres
-    pitch_mm: Annotated[float, Field(gt=0.005, le=50)]
-
-    @model_validator(mode="after")
-    def _not_too_many_cells(self) -> Self:
-        if self.width_mm < self.pitch_mm or self.height_mm < self.pitch_mm:
-            raise ValueError("the area is smaller than one cell: enlarge it or reduce pitch_mm")
-        if self.width_mm * self.height_mm / self.pitch_mm**2 > _MOST_CELLS:
-            raise ValueError("more than 20 million cells: enlarge pitch_mm or reduce the area")
-        if max(self.width_mm, self.height_mm) / self.pitch_mm > _MOST_CELLS_A_SIDE:
-            raise ValueError("more than 30,000 cells on a side: enlarge pitch_mm or split the area")
-        return self
-
-
 class SamplingConfig(Closed):
     """Where to measure."""
 
@@ -269,6 +247,13 @@ class ScanConfig(Closed):
                 f"checks.every_minutes looks again, but a camera of kind {camera.kind!r} gives the same picture each "
                 "time: leave it out, or name a camera that takes new ones"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _keep_outs_lie_in_reach(self) -> Self:
+        stage = self.instrument.stage
+        run_out_mm = stage.speed_mm_s**2 / (2 * stage.acceleration_mm_s2)
+        require_reach(self.area, run_out_mm + (self.instrument.beam.fwhm_mm or self.area.pitch_mm))
         return self
 
     @model_validator(mode="after")

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.area_config import AreaConfig
 from edge.camera_config import MosaicCameraConfig
 from edge.cameras import open_camera
-from edge.config import AreaConfig, ScanConfig, StandardConfig
+from edge.config import ScanConfig, StandardConfig
 from edge.device_config import (
     GrblStageConfig,
     NativeControllerConfig,

@@ -7,9 +7,9 @@ from pathlib import Path
 from calibration.mosaic.record import COVERED, KIND, place_from_dict, registered_mosaic
 from calibration.registration import NotRegistered, Registration
 from calibration.stored import DamagedCalibration, read_stored, stored_picture
+from edge.area_config import AreaConfig
 from edge.cameras import Frame
 from edge.cameras.mosaic import MOSAIC, mosaic_identity
-from edge.config import AreaConfig
 from edge.faults import SafetyStop, UsageError
 
 

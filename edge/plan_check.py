@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import AreaConfig, DoseConfig, ScanConfig
+from edge.area_config import AreaConfig
+from edge.config import DoseConfig, ScanConfig
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel, predict_duration, stroke_ramps, stroke_speeds, widened

@@ -15,10 +15,11 @@ from calibration.fiducials import Fiducial
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
 from edge.adaptive.batches import ADAPTIVE, FIRST, Batches, first_origin
+from edge.area_config import AreaConfig
 from edge.camera_config import MosaicCameraConfig
 from edge.camera_lens import lens_for, lens_origin, read_camera_calibration
 from edge.cameras import Camera, Frame
-from edge.config import AreaConfig, ScanConfig
+from edge.config import ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from edge.config import AreaConfig
+from edge.area_config import AreaConfig
 from edge.console import Console
 from edge.doctor import Finding
 from edge.faults import SafetyStop

@@ -17,9 +17,9 @@ from calibration.registration_record import registration_digest
 from calibration.stage_calibration import KIND, StageCalibration, placed_by, stage_from_dict
 from calibration.stored import DamagedCalibration, read_stored
 from calibration.verify import PlaneChange, change_at_fiducials
+from edge.area_config import AreaConfig
 from edge.cameras import Frame
 from edge.cameras.identity import is_same_camera
-from edge.config import AreaConfig
 from edge.faults import SafetyStop, UsageError
 
 PLACED_BY: Final = "placed by the stage calibration"

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from edge.area_config import AreaConfig
 from edge.config import (
-    AreaConfig,
     ElementName,
     FiducialsConfig,
     LensConfig,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from edge.config import AreaConfig
+from edge.area_config import AreaConfig
 from edge.console import Console
 from edge.doctor import Finding
 from edge.shutter_test import ShutterTest

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge import shutter_test
-from edge.config import AreaConfig
+from edge.area_config import AreaConfig
 from edge.console import Console
 from edge.doctor import Finding
 from edge.faults import SafetyStop
