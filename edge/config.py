@@ -71,6 +71,8 @@ class StageConfig(Closed):
     speed_mm_s: Annotated[float, Field(gt=0, le=5_000)] = 50.0
     acceleration_mm_s2: Annotated[float, Field(gt=0, le=1e6)] = 500.0
     settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    shutter_s: Annotated[float, Field(ge=0, le=60)] = 0.5
+    """To close the shutter and open it again, on the way past a keep-out."""
 
 
 class DetectorConfig(Closed):
@@ -110,6 +112,8 @@ class BeamConfig(Closed):
 
     fwhm_mm: Annotated[float, Field(gt=0, le=50)] | None = None
     """Full width at half maximum; None: taken as no wider than a cell."""
+    flux_per_s: Annotated[float, Field(gt=0, le=1e18)] | None = None
+    """Photons per second on the object; None: unknown, and what the object receives is told in seconds."""
 
 
 class InstrumentConfig(Closed):
@@ -176,6 +180,10 @@ class DoseConfig(Closed):
     max_live_s_per_cell: Annotated[float, Field(gt=0)] = 60.0
     max_beam_s: Annotated[float, Field(gt=0)] = 24 * 3_600.0
     """Longest time with the shutter open in one scan, travel between exposures included."""
+    max_photons_per_mm2: Annotated[float, Field(gt=0)] | None = None
+    """Most photons on a square millimetre in one scan, travel between exposures included; None: not limited."""
+    earlier: list[Name] = Field(default=[], max_length=100)
+    """Recordings of the same object in the same place: what it received there counts too."""
 
 
 class PoseConfig(Closed):
@@ -229,6 +237,16 @@ class ScanConfig(Closed):
     def _dwell_within_dose(self) -> Self:
         if self.sampling.dwell_s > self.dose.max_live_s_per_cell:
             raise ValueError("sampling.dwell_s is above dose.max_live_s_per_cell: shorten the dwell or raise the limit")
+        return self
+
+    @model_validator(mode="after")
+    def _photons_can_be_told(self) -> Self:
+        beam = self.instrument.beam
+        if self.dose.max_photons_per_mm2 is not None and (beam.flux_per_s is None or beam.fwhm_mm is None):
+            raise ValueError(
+                "dose.max_photons_per_mm2 can be kept only where instrument.beam states flux_per_s and fwhm_mm: give "
+                "both, or limit the seconds alone"
+            )
         return self
 
     @model_validator(mode="after")
@@ -324,6 +342,7 @@ _PATHS = (
     ("instrument", "controller", "standoff", "port"),
     ("sampling", "model"),
     ("placement", "campaign"),
+    ("dose", "earlier"),
 )
 """Where a path may stand."""
 
@@ -336,6 +355,8 @@ def _resolve_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _resolved(section: Any, place: tuple[str, ...], folder: Path) -> Any:
     """A copy in which the text at a place, if there is one, is a path from the folder; addresses stay as they are."""
+    if not place and isinstance(section, list):
+        return [_resolved(item, place, folder) for item in section]
     if not place:
         is_path = isinstance(section, str) and "://" not in section and not section.startswith("usb:")
         return str((folder / section).absolute()) if is_path else section

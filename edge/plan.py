@@ -14,6 +14,7 @@ from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel, predict_duration
 from edge.ordering import order_points
+from edge.passage import Passage
 from edge.plan_check import check_plan, check_rest, check_without_controller, live_s_per_cell
 from edge.plan_text import plan_from_json, plan_to_json, sealed
 from edge.scan_plan import Exposures, ScanPlan, frozen_table
@@ -44,6 +45,7 @@ def make_plan(
     registration_digest: str,
     start: StagePose | None = None,
     poses_mm: NDArray[np.float64] | None = None,
+    passage: Passage | None = None,
 ) -> ScanPlan:
     """Plan one dwell at the centre of every cell of the mask, in an order of little travel time.
 
@@ -64,6 +66,8 @@ def make_plan(
         predicts from the first exposure on.
     poses_mm
         Where to dwell instead, (x, y), shape (n, 2), inside the mask's cells: the centres of another grid's cells.
+    passage
+        What the open beam keeps out of: legs across it are priced with the shutter closed. None: nothing.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def make_plan(
             table=table,
             mask=mask,
             registration_digest=registration_digest,
-            predicted_s=duration.total_s,
+            predicted_s=duration.total_s + _closing_s(passage, table),
             travel_mm=duration.travel_mm,
             beam_s=duration.beam_s,
             longest_move_s=duration.longest_move_s,
@@ -99,7 +103,7 @@ def make_plan(
     )
 
 
-def extended(plan: ScanPlan, cells: NDArray[np.bool_]) -> ScanPlan:
+def extended(plan: ScanPlan, cells: NDArray[np.bool_], *, passage: Passage | None = None) -> ScanPlan:
     """The plan with more cells behind its exposures, in an order of little travel time that goes on from its end.
 
     Parameters
@@ -108,6 +112,8 @@ def extended(plan: ScanPlan, cells: NDArray[np.bool_]) -> ScanPlan:
         One that says what its travel was priced with, and holds exposures; they keep their indices.
     cells
         To be visited besides, each as long as those of the plan, shape of the grid; none of them in the plan's mask.
+    passage
+        As of `make_plan`.
 
     Raises
     ------
@@ -131,8 +137,8 @@ def extended(plan: ScanPlan, cells: NDArray[np.bool_]) -> ScanPlan:
         replace(
             plan,
             table=table,
-            mask=replace(mask, cells=visited, rate=float(visited.mean()), origin=origin_after(mask.origin)),
-            predicted_s=duration.total_s,
+            mask=replace(mask, cells=visited, rate=_rate_of(mask, visited), origin=origin_after(mask.origin)),
+            predicted_s=duration.total_s + _closing_s(passage, table),
             travel_mm=duration.travel_mm,
             beam_s=duration.beam_s,
             longest_move_s=duration.longest_move_s,
@@ -158,6 +164,16 @@ def remaining(plan: ScanPlan, done_indices: Iterable[int]) -> tuple[Exposure, ..
             )
         waiting[index] = False
     return tuple(plan.exposures.pick(np.flatnonzero(waiting).tolist()))
+
+
+def _closing_s(passage: Passage | None, table: NDArray[np.float64]) -> float:
+    return 0.0 if passage is None else passage.closing_s(table)
+
+
+def _rate_of(mask: SamplingMask, visited: NDArray[np.bool_]) -> float:
+    """Of the cells that may be visited, as the mask's own rate is."""
+    allowed = round(float(mask.cells.sum()) / mask.rate) if mask.rate > 0 else mask.cells.size
+    return float(visited.sum()) / allowed
 
 
 def _far_end_is_nearer(path: np.ndarray[tuple[int, ...], np.dtype[np.float64]], start: StagePose) -> bool:

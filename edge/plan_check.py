@@ -7,11 +7,13 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.area import allowed_cells
 from edge.area_config import AreaConfig
 from edge.config import DoseConfig, ScanConfig
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel, predict_duration, stroke_ramps, stroke_speeds, widened
+from edge.passage import Passage, passage_of
 from edge.scan_plan import ScanPlan
 from firmware_bridge.messages import Capabilities
 
@@ -34,7 +36,7 @@ def check_plan(plan: ScanPlan, config: ScanConfig, capabilities: Capabilities) -
 
 
 def check_without_controller(plan: ScanPlan, config: ScanConfig) -> None:
-    """Refuse a plan that leaves the planned area or gives too much dose; no word on what the stage can do.
+    """Refuse a plan that leaves the planned area, touches a keep-out or gives too much dose, whatever the stage can do.
 
     Raises
     ------
@@ -45,10 +47,18 @@ def check_without_controller(plan: ScanPlan, config: ScanConfig) -> None:
         raise SafetyStop("the plan holds no exposure: raise sampling.rate or widen the area")
     _check_numbers(plan.table)
     _check_area(plan.table, config.area)
+    check_kept_off(plan.table, plan.grid, config, plan.stage or _stage_of(config))
     _check_dose(plan, config.dose)
 
 
-def check_rest(plan: ScanPlan, done: AbstractSet[int], received_s: float, dose: DoseConfig, stage: StageModel) -> None:
+def check_rest(
+    plan: ScanPlan,
+    done: AbstractSet[int],
+    received_s: float,
+    dose: DoseConfig,
+    stage: StageModel,
+    passage: Passage | None = None,
+) -> None:
     """Refuse to go on with a plan when that would keep the beam on for too long in all.
 
     Parameters
@@ -59,6 +69,8 @@ def check_rest(plan: ScanPlan, done: AbstractSet[int], received_s: float, dose: 
         Time with the shutter open so far, in s.
     stage
         How the stage moves on the way through the rest.
+    passage
+        Where the shutter is closed on that way; None: nowhere.
 
     Raises
     ------
@@ -66,12 +78,45 @@ def check_rest(plan: ScanPlan, done: AbstractSet[int], received_s: float, dose: 
         What was received and what is predicted for the rest exceed ``dose.max_beam_s``.
     """
     rest = np.setdiff1d(np.arange(len(plan.table)), np.fromiter(done, np.intp, len(done)))
-    rest_s = predict_duration(plan.table[rest], stage).total_s
+    table = plan.table[rest]
+    rest_s = predict_duration(table, stage).total_s + (0.0 if passage is None else passage.closing_s(table))
     if received_s + rest_s > dose.max_beam_s * (1 + _ROUNDING):
         raise SafetyStop(
             f"the beam was on for {received_s:.4g} s and the rest of the plan takes {rest_s:.4g} s, together above "
             f"dose.max_beam_s of {dose.max_beam_s:g} s: make do with what is measured (pointillist report), or start "
             "a new scan with a higher limit"
+        )
+
+
+def check_kept_off(table: ExposureTable, grid: ScanGrid, config: ScanConfig, stage: StageModel) -> None:
+    """Refuse exposures outside the area's polygon, and any that touch a keep-out, run-up and run-out included.
+
+    Parameters
+    ----------
+    stage
+        Says how far strokes run up.
+
+    Raises
+    ------
+    SafetyStop
+        Names the first violation and its remedy.
+    """
+    if config.area.is_whole:
+        return
+    trespass = passage_of(config, stage).trespass(table)
+    if trespass is not None:
+        first, name = trespass
+        x, y = table[first, 0:2]
+        raise SafetyStop(
+            f"exposure {first} at ({x:.3f}, {y:.3f}) mm brings the beam onto the keep-out {name!r}, or its run-up or "
+            "run-out does: make the plan anew for this area"
+        )
+    outside = (live_s_per_cell(table, grid) > 0) & ~allowed_cells(config, grid)
+    if outside.any():
+        row, column = divmod(int(np.argmax(outside)), grid.columns)
+        raise SafetyStop(
+            f"the plan measures the cell in row {row}, column {column}, which lies outside area.polygon or too near to "
+            "a keep-out: make the plan anew for this area"
         )
 
 
@@ -92,6 +137,12 @@ def live_s_per_cell(table: ExposureTable, grid: ScanGrid) -> NDArray[np.float64]
 def stroke_lengths(table: ExposureTable) -> NDArray[np.float64]:
     """Length of each exposure's path in mm, zero for dwells."""
     return np.asarray(np.hypot(table[:, 2] - table[:, 0], table[:, 3] - table[:, 1]), np.float64)
+
+
+def _stage_of(config: ScanConfig) -> StageModel:
+    """Of plans that do not say what they were priced with."""
+    stated = config.instrument.stage
+    return StageModel(stated.speed_mm_s, stated.acceleration_mm_s2)
 
 
 def _check_numbers(table: ExposureTable) -> None:

@@ -15,6 +15,7 @@ from calibration.fiducials import Fiducial
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
 from edge.adaptive.batches import ADAPTIVE, FIRST, Batches, first_origin
+from edge.area import allowed_cells, allowed_count
 from edge.area_config import AreaConfig
 from edge.camera_config import MosaicCameraConfig
 from edge.camera_lens import lens_for, lens_origin, read_camera_calibration
@@ -24,6 +25,7 @@ from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
 from edge.mosaic_placing import placed_mosaic
+from edge.passage import passage_of
 from edge.photograph import photograph_on_grid
 from edge.plan import ScanPlan, check_plan, check_without_controller, make_plan
 from edge.stage_placing import (
@@ -177,7 +179,7 @@ def require_known_names(config: ScanConfig) -> None:
     Raises
     ------
     UsageError
-        One does not; the text names those that do. Or nothing will place the photograph.
+        One does not; the text names those that do. Or nothing will place the photograph, or no cell may be visited.
     ModelsError
         The mask network is missing, or is not what its manifest says.
     """
@@ -193,6 +195,7 @@ def require_known_names(config: ScanConfig) -> None:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
     require_network(_first_mask(config), _model_of(config))
     _require_placement(config)
+    allowed_count(config, grid_of(config.area))
     if config.instrument.camera_calibration is not None:
         read_camera_calibration(Path(config.instrument.camera_calibration))
     if config.instrument.stage_calibration is not None:
@@ -203,7 +206,7 @@ def require_known_names(config: ScanConfig) -> None:
 
 def budget_of(config: ScanConfig, grid: ScanGrid) -> int:
     """Cells that a scan measures in all."""
-    return cells_for_rate(config.sampling.rate, grid.rows * grid.columns)
+    return cells_for_rate(config.sampling.rate, allowed_count(config, grid))
 
 
 def batches_of(config: ScanConfig) -> Batches:
@@ -224,6 +227,7 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
         shape=grid.shape,
         count=count,
         rgb=sighting.rgb,
+        allowed=None if config.area.is_whole else allowed_cells(config, grid),
         binariser=sampling.binariser,
         seed=sampling.seed,
         max_hole=None if sampling.max_hole_mm is None else sampling.max_hole_mm / grid.pitch_mm,
@@ -307,6 +311,7 @@ def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanP
         stage=stage,
         registration_digest=sighting.registration.digest,
         poses_mm=poses_mm,
+        passage=passage_of(config, stage),
     )
 
 
@@ -320,4 +325,5 @@ def stage_of(
         acceleration_mm_s2=min(stage.acceleration_mm_s2, max_acceleration_mm_s2),
         settle_s=stage.settle_s,
         overhead_s=0.0,
+        shutter_s=stage.shutter_s if config.area.keep_out else 0.0,
     )
