@@ -17,7 +17,9 @@ Interval = Annotated[list[Millimetres], Field(min_length=2, max_length=2)]
 NOT_OF_A_PAIR: Final = {
     "queue_length",
     "lease_s",
+    "jerk_mm_s3",
     "settle_s",
+    "overhead_s",
     "encoder_noise_mm",
     "position_error_mm",
     "door_open_at_s",
@@ -74,7 +76,9 @@ class TwinConfig(Closed):
     max_acceleration_mm_s2: Annotated[float, Field(gt=0, le=1e6)] | None = None
     speed_factor: Annotated[float, Field(gt=0, le=2)] | None = None
     acceleration_factor: Annotated[float, Field(gt=0, le=2)] | None = None
+    jerk_mm_s3: Annotated[float, Field(gt=0, le=1e9)] | None = None
     settle_s: Annotated[float, Field(ge=0, le=60)] | None = None
+    overhead_s: Annotated[float, Field(ge=0, le=60)] | None = None
     encoder_noise_mm: Annotated[float, Field(ge=0, le=1)] | None = None
     position_error_mm: Annotated[float, Field(ge=0, le=1)] | None = None
     gain_error: Annotated[float, Field(ge=-0.2, le=0.2)] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,12 @@ class TwinSettings:
     speed_factor: float = 0.97
     """True speed over announced speed."""
     acceleration_factor: float = 0.92
+    jerk_mm_s3: float = math.inf
+    """True change of acceleration, along each axis; infinite: trapezoids of speed with sharp corners."""
     settle_s: float = 0.004
     """Between arriving and counting."""
+    overhead_s: float = 0.0
+    """What each dwell, and each run of strokes, costs besides: reading out, and taking in the next command."""
     encoder_noise_mm: float = 0.002
     """Standard deviation of a measured pose."""
     position_error_mm: float = 0.004
@@ -120,6 +125,8 @@ class TwinSettings:
             raise ValueError(f"{self.channels} channels: the protocol carries 16 to 16,384")
         if not 0 < self.lease_s <= 0.5:
             raise ValueError(f"a lease of {self.lease_s} s: the protocol allows at most 0.5 s")
+        if not (self.jerk_mm_s3 > 0 and self.overhead_s >= 0):
+            raise ValueError(f"a jerk of {self.jerk_mm_s3} mm/s^3, {self.overhead_s} s besides: give what can be")
         if not self.clock_factor > 0:
             raise ValueError(f"a clock factor of {self.clock_factor}: give a positive number")
         if not 1 <= self.receive_window <= 32:

@@ -13,7 +13,7 @@ from firmware_bridge.native.spectrum_coding import encode_spectrum
 from firmware_bridge.native.units import is_wire_dwell, micrometres, microseconds
 from firmware_bridge.twins.detector import Detector
 from firmware_bridge.twins.native.activities import Activity, Approach, Counting, Errand, Withheld
-from firmware_bridge.twins.native.kinematics import Axes, Move, between
+from firmware_bridge.twins.native.kinematics import Axes, Move, Ramp, between, beyond
 from firmware_bridge.twins.native.standoff_watch import StandoffWatch
 from firmware_bridge.twins.native.strokes import goes_on, speed_mm_s
 from firmware_bridge.twins.settings import TwinSettings
@@ -52,11 +52,15 @@ class ExposureEngine:
         self._axes = Axes(
             settings.max_speed_mm_s * settings.speed_factor,
             settings.max_acceleration_mm_s2 * settings.acceleration_factor,
+            settings.jerk_mm_s3,
         )
         self._settle_s = settings.settle_s
         corner = StagePose(settings.x_limits_mm[0], settings.y_limits_mm[0])
         self._pose = between(corner, StagePose(settings.x_limits_mm[1], settings.y_limits_mm[1]), 0.37)
         self._cruising: Exposure | None = None
+        """Stroke that ended just now, with the stage in motion."""
+        self._rests_at: StagePose | None = None
+        """Where the last exposure was told to be, if the stage has not moved since."""
         self._now_s = 0.0
 
     @property
@@ -71,7 +75,7 @@ class ExposureEngine:
 
     def set_motion(self, speed_mm_s: float, acceleration_mm_s2: float, settle_s: float) -> None:
         """True speed and acceleration of each axis from the next move on."""
-        self._axes = Axes(speed_mm_s, acceleration_mm_s2)
+        self._axes = Axes(speed_mm_s, acceleration_mm_s2, self._settings.jerk_mm_s3)
         self._settle_s = settle_s
 
     def deadline_s(self) -> float:
@@ -107,6 +111,8 @@ class ExposureEngine:
             if self.activity is None and self._can_start():
                 happened = self._start_next()
             elif self.activity is None or self.activity.ends_s > until_s:
+                if self.activity is None and until_s > self._now_s:
+                    self._run_out()
                 self._now_s = max(self._now_s, until_s)
                 return None
             else:
@@ -118,13 +124,13 @@ class ExposureEngine:
     def travel(self, pose: StagePose) -> None:
         """Begin a commanded move."""
         move = self._axes.move(self._pose, pose)
-        self._cruising = None
+        self._cruising = self._rests_at = None
         self.activity = Errand(move, self._now_s, self._now_s + move.duration_s + self._settle_s, homes=False)
 
     def home(self) -> None:
         """Begin to look for the origin."""
         origin = StagePose(self._settings.x_limits_mm[0], self._settings.y_limits_mm[0])
-        self._cruising = None
+        self._cruising = self._rests_at = None
         self.activity = Errand(
             self._axes.move(self._pose, origin), self._now_s, self._now_s + self._settings.homing_s, homes=True
         )
@@ -132,7 +138,7 @@ class ExposureEngine:
     def interrupt(self) -> Activity | None:
         """Stop the stage; an exposure in hand goes back to the head of the queue. Returns what was interrupted."""
         activity, self.activity = self.activity, None
-        self._cruising = None
+        self._cruising = self._rests_at = None
         match activity:
             case Errand(move=move, began_s=began_s):
                 self._pose = move.pose_when_stopped(self._now_s - began_s)
@@ -173,17 +179,18 @@ class ExposureEngine:
         exposure = self.queue.popleft()
         if self._continues(exposure):
             return self._begin(exposure)
-        target = exposure.start if is_wire_dwell(exposure) else self._run_up_start(exposure)
-        move = self._axes.move(self._pose, self._stray(target))
-        settle_s = self._settle_s if move.length_mm > 0 else 0.0
-        ends_s = self._now_s + move.duration_s + settle_s
-        if not is_wire_dwell(exposure):
-            ends_s += speed_mm_s(exposure) / self._axes.acceleration_mm_s2
+        began_s = self._now_s + self._run_out()
+        run_up = None if is_wire_dwell(exposure) else self._ramp_of(exposure)
+        target = exposure.start if run_up is None else beyond(exposure.end, exposure.start, run_up.length_mm)
+        move = self._axes.move(self._pose, self._pose if target == self._rests_at else self._stray(target))
+        ends_s = began_s + move.duration_s + (self._settle_s if move.length_mm > 0 else 0.0) + self._settings.overhead_s
+        if run_up is not None:
+            ends_s += run_up.duration_s
         found_s = self._out_of_range_s(move)
         if found_s is None:
-            self.activity = Approach(exposure, move, self._now_s, ends_s)
+            self.activity = Approach(exposure, move, began_s, ends_s)
         else:
-            self.activity = Approach(exposure, move, self._now_s, self._now_s + found_s, arrives=False)
+            self.activity = Approach(exposure, move, began_s, began_s + found_s, arrives=False)
         return None
 
     def _out_of_range_s(self, move: Move) -> float | None:
@@ -202,7 +209,7 @@ class ExposureEngine:
         return None
 
     def _withhold(self, exposure: Exposure, pose: StagePose) -> Withheld:
-        self._cruising = None
+        self._cruising = self._rests_at = None
         self.queue.appendleft(exposure)
         return Withheld(pose)
 
@@ -210,12 +217,22 @@ class ExposureEngine:
         """Whether it is a stroke that goes on where the last one ended."""
         return self._cruising is not None and not is_wire_dwell(exposure) and goes_on(exposure, self._cruising)
 
-    def _run_up_start(self, stroke: Exposure) -> StagePose:
-        fast_mm_s = speed_mm_s(stroke)
-        return between(stroke.start, stroke.end, -self._axes.run_up_mm(fast_mm_s) / (fast_mm_s * stroke.live_s))
+    def _ramp_of(self, stroke: Exposure) -> Ramp:
+        dx_mm, dy_mm = stroke.end.x_mm - stroke.start.x_mm, stroke.end.y_mm - stroke.start.y_mm
+        return self._axes.ramp_along(dx_mm, dy_mm, speed_mm_s(stroke))
+
+    def _run_out(self) -> float:
+        """Come to rest behind the last stroke, where the stage has not yet; the time that it takes."""
+        stroke, self._cruising = self._cruising, None
+        if stroke is None:
+            return 0.0
+        ramp = self._ramp_of(stroke)
+        self._pose = beyond(stroke.start, self._pose, ramp.length_mm)
+        return ramp.duration_s
 
     def _count(self, exposure: Exposure) -> None:
         is_dwell = is_wire_dwell(exposure)
+        self._rests_at = exposure.start if is_dwell else None
         start = self._pose if is_dwell else self._stray(exposure.start)
         end = start if is_dwell else self._stray(exposure.end)
         illumination = self._detector.illuminate(self._source.at(start, end), self._now_s)

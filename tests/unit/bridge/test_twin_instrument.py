@@ -78,6 +78,31 @@ def test_dwells_follow_one_another_at_the_time_that_kinematics_allow() -> None:
     assert [after - before for before, after in pairwise(opened)] == pytest.approx([300_000] * 4, abs=2)
 
 
+def test_a_row_of_strokes_runs_up_once_and_runs_out_before_the_next() -> None:
+    instrument = machine(replace(EXACT, overhead_s=0.05))
+    for index in range(4):
+        # two strokes along x, then two along the next row, at 20 mm/s: ramps of 0.4 mm in 0.04 s
+        y_mm, x_mm = float(index // 2), 10.0 + 2.0 * (index % 2)
+        instrument.take(Exposure(index, StagePose(x_mm, y_mm), StagePose(x_mm + 2.0, y_mm), 0.1))
+    instrument.open_shutter(0.5, 1_000.0)
+    hold_open(instrument, 1_000.0, 1_003.0)
+    opened_us = [spectrum.opened_us for spectrum in instrument.engine.kept.values()]
+    # from 14.4 to 9.6 mm and 1 mm on: 4.903 mm, of which x sets the pace
+    back_s = 2 * (4.8 / 500) ** 0.5
+    expected = [100_000, 1e6 * (0.1 + 0.04 + back_s + 0.04 + 0.05), 100_000]
+    assert [after - before for before, after in pairwise(opened_us)] == pytest.approx(expected, abs=2)
+
+
+def test_a_stage_that_is_told_to_stay_does_not_move_and_settle() -> None:
+    instrument = machine(replace(EXACT, settle_s=0.3, overhead_s=0.02, position_error_mm=0.01))
+    for index in range(3):
+        instrument.take(dwell(index, 5.0))
+    instrument.open_shutter(0.5, 1_000.0)
+    hold_open(instrument, 1_000.0, 1_002.0)
+    opened_us = [spectrum.opened_us for spectrum in instrument.engine.kept.values()]
+    assert [after - before for before, after in pairwise(opened_us)] == pytest.approx([120_000] * 2, abs=2)
+
+
 @pytest.mark.parametrize("factor", [1.0, 20.0, 200.0])
 def test_the_same_happens_at_any_speed_of_the_clock(factor: float) -> None:
     instrument = machine(replace(EXACT, clock_factor=factor))
