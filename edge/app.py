@@ -98,13 +98,13 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
         console.log_to(paths.log)
         text, scan_id = history.config_yaml, history.scan_id
         with connected(config, console) as connection:
-            session = Session(journal, history.state, history.beam)
+            session = Session(journal, history.state, history.beam, history.received)
             session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
             scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text)
             with _explained(paths, console):
                 plan = scan.prepare_again(history)
                 visits = frozenset(visit.event.done.index for visit in history.visits)
-                outcome = scan.measure(plan, done=history.done, live_s=history.live_s, review=review, visits=visits)
+                outcome = scan.measure(plan, done=history.settled, live_s=history.live_s, review=review, visits=visits)
     return _conclude(outcome, paths, console)
 
 

@@ -85,6 +85,8 @@ class ShutterClosed:
 
     at: str
     reason: str
+    is_cut_short: bool = False
+    """Whether an exposure may have been under way: the object received its beginning, which no spectrum tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,15 @@ class Measured:
 
     at: str
     done: ExposureDone
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A planned exposure is not made: with what its place has received already it would be too much."""
+
+    at: str
+    index: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,7 @@ ScanEvent = (
     | ShutterOpened
     | ShutterClosed
     | Measured
+    | LeftOut
     | StandardMeasured
     | StandardMissed
     | Paused

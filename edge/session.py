@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from edge.beam_time import BeamTime
+from edge.dose.received import Received
 from edge.events import Measured, ScanEvent, StandardMeasured, utc_text
 from edge.faults import IntegrityError
 from edge.record.journal import Journal
@@ -19,11 +20,19 @@ def utc_now() -> str:
 class Session:
     """One scan in progress: its journal, and the state that the journal's events add up to."""
 
-    def __init__(self, journal: Journal, state: ScanState, beam: BeamTime | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        state: ScanState,
+        beam: BeamTime | None = None,
+        received: Received | None = None,
+    ) -> None:
         self._journal = journal
         self.state = state
         self.beam = BeamTime() if beam is None else beam
         """How long the beam has been on in this scan."""
+        self.received = Received() if received is None else received.copy()
+        """What each exposure gave to the object."""
 
     def record(self, *events: ScanEvent) -> None:
         """Write the events down, durably, then take them over into the state.
@@ -45,3 +54,5 @@ class Session:
                 raise IntegrityError(f"{following.reason}: stop the scan and report this")
         self._journal.append(events)
         self.state, self.beam = state, beam
+        for event in events:
+            self.received.add(event)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from edge.events import ShutterClosed, ShutterOpened, Target, utc_text
 from edge.faults import SafetyStop
+from edge.passage import Passage
 from edge.reconnect import Connection
 from edge.session import Session, utc_now
 from firmware_bridge.faults import DoorOpen
@@ -29,10 +30,14 @@ class Bounds:
     """Largest distance between a planned and a measured pose."""
     patience_s: float
     """Longest time without a finished exposure while the beam is on."""
+    passage: Passage | None = None
+    """Where the open beam may go in it; None: anywhere."""
 
     def holds(self, pose: StagePose) -> bool:
-        """Whether a pose lies in the planned area, give or take the tolerance."""
+        """Whether a pose lies in the planned area, and in no keep-out, give or take the tolerance."""
         (x0, x1), (y0, y1), slack = self.x_mm, self.y_mm, self.tolerance_mm
+        if self.passage is not None and not self.passage.holds(pose, slack_mm=slack):
+            return False
         return x0 - slack <= pose.x_mm <= x1 + slack and y0 - slack <= pose.y_mm <= y1 + slack
 
 
@@ -80,7 +85,7 @@ class Shutter:
         if status.fault:
             raise SafetyStop(f"the controller reports a fault ({status.fault}): clear it, then go on with --resume")
         if not (bounds or self._bounds).holds(status.pose):
-            where = "outside the planned area" if bounds is None else f"away from the {over}"
+            where = "outside the planned area, or in a keep-out" if bounds is None else f"away from the {over}"
             raise SafetyStop(
                 f"the stage stands at ({status.pose.x_mm:.2f}, {status.pose.y_mm:.2f}) mm, {where}, "
                 "although it was sent there: home it and check belts and couplings, then go on with --resume"
@@ -89,17 +94,17 @@ class Shutter:
         self.is_closed = False
         controller.open_shutter()
 
-    def close(self, reason: str) -> None:
-        """Close, and journal that it is closed."""
+    def close(self, reason: str, *, is_cut_short: bool = False) -> None:
+        """Close, and journal that it is closed, and whether that may have cut an exposure short."""
         self._connection.controller.close_shutter()
-        self.note_closed(reason)
+        self.note_closed(reason, is_cut_short=is_cut_short)
 
-    def note_closed(self, reason: str, at: str = "") -> None:
+    def note_closed(self, reason: str, at: str = "", *, is_cut_short: bool = False) -> None:
         """Journal that it is known to be closed, unless the journal says so already."""
         self.is_closed = True
         self._lost_at = None
         if self._session.beam.on_since:
-            self._session.record(ShutterClosed(at or utc_now(), reason))
+            self._session.record(ShutterClosed(at or utc_now(), reason, is_cut_short))
 
     def note_lost(self) -> None:
         """The controller is out of reach: if it was open, it closes by its lease, but nobody sees it."""
@@ -120,7 +125,7 @@ class Shutter:
         if self._lost_at is not None:
             # Its lease was renewed until the loss was noticed, at the longest.
             at = min(datetime.now(UTC), self._lost_at + timedelta(seconds=self._lease_s))
-            self.note_closed("closed by its lease, without the link", utc_text(at))
+            self.note_closed("closed by its lease, without the link", utc_text(at), is_cut_short=True)
 
     def abort(self) -> None:
         """Close at once, dropping the queue, and look until that is true.

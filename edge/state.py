@@ -9,6 +9,7 @@ from edge.events import (
     Closed,
     Corrected,
     Faulted,
+    LeftOut,
     Measured,
     Opened,
     Outcome,
@@ -116,6 +117,8 @@ def _after(state: ScanState, event: ScanEvent) -> ScanState | Refused:
             after = Ready() if isinstance(state, Scanning) else state
         case Measured() | StandardMeasured() | StandardMissed():
             after = _measured(state)
+        case LeftOut():
+            after = _left_out(state)
         case Paused(reason=reason):
             after = _paused(state, reason)
         case Resumed():
@@ -185,6 +188,12 @@ def _measured(state: ScanState) -> ScanState | Refused:
     if isinstance(state, Preparing):
         return Refused("nothing was planned yet: this spectrum belongs to another scan")
     return state
+
+
+def _left_out(state: ScanState) -> ScanState | Refused:
+    if isinstance(state, Ready | Scanning | Halted):
+        return state
+    return Refused("an exposure is left out of a plan that is being carried out")
 
 
 def _paused(state: ScanState, reason: str) -> ScanState | Refused:

@@ -17,6 +17,7 @@ from edge.events import (
     Closed,
     Corrected,
     Faulted,
+    LeftOut,
     Measured,
     Opened,
     Outcome,
@@ -64,6 +65,7 @@ _KINDS: dict[str, type[ScanEvent]] = {
     "planned": Planned,
     "shutter-opened": ShutterOpened,
     "shutter-closed": ShutterClosed,
+    "left-out": LeftOut,
     "standard-measured": StandardMeasured,
     "standard-missed": StandardMissed,
     "paused": Paused,
@@ -156,6 +158,7 @@ def _event(event_type: type[ScanEvent], at: str, content: dict[str, Any]) -> Sca
 _ALLOWED: dict[str, type | tuple[type, ...]] = {
     "str": str,
     "int": int,
+    "bool": bool,
     "float": (float, int),
     "Outcome": str,
     "Target": str,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from edge.beam_time import BeamTime
+from edge.dose.received import Received
 from edge.events import (
     Corrected,
     Faulted,
@@ -53,6 +54,8 @@ class ScanHistory:
     """Exposures measured in full."""
     truncated: frozenset[int] = frozenset()
     """Exposures that ended early and have not been repeated yet."""
+    received: Received = field(default_factory=Received)
+    """What each exposure gave to the object; not to be changed."""
     exposures: int = 0
     """Spectra received, truncated ones among them."""
     taken_up: int = 0
@@ -82,6 +85,16 @@ class ScanHistory:
     @property
     def config_yaml(self) -> str:
         return self.opened[0].config_yaml if self.opened else ""
+
+    @property
+    def settled(self) -> frozenset[int]:
+        """Exposures that need not be measured any more: measured in full, or left out."""
+        return self.done | self.left_out
+
+    @property
+    def left_out(self) -> frozenset[int]:
+        """Exposures that are not made, because the object would receive too much."""
+        return frozenset(self.received.left_out)
 
     @property
     def plan_json(self) -> str:
@@ -127,6 +140,7 @@ class _Tally:
         self._plans = list(history.plans)
         self._done = set(history.done)
         self._truncated = set(history.truncated)
+        self._received = history.received.copy()
         self._exposures = history.exposures
         self._taken_up = history.taken_up
         self._live_s = history.live_s
@@ -145,6 +159,7 @@ class _Tally:
         self._advance(event)
         self._last_at = event.at
         self._beam = self._beam.after(event)
+        self._received.add(event)
         match event:
             case Opened():
                 self._opened.append(event)
@@ -202,6 +217,7 @@ class _Tally:
             plans=tuple(self._plans),
             done=frozenset(self._done),
             truncated=frozenset(self._truncated),
+            received=self._received.copy(),
             exposures=self._exposures,
             taken_up=self._taken_up,
             live_s=self._live_s,

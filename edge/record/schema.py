@@ -17,12 +17,14 @@ from edge.record.wal import PAGE_SIZE
 
 APPLICATION_ID = 0x504E544C
 """``PNTL``, in the file's header: a journal of Pointillist."""
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """In the file's header as ``user_version``; raised whenever an older reader would misread."""
 _WITHOUT_UNCERTAINTY = 1
 """The format whose exposures say nothing of their poses' uncertainty; read as it is, brought up to date to go on."""
 _WITHOUT_CORRECTIONS = 2
 """The format whose readers know no event ``corrected``, and none of a standard; its tables are the present ones."""
+_WITHOUT_LEFT_OUT = 3
+"""The format whose readers know no event ``left-out``, and of no closing whether it cut an exposure short."""
 _MAX_VALUE = 80 * 1024 * 1024
 _WAIT_S = 10.0
 
@@ -46,6 +48,7 @@ SCHEMA = (
 _SCHEMA_OF = {
     _WITHOUT_UNCERTAINTY: tuple(statement.replace(_UNCERTAINTY, "") for statement in SCHEMA),
     _WITHOUT_CORRECTIONS: SCHEMA,
+    _WITHOUT_LEFT_OUT: SCHEMA,
     FORMAT_VERSION: SCHEMA,
 }
 

@@ -12,6 +12,7 @@ from edge.events import (
     Closed,
     Corrected,
     Faulted,
+    LeftOut,
     Measured,
     Opened,
     Paused,
@@ -64,6 +65,7 @@ EVENTS: dict[str, ScanEvent] = {
     "ShutterOpened": ShutterOpened(AT, "scan", 10, 0.0),
     "ShutterClosed": ShutterClosed(AT, "end"),
     "Measured": Measured(AT, DONE),
+    "LeftOut": LeftOut(AT, 3, "too much"),
     "Standard": StandardMeasured(AT, DONE),
     "Missed": StandardMissed(AT, "nothing came"),
     "Paused": Paused(AT, "lunch"),
@@ -99,6 +101,7 @@ Planned        .         .         ready     ready     scanning .        .      
 ShutterOpened  .         .         .         scanning  .        .        .                .        .        .        .
 ShutterClosed  .         preparing prepared  ready     ready    broken   broken-          lunch    finished aborted  aborted-
 Measured       .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
+LeftOut        .         .         .         ready     scanning .        .                lunch    .        .        .
 Standard       .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
 Missed         .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
 Paused         .         .         .         lunch     lunch    .        .                lunch    .        .        .

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 from edge.events import (
     Closed,
     Faulted,
+    LeftOut,
     Measured,
     Opened,
     Paused,
@@ -59,7 +60,8 @@ plain_events = st.one_of(
     st.builds(Registered, texts, texts, texts),
     st.builds(Planned, texts, st.text(max_size=9).map(lambda text: text * 1000), texts),
     st.builds(ShutterOpened, texts, texts, st.integers(0, 2**40), st.floats(0, 1e9)),
-    st.builds(ShutterClosed, texts, texts),
+    st.builds(ShutterClosed, texts, texts, st.booleans()),
+    st.builds(LeftOut, texts, st.integers(0, 2**31), texts),
     st.builds(Paused, texts, texts),
     st.builds(Resumed, texts, texts),
     st.builds(Faulted, texts, texts, texts),
@@ -255,7 +257,7 @@ def test_the_journal_declares_its_kind_and_format_in_the_header(path: Path) -> N
     Journal.create(path).close()
     header = path.read_bytes()[:100]
     assert header[68:72] == b"PNTL"
-    assert int.from_bytes(header[60:64], "big") == 3
+    assert int.from_bytes(header[60:64], "big") == 4
 
 
 def test_every_commit_is_synced(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What the object receives: kept from the journal, mapped by cell, and held to limits."""

@@ -1,0 +1,213 @@
+"""What a cell may receive: checked on plans, and again before anything is repeated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.config import BeamConfig, DoseConfig, ScanConfig
+from edge.dose.path import live_s_per_cell, planned_leg_s_per_cell
+from edge.dose.received import Received
+from edge.faults import SafetyStop
+from edge.grid import ScanGrid
+from edge.kinematics import ExposureTable
+from edge.stage_model import StageModel
+
+Floats = NDArray[np.float64]
+
+ROUNDING = 1e-6
+"""Relative slack of sums: live times are written to this, in s."""
+_WIDTHS = 2 * math.sqrt(2 * math.log(2))
+"""Full widths at half maximum per standard deviation of a Gaussian."""
+_REACH = 4.0
+"""Standard deviations from its middle up to which the beam is reckoned: beyond lie 0.03 % of it."""
+
+
+def check_dose(
+    table: ExposureTable, grid: ScanGrid, dose: DoseConfig, *, received_s_per_cell: Floats | None = None
+) -> None:
+    """Refuse exposures that would give a cell more live time than it may receive.
+
+    Parameters
+    ----------
+    table
+        Exposures to come, shape (n, 5); several may lie in one cell.
+    received_s_per_cell
+        Live time that each cell has received already, shape of the grid; None: none has any.
+
+    Raises
+    ------
+    SafetyStop
+        Names the cell that would receive most, and the remedy.
+    """
+    per_cell = live_s_per_cell(table, grid)
+    before_s = np.zeros(grid.shape) if received_s_per_cell is None else received_s_per_cell
+    total_s = per_cell + before_s
+    row, column = divmod(int(np.argmax(np.where(per_cell > 0, total_s, -1.0))), grid.columns)
+    if total_s[row, column] > dose.max_live_s_per_cell * (1 + ROUNDING):
+        among = f", {before_s[row, column]:.4g} s of it received already" if before_s[row, column] > 0 else ""
+        raise SafetyStop(
+            f"the cell in row {row}, column {column} would receive {total_s[row, column]:.4g} s of beam{among}, above "
+            f"dose.max_live_s_per_cell of {dose.max_live_s_per_cell:g} s: shorten the dwell or raise the limit"
+        )
+
+
+def check_fluence(
+    table: ExposureTable,
+    grid: ScanGrid,
+    config: ScanConfig,
+    stage: StageModel,
+    *,
+    received_s_per_cell: Floats | None = None,
+) -> None:
+    """Refuse exposures that, with the way between them, would bring more photons to a square millimetre than allowed.
+
+    Nothing is checked where ``dose.max_photons_per_mm2`` is not stated.
+
+    Raises
+    ------
+    SafetyStop
+        Names the cell that would receive most, and the remedy.
+    """
+    most = config.dose.max_photons_per_mm2
+    if most is None:
+        return
+    seconds = live_s_per_cell(table, grid) + planned_leg_s_per_cell(table, stage, grid)
+    if received_s_per_cell is not None:
+        seconds = seconds + received_s_per_cell
+    photons = photons_per_mm2(seconds, grid, config.instrument.beam)
+    assert photons is not None
+    row, column = divmod(int(np.argmax(photons)), grid.columns)
+    if photons[row, column] > most * (1 + ROUNDING):
+        raise SafetyStop(
+            f"the cell in row {row}, column {column} would receive {photons[row, column]:.4g} photons/mm2, the way "
+            f"between exposures included, above dose.max_photons_per_mm2 of {most:.4g}: shorten the dwell, visit fewer "
+            "cells, lower the tube's current or raise the limit"
+        )
+
+
+def photons_per_mm2(seconds: Floats, grid: ScanGrid, beam: BeamConfig) -> Floats | None:
+    """Photons on each square millimetre where the beam rested on cells for so long; None where the flux is unknown.
+
+    The beam is a round Gaussian of ``beam.fwhm_mm``, and the time of a cell is taken to have been spent at its centre,
+    where the photons are counted too: where the spot is narrower than a cell that is its peak, and an upper bound for
+    what passed elsewhere through the cell.
+
+    Parameters
+    ----------
+    seconds
+        Time with the beam on, shape of the grid.
+    """
+    import cv2
+
+    if beam.flux_per_s is None or beam.fwhm_mm is None:
+        return None
+    sigma_cells = beam.fwhm_mm / _WIDTHS / grid.pitch_mm
+    reach = min(math.ceil(_REACH * sigma_cells), max(grid.shape))
+    along = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma_cells))
+    scale = beam.flux_per_s / (2 * math.pi * (sigma_cells * grid.pitch_mm) ** 2)
+    spread = cv2.sepFilter2D(np.ascontiguousarray(seconds), cv2.CV_64F, along, along, borderType=cv2.BORDER_CONSTANT)
+    return scale * np.asarray(spread, np.float64).reshape(grid.shape)
+
+
+def with_repeats(table: ExposureTable, received: Received) -> ExposureTable:
+    """A plan's exposures with the live time that each has given, or will have given, once all are made.
+
+    What was left out counts with what it gave; what was cut short, with its beginning, which is no longer than the
+    whole.
+
+    Parameters
+    ----------
+    table
+        The whole plan's, shape (n, 5).
+    """
+    whole = table.copy()
+    for index in received.left_out:
+        whole[index, 4] = 0.0
+    for index in received.repeated:
+        planned_s = float(table[index, 4])
+        whole[index, 4] += received.repeats_s(index, planned_s)
+    return whole
+
+
+def refused_repeats(
+    table: ExposureTable,
+    lacking: Collection[int],
+    received: Received,
+    *,
+    grid: ScanGrid,
+    config: ScanConfig,
+    stage: StageModel,
+    earlier_s: Floats | None = None,
+) -> dict[int, str]:
+    """What of a plan must not be made any more, by index with the reason: mostly nothing.
+
+    What was cut short and would be begun again goes first; where that does not make up for it, what else comes to the
+    same cell does.
+
+    Parameters
+    ----------
+    table
+        The whole plan's, shape (n, 5).
+    lacking
+        Indices that are still to be measured, in travel order.
+    received
+        What each exposure gave so far.
+    earlier_s
+        Live time that each cell received in other scans, shape of the grid.
+    """
+    if received.is_plain or not lacking:
+        return {}
+    received = received.settled()
+    planned_s = table[:, 4]
+    whole = with_repeats(table, received)
+    refused: dict[int, str] = {}
+    repeated = [index for index in lacking if index in received.repeated]
+    for index in [*repeated, *(index for index in lacking if index not in received.repeated)]:
+        over = _over(whole, grid, config, stage, earlier_s)
+        if over is None:
+            break
+        cells = live_s_per_cell(table[index : index + 1], grid) > 0
+        if (cells & over).any():
+            refused[index] = _sentence(index, table, cells & over, received, config.dose, grid)
+            whole[index, 4] -= planned_s[index]
+    return refused
+
+
+def _over(
+    whole: ExposureTable, grid: ScanGrid, config: ScanConfig, stage: StageModel, earlier_s: Floats | None
+) -> NDArray[np.bool_] | None:
+    """Cells that would receive too much; None where none would."""
+    live_s = live_s_per_cell(whole, grid) + (0.0 if earlier_s is None else earlier_s)
+    over = live_s > config.dose.max_live_s_per_cell * (1 + ROUNDING)
+    if config.dose.max_photons_per_mm2 is not None:
+        photons = photons_per_mm2(live_s + planned_leg_s_per_cell(whole, stage, grid), grid, config.instrument.beam)
+        assert photons is not None
+        over |= photons > config.dose.max_photons_per_mm2 * (1 + ROUNDING)
+    return over if over.any() else None
+
+
+def _sentence(
+    index: int,
+    table: ExposureTable,
+    cells: NDArray[np.bool_],
+    received: Received,
+    dose: DoseConfig,
+    grid: ScanGrid,
+) -> str:
+    row, column = divmod(int(np.argmax(cells)), grid.columns)
+    begun_s = received.repeats_s(index, float(table[index, 4]))
+    begun = f"was cut short after {begun_s:.3g} s at the most and" if begun_s > 0 else "comes to a cell that"
+    limit = (
+        f"dose.max_live_s_per_cell of {dose.max_live_s_per_cell:g} s"
+        if dose.max_photons_per_mm2 is None
+        else f"dose ({dose.max_live_s_per_cell:g} s, {dose.max_photons_per_mm2:.4g} photons/mm2)"
+    )
+    rest = "is not made again" if begun_s > 0 else "has received enough, and is not made"
+    return (
+        f"exposure {index} {begun} {rest}: the cell in row {row}, column {column} would receive more than "
+        f"{limit} allows"
+    )
