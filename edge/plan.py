@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.adaptive.batches import origin_after
+from edge.dose.path import live_s_per_cell
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel, predict_duration
 from edge.ordering import order_points
 from edge.passage import Passage
-from edge.plan_check import check_plan, check_rest, check_without_controller, live_s_per_cell
+from edge.plan_check import check_plan, check_rest, check_without_controller
 from edge.plan_text import plan_from_json, plan_to_json, sealed
 from edge.scan_plan import Exposures, ScanPlan, frozen_table
 from firmware_bridge.messages import Exposure, StagePose

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from edge.area import allowed_cells
 from edge.area_config import AreaConfig
 from edge.config import DoseConfig, ScanConfig
+from edge.dose.earlier import earlier_s_per_cell
+from edge.dose.limits import check_dose, check_fluence
+from edge.dose.path import live_s_per_cell
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel, predict_duration, stroke_ramps, stroke_speeds, widened
@@ -19,8 +22,6 @@ from firmware_bridge.messages import Capabilities
 
 _ROUNDING = 1e-6
 """Positions (mm) and times (s) are written to this; also the relative slack of sums."""
-_STEPS_PER_CELL = 8
-"""Pieces that a stroke is cut into per cell when its dose is spread over the cells that it crosses."""
 
 
 def check_plan(plan: ScanPlan, config: ScanConfig, capabilities: Capabilities) -> None:
@@ -48,7 +49,7 @@ def check_without_controller(plan: ScanPlan, config: ScanConfig) -> None:
     _check_numbers(plan.table)
     _check_area(plan.table, config.area)
     check_kept_off(plan.table, plan.grid, config, plan.stage or _stage_of(config))
-    _check_dose(plan, config.dose)
+    _check_dose(plan, config)
 
 
 def check_rest(
@@ -120,25 +121,6 @@ def check_kept_off(table: ExposureTable, grid: ScanGrid, config: ScanConfig, sta
         )
 
 
-def live_s_per_cell(table: ExposureTable, grid: ScanGrid) -> NDArray[np.float64]:
-    """Live time that each cell of the grid receives, shape (rows, columns); strokes are spread along their path."""
-    pieces = np.maximum(1, np.ceil(stroke_lengths(table) / grid.pitch_mm * _STEPS_PER_CELL)).astype(np.intp)
-    exposure = np.repeat(np.arange(len(table)), pieces)
-    first = np.repeat(np.cumsum(pieces) - pieces, pieces)
-    along = ((np.arange(len(exposure)) - first + 0.5) / pieces[exposure])[:, None]
-    cells = grid.cells_of(table[exposure, 0:2] * (1 - along) + table[exposure, 2:4] * along)
-    inside = ((cells >= 0) & (cells < np.array(grid.shape))).all(axis=1)
-    share_s = (table[:, 4] / pieces)[exposure]
-    flat = cells[inside, 0] * grid.columns + cells[inside, 1]
-    dose = np.bincount(flat, weights=share_s[inside], minlength=grid.rows * grid.columns)
-    return dose.astype(np.float64).reshape(grid.shape)
-
-
-def stroke_lengths(table: ExposureTable) -> NDArray[np.float64]:
-    """Length of each exposure's path in mm, zero for dwells."""
-    return np.asarray(np.hypot(table[:, 2] - table[:, 0], table[:, 3] - table[:, 1]), np.float64)
-
-
 def _stage_of(config: ScanConfig) -> StageModel:
     """Of plans that do not say what they were priced with."""
     stated = config.instrument.stage
@@ -185,14 +167,12 @@ def _check_stage(table: ExposureTable, capabilities: Capabilities) -> None:
             )
 
 
-def _check_dose(plan: ScanPlan, dose: DoseConfig) -> None:
-    per_cell = live_s_per_cell(plan.table, plan.grid)
-    row, column = divmod(int(np.argmax(per_cell)), plan.grid.columns)
-    if per_cell[row, column] > dose.max_live_s_per_cell * (1 + _ROUNDING):
-        raise SafetyStop(
-            f"the cell in row {row}, column {column} would receive {per_cell[row, column]:.4g} s of beam, above "
-            f"dose.max_live_s_per_cell of {dose.max_live_s_per_cell:g} s: shorten the dwell or raise the limit"
-        )
+def _check_dose(plan: ScanPlan, config: ScanConfig) -> None:
+    dose = config.dose
+    earlier_s = earlier_s_per_cell(dose.earlier, plan.grid) if dose.earlier else None
+    check_dose(plan.table, plan.grid, dose, received_s_per_cell=earlier_s)
+    stage = plan.stage or _stage_of(config)
+    check_fluence(plan.table, plan.grid, config, stage, received_s_per_cell=earlier_s)
     # The shutter stays open between exposures, so travel counts as beam too.
     if plan.predicted_s > dose.max_beam_s * (1 + _ROUNDING):
         raise SafetyStop(
