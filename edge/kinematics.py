@@ -11,16 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.moves import ramp_up_s
 from edge.grid import ScanGrid
-from edge.stage_model import StageModel, ramp_up_s
+from edge.stage_model import StageModel
 from firmware_bridge.messages import StagePose
 
 __all__ = [
     "Duration",
     "ExposureTable",
     "StageModel",
+    "Stretches",
     "predict_duration",
     "predict_raster_s",
+    "predict_stretches",
     "run_starts",
     "run_times",
     "stroke_ramps",
@@ -56,6 +59,33 @@ class Duration:
         return self.travel_s + self.beam_s + self.waiting_s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretches:
+    """What is measured between one stop and the next, a dwell or a run each, in order, with the way there."""
+
+    first: NDArray[np.intp]
+    """First exposure of each, shape (n,)."""
+    is_dwell: NDArray[np.bool_]
+    leaps_mm: NDArray[np.float64]
+    """Vector (x, y) from rest to rest before each, shape (n, 2)."""
+    leap_s: NDArray[np.float64]
+    run_up_s: NDArray[np.float64]
+    """Way between rest and the first stroke, shape (n,); zero of dwells."""
+    run_out_s: NDArray[np.float64]
+    """Way between the last stroke and rest."""
+    run_up_mm: NDArray[np.float64]
+    run_out_mm: NDArray[np.float64]
+    waiting_s: NDArray[np.float64]
+    """Settling, reading and overhead."""
+    counted_s: NDArray[np.float64]
+
+    @property
+    def approach_s(self) -> NDArray[np.float64]:
+        """From the last count before each stretch to rest and on to its first, without waiting, shape (n,)."""
+        out_of_the_last_s = np.concatenate([[0.0], self.run_out_s[:-1]])
+        return np.asarray(self.leap_s + self.run_up_s + out_of_the_last_s)
+
+
 def predict_duration(table: ExposureTable, stage: StageModel, *, start: StagePose | None = None) -> Duration:
     """Duration of exposures taken in the table's order.
 
@@ -72,8 +102,17 @@ def predict_duration(table: ExposureTable, stage: StageModel, *, start: StagePos
     start
         Where it stands beforehand; None when it stands at the first exposure.
     """
-    flown = _flown(table, stage)
-    return _priced(flown, stage, start) if len(flown) else Duration(0.0, 0.0, 0.0, 0.0, 0.0)
+    if len(table) == 0:
+        return Duration(0.0, 0.0, 0.0, 0.0, 0.0)
+    return _total(predict_stretches(table, stage, start=start))
+
+
+def predict_stretches(table: ExposureTable, stage: StageModel, *, start: StagePose | None = None) -> Stretches:
+    """As `predict_duration`, stretch by stretch; the table holds at least one exposure."""
+    first = np.flatnonzero(run_starts(table, stage))
+    last = np.append(first[1:], len(table)) - 1
+    flown = np.column_stack([table[first, 0:2], table[last, 2:4], np.add.reduceat(table[:, 4], first)])
+    return _priced(flown, first, stage, start)
 
 
 def run_times(table: ExposureTable, stage: StageModel) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -93,11 +132,10 @@ def run_times(table: ExposureTable, stage: StageModel) -> tuple[NDArray[np.float
     -------
     Both of shape (runs,), one for each true of `run_starts`; and when all is over, `predict_duration`'s total.
     """
-    legs = _legs(_flown(table, stage), stage, None)
-    each_s = legs.moves_s + legs.waiting_s + legs.beam_s
-    read_s = np.where(legs.is_dwell, stage.readout_s, 0.0)
-    until_s = np.cumsum(each_s) - read_s
-    return until_s - legs.beam_s, until_s, float(until_s[-1] + read_s[-1] + legs.ramp_s[-1])
+    stretches = predict_stretches(table, stage)
+    read_s = np.where(stretches.is_dwell, stage.readout_s, 0.0)
+    until_s = np.cumsum(stretches.approach_s + stretches.waiting_s + stretches.counted_s) - read_s
+    return until_s - stretches.counted_s, until_s, float(until_s[-1] + read_s[-1] + stretches.run_out_s[-1])
 
 
 def run_starts(table: ExposureTable, stage: StageModel | None = None) -> NDArray[np.bool_]:
@@ -170,59 +208,44 @@ def predict_raster_s(grid: ScanGrid, dwell_s: float, stage: StageModel) -> float
     x_mm = grid.origin_x_mm + pieces * grid.pitch_mm
     y_mm = grid.origin_y_mm + (np.repeat(np.arange(grid.rows), len(row)) + 0.5) * grid.pitch_mm
     live_s = np.abs(pieces[:, 1] - pieces[:, 0]) * cell_s
-    return _priced(np.column_stack([x_mm[:, 0], y_mm, x_mm[:, 1], y_mm, live_s]), stage, None).total_s
+    pieces_table = np.column_stack([x_mm[:, 0], y_mm, x_mm[:, 1], y_mm, live_s])
+    return _total(_priced(pieces_table, np.arange(len(pieces_table)), stage, None)).total_s
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Legs:
-    """What each of some dwells and runs takes, arrays of shape (n,)."""
-
-    is_dwell: NDArray[np.bool_]
-    ramp_s: NDArray[np.float64]
-    moves_s: NDArray[np.float64]
-    """From the end of counting before it to the beginning, ramps included, waiting not."""
-    beam_s: NDArray[np.float64]
-    waiting_s: NDArray[np.float64]
-    travel_mm: float
-
-
-def _flown(table: ExposureTable, stage: StageModel) -> ExposureTable:
-    """Dwells and whole runs, one a row."""
-    first = np.flatnonzero(run_starts(table, stage))
-    if len(first) == 0:
-        return table
-    last = np.append(first[1:], len(table)) - 1
-    return np.column_stack([table[first, 0:2], table[last, 2:4], np.add.reduceat(table[:, 4], first)])
-
-
-def _priced(flown: ExposureTable, stage: StageModel, start: StagePose | None) -> Duration:
-    """Duration of dwells and runs, with a stop before and after every row of the table."""
-    legs = _legs(flown, stage, start)
-    dwells = int(legs.is_dwell.sum())
-    return Duration(
-        travel_s=float(legs.moves_s.sum() + legs.ramp_s[-1]),
-        beam_s=math.fsum(legs.beam_s),
-        waiting_s=dwells * stage.stop_s + (len(flown) - dwells) * stage.run_stop_s,
-        travel_mm=legs.travel_mm,
-        longest_move_s=float(legs.moves_s.max()),
+def _priced(flown: ExposureTable, first: NDArray[np.intp], stage: StageModel, start: StagePose | None) -> Stretches:
+    """Dwells and runs, with a stop before and after every row of the table."""
+    is_dwell, speed_mm_s = _is_dwell(flown), stroke_speeds(flown)
+    ramp_s, ramp_mm = _ramps(flown, speed_mm_s, stage)
+    margin_mm = np.where(is_dwell, 0.0, stage.margin_mm)
+    margin_s = np.divide(margin_mm, speed_mm_s, out=np.zeros_like(margin_mm), where=~is_dwell)
+    lead_s = np.where(is_dwell, 0.0, stage.lead_s)
+    run_up_mm, run_out_mm = ramp_mm + margin_mm + lead_s * speed_mm_s, ramp_mm + margin_mm
+    entries, _ = widened(flown, run_up_mm)
+    _, exits = widened(flown, run_out_mm)
+    origin = entries[:1] if start is None else np.array([[start.x_mm, start.y_mm]])
+    leaps_mm = entries - np.vstack([origin, exits[:-1]])
+    return Stretches(
+        first=first,
+        is_dwell=is_dwell,
+        leaps_mm=leaps_mm,
+        leap_s=stage.step_s(leaps_mm),
+        run_up_s=ramp_s + margin_s + lead_s,
+        run_out_s=ramp_s + margin_s,
+        run_up_mm=run_up_mm,
+        run_out_mm=run_out_mm,
+        waiting_s=np.where(is_dwell, stage.stop_s, stage.run_stop_s),
+        counted_s=np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4]),
     )
 
 
-def _legs(flown: ExposureTable, stage: StageModel, start: StagePose | None) -> _Legs:
-    is_dwell, speed_mm_s = _is_dwell(flown), stroke_speeds(flown)
-    ramp_s, ramp_mm = _ramps(flown, speed_mm_s, stage)
-    lead_s = np.where(is_dwell, 0.0, stage.lead_s)
-    entries, _ = widened(flown, ramp_mm + lead_s * speed_mm_s)
-    _, exits = widened(flown, ramp_mm)
-    origin = entries[:1] if start is None else np.array([[start.x_mm, start.y_mm]])
-    leaps_mm = entries - np.vstack([origin, exits[:-1]])
-    return _Legs(
-        is_dwell=is_dwell,
-        ramp_s=ramp_s,
-        moves_s=stage.step_s(leaps_mm) + ramp_s + lead_s + np.concatenate([[0.0], ramp_s[:-1]]),
-        beam_s=np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4]),
-        waiting_s=np.where(is_dwell, stage.stop_s, stage.run_stop_s),
-        travel_mm=float(np.hypot(*leaps_mm.T).sum() + 2 * ramp_mm.sum() + (lead_s * speed_mm_s).sum()),
+def _total(stretches: Stretches) -> Duration:
+    approach_s = stretches.approach_s
+    return Duration(
+        travel_s=float(approach_s.sum() + stretches.run_out_s[-1]),
+        beam_s=math.fsum(stretches.counted_s),
+        waiting_s=float(stretches.waiting_s.sum()),
+        travel_mm=float(np.hypot(*stretches.leaps_mm.T).sum() + stretches.run_up_mm.sum() + stretches.run_out_mm.sum()),
+        longest_move_s=float(approach_s.max()),
     )
 
 

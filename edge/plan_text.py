@@ -59,6 +59,7 @@ class _Stage(_Closed):
     jerk_mm_s3: _AboveZero | None = None
     run_overhead_s: _AtLeastZero | None = None
     lead_s: _AtLeastZero | None = None
+    margin_mm: _AtLeastZero | None = None
     dwell_step_s: _AtLeastZero | None = None
     readout_s: _AtLeastZero | None = None
     shortest_stroke_s: _AtLeastZero | None = None

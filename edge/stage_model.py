@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.moves import along_line, ramp_up_s, rest_to_rest_s, shares
 from edge.faults import UsageError
 
 Floats = NDArray[np.float64]
@@ -48,6 +49,8 @@ class StageModel:
     """As `overhead_s`, of a run: strokes that are flown without stopping. None: the same."""
     lead_s: float = 0.0
     """Way at constant speed between the run-up and the first stroke of a run."""
+    margin_mm: float = 0.0
+    """Way at constant speed between a run and its ramps, at either end."""
     dwell_step_s: float = 0.0
     """Live times at rest are rounded up to multiples of this; 0: they are not."""
     readout_s: float = 0.0
@@ -74,10 +77,10 @@ class StageModel:
         for name in ("jerk_mm_s3", "longest_run_s", "most_run_cells"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"stage.{name} is {getattr(self, name)}: give a number above 0")
-        for name in _TIMES:
+        for name in _AT_LEAST_0:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise UsageError(f"stage.{name} is {value}: give 0 or more seconds")
+                raise UsageError(f"stage.{name} is {value}: give 0 or more")
 
     @property
     def ramp_mm(self) -> float:
@@ -112,24 +115,23 @@ class StageModel:
         directions
             Vectors (x, y) of any length, shape (n, 2); those of length zero get the figures of any line.
         """
-        vectors = np.abs(np.asarray(directions, np.float64).reshape(-1, 2))
-        length = np.hypot(vectors[:, 0], vectors[:, 1])
-        share = np.divide(vectors, length[:, None], out=np.ones_like(vectors), where=length[:, None] > 0)
-        jerk = np.full(len(vectors), self.jerk_mm_s3)
+        share = shares(directions)
+        jerk = np.full(len(share), self.jerk_mm_s3)
         if self.axis_accelerations_mm_s2 is not None:
             jerk = jerk / share.max(axis=1)
         return (
-            _along(self.speed_mm_s, self.axis_speeds_mm_s, share),
-            _along(self.acceleration_mm_s2, self.axis_accelerations_mm_s2, share),
+            _either(self.speed_mm_s, self.axis_speeds_mm_s, share),
+            _either(self.acceleration_mm_s2, self.axis_accelerations_mm_s2, share),
             jerk,
         )
 
 
-_TIMES = (
+_AT_LEAST_0 = (
     "settle_s",
     "overhead_s",
     "run_overhead_s",
     "lead_s",
+    "margin_mm",
     "dwell_step_s",
     "readout_s",
     "shortest_stroke_s",
@@ -137,41 +139,8 @@ _TIMES = (
 )
 
 
-def ramp_up_s(speed_mm_s: float | Floats, acceleration_mm_s2: float | Floats, jerk_mm_s3: float | Floats) -> Floats:
-    """Time from rest to a speed, with the acceleration rising and falling at bounded jerk; the way is half of v t."""
-    speed, acceleration = np.asarray(speed_mm_s, np.float64), np.asarray(acceleration_mm_s2, np.float64)
-    build_up_s = acceleration / jerk_mm_s3
-    gentle = 2.0 * np.sqrt(speed / jerk_mm_s3)
-    return np.where(speed >= acceleration * build_up_s, speed / acceleration + build_up_s, gentle)
-
-
-def rest_to_rest_s(
-    length_mm: float | Floats,
-    speed_mm_s: float | Floats,
-    acceleration_mm_s2: float | Floats,
-    jerk_mm_s3: float | Floats = math.inf,
-) -> Floats:
-    """Time of the fastest straight move at bounded speed, acceleration and jerk, symmetric in time.
-
-    A trapezoid of speed, or a triangle when too short for one; with rounded corners where the jerk is bounded
-    (Biagiotti and Melchiorri 2008, section 3.4, double S trajectories between two states of rest).
-    """
-    length, speed = np.asarray(length_mm, np.float64), np.asarray(speed_mm_s, np.float64)
-    acceleration, jerk = np.asarray(acceleration_mm_s2, np.float64), np.asarray(jerk_mm_s3, np.float64)
-    ramp_s = ramp_up_s(speed, acceleration, jerk)
-    build_up_s = acceleration / jerk
-    # what is too short for full speed: with full acceleration held for a while, or not even that
-    held = build_up_s + np.sqrt(build_up_s**2 + 4.0 * length / acceleration)
-    gentle = 4.0 * np.cbrt(length / (2.0 * jerk))
-    short = np.where(length >= 2.0 * acceleration * build_up_s**2, held, gentle)
-    return np.where(length < speed * ramp_s, short, length / speed + ramp_s)
-
-
-def _along(line: float, axes: tuple[float, float] | None, share: Floats) -> Floats:
-    if axes is None:
-        return np.full(len(share), line)
-    with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray((np.array(axes) / share).min(axis=1), np.float64)
+def _either(line: float, axes: tuple[float, float] | None, share: Floats) -> Floats:
+    return np.full(len(share), line) if axes is None else along_line(axes, share)
 
 
 def _require_above_zero(name: str, value: float) -> None:

@@ -152,11 +152,11 @@ def test_no_direction_is_slower_than_any_line(x: float, y: float, fast: float, q
 
 
 def test_a_run_costs_its_own_overhead_and_its_lead() -> None:
-    stage = StageModel(50, 500, overhead_s=9, run_overhead_s=0.3, lead_s=0.5)
-    # 20 mm/s: 0.04 s of ramp at either end, and half a second of way before the start
+    stage = StageModel(50, 500, overhead_s=9, run_overhead_s=0.3, lead_s=0.5, margin_mm=1)
+    # 20 mm/s: 0.04 s of ramp and 0.05 s of margin at either end, and half a second of way before the start
     predicted = predict_duration(_cells(0, 20, 10, live_s=0.1), stage)
-    assert predicted.total_s == pytest.approx(1.0 + 0.08 + 0.5 + 0.3)
-    assert predicted.travel_mm == pytest.approx(0.8 + 10)
+    assert predicted.total_s == pytest.approx(1.0 + 0.08 + 0.1 + 0.5 + 0.3)
+    assert predicted.travel_mm == pytest.approx(0.8 + 2 + 10)
 
 
 def test_dwells_are_rounded_up_to_the_step_of_the_instrument() -> None:
@@ -172,7 +172,9 @@ def test_what_the_detector_cannot_tell_apart_sets_the_pace_of_a_raster() -> None
 
 def test_a_raster_is_as_long_as_its_strokes() -> None:
     grid = ScanGrid(1, 2, 0.5, 5, 30)
-    stage = StageModel(50, 500, settle_s=0.01, overhead_s=0.1, run_overhead_s=0.7, lead_s=0.2, most_run_cells=16)
+    stage = StageModel(
+        50, 500, settle_s=0.01, overhead_s=0.1, run_overhead_s=0.7, lead_s=0.2, margin_mm=0.3, most_run_cells=16
+    )
     rows = []
     for row in range(5):
         left_to_right = _cells(1, 16, 30, live_s=0.05, y_mm=2 + (row + 0.5) * 0.5)

@@ -126,6 +126,7 @@ FITTED = StageModel(
     jerk_mm_s3=9_000.0,
     run_overhead_s=0.4,
     lead_s=0.5,
+    margin_mm=0.2,
     dwell_step_s=0.05,
     readout_s=0.01,
     shortest_stroke_s=0.03,
