@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Protocol
 
-from edge.events import FIRST_VISIT, Measured, StandardMeasured
+from edge.events import FIRST_VISIT, LeftOut, Measured, StandardMeasured
 from edge.faults import EdgeError, IntegrityError, SafetyStop
+from edge.itinerary import Itinerary
+from edge.passage import Passage
 from edge.reconnect import Connection
 from edge.session import Session, utc_now
 from firmware_bridge.faults import LeaseExpired
@@ -60,6 +60,8 @@ class Intake:
         Live time that the object has received already, in s.
     visits
         Indices of the visits to the standard that are recorded.
+    passage
+        Where the open beam may go; None: anywhere.
     """
 
     def __init__(
@@ -71,11 +73,12 @@ class Intake:
         tolerance_mm: float,
         live_s: float,
         visits: Iterable[int] = (),
+        passage: Passage | None = None,
     ) -> None:
         self._connection = connection
         self._session = session
         self._tolerance_mm = tolerance_mm
-        self._waiting = deque(exposures)
+        self._itinerary = Itinerary(exposures, passage)
         self.lacking = {exposure.index: exposure for exposure in exposures}
         """What is not recorded in full, by index, in travel order."""
         self.live_s = live_s
@@ -94,21 +97,35 @@ class Intake:
 
     def extend(self, exposures: Sequence[Exposure]) -> None:
         """Measure these too, after everything else."""
-        self._waiting.extend(exposures)
+        self._itinerary.extend(exposures)
         self.lacking.update((exposure.index, exposure) for exposure in exposures)
+
+    def leave_out(self, refused: Mapping[int, str]) -> None:
+        """Journal that these are not made, by index with the reason; whoever holds them must forget them."""
+        for index, reason in refused.items():
+            self._session.record(LeftOut(utc_now(), index, reason))
+            self.lacking.pop(index, None)
+            self._itinerary.done(index)
 
     def begin_again(self) -> None:
         """Submit everything that is lacking once more: another controller, or session, knows nothing of it."""
-        self._waiting = deque(self.lacking.values())
+        self._itinerary.begin_again(self.lacking.values())
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the controller may hold exposures that it has not finished."""
+        return self._itinerary.is_under_way
+
+    @property
+    def is_held(self) -> bool:
+        """Whether everything submitted is done, and a keep-out lies on the way to what comes next."""
+        return self._itinerary.is_held
 
     def feed(self) -> None:
-        """Keep the controller's look-ahead full."""
-        while self._waiting and self._waiting[0].index not in self.lacking:
-            self._waiting.popleft()
-        if self._waiting:
-            taken = self._connection.controller.submit(list(islice(self._waiting, _BATCH)))
-            for _ in range(taken):
-                self._waiting.popleft()
+        """Keep the controller's look-ahead full, up to where the shutter has to be closed."""
+        upcoming = self._itinerary.upcoming(self.lacking, _BATCH)
+        if upcoming:
+            self._itinerary.took(self._connection.controller.submit(upcoming))
 
     def fetch(self, retained: int) -> None:
         """Take over what an earlier session measured and could not record: it is not exposed again."""
@@ -181,6 +198,7 @@ class Intake:
             self.live_s += measured.live_s
             if not measured.flags & ExposureFlag.TRUNCATED:
                 del self.lacking[measured.index]
+                self._itinerary.done(measured.index)
         return planned
 
     def _keep_each(self, arrived: list[ExposureDone]) -> None:

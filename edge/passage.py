@@ -7,16 +7,16 @@ stage runs up to a stroke and out of it. Ways that would are driven with the shu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.moves import ramp_up_s
 from edge.area import keep_outs_of
 from edge.config import ScanConfig
 from edge.keep_outs import NOTHING, KeepOuts
 from edge.kinematics import ExposureTable, StageModel, run_starts, stroke_speeds, widened
-from edge.stage_model import ramp_up_s
 from firmware_bridge.messages import Exposure, StagePose
 
 _RESERVE = 1.5
@@ -76,9 +76,11 @@ class Passage:
             closed = closed[1:]
         return int(np.argmax(closed)) if closed.any() else len(upcoming)
 
-    def holds(self, pose: StagePose) -> bool:
-        """Whether the open beam may stand there."""
-        return not self or bool(self.keep_outs.clear(np.array([[pose.x_mm, pose.y_mm]]))[0])
+    def holds(self, pose: StagePose, *, slack_mm: float) -> bool:
+        """Whether the open beam may stand there, give or take what poses are uncertain by."""
+        margin_mm = max(0.0, self.keep_outs.margin_mm - slack_mm)
+        keep_outs = replace(self.keep_outs, margin_mm=margin_mm)
+        return not self or bool(keep_outs.clear(np.array([[pose.x_mm, pose.y_mm]]))[0])
 
     def kept_off(self, table: ExposureTable) -> ExposureTable:
         """The exposures with runs cut back where they would run up or out over a keep-out.
@@ -111,7 +113,8 @@ class Passage:
         """The furthest that the stage comes to rest before and after each exposure, each of shape (n, 2)."""
         stage, speed_mm_s = self.stage, stroke_speeds(table)
         ramp_s = ramp_up_s(speed_mm_s, stage.acceleration_mm_s2, stage.jerk_mm_s3)
-        return widened(table, _RESERVE * speed_mm_s * ramp_s / 2 + speed_mm_s * stage.lead_s)
+        margin_mm = np.where(speed_mm_s > 0, stage.margin_mm, 0.0) + speed_mm_s * stage.lead_s
+        return widened(table, _RESERVE * speed_mm_s * ramp_s / 2 + margin_mm)
 
 
 def passage_of(config: ScanConfig, stage: StageModel) -> Passage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 
@@ -69,6 +69,7 @@ class Run:
         visits: Iterable[int] = (),
         source: Source | None = None,
         budget: int | None = None,
+        refused: Callable[[Collection[int]], Mapping[int, str]] = lambda _lacking: {},
     ) -> None:
         """Prepare the run.
 
@@ -100,7 +101,11 @@ class Run:
             Where further exposures of a plan that grows come from.
         budget
             Exposures in all once such a plan is whole; None: as planned.
+        refused
+            Of those that are lacking, in travel order: what is not to be made, with the reason, for what its place has
+            received already.
         """
+        self._refused = refused
         self._source = source
         self._budget = budget or planned
         self._connection = connection
@@ -113,7 +118,13 @@ class Run:
         self._meanwhile = meanwhile
         self._shutter = Shutter(connection, session, bounds)
         self._intake = Intake(
-            connection, session, exposures, tolerance_mm=bounds.tolerance_mm, live_s=live_s, visits=visits
+            connection,
+            session,
+            exposures,
+            tolerance_mm=bounds.tolerance_mm,
+            live_s=live_s,
+            visits=visits,
+            passage=bounds.passage,
         )
         self._interrupts = Interrupts()
         standstill = Standstill(
@@ -126,6 +137,7 @@ class Run:
             let_go_on=self._let_go_on,
         )
         has_work = bool(self._intake.lacking) or self._is_more_to_come
+        self._standstill = standstill
         self._between = Between(standstill, intermissions, farewell if has_work else None)
         self._expiries = Allowance(_MOST_EXPIRIES)
         self._retained = 0
@@ -190,6 +202,7 @@ class Run:
         """One opening, for a reason; how the run ended with it, or the reason for the next one."""
         self._intake.fetch(self._retained)
         self._retained = 0
+        self._leave_out()
         request = self._interrupts.request
         if self._intake.lacking and request is None:
             try:
@@ -211,6 +224,15 @@ class Run:
         self._between.bid_farewell()
         is_cut_short = self._source is not None and self._source.is_cut_short
         return RunOutcome.ENDED_EARLY if is_cut_short else RunOutcome.FINISHED
+
+    def _leave_out(self) -> None:
+        """Give up, before the shutter opens, what would give its place more than it may receive."""
+        if self._refused(self._intake.lacking):
+            self._standstill.drop_queue()
+            refused = self._refused(self._intake.lacking)
+            self._intake.leave_out(refused)
+            for reason in refused.values():
+                self._console.warn(reason)
 
     @property
     def _is_more_to_come(self) -> bool:
@@ -256,9 +278,24 @@ class Run:
             with self._interrupts.asking():
                 self._settle(self._boot_id)
         wish = self._between.carry_out() if self._between.due is not None else ""
+        if self._bounds.passage:
+            self._call_back()
         if not wish and self._intake.lacking and self._interrupts.request is None:
             self._connection.controller.move_to(next(iter(self._intake.lacking.values())).start)
         return wish
+
+    def _call_back(self) -> None:
+        """Leave nothing with the controller: what it has measured already it passes over, and goes another way for it."""
+        known = 2 if self._intake.is_under_way else 0
+        if known:
+            self._standstill.drop_queue()
+        while known:
+            lacking = len(self._intake.lacking)
+            # Its answer comes after everything that was on its way.
+            self._connection.controller.status()
+            self._intake.drain()
+            known = known - 1 if len(self._intake.lacking) == lacking else 2
+        self._intake.begin_again()
 
     def _open(self, reason: str) -> None:
         self._shutter.open(reason, exposures_left=len(self._intake.lacking), live_s=self._intake.live_s)
@@ -270,10 +307,12 @@ class Run:
             self._is_paused = False
 
     def _stream(self, show: Callable[[int], None]) -> Request | None:
-        """Measure until nothing is lacking, something is asked, or an intermission is due and something measured."""
+        """Measure until nothing is lacking, something is asked, an intermission is due, or a keep-out in the way."""
         heard_s, measured = time.monotonic(), 0
         while self._intake.lacking and self._interrupts.request is None and not (measured and self._between.due):
             self._intake.feed()
+            if self._intake.is_held:
+                break
             if arrived := self._intake.collect():
                 heard_s, measured = time.monotonic(), measured + arrived
             if time.monotonic() - heard_s > self._bounds.patience_s:
@@ -290,14 +329,13 @@ class Run:
     def _break_off(self) -> RunOutcome | str:
         """Finish the exposure in progress and close the shutter for what is due; the reason of the next opening."""
         due = self._between.due
-        reason = "nothing is due" if due is None else due.reason
+        reason = "a way past a keep-out" if due is None else due.reason
         try:
-            with self._interrupts.finishing(), suppress(LeaseExpired):
-                self._is_paused = True
-                self._connection.controller.pause()
+            with self._interrupts.finishing():
+                is_cut_short = self._finish_exposure()
         except KeyboardInterrupt:
             return self._abort()
-        self._shutter.close(reason)
+        self._shutter.close(reason, is_cut_short=is_cut_short)
         self._intake.drain()
         return f"after {reason}"
 
@@ -306,16 +344,24 @@ class Run:
     def _pause(self, reason: str) -> RunOutcome | str:
         """Close the shutter safely, then ask."""
         try:
-            with self._interrupts.asking(), suppress(LeaseExpired):
-                self._is_paused = True
-                self._connection.controller.pause()
+            with self._interrupts.asking():
+                is_cut_short = self._finish_exposure()
         except KeyboardInterrupt:
             return self._abort()
-        return self._rest(reason)
+        return self._rest(reason, is_cut_short=is_cut_short)
 
-    def _rest(self, reason: str) -> RunOutcome | str:
+    def _finish_exposure(self) -> bool:
+        """Have the controller finish the one in progress and close; whether its lease cut that one short instead."""
+        self._is_paused = True
+        try:
+            self._connection.controller.pause()
+        except LeaseExpired:
+            return True
+        return False
+
+    def _rest(self, reason: str, *, is_cut_short: bool = False) -> RunOutcome | str:
         """Stand still with the shutter closed; what the operator, where there is one, wants then."""
-        self._shutter.close(reason)
+        self._shutter.close(reason, is_cut_short=is_cut_short)
         self._intake.drain()
         if not self._intake.lacking and not self._is_more_to_come:
             self._between.bid_farewell()
@@ -345,7 +391,7 @@ class Run:
     def _abort(self) -> RunOutcome:
         self._shutter.abort()
         self._intake.drain()
-        self._shutter.note_closed("aborted by the operator")
+        self._shutter.note_closed("aborted by the operator", is_cut_short=True)
         self._session.record(Paused(utc_now(), "aborted by the operator"))
         return RunOutcome.STOPPED
 
@@ -355,7 +401,7 @@ class Run:
         """Whether the run may go on after this, perhaps with somebody's help."""
         match fault:
             case LeaseExpired():
-                self._shutter.note_closed("lease expired")
+                self._shutter.note_closed("lease expired", is_cut_short=True)
                 return self._expiries.spend()
             case DoorOpen():
                 return self._console.can_ask and not self._connection.is_lost
@@ -373,7 +419,7 @@ class Run:
                 return "lease expired"
             case DoorOpen() | StandoffExceeded():
                 self._console.warn(str(fault))
-                return self._rest(str(fault))
+                return self._rest(str(fault), is_cut_short=True)
             case _:
                 return self._reconnect(fault)
 
@@ -422,5 +468,5 @@ class Run:
                 self._intake.drain()
         with suppress(Exception):
             if self.is_closed:
-                self._shutter.note_closed("fault")
+                self._shutter.note_closed("fault", is_cut_short=True)
             self._tell(fault)

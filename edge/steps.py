@@ -15,6 +15,7 @@ import numpy as np
 from calibration.registration_record import registration_from_dict, registration_to_dict
 from edge.adaptive.batches import ADAPTIVE
 from edge.adaptive.scanning import GrowingPlan
+from edge.area import allowed_cells
 from edge.calibrate.look import Look
 from edge.calibrate.place import LastLook, check_place
 from edge.cameras import Camera, open_camera, write_picture
@@ -25,6 +26,7 @@ from edge.doctor import examine_controller, require
 from edge.events import Opened, Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
 from edge.live import LiveMaps
+from edge.passage import Passage, passage_of
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
 from edge.plan_figures import tell_plan, tell_registration
 from edge.prepare import Sighting, batches_of, budget_of, plan_scan, sight, stage_of
@@ -149,7 +151,7 @@ class Scan:
             self._connection,
             self._session,
             remaining(plan, done),
-            bounds=bounds_of(plan),
+            bounds=bounds_of(plan, self._passage(plan)),
             planned=len(plan.exposures),
             source=growing,
             budget=None if growing is None else budget_of(self._config, plan.grid),
@@ -182,6 +184,8 @@ class Scan:
             budget,
             batches_of(self._config),
             self._paths,
+            allowed=allowed_cells(self._config, plan.grid),
+            passage=self._passage(plan),
             queue_length=self._capabilities.queue_length,
             adopt=self._adopt,
             warn=self._console.warn,
@@ -255,7 +259,10 @@ class Scan:
 
     def _check_rest(self, plan: ScanPlan, done: AbstractSet[int]) -> None:
         stage = plan.stage or stage_of(self._config)
-        check_rest(plan, done, self._session.beam.received_s, self._config.dose, stage)
+        check_rest(plan, done, self._session.beam.received_s, self._config.dose, stage, self._passage(plan))
+
+    def _passage(self, plan: ScanPlan) -> Passage:
+        return passage_of(self._config, plan.stage or stage_of(self._config))
 
     def _camera(self) -> Camera:
         """The camera, with the stage out of its way."""
@@ -278,7 +285,7 @@ class Scan:
         self._console.say(f"{checked.sentence[0].upper()}{checked.sentence[1:]}")
 
 
-def bounds_of(plan: ScanPlan) -> Bounds:
+def bounds_of(plan: ScanPlan, passage: Passage) -> Bounds:
     """What a plan asks of the instrument while it is carried out, whatever cells come to it."""
     grid = plan.grid
     longest_move_s = plan.longest_move_s
@@ -291,4 +298,5 @@ def bounds_of(plan: ScanPlan) -> Bounds:
         y_mm=(grid.origin_y_mm, grid.origin_y_mm + grid.height_mm),
         tolerance_mm=grid.pitch_mm / 2,
         patience_s=_PATIENCE * (float(plan.table[:, 4].max()) + longest_move_s) + _GRACE_S,
+        passage=passage,
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.adaptive.choice import chosen_cells
 from edge.adaptive.listening import worth_of_samples
+from edge.area import allowed_cells
 from edge.prepare import batches_of, budget_of
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import fit_recording, read_planned
@@ -32,7 +33,7 @@ def leave_next_batch(folder: Path) -> None:
         rgb=planned.sighting.rgb,
         planned=plan.mask.cells,
     )
-    chosen = chosen_cells(worth, ~plan.mask.cells, size)
+    chosen = chosen_cells(worth, allowed_cells(planned.config, plan.grid) & ~plan.mask.cells, size)
     path = RecordingPaths(folder).next_batch
     path.parent.mkdir(exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.part")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge.adaptive.batches import Batches, left_batch
 from edge.faults import SafetyStop
+from edge.passage import Passage
 from edge.plan import ScanPlan, extended
 from edge.record.folder import RecordingPaths
 from firmware_bridge.messages import Exposure
@@ -35,6 +36,10 @@ class GrowingPlan:
         What stands so far.
     budget, batches
         Cells in all, and how they are shared out.
+    allowed
+        Cells that may be visited, shape (rows, columns).
+    passage
+        Where the open beam may go.
     queue_length
         Exposures that the controller measures while nobody speaks to it.
     adopt
@@ -51,6 +56,8 @@ class GrowingPlan:
         batches: Batches,
         paths: RecordingPaths,
         *,
+        allowed: NDArray[np.bool_],
+        passage: Passage,
         queue_length: int,
         adopt: Callable[[ScanPlan, int], None],
         warn: Callable[[str], None],
@@ -58,6 +65,8 @@ class GrowingPlan:
         self.plan = plan
         self._budget = budget
         self._paths = paths
+        self._allowed = allowed
+        self._passage = passage
         self._adopt = adopt
         self._warn = warn
         self._batches = batches
@@ -118,6 +127,11 @@ class GrowingPlan:
             self._process = None
 
     @property
+    def _open_cells(self) -> NDArray[np.bool_]:
+        """Cells that may come to the plan."""
+        return self._allowed & ~self.plan.mask.cells
+
+    @property
     def _next_size(self) -> int:
         return self._batches.after(int(self.plan.mask.cells.sum()), self._budget)
 
@@ -130,7 +144,7 @@ class GrowingPlan:
         """Whether a batch for the present plan was left, or none will be."""
         if self._process is None or self._process.poll() is not None:
             return True
-        return left_batch(self._paths.next_batch, self.plan.digest, ~self.plan.mask.cells) is not None
+        return left_batch(self._paths.next_batch, self.plan.digest, self._open_cells) is not None
 
     def _ask(self) -> None:
         self._is_asked = True
@@ -153,13 +167,13 @@ class GrowingPlan:
 
     def _taken(self) -> tuple[Exposure, ...]:
         self._is_asked = False
-        cells = left_batch(self._paths.next_batch, self.plan.digest, ~self.plan.mask.cells)
+        cells = left_batch(self._paths.next_batch, self.plan.digest, self._open_cells)
         if cells is None or int(cells.sum()) > self._next_size:
             self.close()
             self._warn("no batch was chosen from what is measured: the next one is spread evenly instead")
-            cells = _spread(self.plan.mask.cells, self._next_size)
+            cells = _spread(self.plan.mask.cells, self._open_cells, self._next_size)
         before = len(self.plan.table)
-        grown = extended(self.plan, cells)
+        grown = extended(self.plan, cells, passage=self._passage)
         try:
             self._adopt(grown, before)
         except SafetyStop as reason:
@@ -170,12 +184,12 @@ class GrowingPlan:
         return grown.exposures[before:]
 
 
-def _spread(planned: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """So many cells far from those that are planned."""
+def _spread(planned: NDArray[np.bool_], allowed: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """So many allowed cells far from those that are planned."""
     from scipy.ndimage import distance_transform_edt
 
     from edge.adaptive.choice import chosen_cells
     from edge.adaptive.worth import Worth
 
     distance = distance_transform_edt(~planned).astype(np.float32)
-    return chosen_cells(Worth(np.ones_like(distance), distance), ~planned, count)
+    return chosen_cells(Worth(np.ones_like(distance), distance), allowed, count)

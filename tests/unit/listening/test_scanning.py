@@ -95,6 +95,8 @@ def growing(tmp_path):
         9,
         Batches(0.3, 2),
         RecordingPaths(tmp_path),
+        allowed=~cells_of(5, 6),
+        passage=Passage(KeepOuts(), StageModel(50.0, 500.0)),
         queue_length=4,
         adopt=lambda plan, before: adopted.append((plan, before)),
         warn=said.append,
