@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel
-from edge.scan_plan import ScanPlan, frozen_table
+from edge.scan_plan import ScanPlan, Way, frozen_table
 from models.sampling import SamplingMask
 
 FORMAT = "pointillist-plan"
@@ -68,6 +69,11 @@ class _Stage(_Closed):
     longest_run_s: _AboveZero | None = None
 
 
+class _Way(_Closed):
+    mode: _Text
+    budget_s: _AboveZero
+
+
 class _Mask(_Closed):
     origin: _Text
     binariser: _Text
@@ -87,6 +93,7 @@ class _Plan(_Closed):
     beam_s: _AtLeastZero
     longest_move_s: _AtLeastZero
     stage: _Stage | None = None
+    way: _Way | None = None
     grid: _Grid
     mask: _Mask
     exposures: Annotated[list[Annotated[list[_Number], Field(min_length=3, max_length=5)]], Field(max_length=MAX_CELLS)]
@@ -115,9 +122,7 @@ def plan_from_json(text: str) -> ScanPlan:
     try:
         read = _Plan.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the text"
-        raise IntegrityError(f"the plan cannot be read ({place}: {first['msg'].lower()}): {_REMEDY}") from None
+        raise IntegrityError(_why_not(text, error)) from None
     plan = sealed(
         ScanPlan(
             grid=ScanGrid(**dict(read.grid)),
@@ -130,11 +135,27 @@ def plan_from_json(text: str) -> ScanPlan:
             longest_move_s=read.longest_move_s,
             digest="",
             stage=None if read.stage is None else _stage_of(read.stage),
+            way=None if read.way is None else Way(**dict(read.way)),
         )
     )
     if plan.digest != read.digest:
         raise IntegrityError(f"the plan was changed since it was written (its digest does not match): {_REMEDY}")
     return plan
+
+
+def _why_not(text: str, error: ValidationError) -> str:
+    """What is wrong with a text that is no plan."""
+    with suppress(ValueError, RecursionError):
+        read = json.loads(text)
+        if not isinstance(read, dict) or read.get("format") != FORMAT:
+            return f"this is no plan of a scan, whatever else it is: {_REMEDY}"
+        if isinstance(read.get("version"), int) and read["version"] > VERSION:
+            return (
+                f"the plan is of version {read['version']}, this program reads up to {VERSION}: update it, or plan anew"
+            )
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the text"
+    return f"the plan cannot be read ({place}: {first['msg'].lower()}): {_REMEDY}"
 
 
 def _text(plan: ScanPlan, digest: str) -> str:
@@ -157,6 +178,8 @@ def _text(plan: ScanPlan, digest: str) -> str:
     }
     if plan.stage is not None:
         head["stage"] = _stage_text(plan.stage)
+    if plan.way is not None:
+        head["way"] = {"mode": plan.way.mode, "budget_s": float(plan.way.budget_s)}
     mask = {name: getattr(plan.mask, name) for name in ("origin", "binariser", "seed", "rate")}
     fields = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items())
     packed = np.packbits(plan.mask.cells, axis=1)

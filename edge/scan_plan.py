@@ -43,6 +43,16 @@ class Exposures(Sequence[Exposure]):
             yield Exposure(index, StagePose(x0, y0), StagePose(x1, y1), live_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a time is spent on an object."""
+
+    mode: str
+    """A name of `edge.modes.registry.MODES`."""
+    budget_s: float
+    """For the whole scan, all that will come to the plan included."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanPlan:
     """What will be measured, in order, and what it is predicted to cost. Equal plans have equal digests."""
@@ -65,6 +75,8 @@ class ScanPlan:
     """SHA-256 over the canonical text with an empty digest, hexadecimal."""
     stage: StageModel | None = None
     """What the travel was priced with: the slower of configuration and controller. None in plans that do not say."""
+    way: Way | None = None
+    """How the time for the scan is spent; None where a number of cells was asked for instead."""
 
     @property
     def exposures(self) -> Exposures:

@@ -1,0 +1,118 @@
+"""From pieces to a scan's plan: ordered, one stroke a cell in motion, priced and sealed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.adaptive.batches import origin_after
+from edge.faults import UsageError
+from edge.grid import ScanGrid
+from edge.kinematics import ExposureTable, StageModel, predict_duration
+from edge.modes.pieces import Cells, Pieces
+from edge.ordering import order_pieces
+from edge.passage import Passage
+from edge.plan_text import sealed
+from edge.scan_plan import ScanPlan, Way, frozen_table
+from firmware_bridge.messages import StagePose
+from models.sampling import SamplingMask
+
+_BY_MODE = "none"
+"""Of a mask that no density was made into."""
+
+
+def exposures_of(
+    pieces: Pieces, grid: ScanGrid, stage: StageModel, start: StagePose | None = None
+) -> ExposureTable:
+    """Pieces in an order of little travel from where the stage stands: a dwell for a point, a stroke a cell for a run."""
+    order, is_reversed = order_pieces(pieces.segments_mm(grid), stage, start=start)
+    lengths = pieces.lengths[order]
+    piece = np.repeat(order, lengths)
+    along = np.arange(len(piece)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    backwards = np.repeat(is_reversed, lengths)
+    along = np.where(backwards, pieces.lengths[piece] - 1 - along, along)
+    step = (pieces.last > pieces.first)[piece].astype(np.intp)
+    cells = pieces.first[piece] + along[:, None] * step
+    centres = grid.centres_mm(cells[:, 0], cells[:, 1])
+    ahead = np.where(backwards, -0.5, 0.5)[:, None] * step[:, ::-1] * grid.pitch_mm
+    return np.column_stack([centres - ahead, centres + ahead, pieces.cell_s[piece]])
+
+
+def plan_of_pieces(
+    pieces: Pieces,
+    *,
+    grid: ScanGrid,
+    stage: StageModel,
+    way: Way,
+    allowed: Cells,
+    seed: int,
+    registration_digest: str,
+    passage: Passage | None = None,
+) -> ScanPlan:
+    """The first part of a scan in a mode.
+
+    Raises
+    ------
+    UsageError
+        There are no pieces.
+    """
+    if not len(pieces):
+        raise UsageError(f"the mode {way.mode!r} measures nothing in {way.budget_s:.4g} s: give more time")
+    table = frozen_table(exposures_of(pieces, grid, stage))
+    marked = pieces.marked(grid.shape)
+    marked.flags.writeable = False
+    mask = SamplingMask(marked, float(marked.sum() / allowed.sum()), way.mode, _BY_MODE, seed)
+    return _priced(
+        ScanPlan(
+            grid=grid,
+            table=table,
+            mask=mask,
+            registration_digest=registration_digest,
+            predicted_s=0.0,
+            travel_mm=0.0,
+            beam_s=0.0,
+            longest_move_s=0.0,
+            digest="",
+            stage=stage,
+            way=way,
+        ),
+        stage,
+        passage,
+    )
+
+
+def grown(plan: ScanPlan, pieces: Pieces, *, allowed: Cells, passage: Passage | None = None) -> ScanPlan:
+    """The plan with more pieces behind its exposures, which keep their indices; cells may come again.
+
+    Raises
+    ------
+    UsageError
+        The plan does not say what its travel was priced with.
+    """
+    if plan.stage is None:
+        raise UsageError("this plan does not say how its stage moves, and cannot grow: make it anew")
+    end = StagePose(*plan.table[-1, 2:4].tolist())
+    further = exposures_of(pieces, plan.grid, plan.stage, end)
+    visited = plan.mask.cells | pieces.marked(plan.grid.shape)
+    visited.flags.writeable = False
+    mask = replace(
+        plan.mask, cells=visited, rate=float(visited.sum() / allowed.sum()), origin=origin_after(plan.mask.origin)
+    )
+    return _priced(replace(plan, table=frozen_table(np.vstack([plan.table, further])), mask=mask), plan.stage, passage)
+
+
+def _priced(plan: ScanPlan, stage: StageModel, passage: Passage | None) -> ScanPlan:
+    duration = predict_duration(plan.table, stage)
+    closing_s = 0.0 if passage is None else passage.closing_s(plan.table)
+    return sealed(
+        replace(
+            plan,
+            predicted_s=duration.total_s + closing_s,
+            travel_mm=duration.travel_mm,
+            beam_s=duration.beam_s,
+            longest_move_s=duration.longest_move_s,
+            digest="",
+        )
+    )
