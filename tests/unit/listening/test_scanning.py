@@ -13,7 +13,9 @@ from edge.adaptive.batches import Batches, left_batch
 from edge.adaptive.scanning import GrowingPlan
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
+from edge.keep_outs import KeepOuts
 from edge.kinematics import StageModel
+from edge.passage import Passage
 from edge.plan import extended, make_plan, plan_from_json, plan_to_json
 from edge.record.folder import RecordingPaths
 from models.sampling import SamplingMask
@@ -127,6 +129,13 @@ def test_a_chooser_that_fails_costs_no_batch(growing):
     assert growing.is_whole
     assert growing.plan.mask.cells.sum() == 9
     assert growing.said == ["no batch was chosen from what is measured: the next one is spread evenly instead"] * 2
+
+
+def test_a_batch_that_asks_for_a_forbidden_cell_is_not_taken(growing):
+    leave(growing, 5, 120, 140)
+    assert len(growing.wait(lambda: False)) == 3
+    assert not growing.plan.mask.cells.ravel()[[5, 6]].any()
+    assert len(growing.said) == 1
 
 
 def test_a_wait_is_broken_off_for_the_operator(growing, monkeypatch):
