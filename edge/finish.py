@@ -13,6 +13,7 @@ import numpy as np
 from calibration.registration_record import registration_from_dict
 from edge.config import ScanConfig
 from edge.correction import as_planned, correction_sentence
+from edge.dose.map import DoseMap, dose_map
 from edge.events import Opened, ShutterClosed, ShutterOpened
 from edge.kinematics import predict_raster_s
 from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
@@ -60,6 +61,9 @@ def finish_recording(folder: Path) -> list[str]:
         planned = read_planned(recording)
         results = results_of(recording, planned)
         plan = planned.plan
+        ledger = read_ledger(recording.reader, plan.grid)
+        stage = plan.stage or stage_of(planned.config)
+        received = dose_map(ledger, recording.history, plan, stage, planned.config.instrument.beam)
         attributes = {"unit": MAPS_UNIT, "scan_id": recording.history.scan_id, "plan": plan.digest}
         write_maps(
             paths.maps,
@@ -68,8 +72,9 @@ def finish_recording(folder: Path) -> list[str]:
             rgb=results.placing.sighting.display,
             grid=plan.grid,
             attributes=attributes,
+            received=received.datasets(),
         )
-        report = report_of(recording, planned, results)
+        report = report_of(recording, planned, results, ledger=ledger, received=received)
     write_report(paths.report, report)
     moved = results.placing.was_moved
     where = correction_sentence(results.placing.sighting.registration)
@@ -84,10 +89,11 @@ def finish_recording(folder: Path) -> list[str]:
     ]
 
 
-def report_of(recording: Recording, planned: Planned, results: Results) -> ScanReport:
+def report_of(
+    recording: Recording, planned: Planned, results: Results, *, ledger: Ledger, received: DoseMap
+) -> ScanReport:
     """Everything that the report says of a recording."""
     history, plan, sighting = recording.history, planned.plan, results.placing.sighting
-    ledger = read_ledger(recording.reader, plan.grid)
     subject = planned.config.object
     finished_at = history.last_at
     network = network_digest(plan.mask.origin)
@@ -103,7 +109,7 @@ def report_of(recording: Recording, planned: Planned, results: Results) -> ScanR
         rgb=sighting.display,
         density=density_of_plan(as_planned(sighting, planned.config), planned.config, plan),
         effort=_effort(history, planned, ledger),
-        dose=_dose(history, planned, ledger),
+        dose=_dose(history, planned, ledger, received),
         counts=_count_totals(ledger),
         registration=sighting.registration,
         offset=results.placing.offset,
@@ -143,13 +149,15 @@ def _effort(history: ScanHistory, planned: Planned, ledger: Ledger) -> Effort:
     )
 
 
-def _dose(history: ScanHistory, planned: Planned, ledger: Ledger) -> Dose:
+def _dose(history: ScanHistory, planned: Planned, ledger: Ledger, received: DoseMap) -> Dose:
     shape = planned.plan.grid.shape
     return Dose(
         live_s_per_cell=seconds_per_cell(ledger.cells, ledger.live_s, shape),
         real_s_per_cell=seconds_per_cell(ledger.cells, ledger.real_s, shape),
         openings=_openings(history),
         limit_s_per_cell=planned.config.dose.max_live_s_per_cell,
+        limit_photons_per_mm2=planned.config.dose.max_photons_per_mm2,
+        map=received,
     )
 
 

@@ -68,6 +68,8 @@ class ScanHistory:
     counts: int = 0
     """Sum of all spectra's counts."""
     shutter: tuple[ShutterOpened | ShutterClosed, ...] = ()
+    received_before: tuple[int, ...] = ()
+    """How many spectra of the object had been received when the shutter opened, for each opening."""
     visits: tuple[StandardVisit, ...] = ()
     """To the reference standard, with their spectra."""
     missed: tuple[StandardMissed, ...] = ()
@@ -148,6 +150,7 @@ class _Tally:
         self._beam = history.beam
         self._counts = history.counts
         self._shutter = list(history.shutter)
+        self._received_before = list(history.received_before)
         self._visits = list(history.visits)
         self._missed = list(history.missed)
         self._pauses = list(history.pauses)
@@ -181,6 +184,7 @@ class _Tally:
                 self._missed.append(event)
             case ShutterOpened() | ShutterClosed():
                 self._shutter.append(event)
+                self._received_before += [self._exposures] * isinstance(event, ShutterOpened)
             case Paused():
                 self._pauses.append(event)
             case Resumed():
@@ -225,6 +229,7 @@ class _Tally:
             beam=self._beam,
             counts=self._counts,
             shutter=tuple(self._shutter),
+            received_before=tuple(self._received_before),
             visits=tuple(self._visits),
             missed=tuple(self._missed),
             pauses=tuple(self._pauses),

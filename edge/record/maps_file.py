@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,16 @@ FORMAT = "pointillist-maps"
 FORMAT_VERSION = 1
 _GRID = ("origin_x_mm", "origin_y_mm", "pitch_mm")
 _MAX_ELEMENTS = 512
-_DTYPES = {"maps": "<f4", "standard_error": "<f4", "mask": "|u1", "measured": "|u1", "rgb": "|u1", "visible": "<f4"}
+RECEIVED = ("live_s", "beam_s", "photons_per_mm2")
+"""Maps of what each cell received, by the name of their dataset."""
+_DTYPES = {
+    "maps": "<f4",
+    "standard_error": "<f4",
+    "mask": "|u1",
+    "measured": "|u1",
+    "rgb": "|u1",
+    "visible": "<f4",
+} | dict.fromkeys(RECEIVED, "<f4")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +43,8 @@ class MapsFile:
     """Photograph on the scan grid, shape (rows, columns, 3); read-only."""
     grid: ScanGrid | None
     attributes: dict[str, str | float]
+    received: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """What each cell received, by `RECEIVED`'s names, each of shape (rows, columns); read-only."""
 
 
 def write_maps(
@@ -44,8 +55,9 @@ def write_maps(
     rgb: NDArray[np.uint8] | None = None,
     grid: ScanGrid | None = None,
     attributes: Mapping[str, str | float] | None = None,
+    received: Mapping[str, NDArray[np.floating]] | None = None,
 ) -> None:
-    """Write ``/maps``, ``/standard_error``, ``/mask``, ``/measured``, ``/elements``; ``/rgb`` and ``/visible`` if any.
+    """Write ``/maps``, ``/standard_error``, ``/mask``, ``/measured``, ``/elements``; the others if there are any.
 
     Maps are rows x columns x elements, float32, unpacked, so that any HDF5 reader can map them into memory.
 
@@ -55,6 +67,8 @@ def write_maps(
         The sampling mask; the measured cells when absent.
     attributes
         Root attributes beside format, method and grid: units, digests, identities.
+    received
+        What each cell received, by `RECEIVED`'s names, each of shape (rows, columns).
 
     Raises
     ------
@@ -75,6 +89,7 @@ def write_maps(
         arrays["rgb"] = rgb
     if element_maps.visible is not None:
         arrays["visible"] = element_maps.visible
+    arrays |= dict(received or {})
     _check_shapes(arrays, len(element_maps.elements), grid)
     root: dict[str, str | float] = {"format": FORMAT, "format_version": FORMAT_VERSION, "method": element_maps.method}
     if grid is not None:
@@ -122,7 +137,7 @@ def _check_shapes(arrays: Mapping[str, NDArray[Any]], elements: int, grid: ScanG
         "measured": (rows, columns),
         "rgb": (rows, columns, 3),
         "visible": (rows, columns, elements),
-    }
+    } | dict.fromkeys(RECEIVED, (rows, columns))
     for name, array in arrays.items():
         if array.shape != expected[name]:
             raise ValueError(f"{name} has the shape {array.shape}, expected {expected[name]}")
@@ -161,6 +176,8 @@ def _read(file: Any) -> MapsFile:
     optional = {name: _array(file, name, 3) if name in file else None for name in ("rgb", "visible")}
     arrays = {"maps": maps, "standard_error": standard_error, "mask": mask, "measured": measured}
     given = {name: array for name, array in optional.items() if array is not None}
+    received = {name: _array(file, name, 2) for name in RECEIVED if name in file}
+    given |= received
     _check_shapes(arrays | given, len(elements), None)
     for array in (mask, measured):
         array.setflags(write=False)
@@ -170,7 +187,7 @@ def _read(file: Any) -> MapsFile:
         grid = ScanGrid(x_mm, y_mm, pitch_mm, *measured.shape)
     method = str(attributes.pop("method", ""))
     element_maps = ElementMaps(elements, maps, standard_error, measured, method, visible=optional["visible"])
-    return MapsFile(element_maps, mask, optional["rgb"], grid, attributes)
+    return MapsFile(element_maps, mask, optional["rgb"], grid, attributes, received)
 
 
 def _array(file: Any, name: str, dimensions: int) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from edge.kinematics import StageModel
 from edge.maps import ElementMaps
 
 if TYPE_CHECKING:
+    from edge.dose.map import DoseMap
     from edge.reconstruct.lowest_point import NoOffset, Offset
     from edge.standard_course import Following
 
@@ -85,6 +86,9 @@ class Dose:
     openings: tuple[ShutterOpening, ...] = ()
     limit_s_per_cell: float | None = None
     """The most live time that the configuration allows."""
+    limit_photons_per_mm2: float | None = None
+    map: DoseMap | None = None
+    """Where the open beam was; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +240,8 @@ class ScanReport:
                 _demand(f"left_out.{name}", getattr(left_out, name).shape, (elements,))
         if self.dose is not None:
             _demand("dose.real_s_per_cell", self.dose.real_s_per_cell.shape, self.dose.live_s_per_cell.shape)
+            if self.dose.map is not None:
+                _demand("dose.map.beam_s", self.dose.map.beam_s.shape, cells)
         if self.spectrum is not None:
             channels = self.spectrum.counts.shape
             _demand("spectrum.energy_kev", self.spectrum.energy_kev.shape, channels)

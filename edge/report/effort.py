@@ -1,16 +1,12 @@
-"""What the scan cost: time against its prediction, and how long the beam rested on the object."""
+"""What the scan cost: time against its prediction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from edge.kinematics import StageModel
-from edge.report.charts import duration_bars, histogram
-from edge.report.contents import Dose, Effort, ScanReport, ShutterOpening
-from edge.report.markup import absent, facts, figure, long_table, paragraph, section, table
-from edge.report.wording import clock, duration, percent, significant, whole
+from edge.report.charts import duration_bars
+from edge.report.contents import Effort, ScanReport
+from edge.report.markup import absent, facts, figure, paragraph, section, table
+from edge.report.wording import duration, percent, significant, whole
 
 _CLOCKS = (
     "Exposures and travel are timed by the controller’s clock; times of day, and how long the shutter was open, are by "
@@ -99,79 +95,3 @@ def _against(value: float | None, predicted: float | None) -> str:
     if abs(change) < 2:
         return f"{change:+.1%}".replace("-", "−").replace("%", " %")
     return f"{significant(value / predicted)} ×"
-
-
-def dose_section(report: ScanReport) -> str:
-    """How much was counted, and how long the beam rested on the object."""
-    parts = []
-    if report.counts is None:
-        parts.append(absent("No counts were recorded."))
-    else:
-        counts = report.counts
-        rows = [
-            ("Counts in all", whole(counts.total)),
-            ("Median per exposure", significant(counts.median_per_exposure)),
-            ("Dead time", percent(counts.dead_time_fraction)),
-        ]
-        parts.append(facts(rows))
-    if report.dose is None:
-        parts.append(absent("No dose was recorded: no beam was used, or its journal is not part of this report."))
-        return section("dose", "Counts and dose", *parts)
-    parts.append(_dose_numbers(report.dose))
-    parts.append(_openings_table(report.dose.openings))
-    return section("dose", "Counts and dose", *parts)
-
-
-def _dose_numbers(dose: Dose) -> str:
-    real_s, live_s = dose.real_s_per_cell, dose.live_s_per_cell
-    if live_s.size == 0:
-        return absent("No cell received any beam.")
-    rows = [
-        ("", "Real time", "Live time"),
-        ("All cells", *(duration(float(seconds.sum())) for seconds in (real_s, live_s))),
-        ("Least per visited cell", *(duration(float(seconds.min())) for seconds in (real_s, live_s))),
-        ("Median", *(duration(float(np.median(seconds))) for seconds in (real_s, live_s))),
-        ("Most", *(duration(float(seconds.max())) for seconds in (real_s, live_s))),
-    ]
-    if dose.limit_s_per_cell is not None:
-        within = "kept" if float(live_s.max()) <= dose.limit_s_per_cell * (1 + 1e-6) else "exceeded"
-        rows.append(("Limit per cell", "not limited", f"{duration(dose.limit_s_per_cell)}, {within}"))
-    chart = histogram(real_s, "s", "Real time per visited cell")
-    caption = (
-        f"How long the beam rested on each of {whole(real_s.size)} visited cells while the detector counted, dead time "
-        "included. What a cell receives while the beam moves over it is not in it."
-    )
-    numbers = table("By the controller’s clock", rows[0], rows[1:], style="numbers")
-    return f'<div class="figures">{figure(chart, caption)}{numbers}</div>'
-
-
-def _openings_table(openings: Sequence[ShutterOpening]) -> str:
-    if not openings:
-        return absent("No opening of the shutter was recorded.")
-    rows = [
-        (
-            whole(i),
-            clock(opening.opened_at),
-            opening.reason,
-            clock(opening.closed_at) if opening.closed_at is not None else "not recorded",
-            opening.closing_reason,
-            duration(_open_s(opening)),
-        )
-        for i, opening in enumerate(openings, start=1)
-    ]
-    headers = ["No.", "Opened, UTC", "Reason", "Closed, UTC", "Reason", "Open for"]
-    return long_table(f"Shutter openings, by the computer’s clock; {_open_in_all(openings)}", headers, rows)
-
-
-def _open_s(opening: ShutterOpening) -> float | None:
-    return None if opening.closed_at is None else (opening.closed_at - opening.opened_at).total_seconds()
-
-
-def _open_in_all(openings: Sequence[ShutterOpening]) -> str:
-    stretches_s = [_open_s(opening) for opening in openings]
-    total = f"open for {duration(sum(seconds for seconds in stretches_s if seconds is not None))} in all"
-    if standard := [_open_s(opening) or 0.0 for opening in openings if opening.over == "standard"]:
-        visits = "visit" if len(standard) == 1 else "visits"
-        total += f", {duration(sum(standard))} of it over the standard in {whole(len(standard))} {visits}"
-    unknown = stretches_s.count(None)
-    return f"{total}, without {whole(unknown)} whose closing was not recorded" if unknown else total

@@ -12,7 +12,8 @@ from pathlib import Path
 from edge.faults import UsageError
 from edge.report.accounts import course_section, provenance_section, registration_section, spectrum_section
 from edge.report.contents import ScanReport
-from edge.report.effort import dose_section, time_section
+from edge.report.dose import dose_section
+from edge.report.effort import time_section
 from edge.report.imagery import make_imagery
 from edge.report.narrative import head
 from edge.report.pictures import elements_section, sampling_section

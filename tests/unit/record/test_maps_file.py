@@ -76,6 +76,19 @@ def test_the_visible_part_is_read_back_and_is_none_where_there_was_none(path: Pa
     assert not read.flags.writeable
 
 
+def test_what_each_cell_received_is_read_back_and_is_nothing_where_nothing_was_given(path: Path) -> None:
+    write(path)
+    assert read_maps(path).received == {}
+    beam_s = np.linspace(0, 1, MASK.size, dtype=np.float32).reshape(MASK.shape)
+    write_maps(path, MAPS, received={"beam_s": beam_s, "live_s": beam_s / 2})
+    received = read_maps(path).received
+    assert received.keys() == {"beam_s", "live_s"}
+    np.testing.assert_array_equal(received["beam_s"], beam_s)
+    assert not received["beam_s"].flags.writeable
+    with pytest.raises(ValueError, match="beam_s has the shape"):
+        write_maps(path, MAPS, received={"beam_s": beam_s[1:]})
+
+
 def test_a_damaged_or_foreign_visible_part_is_refused(path: Path) -> None:
     write_maps(path, SPLIT)
     with h5py.File(path, "r+") as file:
