@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.moves import ramp_up_s
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, run_starts, stroke_speeds
-from edge.stage_model import StageModel, ramp_up_s
+from edge.stage_model import StageModel
 
 Floats = NDArray[np.float64]
 
