@@ -1,0 +1,97 @@
+"""What was seen of a stage's moves, and how long a model of the stage says that they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.moves import Doubles, along_line, ramp_up_s, rest_to_rest_s, shares
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Legs:
+    """Ways from the end of one count to the beginning of the next, each with one stop or more, shape (n,) or (n, 2)."""
+
+    way_mm: Doubles
+    """Vector (x, y) from where the last count ended to where the next one begins."""
+    left_mm_s: Doubles
+    """Velocity (x, y) of the run that was left; zero after a dwell."""
+    entered_mm_s: Doubles
+    """Velocity of the run that follows; zero before a dwell."""
+    took_s: Doubles
+    """Everything but the counting: the way, settling, and what the exposure that follows cost besides its real time."""
+
+    def __len__(self) -> int:
+        return len(self.took_s)
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Legs:
+        """Some of them."""
+        return Legs(self.way_mm[which], self.left_mm_s[which], self.entered_mm_s[which], self.took_s[which])
+
+    @property
+    def begins_run(self) -> NDArray[np.bool_]:
+        """Whether a run follows."""
+        return np.asarray((self.entered_mm_s != 0).any(axis=1))
+
+    @property
+    def is_still(self) -> NDArray[np.bool_]:
+        """Whether a dwell follows another at the same place, so that nothing moves."""
+        return np.asarray(~(self.way_mm.any(axis=1) | self.left_mm_s.any(axis=1) | self.entered_mm_s.any(axis=1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A stage in numbers; `edge.stage_model.StageModel` has the same under the same names."""
+
+    speeds_mm_s: tuple[float, float]
+    """Of x and y."""
+    accelerations_mm_s2: tuple[float, float]
+    is_speed_of_axes: bool = False
+    """Whether a line is as fast as neither axis minds; else lines of every direction run at the lower speed."""
+    is_acceleration_of_axes: bool = False
+    jerk_mm_s3: float = float("inf")
+    settle_s: float = 0.0
+    """Before counting, where the stage has moved."""
+    overhead_s: float = 0.0
+    """Of each dwell."""
+    run_overhead_s: float = 0.0
+    """Of each run."""
+    lead_s: float = 0.0
+    margin_mm: float = 0.0
+
+
+def expected_s(legs: Legs, motion: Motion) -> Doubles:
+    """How long the legs take by a model, shape (n,)."""
+    out_s, out_mm = _ramps(legs.left_mm_s, motion, lead_s=0.0)
+    up_s, up_mm = _ramps(legs.entered_mm_s, motion, lead_s=motion.lead_s)
+    leap_mm = legs.way_mm - out_mm - up_mm
+    speed, acceleration, jerk = _limits(leap_mm, motion)
+    move_s = rest_to_rest_s(np.hypot(leap_mm[:, 0], leap_mm[:, 1]), speed, acceleration, jerk)
+    stop_s = np.where(legs.begins_run, motion.run_overhead_s, motion.overhead_s)
+    return np.asarray(move_s + out_s + up_s + stop_s + np.where(legs.is_still, 0.0, motion.settle_s))
+
+
+def _limits(directions: Doubles, motion: Motion) -> tuple[Doubles, Doubles, Doubles]:
+    share = shares(directions)
+    speed = along_line(motion.speeds_mm_s, share)
+    acceleration = along_line(motion.accelerations_mm_s2, share)
+    if not motion.is_speed_of_axes:
+        speed = np.minimum(speed, min(motion.speeds_mm_s))
+    if not motion.is_acceleration_of_axes:
+        acceleration = np.minimum(acceleration, min(motion.accelerations_mm_s2))
+    jerk = np.full(len(share), motion.jerk_mm_s3)
+    return speed, acceleration, jerk / share.max(axis=1) if motion.is_acceleration_of_axes else jerk
+
+
+def _ramps(velocity_mm_s: Doubles, motion: Motion, *, lead_s: float) -> tuple[Doubles, Doubles]:
+    """Time (n,) and way as vectors (n, 2) between rest and a run; nothing where there is none."""
+    speed = np.hypot(velocity_mm_s[:, 0], velocity_mm_s[:, 1])
+    _, acceleration, jerk = _limits(velocity_mm_s, motion)
+    ramp_s = ramp_up_s(speed, acceleration, jerk)
+    steady_mm = motion.margin_mm + lead_s * speed
+    is_run = speed > 0
+    inverse = np.divide(1.0, speed, out=np.zeros_like(speed), where=is_run)
+    length_mm = speed * ramp_s / 2 + steady_mm
+    return np.where(is_run, ramp_s + steady_mm * inverse, 0.0), (length_mm * inverse)[:, None] * velocity_mm_s
