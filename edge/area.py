@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area_config import AreaConfig, corners_of
+from edge.area_config import AreaConfig, OutlinedConfig, corners_of
 from edge.config import ScanConfig
 from edge.faults import UsageError
 from edge.grid import ScanGrid
@@ -53,7 +53,7 @@ def allowed_count(config: ScanConfig, grid: ScanGrid) -> int:
     return grid.rows * grid.columns if config.area.is_whole else int(allowed_cells(config, grid).sum())
 
 
-def cells_clear_of(keep_outs: KeepOuts, grid: ScanGrid, area: AreaConfig) -> Cells:
+def cells_clear_of(keep_outs: KeepOuts, grid: ScanGrid, area: OutlinedConfig) -> Cells:
     """As `allowed_cells`."""
     allowed = np.ones(grid.shape, np.bool_)
     if area.polygon is not None:

@@ -1,4 +1,4 @@
-"""What of the object is scanned, as the configuration says it: a rectangle, a polygon within, and what to keep out of."""
+"""What of the object is scanned, as configurations say it: a rectangle, a polygon within, what to keep out of."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class KeepOutConfig(Closed):
         return self
 
 
-class AreaConfig(Closed):
-    """The rectangle to scan, in stage millimetres, and what of it is left out."""
+class OutlinedConfig(Closed):
+    """A rectangle of cells, and a polygon within it to which they are cut."""
 
     x_mm: Millimetres
     y_mm: Millimetres
@@ -44,8 +44,6 @@ class AreaConfig(Closed):
     pitch_mm: Annotated[float, Field(gt=0.005, le=50)]
     polygon: Annotated[list[CornerConfig], Field(max_length=_MOST_CORNERS)] | None = None
     """Corners, within the rectangle: only cells whose centre lies in it are scanned; None: the whole rectangle."""
-    keep_out: list[KeepOutConfig] = Field(default=[], max_length=_MOST_KEEP_OUTS)
-    """What the beam must not touch, whether it counts or moves."""
 
     @model_validator(mode="after")
     def _not_too_many_cells(self) -> Self:
@@ -72,6 +70,13 @@ class AreaConfig(Closed):
                     f"{right_mm:g}, y {self.y_mm:g} to {far_mm:g} mm: enlarge the rectangle, or move the corner"
                 )
         return self
+
+
+class AreaConfig(OutlinedConfig):
+    """The area to scan, in stage millimetres, and what of it is left out."""
+
+    keep_out: list[KeepOutConfig] = Field(default=[], max_length=_MOST_KEEP_OUTS)
+    """What the beam must not touch, whether it counts or moves."""
 
     @model_validator(mode="after")
     def _keep_outs_differ(self) -> Self:

@@ -155,8 +155,12 @@ class SamplingConfig(Closed):
     """Where to measure."""
 
     rate: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Fraction of the cells that are visited."""
-    mask: Name = "netm"
+    """Fraction of the cells that are visited, where no time is given."""
+    time_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
+    """Time for the whole scan, spent as `mode` says; None: a rate is asked for."""
+    mode: Name = "automatic"
+    """How a time is spent, by a name of `edge.modes.registry`; the one that is predicted to show most by itself."""
+    mask: Name = "adaptive"
     model: Name | None = None
     """A mask network's ONNX file, for the mask ``netm``; None for the shipped one."""
     batches: Annotated[int, Field(ge=1, le=100)] = 8
@@ -166,6 +170,19 @@ class SamplingConfig(Closed):
     max_hole_mm: Annotated[float, Field(gt=0, le=1_000)] | None = None
     """Coverage floor: no cell further than this from a visited one; None: what the mask gives."""
     dwell_s: Annotated[float, Field(ge=0.001, le=3_600)] = 0.1
+
+    @property
+    def first_mask(self) -> str:
+        """The mask that is known before the beam is on."""
+        return "netm" if self.mask == "adaptive" else self.mask
+
+    @model_validator(mode="after")
+    def _time_or_rate(self) -> Self:
+        if self.time_s is not None and "rate" in self.model_fields_set:
+            raise ValueError("rate and time_s both say how much is measured: keep one of them")
+        if self.time_s is None and self.mode != "automatic":
+            raise ValueError(f"mode {self.mode!r} shares out a time: give time_s too, or leave mode out")
+        return self
 
     @model_validator(mode="after")
     def _model_is_used(self) -> Self:
@@ -233,6 +250,11 @@ class ScanConfig(Closed):
     dose: DoseConfig = DoseConfig()
     placement: PartConfig | None = None
 
+    @property
+    def listens(self) -> bool:
+        """Whether cells are chosen while the scan runs."""
+        return self.placement is None and self.sampling.mask == "adaptive"
+
     @model_validator(mode="after")
     def _dwell_within_dose(self) -> Self:
         if self.sampling.dwell_s > self.dose.max_live_s_per_cell:
@@ -251,7 +273,8 @@ class ScanConfig(Closed):
 
     @model_validator(mode="after")
     def _placement_knows_its_cells(self) -> Self:
-        if self.placement is not None and self.sampling.mask == "adaptive":
+        is_stated = "mask" in self.sampling.model_fields_set
+        if self.placement is not None and is_stated and self.sampling.mask == "adaptive":
             raise ValueError(
                 "sampling.mask adaptive is not for a placement, whose cells the campaign chose: leave it out"
             )

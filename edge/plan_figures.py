@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from calibration.registration import Registration
-from edge.adaptive.batches import ADAPTIVE
 from edge.camera_lens import UNDISTORTED_BY
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
@@ -46,7 +45,7 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
         f"({100 * plan.mask.rate:.1f} %, {_method(plan)}): {duration_text(plan.predicted_s)} predicted"
     )
     further = budget_of(config, plan.grid) - len(plan.exposures)
-    if config.sampling.mask == ADAPTIVE and further > 0:
+    if config.listens and further > 0:
         console.say(
             f"{further} more exposures follow, in batches chosen by what is measured: "
             f"at most about {duration_text(predicted_whole_s(plan, config))} in all"

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from calibration.fiducials import Fiducial
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
-from edge.adaptive.batches import ADAPTIVE, FIRST, Batches, first_origin
+from edge.adaptive.batches import ADAPTIVE, Batches, first_origin
 from edge.area import allowed_cells, allowed_count
-from edge.area_config import AreaConfig
+from edge.area_config import AreaConfig, OutlinedConfig
 from edge.camera_config import MosaicCameraConfig
 from edge.camera_lens import lens_for, lens_origin, read_camera_calibration
 from edge.cameras import Camera, Frame
@@ -86,7 +86,7 @@ def frame_digest(image: NDArray[np.generic]) -> str:
     return digest.hexdigest()
 
 
-def grid_of(area: AreaConfig) -> ScanGrid:
+def grid_of(area: OutlinedConfig) -> ScanGrid:
     """The largest grid of whole cells inside the area."""
     slack = 1e-6
     return ScanGrid(
@@ -193,7 +193,7 @@ def require_known_names(config: ScanConfig) -> None:
     ):
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
-    require_network(_first_mask(config), _model_of(config))
+    require_network(config.sampling.first_mask, _model_of(config))
     _require_placement(config)
     allowed_count(config, grid_of(config.area))
     if config.instrument.camera_calibration is not None:
@@ -221,7 +221,7 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
     """
     grid, sampling = sighting.grid, config.sampling
     count = budget_of(config, grid)
-    if sampling.mask == ADAPTIVE:
+    if config.listens:
         count = batches_of(config).sizes(count)[0]
     request = MaskRequest(
         shape=grid.shape,
@@ -234,7 +234,7 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
         model=_model_of(config),
     )
     try:
-        return make_mask(_first_mask(config), request)
+        return make_mask(config.sampling.first_mask, request)
     except CoverageImpossible as error:
         raise UsageError(f"sampling.max_hole_mm, {sampling.max_hole_mm:g} mm, cannot be kept: {error}") from None
 
@@ -251,11 +251,6 @@ def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> N
     except ModelsError:
         return None
     return density.values if density.origin == first_origin(plan.mask.origin) else None
-
-
-def _first_mask(config: ScanConfig) -> str:
-    """The mask that is known before the beam is on."""
-    return FIRST if config.sampling.mask == ADAPTIVE else config.sampling.mask
 
 
 def _model_of(config: ScanConfig) -> Path | None:
@@ -289,7 +284,7 @@ def predicted_whole_s(plan: ScanPlan, config: ScanConfig) -> float:
 
 def _refuse_long_rest(plan: ScanPlan, config: ScanConfig) -> None:
     whole_s = predicted_whole_s(plan, config)
-    if config.sampling.mask == ADAPTIVE and whole_s > config.dose.max_beam_s:
+    if config.listens and whole_s > config.dose.max_beam_s:
         raise SafetyStop(
             f"the scan keeps the beam on for about {whole_s:.4g} s in all, above dose.max_beam_s of "
             f"{config.dose.max_beam_s:g} s: lower the rate, shorten the dwell or raise the limit"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -13,7 +14,6 @@ from typing import Literal
 import numpy as np
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
-from edge.adaptive.batches import ADAPTIVE
 from edge.adaptive.scanning import GrowingPlan
 from edge.area import allowed_cells
 from edge.calibrate.look import Look
@@ -23,18 +23,22 @@ from edge.config import ScanConfig
 from edge.console import Console
 from edge.correction import Corrections, correction_sentence
 from edge.doctor import examine_controller, require
+from edge.dose.earlier import earlier_s_per_cell
+from edge.dose.limits import check_dose, refused_repeats, with_repeats
 from edge.events import Opened, Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
 from edge.live import LiveMaps
 from edge.passage import Passage, passage_of
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
 from edge.plan_figures import tell_plan, tell_registration
+from edge.plan_folder import read_reviewed
 from edge.prepare import Sighting, batches_of, budget_of, plan_scan, sight, stage_of
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import sighting_of
 from edge.review import ask_before_beam
+from edge.reviewed_plan import admit
 from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
@@ -47,6 +51,9 @@ _PATIENCE = 3.0
 _GRACE_S = 10.0
 """A run waits so many times the longest exposure and move, and so much more, before it takes silence for a fault."""
 _DECIDES = ("pointillist", "numpy", "scipy", "opencv-python", "numba", "h5py")
+
+Planner = Callable[[Sighting, ScanConfig, Capabilities], ScanPlan]
+"""Decides what is measured, and checks that it may be."""
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -78,7 +85,9 @@ class Scan:
         *,
         scan_id: str,
         config_yaml: str,
+        planner: Planner = plan_scan,
     ) -> None:
+        self._planner = planner
         self._scan_id = scan_id
         self._config_yaml = config_yaml
         self._config = config
@@ -92,7 +101,7 @@ class Scan:
         self._console = console
 
     def prepare(self) -> ScanPlan:
-        """Photograph, registration, density, mask, plan."""
+        """Photograph, registration, density, mask, plan; or the plan that was reviewed, if the recording holds one."""
         self._sighting = sighting = sight(self._camera(), self._config)
         write_picture(self._paths.frame, sighting.frame.image, sighting.frame.profile)
         for remark in sighting.remarks:
@@ -101,10 +110,20 @@ class Scan:
         text = json.dumps(registration_to_dict(registration))
         self._session.record(Registered(utc_now(), text, sighting.frame_sha256))
         tell_registration(registration, self._console)
-        plan = plan_scan(sighting, self._config, self._capabilities)
+        plan = self._reviewed(sighting) or self._planner(sighting, self._config, self._capabilities)
         self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
         tell_plan(plan, self._config, self._console)
         return plan
+
+    def _reviewed(self, sighting: Sighting) -> ScanPlan | None:
+        """The plan that this scan was started with, unchanged, once it is known to fit; None where there is none."""
+        if not self._paths.reviewed.is_dir():
+            return None
+        reviewed = read_reviewed(self._paths.reviewed, self._config)
+        for sentence in admit(reviewed, sighting, self._config, self._capabilities):
+            self._console.warn(sentence)
+        self._console.say(f"The plan is the reviewed one, {reviewed.plan.digest}")
+        return reviewed.plan
 
     def prepare_again(self, history: ScanHistory) -> ScanPlan:
         """The plan of an interrupted scan, checked against limits and dose again; a new one if there was none."""
@@ -115,7 +134,7 @@ class Scan:
             self._visits_begin = "waiting"
         plan = plan_from_json(history.plan_json)
         check_plan(plan, self._config, self._capabilities)
-        self._check_rest(plan, history.done)
+        self._check_rest(plan, history.settled)
         self._console.say(f"{len(history.done)} of {len(plan.exposures)} exposures are measured")
         return plan
 
@@ -155,6 +174,7 @@ class Scan:
             planned=len(plan.exposures),
             source=growing,
             budget=None if growing is None else budget_of(self._config, plan.grid),
+            refused=lambda lacking: self._refused(plan if growing is None else growing.plan, lacking),
             live_s=live_s,
             rejoin=lambda recorded: self._rejoin(plan if growing is None else growing.plan, recorded),
             confirm_place=self._confirm_place,
@@ -176,7 +196,7 @@ class Scan:
 
     def _growing(self, plan: ScanPlan) -> GrowingPlan | None:
         """The plan as it grows; None of a scan that knows all beforehand."""
-        if self._config.sampling.mask != ADAPTIVE:
+        if not self._config.listens:
             return None
         budget = budget_of(self._config, plan.grid)
         return GrowingPlan(
@@ -194,8 +214,26 @@ class Scan:
     def _adopt(self, plan: ScanPlan, before: int) -> None:
         """Write down a plan that has grown, once it is known to break no limit, with all that was received so far."""
         check_plan(plan, self._config, self._capabilities)
+        check_dose(
+            with_repeats(plan.table, self._session.received.settled()),
+            plan.grid,
+            self._config.dose,
+            received_s_per_cell=earlier_s_per_cell(self._config.dose.earlier, plan.grid),
+        )
         self._check_rest(plan, frozenset(range(before)))
         self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
+
+    def _refused(self, plan: ScanPlan, lacking: Collection[int]) -> dict[int, str]:
+        """What is not to be made any more, for what its cell has received."""
+        return refused_repeats(
+            plan.table,
+            lacking,
+            self._session.received,
+            grid=plan.grid,
+            config=self._config,
+            stage=plan.stage or stage_of(self._config),
+            earlier_s=earlier_s_per_cell(self._config.dose.earlier, plan.grid),
+        )
 
     def _looks(self) -> list[Look]:
         every_minutes = self._config.checks.every_minutes

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from edge.area_config import AreaConfig
+from edge.area_config import OutlinedConfig
 from edge.config import (
     ElementName,
     FiducialsConfig,
@@ -37,7 +37,7 @@ class CampaignConfig(Closed):
     """Markers fixed beside the object, where they lie in its frame."""
     lens: LensConfig | None = None
     """Of the camera that took the photograph."""
-    area: AreaConfig
+    area: OutlinedConfig
     """What is to be mapped, and the cell size of every placement."""
     sampling: SamplingConfig = SamplingConfig()
     elements: Annotated[list[ElementName], Field(min_length=1, max_length=60)]

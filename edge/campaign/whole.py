@@ -15,11 +15,13 @@ from calibration.lens import Lens
 from calibration.placing import NotPlaced, Placed, PlanePicture, place_in_whole
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
+from edge.area import cells_clear_of
 from edge.cameras import read_picture
 from edge.campaign.config import CampaignConfig, load_campaign
 from edge.config import LensConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
+from edge.keep_outs import KeepOuts
 from edge.prepare import Sighting, frame_digest, grid_of
 from edge.resample import rgb_on_grid
 from firmware_bridge.messages import StagePose
@@ -53,16 +55,18 @@ class Whole:
     def mask(self) -> SamplingMask:
         """Where the whole is visited, made once for all placements; the same for the same photograph."""
         sampling = self.config.sampling
+        allowed = cells_clear_of(KeepOuts(), self.grid, self.config.area)
         request = MaskRequest(
             shape=self.grid.shape,
-            count=cells_for_rate(sampling.rate, self.grid.rows * self.grid.columns),
+            count=cells_for_rate(sampling.rate, int(allowed.sum())),
             rgb=self.rgb,
+            allowed=allowed,
             binariser=sampling.binariser,
             seed=sampling.seed,
             max_hole=None if sampling.max_hole_mm is None else sampling.max_hole_mm / self.grid.pitch_mm,
             model=None if sampling.model is None else Path(sampling.model),
         )
-        return make_mask(sampling.mask, request).mask
+        return make_mask(sampling.first_mask, request).mask
 
 
 def load_whole(path: Path) -> Whole:
@@ -76,7 +80,7 @@ def load_whole(path: Path) -> Whole:
         The photograph cannot be placed, or does not show the whole area.
     """
     config = load_campaign(path)
-    if config.sampling.mask not in MASKS:
+    if config.sampling.first_mask not in MASKS:
         raise UsageError(f"sampling.mask: there is no {config.sampling.mask!r}: choose one of {', '.join(MASKS)}")
     photograph = Path(config.photograph)
     if not photograph.is_file():

@@ -20,6 +20,7 @@ from edge.adaptive.batches import ADAPTIVE
 from edge.campaign.config import CampaignConfig
 from edge.cli import app
 from edge.config import ScanConfig
+from edge.modes.registry import AUTOMATIC, MODES
 from edge.reconstruct import NAMES
 from edge.record.schema import FORMAT_VERSION, SCHEMA
 from edge.simulate.config import SimulatedInstrumentConfig
@@ -209,7 +210,7 @@ def test_the_reference_has_every_key_of_a_simulated_instrument_with_its_default_
 
 @pytest.mark.parametrize(
     ("heading", "known"),
-    [("## sampling", {ADAPTIVE, *MASKS, *BINARISERS}), ("## reconstruct", {*NAMES})],
+    [("## sampling", {ADAPTIVE, *MASKS, *BINARISERS, AUTOMATIC, *MODES}), ("## reconstruct", {*NAMES})],
     ids=["sampling", "reconstruct"],
 )
 def test_the_reference_names_every_method_and_no_other(heading, known):

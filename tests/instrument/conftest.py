@@ -171,7 +171,7 @@ def bench_in(folder: Path) -> Bench:
             "detector": {"channels": 2048, "gain_kev": 0.01},
         },
         "area": {"x_mm": 46.0, "y_mm": 43.0, "width_mm": 48.0, "height_mm": 32.0, "pitch_mm": 0.5},
-        "sampling": {"rate": 0.0625, "dwell_s": 0.1, "seed": 1},
+        "sampling": {"rate": 0.0625, "mask": "netm", "dwell_s": 0.1, "seed": 1},
         "elements": ["Ca", "Fe", "Cu", "Hg-L", "Pb-L"],
     }
     return Bench(folder, instrument, scan)

@@ -15,6 +15,7 @@ import yaml
 from edge import cli
 from edge.cameras import BLANK_BELOW, open_camera
 from edge.config import load_scan_config
+from edge.path.drawing import STRIP_PX
 from edge.plan import plan_from_json, plan_to_json
 from edge.prepare import choose_cells, sight
 from edge.simulate.camera import SimulatedCamera, write_frame
@@ -22,7 +23,9 @@ from edge.simulate.config import load_instrument
 from edge.simulate.specimen import load_specimen
 
 USAGE, DEVICE, SAFETY = 2, 3, 4
-LEFT = {"plan.json", "review/density.png", "review/mask.png", "review/path.png"}
+PICTURES = {"review/density.png", "review/mask.png", "review/path.png"}
+LEFT = {"plan.json", "photograph.json", "photograph.png", *PICTURES}
+ANIMATED = {"review/path.html", "review/path-animation.png"}
 PLACES = [(38, 38), (70, 36), (102, 38), (104, 59), (102, 82), (70, 84), (38, 82), (36, 59)]
 FIDUCIALS = {
     "side_mm": 8.0,
@@ -47,7 +50,7 @@ def configuration() -> dict[str, Any]:
             "fiducials": FIDUCIALS,
         },
         "area": {"x_mm": 46.0, "y_mm": 43.0, "width_mm": 48.0, "height_mm": 32.0, "pitch_mm": 0.5},
-        "sampling": {"rate": 0.0625, "dwell_s": 0.1, "seed": 1},
+        "sampling": {"rate": 0.0625, "mask": "netm", "dwell_s": 0.1, "seed": 1},
     }
 
 
@@ -110,7 +113,7 @@ def desk(tmp_path: Path, photograph: Path, capsys: pytest.CaptureFixture[str]) -
     return Desk(tmp_path, photograph, capsys)
 
 
-def test_a_plan_and_three_pictures_are_left_without_an_instrument(desk: Desk) -> None:
+def test_a_plan_its_photograph_and_three_pictures_are_left_without_an_instrument(desk: Desk) -> None:
     said = desk.plan()
     assert (said.code, said.err) == (0, "")
     assert desk.left() == LEFT
@@ -119,6 +122,7 @@ def test_a_plan_and_three_pictures_are_left_without_an_instrument(desk: Desk) ->
     assert plan_to_json(plan) == text
     assert len(plan.exposures) == 384
     shapes = [cv2.imread(str(desk.out / "review" / name)).shape for name in ("mask.png", "density.png", "path.png")]
+    shapes[2] = (shapes[2][0] - STRIP_PX, *shapes[2][1:])
     assert all(shape[1] * 64 == shape[0] * 96 for shape in shapes)
 
 
@@ -126,6 +130,7 @@ def test_the_picture_of_the_path_shows_it_from_its_dark_beginning_to_its_bright_
     assert desk.plan().code == 0
     plan = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
     picture = cv2.imread(str(desk.out / "review" / "path.png")).astype(int)
+    picture = picture[:-STRIP_PX]
     scale = picture.shape[0] // plan.grid.rows
     middles = scale * (2 * plan.grid.cells_of(plan.table[[0, -1], :2]) + 1) // 2
     # halved and lifted by 96, the photograph is nowhere outside 96 to 223; inferno begins below and ends above
@@ -211,9 +216,30 @@ def test_a_missing_configuration_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "nowhere.yaml: no such file" in capsys.readouterr().err
 
 
-def test_a_plan_without_a_folder_for_it_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["plan", "scan.yaml"]) == USAGE
-    assert capsys.readouterr().err == "pointillist: Missing option '--out': see pointillist --help\n"
+def test_a_plan_without_a_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["plan"]) == USAGE
+    assert "plan needs a configuration: pointillist plan CONFIG.yaml, or --diff" in capsys.readouterr().err
+
+
+def test_a_plan_that_nobody_named_a_folder_for_goes_under_runs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.scan["object"] = {"identifier": "Saint Anne, left"}
+    desk.config.write_text(yaml.safe_dump(desk.scan))
+    monkeypatch.chdir(desk.folder)
+    assert cli.run(["plan", "scan.yaml"]) == 0
+    (made,) = (desk.folder / "runs").iterdir()
+    assert made.name.endswith("-Saint-Anne-left-plan")
+    assert (made / "plan.json").is_file()
+
+
+def test_a_dry_run_leaves_an_animation_and_a_page_besides(desk: Desk) -> None:
+    said = desk.plan("--dry-run")
+    assert (said.code, said.err) == (0, "")
+    assert desk.left() == LEFT | ANIMATED
+    assert "review/path.html" in said.out
+    content = np.fromfile(desk.out / "review" / "path-animation.png", np.uint8)
+    shown, moving = cv2.imdecodeanimation(content)
+    assert shown
+    assert len(moving.frames) > 50
 
 
 def test_a_photograph_that_leaves_out_a_part_of_the_area_is_refused(desk: Desk) -> None:
