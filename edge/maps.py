@@ -32,6 +32,35 @@ class Samples:
         return int(self.rows.shape[0])
 
 
+def by_live_time(
+    samples: Samples, live_s: NDArray[np.floating], shape: tuple[int, int]
+) -> tuple[Samples, NDArray[np.float64]]:
+    """Samples in which each cell occurs once, in row-major order, and the live time behind each.
+
+    Exposures of one cell count by their live time, as if all their photons had come in one: weights by inverse variance
+    would prefer those that happened to count less.
+
+    Parameters
+    ----------
+    live_s
+        Of each sample, above 0, shape (n,).
+    shape
+        Rows and columns of the grid.
+    """
+    cell, which = np.unique(samples.rows * shape[1] + samples.columns, return_inverse=True)
+    weight = np.asarray(live_s, np.float64)
+    total = np.bincount(which, weight, len(cell))
+    if len(cell) == len(samples):
+        order = np.argsort(which)
+        values, variance = samples.values[order], samples.variance[order]
+    else:
+        values, variance = (np.empty((len(cell), samples.elements), np.float32) for _ in range(2))
+        for element in range(samples.elements):
+            values[:, element] = np.bincount(which, weight * samples.values[:, element], len(cell)) / total
+            variance[:, element] = np.bincount(which, weight**2 * samples.variance[:, element], len(cell)) / total**2
+    return Samples(cell // shape[1], cell % shape[1], values, variance), total
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftOut:
     """How well a method predicts measured cells from the others: its standard error held against what was measured.

@@ -17,7 +17,7 @@ from edge.config import ScanConfig, parse_scan_config
 from edge.correction import Placing, placed_by_samples
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
-from edge.maps import ElementMaps, Samples
+from edge.maps import ElementMaps, Samples, by_live_time
 from edge.plan import ScanPlan, plan_from_json
 from edge.prepare import Sighting, frame_digest, place
 from edge.reconstruct import reconstruct
@@ -107,6 +107,8 @@ class FittedRecording:
     model: SpectrumModel
     samples: Samples
     """Rates at the tube's output of the first visit to the standard, where it was visited."""
+    live_s: NDArray[np.float64]
+    """Live time behind each sample, shape (n,)."""
     sum_counts: NDArray[np.float64]
     """All spectra added up, shape (channels,)."""
     following: Following
@@ -126,6 +128,7 @@ def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
         blocks, live_s, lambda total, seconds: spectrum_model(total, seconds, planned.config), standard.scale
     )
     parts: list[Samples] = []
+    lives: list[NDArray[np.float64]] = []
     first = 0
     for batch in portions(recording.reader):
         positions = first + np.arange(len(batch))
@@ -133,8 +136,9 @@ def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
         if standard.output is not None:
             rates = standard.output.normalised(rates, positions)
         parts.append(_at_cells(batch, rates, planned.plan))
+        lives.append(batch.live_s)
         first += len(batch)
-    return FittedRecording(fit.model, join(parts), blocks.total(), Following.of(fit, standard))
+    return FittedRecording(fit.model, join(parts), np.concatenate(lives), blocks.total(), Following.of(fit, standard))
 
 
 def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
@@ -189,7 +193,8 @@ def results_of(recording: Recording, planned: Planned) -> Results:
     model, samples = fitted.model, fitted.samples
     placing = placed_by_samples(samples, model.elements, planned.sighting, planned.config)
     planned = replace(planned, sighting=placing.sighting)
-    maps = with_visible(maps_of(samples, model, planned), samples, placing.sighting.rgb)
+    once, _ = by_live_time(samples, fitted.live_s, planned.plan.grid.shape)
+    maps = with_visible(maps_of(once, model, planned), once, placing.sighting.rgb)
     return Results(model, samples, maps, fitted.sum_counts, placing, fitted.following)
 
 
