@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -33,22 +31,31 @@ from edge.examination import Examination
 from edge.faults import EdgeError, ScanStopped, UsageError
 from edge.finish import finish_recording
 from edge.photograph import keep_flat_field
-from edge.prepare import require_known_names
+from edge.plan_folder import ReviewedPlan, read_reviewed, write_plan_folder
+from edge.prepare import plan_scan, require_known_names
 from edge.reconnect import Connection, home_where_needed
-from edge.record.folder import RecordingPaths, create_recording, open_recording, refuse_taken
+from edge.record.folder import RecordingPaths, create_recording, new_folder, open_recording, refuse_taken
 from edge.record.journal import Journal
+from edge.reviewed_plan import refuse_unfit
 from edge.scan import RunOutcome
 from edge.session import Session
 from edge.state import Ended, New
-from edge.steps import Scan, opened_event
+from edge.steps import Planner, Scan, opened_event
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.registry import CONNECT, SPECTROMETERS, STAGES, STANDOFFS, connect_pair
 from models.faults import ModelsError
 
 
-def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) -> Path:
+def run_scan(
+    path: Path, *, out: Path | None, console: Console, review: bool, reviewed_plan: Path | None = None
+) -> Path:
     """Scan as the configuration says, from photograph to report; gives the recording's folder.
+
+    Parameters
+    ----------
+    reviewed_plan
+        A plan to carry out as it is, in the folder where `pointillist plan` left it; None: plan by a photograph.
 
     Raises
     ------
@@ -57,12 +64,43 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
     """
     config = load_scan_config(path)
     require_known_names(config)
-    folder = out or _new_folder(config)
+    reviewed = None if reviewed_plan is None else read_reviewed(reviewed_plan, config)
+    if reviewed is not None:
+        refuse_unfit(reviewed, config)
+    folder = out or new_folder(config.object.identifier)
     refuse_taken(folder)
     require([*examine_installation(), *examine_disk(config, folder), *examine_ages(config)])
+    outcome, paths = record(config, folder, console, review=review, reviewed=reviewed)
+    return _conclude(outcome, paths, console)
+
+
+def record(
+    config: ScanConfig,
+    folder: Path,
+    console: Console,
+    *,
+    review: bool = False,
+    reviewed: ReviewedPlan | None = None,
+    planner: Planner = plan_scan,
+) -> tuple[RunOutcome, RecordingPaths]:
+    """Make one recording in a new folder: photograph, plan, measurement; its maps and report are left to others.
+
+    Parameters
+    ----------
+    reviewed
+        What to carry out; None: what the planner makes of the photograph.
+
+    Raises
+    ------
+    EdgeError, BridgeError
+        As `run_scan`.
+    """
     with connected(config, console) as connection:
         paths = create_recording(folder)
         console.log_to(paths.log)
+        if reviewed is not None:
+            paths.reviewed.mkdir()
+            write_plan_folder(paths.reviewed, reviewed)
         text = yaml_of(keep_flat_field(config, folder))
         paths.config.write_text(text, encoding="utf-8")
         # what it names in the recording is read there from now on, as everybody does later
@@ -71,10 +109,9 @@ def run_scan(path: Path, *, out: Path | None, console: Console, review: bool) ->
             session = Session(journal, New())
             scan_id = uuid4().hex
             session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
-            scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text)
+            scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text, planner=planner)
             with _explained(paths, console):
-                outcome = scan.measure(scan.prepare(), done=frozenset(), live_s=0.0, review=review)
-    return _conclude(outcome, paths, console)
+                return scan.measure(scan.prepare(), done=frozenset(), live_s=0.0, review=review), paths
 
 
 def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
@@ -214,8 +251,3 @@ def _conclude(outcome: RunOutcome, paths: RecordingPaths, console: Console) -> P
             f"pointillist scan --resume {paths.folder}"
         )
     return paths.folder
-
-
-def _new_folder(config: ScanConfig) -> Path:
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", config.object.identifier).strip("-") or "scan"
-    return Path("runs") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"

@@ -32,6 +32,8 @@ class LogLevel(enum.StrEnum):
     ERROR = "error"
 
 
+_DIFFERENT = 1
+"""Of two plans that are not the same, as comparing programs have it."""
 _INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
 
@@ -70,6 +72,10 @@ def scan(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with an interrupted scan from its recording.", show_default=False)
     ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="Carry out this plan as it is: a folder that pointillist plan left.", show_default=False),
+    ] = None,
     review: Annotated[
         bool, typer.Option("--review", help="Show density, mask and plan and ask before the shutter opens.")
     ] = False,
@@ -86,29 +92,60 @@ def scan(
 
     console = Console(quiet=quiet, log_level=log_level.value)
     if resume is not None:
-        if config is not None or out is not None:
-            raise UsageError("--resume DIR takes neither a configuration nor --out: the recording holds its own")
+        if config is not None or out is not None or plan is not None:
+            raise UsageError(
+                "--resume DIR takes neither a configuration nor --out nor --plan: the recording holds its own"
+            )
         resume_scan(resume, console=console, review=review)
     elif config is None:
         raise UsageError("scan needs a configuration: pointillist scan CONFIG.yaml, or --resume DIR")
     else:
-        run_scan(config, out=out, console=console, review=review)
+        run_scan(config, out=out, console=console, review=review, reviewed_plan=plan)
 
 
 @app.command()
 def plan(
-    config: Annotated[Path, typer.Argument(help="Configuration of the scan (YAML).")],
-    out: Annotated[Path, typer.Option(help="Folder for plan and pictures; must be new or empty.")],
+    config: Annotated[Path | None, typer.Argument(help="Configuration of the scan (YAML).", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for plan and pictures, new or empty; one under runs/ when not given.")
+    ] = None,
     photograph: Annotated[
         Path | None,
         typer.Option(help="A picture as the configured camera would take it, in its place.", show_default=False),
     ] = None,
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Go through the plan in time, too: an animation of the path, and a page.")
+    ] = False,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(help="Say what two plans differ in, and end with 1 if they do.", show_default=False),
+    ] = None,
 ) -> None:
     """Plan a scan without the instrument, and leave the plan and pictures of density, mask and path."""
+    if diff is not None:
+        _compare_plans(*diff, out=out, is_alone=config is None and photograph is None and not is_dry_run)
+        return
     from edge.console import Console
-    from edge.desk_plan import write_plan
+    from edge.desk_plan import dry_run, write_plan
+    from edge.faults import UsageError
 
-    write_plan(config, out=out, photograph=photograph, console=Console(quiet=False, log_level="info"))
+    if config is None:
+        raise UsageError("plan needs a configuration: pointillist plan CONFIG.yaml, or --diff PLAN PLAN")
+    write = dry_run if is_dry_run else write_plan
+    write(config, out=out, photograph=photograph, console=Console(quiet=False, log_level="info"))
+
+
+def _compare_plans(first: Path, second: Path, *, out: Path | None, is_alone: bool) -> None:
+    from edge.faults import UsageError
+    from edge.plan_diff import tell_difference
+
+    if not is_alone:
+        raise UsageError("--diff PLAN PLAN compares plans that are there: leave configuration and other options out")
+    said = tell_difference(first, second, out=out)
+    for line in said or ["The plans are the same"]:
+        typer.echo(line)
+    if said:
+        raise typer.Exit(_DIFFERENT)
 
 
 @app.command()

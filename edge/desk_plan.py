@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.camera_lens import read_camera_calibration
@@ -10,16 +11,16 @@ from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.doctor import examine_disk, examine_installation, examine_wiring, require
 from edge.faults import UsageError
-from edge.plan import plan_to_json
 from edge.plan_figures import figures, tell_plan, tell_registration
-from edge.prepare import plan_without_controller, require_known_names, sight
-from edge.review import write_pictures
+from edge.plan_folder import ReviewedPlan, refuse_in_use, write_plan_folder
+from edge.prepare import Sighting, plan_without_controller, require_known_names, sight
+from edge.record.folder import new_folder
+from edge.review import write_animation, write_pictures
+from edge.scan_plan import ScanPlan
 from edge.stage_placing import read_stage_calibration
 
-PLAN_NAME = "plan.json"
 
-
-def write_plan(path: Path, *, out: Path, photograph: Path | None, console: Console) -> None:
+def write_plan(path: Path, *, out: Path | None, photograph: Path | None, console: Console) -> Path:
     """Plan a scan as `run_scan` would, and leave plan and pictures in a folder; nothing but the camera is touched.
 
     Parameters
@@ -27,9 +28,13 @@ def write_plan(path: Path, *, out: Path, photograph: Path | None, console: Conso
     path
         The scan's configuration.
     out
-        Folder of plan and pictures, new or empty; made once the plan stands.
+        Folder of plan and pictures, new or empty; made once the plan stands. None: one under ``runs/``.
     photograph
         A picture as the configured camera would take it, in its place; None asks the camera.
+
+    Returns
+    -------
+    The folder.
 
     Raises
     ------
@@ -40,24 +45,46 @@ def write_plan(path: Path, *, out: Path, photograph: Path | None, console: Conso
     SafetyStop
         The photograph cannot be placed on the stage, or the plan breaks a limit.
     """
+    return _written(path, out=out, photograph=photograph, console=console, write=write_pictures)
+
+
+def dry_run(path: Path, *, out: Path | None, photograph: Path | None, console: Console) -> Path:
+    """As `write_plan`, and go through the plan in time: an animation of the path, and a page to look at closely."""
+    return _written(path, out=out, photograph=photograph, console=console, write=_pictures_and_animation)
+
+
+def _written(
+    path: Path,
+    *,
+    out: Path | None,
+    photograph: Path | None,
+    console: Console,
+    write: Callable[[Path, Sighting, ScanPlan, ScanConfig], list[Path]],
+) -> Path:
     config = load_scan_config(path)
     require_known_names(config)
-    _refuse_in_use(out)
+    folder = out or new_folder(config.object.identifier, suffix="-plan")
+    refuse_in_use(folder)
     require([*examine_installation(), *examine_wiring(config)])
     sighting = sight(_camera(config, photograph), config)
     tell_registration(sighting.registration, console)
     plan = plan_without_controller(sighting, config)
     tell_plan(plan, config, console)
-    out.mkdir(parents=True, exist_ok=True)
-    pictures = write_pictures(out / "review", sighting, plan, config)
-    (out / PLAN_NAME).write_text(plan_to_json(plan), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = write(folder / "review", sighting, plan, config)
+    file = write_plan_folder(folder, ReviewedPlan(plan, sighting, is_given=photograph is not None))
     console.say("Look at")
     for picture in pictures:
         console.say(f"  {picture}")
     for line in figures(plan, config):
         console.say(f"  {line}")
-    console.say(f"The plan is in {out / PLAN_NAME}")
+    console.say(f"The plan is in {file}; carry it out as it is with: pointillist scan {path} --plan {folder}")
     _tell_unchecked(config, console)
+    return folder
+
+
+def _pictures_and_animation(folder: Path, sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> list[Path]:
+    return [*write_pictures(folder, sighting, plan, config), *write_animation(folder, sighting, plan, config)]
 
 
 def _camera(config: ScanConfig, photograph: Path | None) -> Camera:
@@ -76,13 +103,6 @@ def _calibrated_camera(config: ScanConfig) -> str | None:
     if instrument.camera_calibration is not None:
         return read_camera_calibration(Path(instrument.camera_calibration)).camera_identity or None
     return None
-
-
-def _refuse_in_use(folder: Path) -> None:
-    if folder.is_dir() and next(folder.iterdir(), None) is not None:
-        raise UsageError(f"{folder}: the folder holds something already: give a new one with --out")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: a file is in the way: give a new folder with --out")
 
 
 def _tell_unchecked(config: ScanConfig, console: Console) -> None:

@@ -34,6 +34,14 @@ class ScanGrid:
     def height_mm(self) -> float:
         return self.rows * self.pitch_mm
 
+    @property
+    def words(self) -> str:
+        """The grid in words: cells, their size, and where the first one begins."""
+        return (
+            f"{self.rows} x {self.columns} cells of {self.pitch_mm:g} mm from "
+            f"({self.origin_x_mm:g}, {self.origin_y_mm:g}) mm"
+        )
+
     def centre(self, row: int, column: int) -> StagePose:
         """Pose of a cell's centre."""
         return StagePose(

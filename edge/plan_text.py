@@ -67,6 +67,7 @@ class _Stage(_Closed):
     shutter_s: _AtLeastZero | None = None
     most_run_cells: Annotated[int, Field(ge=1)] | None = None
     longest_run_s: _AboveZero | None = None
+    origin: _Text | None = None
 
 
 class _Way(_Closed):

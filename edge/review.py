@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edge.area import keep_outs_of
+from edge.area_config import corners_of
 from edge.config import ScanConfig
 from edge.console import Console
 from edge.correction import as_planned
 from edge.faults import ScanStopped
+from edge.passage import passage_of
+from edge.path.animation import animation_png
+from edge.path.course import Course, course_of
+from edge.path.drawing import Confines, ground_of, path_picture, png_of
+from edge.path.page import path_page
 from edge.plan import ScanPlan
 from edge.plan_figures import figures
-from edge.prepare import Sighting, density_of_plan
+from edge.prepare import Sighting, density_of_plan, stage_of
 from edge.record.folder import RecordingPaths, open_recording
 from edge.report.figures import colour_limits, map_png, overlay_mask
 from edge.results import read_planned
@@ -59,34 +65,47 @@ def write_pictures(folder: Path, sighting: Sighting, plan: ScanPlan, config: Sca
     return written
 
 
+def write_animation(folder: Path, sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> list[Path]:
+    """Write the path as it is gone along: a moving picture, and a page to look at closely; gives their files.
+
+    Raises
+    ------
+    UsageError
+        This OpenCV writes no moving pictures.
+    OSError
+        The folder or a file in it cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    course, confines = course_of_plan(plan, config), confines_of(config)
+    title = config.object.title or config.object.identifier or "Untitled object"
+    facts = {name: text for name, text in (("Plan", plan.digest), ("Cells", plan.mask.origin)) if text}
+    page = path_page(title, facts, sighting.display, plan.grid, course, confines=confines)
+    moving = animation_png(sighting.display, plan.grid, course, confines=confines)
+    written = [(folder / "path.html", page.encode()), (folder / "path-animation.png", moving)]
+    for path, content in written:
+        path.write_bytes(content)
+    return [path for path, _ in written]
+
+
+def course_of_plan(plan: ScanPlan, config: ScanConfig) -> Course:
+    """Where the beam of a plan is when, as it was priced, and on which legs the shutter is closed."""
+    stage = plan.stage or stage_of(config)
+    return course_of(plan.table, stage, is_closed=passage_of(config, stage).closed_legs(plan.table))
+
+
+def confines_of(config: ScanConfig) -> Confines:
+    """What a configuration says of where the beam may be."""
+    polygon = config.area.polygon
+    boundary = None if polygon is None else np.array(corners_of(polygon), np.float64)
+    return Confines(keep_outs_of(config).outlines, boundary)
+
+
 def _pictures(sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
     density = density_of_plan(as_planned(sighting, config), config, plan)
     rgb = sighting.display
     of_density = {} if density is None else {"density.png": map_png(density, "viridis", colour_limits(density))}
+    ground = ground_of(rgb, plan.grid, longer_side_px=_LONGER_SIDE_PX, confines=confines_of(config))
     return of_density | {
-        "mask.png": _png(overlay_mask(rgb, plan.mask.cells)),
-        "path.png": _png(_path_over(rgb, plan)),
+        "mask.png": png_of(overlay_mask(rgb, plan.mask.cells)),
+        "path.png": png_of(path_picture(ground, course_of_plan(plan, config))),
     }
-
-
-def _path_over(rgb: NDArray[np.uint8], plan: ScanPlan) -> NDArray[np.uint8]:
-    """The beam's way over the photograph, from dark to bright."""
-    import cv2
-
-    grid = plan.grid
-    scale = max(1, round(_LONGER_SIDE_PX / max(grid.shape)))
-    canvas = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) // 2 + 96
-    ends = np.array([[(e.start.x_mm, e.start.y_mm), (e.end.x_mm, e.end.y_mm)] for e in plan.exposures]).reshape(-1, 2)
-    points = ((ends - (grid.origin_x_mm, grid.origin_y_mm)) / grid.pitch_mm * scale).astype(int)
-    # a column, since what becomes of a bare row of values differs between versions of OpenCV
-    ramp = np.linspace(0, 255, len(points) - 1).astype(np.uint8)[:, None]
-    shades = cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, 0, ::-1]
-    for start, end, shade in zip(points[:-1].tolist(), points[1:].tolist(), shades.tolist(), strict=True):
-        cv2.line(canvas, start, end, shade, 1, cv2.LINE_AA)
-    return np.asarray(canvas, dtype=np.uint8)
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    import cv2
-
-    return bytes(cv2.imencode(".png", picture[..., ::-1])[1])

@@ -67,12 +67,14 @@ def course_of(table: ExposureTable, stage: StageModel, *, is_closed: NDArray[np.
     last = np.append(first[1:], len(table)) - 1
     path = np.column_stack([table[first, 0:2], table[last, 2:4]])
     from_s, until_s, total_s = run_times(table, stage)
+    closed = np.zeros(len(first), np.bool_) if is_closed is None else is_closed[first]
+    closing_s = stage.shutter_s * np.cumsum(closed)
     return Course(
         path_mm=path,
-        from_s=from_s,
-        until_s=until_s,
+        from_s=from_s + closing_s,
+        until_s=until_s + closing_s,
         exposures=last.astype(np.int64) + 1,
         is_run=np.asarray((path[:, 0:2] != path[:, 2:4]).any(axis=1)),
-        is_closed=np.zeros(len(first), np.bool_) if is_closed is None else is_closed[first],
-        total_s=total_s,
+        is_closed=closed,
+        total_s=total_s + float(closing_s[-1]),
     )

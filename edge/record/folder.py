@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +29,11 @@ class RecordingPaths:
     def frame(self) -> Path:
         """The photograph."""
         return self.folder / "frame.png"
+
+    @property
+    def reviewed(self) -> Path:
+        """Folder of the plan that was reviewed beforehand, with its photograph; there only where one was given."""
+        return self.folder / "reviewed"
 
     @property
     def journal(self) -> Path:
@@ -79,6 +86,12 @@ class Recording:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def new_folder(identifier: str, *, suffix: str = "") -> Path:
+    """Where something of an object goes that nobody named a folder for: under ``runs/``, by the time."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", identifier).strip("-") or "scan"
+    return Path("runs") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}{suffix}"
 
 
 def refuse_taken(folder: Path) -> None:

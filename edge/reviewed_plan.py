@@ -1,0 +1,123 @@
+"""Whether a plan that was reviewed at a desk may be scanned as it is: object, area, dose and stage, looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.calibrate.place import PlaceCheck, check_place, require_unmoved
+from edge.cameras.identity import is_same_camera
+from edge.config import ScanConfig
+from edge.console import duration_text
+from edge.faults import SafetyStop, UsageError
+from edge.kinematics import StageModel, predict_duration
+from edge.passage import passage_of
+from edge.plan import ScanPlan, check_plan, check_without_controller
+from edge.plan_folder import ReviewedPlan
+from edge.prepare import Sighting, budget_of, predicted_whole_s, stage_of
+from firmware_bridge.messages import Capabilities
+
+_WORTH_SAYING = 1.03
+"""How much longer than reviewed a plan may take before it is said: the stage's model is no truer than that."""
+_TOO_LONG = 1.5
+"""How much longer makes it another plan than the one that was reviewed."""
+
+
+def refuse_unfit(reviewed: ReviewedPlan, config: ScanConfig) -> None:
+    """Refuse a plan that this configuration does not allow, before anything is connected.
+
+    Raises
+    ------
+    SafetyStop
+        It leaves the area, comes to a keep-out, or gives too much dose.
+    UsageError
+        A scan that listens is to begin with more than its whole budget.
+    """
+    plan = reviewed.plan
+    check_without_controller(plan, config)
+    budget = budget_of(config, plan.grid)
+    if config.listens and int(plan.mask.cells.sum()) > budget:
+        raise UsageError(
+            f"the plan holds {int(plan.mask.cells.sum())} cells, and the whole budget of this scan that listens is "
+            f"{budget}: raise sampling.rate, or name another sampling.mask to measure this plan alone"
+        )
+
+
+def admit(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig, capabilities: Capabilities) -> tuple[str, ...]:
+    """Allow a reviewed plan, unchanged, on the object as it lies now and on the stage that is connected.
+
+    Parameters
+    ----------
+    now
+        By a new photograph.
+
+    Returns
+    -------
+    What somebody should know all the same, one sentence each.
+
+    Raises
+    ------
+    SafetyStop
+        Object, camera or focus moved by more than half a pitch since the plan's photograph, the plan breaks a limit,
+        or this stage takes much longer for it.
+    """
+    checked = confirm_unmoved(reviewed, now, config)
+    plan = reviewed.plan
+    stage = stage_of(config, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2)
+    takes_s = duration_on(plan, config, stage)
+    longest_s = max(plan.predicted_s, takes_s)
+    check_plan(replace(plan, predicted_s=longest_s), config, capabilities)
+    if config.listens and predicted_whole_s(plan, config) > config.dose.max_beam_s:
+        raise SafetyStop(
+            f"the scan keeps the beam on for about {predicted_whole_s(plan, config):.4g} s in all, above "
+            f"dose.max_beam_s of {config.dose.max_beam_s:g} s: lower the rate, or raise the limit"
+        )
+    slower = (
+        f"the plan was reviewed as one of {duration_text(plan.predicted_s)} and takes {duration_text(takes_s)} on this "
+        "stage"
+    )
+    if takes_s > _TOO_LONG * plan.predicted_s:
+        raise SafetyStop(f"{slower}: state its limits under instrument.stage, plan again and review that")
+    told = (slower,) if takes_s > _WORTH_SAYING * plan.predicted_s else ()
+    return (*checked, *told, *_set_aside(plan, config))
+
+
+def confirm_unmoved(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig) -> tuple[str, ...]:
+    """Hold a new photograph against the plan's; sentences for the operator.
+
+    A photograph of the same camera tells whether it moved, too. One that was given as a file at the desk need not:
+    then the object is looked at where each photograph's own registration places it.
+
+    Raises
+    ------
+    SafetyStop
+        Something moved by more than half a pitch, or the pictures cannot be compared.
+    """
+    before = reviewed.sighting
+    is_same = is_same_camera(before.frame.identity, now.frame.identity)
+    if not reviewed.is_given or (is_same and before.frame.image.shape == now.frame.image.shape):
+        checked = check_place(before, now.frame, config)
+        return _told(checked)
+    moved_mm = require_unmoved(before.display, now.display, before.grid.pitch_mm)
+    aside = "the plan's photograph was given as a file, so it cannot be told whether the camera was moved"
+    if moved_mm is None:
+        return (f"{aside}; the photograph shows nothing by which to see whether the object was",)
+    return (f"{aside}; the object is where it was (within {1_000 * moved_mm:.0f} um)",)
+
+
+def duration_on(plan: ScanPlan, config: ScanConfig, stage: StageModel) -> float:
+    """How long a plan takes on another stage than the one that it was priced with, s."""
+    return predict_duration(plan.table, stage).total_s + passage_of(config, stage).closing_s(plan.table)
+
+
+def _told(checked: PlaceCheck) -> tuple[str, ...]:
+    return (f"beside the reviewed plan's photograph: {checked.sentence}", *checked.remarks)
+
+
+def _set_aside(plan: ScanPlan, config: ScanConfig) -> tuple[str, ...]:
+    """What the configuration asks for and a plan that stands does not do."""
+    dwells_s = sorted({round(float(live_s), 6) for live_s in plan.table[:, 4]})
+    wanted_s = config.sampling.dwell_s
+    if config.placement is not None or dwells_s == [round(wanted_s, 6)]:
+        return ()
+    of_plan = f"{dwells_s[0]:g} s" if len(dwells_s) == 1 else f"{dwells_s[0]:g} to {dwells_s[-1]:g} s"
+    return (f"the plan's exposures last {of_plan}; sampling.dwell_s of {wanted_s:g} s is not used for them",)
