@@ -149,7 +149,8 @@ def _chosen(fit: _Fit, legs: Legs) -> tuple[tuple[str, ...], Motion]:
     is decided once that is known.
     """
     base, further = _base_names(legs), _further_names(legs)
-    ways = [(False, False), (True, False), (False, True), (True, True)] if _tells_sharing(legs) else [(False, False)]
+    # without diagonals only axes that differ are told from lines that are all alike
+    ways = [(False, False), (True, False), (False, True), (True, True)][:: 1 if _tells_sharing(legs) else 3]
     motions = [
         replace(fit.begun, is_speed_of_axes=speed, is_acceleration_of_axes=acceleration) for speed, acceleration in ways
     ]

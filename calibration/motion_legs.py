@@ -61,6 +61,16 @@ class Motion:
     lead_s: float = 0.0
     margin_mm: float = 0.0
 
+    @property
+    def stop_s(self) -> float:
+        """What a dwell costs after a move."""
+        return self.settle_s + self.overhead_s
+
+    @property
+    def run_stop_s(self) -> float:
+        """What a run costs."""
+        return self.settle_s + self.run_overhead_s
+
 
 def expected_s(legs: Legs, motion: Motion) -> Doubles:
     """How long the legs take by a model, shape (n,)."""

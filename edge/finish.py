@@ -17,6 +17,8 @@ from edge.dose.map import DoseMap, dose_map
 from edge.events import Opened, ShutterClosed, ShutterOpened
 from edge.kinematics import predict_raster_s
 from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
+from edge.motion_refit import Refit, refit, seen_in
+from edge.motion_seen import held_against
 from edge.prepare import density_of_plan, stage_of
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, open_recording
@@ -31,6 +33,7 @@ from edge.report.contents import (
     LineLabel,
     NotedEvent,
     Outcome,
+    Outline,
     ScannedObject,
     ScanReport,
     ShutterOpening,
@@ -118,6 +121,7 @@ def report_of(
         following=results.following,
         spectrum=_spectrum(results, float(ledger.live_s.sum())),
         conditions=_conditions(planned.config),
+        outline=_outline(planned.config),
         events=_noted(history),
         versions=versions_of(history.opened),
         digests={
@@ -129,11 +133,22 @@ def report_of(
     )
 
 
+def _outline(config: ScanConfig) -> Outline | None:
+    """The limits of what was to be scanned; None where that is the whole grid."""
+    area = config.area
+    if area.is_whole:
+        return None
+    polygon = None if area.polygon is None else np.array(area.polygon)
+    return Outline(polygon, tuple((each.name, np.array(each.polygon)) for each in area.keep_out))
+
+
 def _effort(history: ScanHistory, planned: Planned, ledger: Ledger) -> Effort:
     plan, config = planned.plan, planned.config
     stage = plan.stage or stage_of(config)
     # Three times the longest move predicted: a slow stage is no pause.
-    longest_move_s = 3 * (plan.longest_move_s + stage.settle_s + stage.overhead_s) + 1
+    longest_move_s = 3 * (plan.longest_move_s + max(stage.stop_s, stage.run_stop_s)) + 1
+    seen = seen_in(ledger, plan.table, history.received_before)
+    found = refit(seen, stage)
     return Effort(
         exposures_planned=len(plan.exposures),
         exposures_measured=len(history.done),
@@ -146,6 +161,8 @@ def _effort(history: ScanHistory, planned: Planned, ledger: Ledger) -> Effort:
         full_raster_s=predict_raster_s(plan.grid, config.sampling.dwell_s, stage),
         stage=stage,
         is_stage_of_plan=plan.stage is not None,
+        held=held_against(seen, stage),
+        refit=found if isinstance(found, Refit) else None,
     )
 
 

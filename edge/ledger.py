@@ -19,6 +19,10 @@ class Ledger:
     Truncated exposures, and their repetitions, are among them: the beam was there.
     """
 
+    indices: NDArray[np.int64]
+    """Which exposure of the plan each is, shape (n,)."""
+    flags: NDArray[np.int64]
+    """`firmware_bridge.messages.ExposureFlag` of each."""
     cells: NDArray[np.intp]
     """Row and column that the maps count each exposure for, shape (n, 2)."""
     starts_mm: NDArray[np.float64]
@@ -40,6 +44,8 @@ def read_ledger(reader: JournalReader, grid: ScanGrid) -> Ledger:
     """Read the exposures of a journal that holds at least one."""
     parts = [
         Ledger(
+            indices=portion.indices,
+            flags=portion.flags,
             cells=cells_of(portion, grid),
             starts_mm=portion.starts_mm,
             ends_mm=portion.ends_mm,

@@ -63,6 +63,8 @@ class StageModel:
     """Strokes that the controller flies without stopping, at the most."""
     longest_run_s: float = math.inf
     """Time that it flies without stopping, at the most; a single stroke may take longer."""
+    origin: str = ""
+    """Where the figures are from, in words; empty: from configuration and controller."""
 
     def __post_init__(self) -> None:
         for name, line, axes in (

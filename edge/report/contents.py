@@ -20,6 +20,8 @@ from edge.maps import ElementMaps
 
 if TYPE_CHECKING:
     from edge.dose.map import DoseMap
+    from edge.motion_refit import Refit
+    from edge.motion_seen import Held
     from edge.reconstruct.lowest_point import NoOffset, Offset
     from edge.standard_course import Following
 
@@ -60,6 +62,19 @@ class Effort:
     """What both predictions were made with."""
     is_stage_of_plan: bool = True
     """False when the plan does not say what it was priced with, and ``stage`` is the configuration's."""
+    held: Held | None = None
+    """The prediction held against the ways and exposures that nothing interrupted."""
+    refit: Refit | None = None
+    """What the scan's own moves say of the stage; None where they cannot tell."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """The limits within the grid of what was to be scanned; corners in stage mm, each polygon of shape (corners, 2)."""
+
+    polygon: NDArray[np.float64] | None
+    keep_outs: tuple[tuple[str, NDArray[np.float64]], ...]
+    """Name and corners (untrusted text)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +231,8 @@ class ScanReport:
     """How scale and tube output went through the scan; None where nobody looked."""
     spectrum: SumSpectrum | None = None
     conditions: Conditions | None = None
+    outline: Outline | None = None
+    """What of the grid was to be scanned; None: all of it."""
     events: tuple[NotedEvent, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     """Name to version of whatever ran, all openings of the recording: application, firmware, libraries."""
@@ -260,7 +277,8 @@ class ScanReport:
 
     @property
     def cells(self) -> int:
-        return self.grid.rows * self.grid.columns
+        """Cells that were to be scanned."""
+        return self.grid.rows * self.grid.columns if self.maps.scanned is None else int(self.maps.scanned.sum())
 
     @property
     def measured_cells(self) -> int:

@@ -6,6 +6,7 @@ from edge.kinematics import StageModel
 from edge.report.charts import duration_bars
 from edge.report.contents import Effort, ScanReport
 from edge.report.markup import absent, facts, figure, paragraph, section, table
+from edge.report.stage import by_its_own_moves, stage_words
 from edge.report.wording import duration, percent, significant, whole
 
 _CLOCKS = (
@@ -31,6 +32,7 @@ def time_section(report: ScanReport) -> str:
         caption += " The scan did not run to its end: the predictions are for the whole, the exposures are those made."
     pieces = figure(duration_bars(bars), caption) + values
     about = [] if effort.stage is None else [facts([("Stage, as predicted with", _stage(effort.stage, effort))])]
+    about += by_its_own_moves(effort)
     return section("time", "Time", paragraph(_CLOCKS, "note"), f'<div class="figures">{pieces}</div>', *about)
 
 
@@ -46,6 +48,11 @@ def _time_rows(report: ScanReport) -> list[tuple[str, str, str, str]]:
     add("Predicted, without dead time", _timed(effort.predicted_s), "the plan")
     running = _against(effort.running_s, effort.predicted_s) if finished else "not finished"
     add("Exposures and moves", _timed(effort.running_s), "controller’s clock", running)
+    if effort.held is not None and effort.held.stretches:
+        held = effort.held
+        add("Predicted for what nothing interrupted", duration(held.predicted_s), "the plan")
+        lasted = _against(held.actual_s, held.predicted_s)
+        add("The same, without dead time", duration(held.actual_s), "controller’s clock", lasted)
     add("Exposures alone, with dead time", _timed(effort.counting_s), "controller’s clock")
     raster = _against(effort.full_raster_s, effort.predicted_s)
     add("Full raster, predicted", _timed(effort.full_raster_s), "the same dwell and stage", raster)
@@ -77,12 +84,7 @@ def _positions(median_and_largest_mm: tuple[float, float] | None) -> str:
 
 
 def _stage(stage: StageModel, effort: Effort) -> str:
-    text = (
-        f"{significant(stage.speed_mm_s)} mm/s, {significant(stage.acceleration_mm_s2)} mm/s², "
-        f"{duration(stage.settle_s)} to settle"
-    )
-    if stage.overhead_s:
-        text += f", {duration(stage.overhead_s)} of overhead for each exposure"
+    text = stage_words(stage)
     if not effort.is_stage_of_plan:
         text += "; as configured, because this plan does not say what it was priced with"
     return text

@@ -133,6 +133,7 @@ FITTED = StageModel(
     shutter_s=0.2,
     most_run_cells=64,
     longest_run_s=20.0,
+    origin="by the motion calibration made at 2026-03-04T09:00:00+00:00",
 )
 
 
