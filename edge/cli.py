@@ -120,10 +120,33 @@ def plan(
         tuple[Path, Path] | None,
         typer.Option(help="Say what two plans differ in, and end with 1 if they do.", show_default=False),
     ] = None,
+    is_dwell_test: Annotated[
+        bool,
+        typer.Option(
+            "--dwell-test", help="Measure a few points long, with the beam on, and say what each dwell gives."
+        ),
+    ] = False,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(help="A point of the dwell test, X,Y in stage mm; may be repeated.", show_default="by colour"),
+    ] = None,
+    live_s: Annotated[
+        float | None,
+        typer.Option("--live-s", help="Live time of each point of the dwell test, s.", show_default="5 s"),
+    ] = None,
 ) -> None:
-    """Plan a scan without the instrument, and leave the plan and pictures of density, mask and path."""
+    """Plan a scan without the instrument, and leave the plan and pictures of density, mask and path.
+
+    With --dwell-test the beam is on: started from a terminal on the instrument, this is the arming.
+    """
     if diff is not None:
-        _compare_plans(*diff, out=out, is_alone=config is None and photograph is None and not is_dry_run)
+        is_alone = config is None and photograph is None and not (is_dry_run or is_dwell_test or at or live_s)
+        _compare_plans(*diff, out=out, is_alone=is_alone)
+        return
+    if is_dwell_test or at or live_s is not None:
+        if photograph is not None or is_dry_run or not is_dwell_test:
+            _refuse_mixture()
+        _test_dwells(config, out=out, at=at or [], live_s=live_s)
         return
     from edge.console import Console
     from edge.desk_plan import dry_run, write_plan
@@ -133,6 +156,25 @@ def plan(
         raise UsageError("plan needs a configuration: pointillist plan CONFIG.yaml, or --diff PLAN PLAN")
     write = dry_run if is_dry_run else write_plan
     write(config, out=out, photograph=photograph, console=Console(quiet=False, log_level="info"))
+
+
+def _refuse_mixture() -> None:
+    from edge.faults import UsageError
+
+    raise UsageError(
+        "--at and --live-s belong to --dwell-test, which asks the camera and measures: leave --photograph and --dry-run "
+        "out"
+    )
+
+
+def _test_dwells(config: Path | None, *, out: Path | None, at: list[str], live_s: float | None) -> None:
+    from edge.console import Console
+    from edge.dwell_test.run import run_dwell_test
+    from edge.faults import UsageError
+
+    if config is None:
+        raise UsageError("--dwell-test needs a configuration: pointillist plan CONFIG.yaml --dwell-test")
+    run_dwell_test(config, out=out, at=at, live_s=live_s, console=Console(quiet=False, log_level="info"))
 
 
 def _compare_plans(first: Path, second: Path, *, out: Path | None, is_alone: bool) -> None:
@@ -209,18 +251,30 @@ def simulate(
 def replay(
     source: Annotated[Path, typer.Argument(help="A recording's folder, or an .npz with maps and elements.")],
     out: Annotated[Path, typer.Option(help="Folder for report.json and maps.h5.")],
-    rate: Annotated[float, typer.Option(help="Fraction of the cells to measure.")] = 0.1,
+    rate: Annotated[
+        float | None, typer.Option(help="Fraction of the cells to measure; 0.1 when not given.", show_default=False)
+    ] = None,
     mask: Annotated[
         str | None, typer.Option(help="Where to measure; netm, or grid without a photograph; adaptive: by listening.")
     ] = None,
     reconstruct: Annotated[str, typer.Option(help="How to fill the maps.")] = "automatic",
     seed: Annotated[int, typer.Option(help="Seed of the mask.")] = 0,
     model: Annotated[Path | None, typer.Option(help="A mask network's ONNX file, for --mask netm.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Measure the cells of this plan, of the same grid.", show_default=False)
+    ] = None,
 ) -> None:
     """Measure a recorded scan or full raster again, sparsely, and score the maps against what was left out."""
-    from edge.replay import replay_source
+    from edge.faults import UsageError
+    from edge.replay import replay_plan, replay_source
 
-    result = replay_source(source, rate=rate, mask=mask, method=reconstruct, seed=seed, model=model, out=out)
+    if plan is None:
+        wanted = 0.1 if rate is None else rate
+        result = replay_source(source, rate=wanted, mask=mask, method=reconstruct, seed=seed, model=model, out=out)
+    elif rate is not None or mask is not None or model is not None or seed:
+        raise UsageError("--plan names the cells: leave --rate, --mask, --model and --seed out")
+    else:
+        result = replay_plan(source, plan, method=reconstruct, out=out)
     typer.echo(result.summary())
 
 

@@ -91,7 +91,7 @@ def read_plan(path: Path) -> ScanPlan:
     IntegrityError
         It is no plan, is too new, or was changed.
     """
-    if _is_recording(path):
+    if is_recording(path):
         with open_recording(path) as recording:
             if not recording.history.plan_json:
                 raise UsageError(f"{path}: this scan ended before it was planned: give another recording, or a plan")
@@ -127,7 +127,7 @@ def read_reviewed(path: Path, config: ScanConfig) -> ReviewedPlan:
     IntegrityError
         Something is damaged, too new, or belongs to another plan.
     """
-    if _is_recording(path):
+    if is_recording(path):
         return _of_recording(path, config)
     plan = read_plan(path)
     home = _file_of(path).parent
@@ -149,7 +149,7 @@ def picture_on_grid(path: Path, plan: ScanPlan) -> NDArray[np.uint8] | None:
     IntegrityError
         It is there and damaged, or belongs to another plan.
     """
-    if _is_recording(path):
+    if is_recording(path):
         with open_recording(path) as recording:
             return read_planned(recording).sighting.display
     home = _file_of(path).parent
@@ -199,7 +199,8 @@ def _on_its_grid(reviewed: ReviewedPlan, path: Path) -> ReviewedPlan:
     return reviewed
 
 
-def _is_recording(path: Path) -> bool:
+def is_recording(path: Path) -> bool:
+    """Whether a path is a recording's folder."""
     return path.is_dir() and RecordingPaths(path).journal.is_file()
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.adaptive.batches import ADAPTIVE
 from edge.faults import UsageError
-from edge.maps import ElementMaps
+from edge.maps import ElementMaps, limited_to
 from edge.reconstruct import reconstruct
 from edge.reconstruct.visible import with_visible
 from edge.record.durable import write_durably
 from edge.record.maps_file import write_maps
+from edge.replay_plan import PlannedCells, planned_cells
 from edge.score import Scores, score
 from edge.sources import Stack, load_stack
 from models.density import cells_for_rate
@@ -30,20 +31,24 @@ class ReplayResult:
     """One mask, one reconstruction, one score."""
 
     source: str
-    asked_rate: float
-    """Of the valid cells of a full raster, of all cells of a sparse recording."""
+    asked_rate: float | None
+    """Of the valid cells of a full raster, of all cells of a sparse recording; None where a plan names the cells."""
     mask: SamplingMask
     maps: ElementMaps
     scores: Scores
     scored_on: str
     scored_cells: int
     seconds: dict[str, float]
+    plan: PlannedCells | None = None
+    """Where the cells are a plan's."""
 
     def summary(self) -> str:
         """The result in a line."""
+        lacking = 0 if self.plan is None else self.plan.lacking
+        without = f", {lacking} of the plan's left out, of which the source knows nothing" if lacking else ""
         return (
             f"{self.source}: {int(self.mask.cells.sum())} of {self.mask.cells.size} cells "
-            f"({named_shortly(self.mask.origin)}, {self.maps.method}): PSNR {self.scores.psnr_db:.2f} dB, "
+            f"({named_shortly(self.mask.origin)}, {self.maps.method}{without}): PSNR {self.scores.psnr_db:.2f} dB, "
             f"SSIM {self.scores.ssim:.3f}, SAM {self.scores.sam_rad:.4f} rad on {self.scored_on}"
         )
 
@@ -76,13 +81,47 @@ def replay_source(
         raise UsageError(f"--rate {rate:g} is no fraction of the cells: give more than 0 and at most 1")
     if model is not None and mask != "netm":
         raise UsageError("--model is for the mask netm alone: give --mask netm, or leave --model out")
+
+    def choose(stack: Stack) -> SamplingMask:
+        name = mask or ("netm" if stack.rgb is not None else "grid")
+        request = _request(stack, rate, seed, model)
+        return _listened(stack, request) if name == ADAPTIVE else make_mask(name, request).mask
+
+    return _replayed(source, choose, rate, method, out)
+
+
+def replay_plan(source: Path, plan: Path, *, method: str, out: Path) -> ReplayResult:
+    """As `replay_source`, on the cells of a plan.
+
+    Parameters
+    ----------
+    plan
+        Its file, the folder that holds it, or another recording.
+
+    Raises
+    ------
+    UsageError
+        Source or plan cannot be read, or they are of different grids.
+    IntegrityError
+        One of them is damaged.
+    """
+    return _replayed(source, lambda stack: planned_cells(plan, stack, source), None, method, out)
+
+
+def _replayed(
+    source: Path,
+    choose: Callable[[Stack], SamplingMask | PlannedCells],
+    asked_rate: float | None,
+    method: str,
+    out: Path,
+) -> ReplayResult:
     watch = _Stopwatch()
     with watch.stage("load"):
         stack = load_stack(source)
-    name = mask or ("netm" if stack.rgb is not None else "grid")
     with watch.stage("mask"):
-        request = _request(stack, rate, seed, model)
-        chosen = _listened(stack, request) if name == ADAPTIVE else make_mask(name, request).mask
+        found = choose(stack)
+        plan = found if isinstance(found, PlannedCells) else None
+        chosen = found.mask if isinstance(found, PlannedCells) else found
     samples = stack.samples(chosen.cells)
     with watch.stage("reconstruct"):
         maps = reconstruct(samples, stack.shape, elements=stack.elements, rgb=stack.rgb, method=method)
@@ -91,17 +130,21 @@ def replay_source(
     with watch.stage("score"):
         scored = stack.known if stack.is_full else stack.known & ~chosen.cells
         if not scored.any():
-            raise UsageError(f"{source}: nothing is left to score at rate {rate:g}: replay at a lower rate")
+            what = "with this plan" if asked_rate is None else f"at rate {asked_rate:g}"
+            raise UsageError(f"{source}: nothing is left to score {what}: replay fewer of its cells")
         scores = score(maps.maps, stack.maps, scored)
+        if stack.scanned is not None:
+            maps = limited_to(maps, stack.scanned)
     result = ReplayResult(
         source=str(source),
-        asked_rate=rate,
+        asked_rate=asked_rate,
         mask=chosen,
         maps=maps,
         scores=scores,
         scored_on="all valid cells" if stack.is_full else "exposures left out",
         scored_cells=int(scored.sum()),
         seconds=watch.seconds,
+        plan=plan,
     )
     _write(result, stack, out)
     return result
@@ -115,11 +158,11 @@ def _listened(stack: Stack, request: MaskRequest) -> SamplingMask:
 
 def _request(stack: Stack, rate: float, seed: int, model: Path | None) -> MaskRequest:
     known = int(stack.known.sum())
-    count = cells_for_rate(rate, known if stack.is_full else stack.known.size)
+    count = cells_for_rate(rate, known if stack.is_full else stack.cells)
     if count > known:
         raise UsageError(
             f"--rate {rate:g} asks for {count} cells and the recording holds {known}: "
-            f"give at most {known / stack.known.size:.4f}"
+            f"give at most {known / stack.cells:.4f}"
         )
     return MaskRequest(shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=seed, model=model)
 
@@ -161,5 +204,6 @@ def report_of(result: ReplayResult, stack: Stack) -> dict[str, object]:
             name: {"rmse": one.rmse, "psnr_db": one.psnr_db, "ssim": one.ssim}
             for name, one in zip(stack.elements, scores.elements, strict=True)
         },
+        "plan": None if result.plan is None else {"digest": result.plan.digest, "cells_left_out": result.plan.lacking},
         "seconds": {name: round(value, 6) for name, value in result.seconds.items()},
     }
