@@ -115,12 +115,14 @@ class Preview:
     """
 
     def __init__(self, folder: Path) -> None:
+        from edge.area import allowed_cells
         from edge.correction import due_after
         from edge.record.folder import open_recording
         from edge.results import read_planned
 
         self._recording = open_recording(folder)
         self._planned = read_planned(self._recording)
+        self._scanned = allowed_cells(self._planned.config, self._planned.plan.grid)
         self._fit: ScanFit | None = None
         self._model_at = _FIRST_EXPOSURES
         self.trouble = ""
@@ -257,12 +259,14 @@ class Preview:
         return self.exposures - before
 
     def _draw(self) -> None:
+        from edge.maps import limited_to
         from edge.record.maps_file import write_maps
         from edge.report.figures import montage_png
         from edge.results import MAPS_UNIT
 
         assert self._drawing is not None
-        maps, self._is_current = self._drawing.drawn()
+        drawn, self._is_current = self._drawing.drawn()
+        maps = limited_to(drawn, self._scanned)
         live = self._recording.paths.live
         live.mkdir(exist_ok=True)
         _replace(live / "maps.png", montage_png(maps.maps, maps.elements, unit=MAPS_UNIT))

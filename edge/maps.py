@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,3 +99,32 @@ class ElementMaps:
     visible: NDArray[np.float32] | None = None
     """The part of the maps that the photograph's colours explain, same shape and unit; read-only. The rest is hidden.
     None where the maps were not split."""
+    scanned: NDArray[np.bool_] | None = None
+    """Cells that were to be scanned, shape (rows, columns), read-only: the maps are NaN elsewhere. None: all."""
+
+
+def limited_to(maps: ElementMaps, scanned: NDArray[np.bool_]) -> ElementMaps:
+    """The maps without any value where nothing was to be scanned: an estimate there would look like one that is meant.
+
+    Parameters
+    ----------
+    scanned
+        Shape (rows, columns).
+    """
+    if scanned.all():
+        return maps
+    shown = scanned | maps.measured
+
+    def only(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        kept = np.where(shown[:, :, None], values, np.float32(np.nan))
+        kept.flags.writeable = False
+        return kept
+
+    shown.flags.writeable = False
+    return replace(
+        maps,
+        maps=only(maps.maps),
+        standard_error=only(maps.standard_error),
+        visible=None if maps.visible is None else only(maps.visible),
+        scanned=shown,
+    )

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.registration_record import registration_from_dict
+from edge.area import allowed_cells
 from edge.cameras import Frame
 from edge.cameras.picture import recorded_picture
 from edge.config import ScanConfig, parse_scan_config
 from edge.correction import Placing, placed_by_samples
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
-from edge.maps import ElementMaps, Samples, by_live_time
+from edge.maps import ElementMaps, Samples, by_live_time, limited_to
 from edge.plan import ScanPlan, plan_from_json
 from edge.prepare import Sighting, frame_digest, place
 from edge.reconstruct import reconstruct
@@ -195,6 +196,7 @@ def results_of(recording: Recording, planned: Planned) -> Results:
     planned = replace(planned, sighting=placing.sighting)
     once, _ = by_live_time(samples, fitted.live_s, planned.plan.grid.shape)
     maps = with_visible(maps_of(once, model, planned), once, placing.sighting.rgb)
+    maps = limited_to(maps, allowed_cells(planned.config, planned.plan.grid))
     return Results(model, samples, maps, fitted.sum_counts, placing, fitted.following)
 
 
@@ -209,6 +211,7 @@ def stack_of_recording(folder: Path) -> Stack:
     maps = np.zeros((*cells.shape, cells.elements), np.float32)
     variance = np.zeros_like(maps)
     known = np.zeros(cells.shape, np.bool_)
+    scanned = allowed_cells(planned.config, planned.plan.grid)
     maps[cells.rows, cells.columns] = cells.values
     variance[cells.rows, cells.columns] = cells.variance
     known[cells.rows, cells.columns] = True
@@ -218,6 +221,7 @@ def stack_of_recording(folder: Path) -> Stack:
         elements=model.elements,
         rgb=placing.sighting.display,
         known=known,
-        is_full=bool(known.all()),
+        is_full=bool(known[scanned].all()),
         unit=MAPS_UNIT,
+        scanned=scanned,
     )

@@ -28,6 +28,13 @@ class Stack:
     is_full: bool
     """Whether this is a full raster, which is its own truth."""
     unit: str
+    scanned: NDArray[np.bool_] | None = None
+    """Cells that were to be scanned, shape (rows, columns); None: all."""
+
+    @property
+    def cells(self) -> int:
+        """How many cells were to be scanned."""
+        return int(self.known.size if self.scanned is None else self.scanned.sum())
 
     @property
     def shape(self) -> tuple[int, int]:

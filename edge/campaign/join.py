@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.placing import Placed
+from edge.area import cells_clear_of, keep_outs_of
 from edge.campaign.overlap import LEAST_CELLS, Comparison, compare, factors_of, refusal
 from edge.campaign.whole import Whole, load_whole, placed_in
 from edge.campaign.window import cells_in
 from edge.correction import placed_by_samples
 from edge.faults import IntegrityError, UsageError
-from edge.maps import ElementMaps, Samples
+from edge.grid import ScanGrid
+from edge.keep_outs import KeepOuts
+from edge.maps import ElementMaps, Samples, limited_to
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.visible import with_visible
@@ -49,6 +52,8 @@ class PlacedScan:
     started_at: str
     finished_at: str
     plan_digest: str
+    allowed: NDArray[np.bool_]
+    """The object's cells that lie in none of this placement's keep-outs, shape (rows, columns)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +132,16 @@ def read_placement(whole: Whole, folder: Path, name: str) -> PlacedScan:
         started_at=history.started_at,
         finished_at=history.last_at,
         plan_digest=planned.plan.digest,
+        allowed=_kept_off(whole.grid, placed, keep_outs_of(planned.config)),
     )
+
+
+def _kept_off(grid: ScanGrid, placed: Placed, keep_outs: KeepOuts) -> NDArray[np.bool_]:
+    """Which of the object's cells lie in no keep-out of a placement, shape (rows, columns)."""
+    if not keep_outs:
+        return np.ones(grid.shape, np.bool_)
+    rows, columns = np.indices(grid.shape).reshape(2, -1)
+    return keep_outs.clear(placed.part_from_whole(grid.centres_mm(rows, columns))).reshape(grid.shape)
 
 
 def join(whole: Whole, scans: list[PlacedScan]) -> Joined:
@@ -166,7 +180,10 @@ def join(whole: Whole, scans: list[PlacedScan]) -> Joined:
     ]
     samples = Samples(*(np.concatenate([getattr(one, name) for one in evened]) for name in Samples.__slots__))
     maps = reconstruct(samples, shape, elements=elements, rgb=whole.rgb, method=whole.config.reconstruct.method)
-    return Joined(with_visible(maps, samples, whole.rgb), factors, deviations, tuple(comparisons))
+    scanned = cells_clear_of(KeepOuts(), whole.grid, whole.config.area)
+    for scan in scans:
+        scanned = scanned & scan.allowed
+    return Joined(limited_to(with_visible(maps, samples, whole.rgb), scanned), factors, deviations, tuple(comparisons))
 
 
 def _compared(cells: list[MeasuredCells], rgb: NDArray[np.float32]) -> list[Comparison]:

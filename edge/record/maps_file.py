@@ -27,6 +27,7 @@ _DTYPES = {
     "standard_error": "<f4",
     "mask": "|u1",
     "measured": "|u1",
+    "scanned": "|u1",
     "rgb": "|u1",
     "visible": "<f4",
 } | dict.fromkeys(RECEIVED, "<f4")
@@ -89,6 +90,8 @@ def write_maps(
         arrays["rgb"] = rgb
     if element_maps.visible is not None:
         arrays["visible"] = element_maps.visible
+    if element_maps.scanned is not None:
+        arrays["scanned"] = element_maps.scanned
     arrays |= dict(received or {})
     _check_shapes(arrays, len(element_maps.elements), grid)
     root: dict[str, str | float] = {"format": FORMAT, "format_version": FORMAT_VERSION, "method": element_maps.method}
@@ -135,6 +138,7 @@ def _check_shapes(arrays: Mapping[str, NDArray[Any]], elements: int, grid: ScanG
         "standard_error": (rows, columns, elements),
         "mask": (rows, columns),
         "measured": (rows, columns),
+        "scanned": (rows, columns),
         "rgb": (rows, columns, 3),
         "visible": (rows, columns, elements),
     } | dict.fromkeys(RECEIVED, (rows, columns))
@@ -178,15 +182,19 @@ def _read(file: Any) -> MapsFile:
     given = {name: array for name, array in optional.items() if array is not None}
     received = {name: _array(file, name, 2) for name in RECEIVED if name in file}
     given |= received
+    scanned = _array(file, "scanned", 2).astype(bool) if "scanned" in file else None
+    given |= {} if scanned is None else {"scanned": scanned}
     _check_shapes(arrays | given, len(elements), None)
-    for array in (mask, measured):
+    for array in (mask, measured, *([] if scanned is None else [scanned])):
         array.setflags(write=False)
     x_mm, y_mm, pitch_mm = (attributes.pop(name, None) for name in _GRID)
     grid = None
     if isinstance(x_mm, float) and isinstance(y_mm, float) and isinstance(pitch_mm, float):
         grid = ScanGrid(x_mm, y_mm, pitch_mm, *measured.shape)
     method = str(attributes.pop("method", ""))
-    element_maps = ElementMaps(elements, maps, standard_error, measured, method, visible=optional["visible"])
+    element_maps = ElementMaps(
+        elements, maps, standard_error, measured, method, visible=optional["visible"], scanned=scanned
+    )
     return MapsFile(element_maps, mask, optional["rgb"], grid, attributes, received)
 
 

@@ -82,7 +82,7 @@ def make_imagery(report: ScanReport) -> Imagery:
     grid = report.grid
     frame = fitted_frame(grid.rows, grid.columns, grid.pitch_mm, _MAP_BOX_PX)
     measured = report.maps.measured
-    partly = bool(measured.any()) and not bool(measured.all())
+    partly = 0 < report.measured_cells < report.cells
     window = None
     detail_frame = None
     if partly and frame.px_per_cell < _DOTTED_FROM_PX:
@@ -175,10 +175,11 @@ def _map_uri(values: NDArray[np.floating], block: int, colormap: Colormap, limit
 
 def _definitions(report: ScanReport, window: CellWindow | None, frame: Frame) -> str:
     measured = report.maps.measured
+    inferred = ~measured if report.maps.scanned is None else report.maps.scanned & ~measured
     is_enlarged = frame.px_per_cell >= 1
     block = _block_for(measured.shape, _MOST_COVER_CELLS)
     layers = [
-        ("veil", cover_png(block_mean(~measured, block), PAPER_RGB)),
+        ("veil", cover_png(block_mean(inferred, block), PAPER_RGB)),
         ("visited", cover_png(block_mean(measured, block), MARK_RGB)),
     ]
     missed = report.mask & ~measured

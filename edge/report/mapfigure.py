@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
+from edge.report.contents import Outline
 from edge.report.figures import CellWindow, Colormap, ColourLimits
 from edge.report.markup import label, line, rectangle, svg
 from edge.report.scales import scale_bar_mm, ticks
-from edge.report.wording import on_scale, significant
+from edge.report.wording import escaped, on_scale, significant
 
 NARROWEST_PX = 172.0
 """Width that a colour bar needs for its numbers."""
@@ -147,6 +148,26 @@ def stage_figure(frame: Frame, grid: ScanGrid, alt: str, layers: str) -> str:
     width = left + max(frame.width_px, 120) + 16
     parts.append(label(left + frame.width_px, bottom + 29, "stage mm", anchor="end", style="unit"))
     return svg(width, bottom + _MARGIN_BOTTOM_PX + 4, alt, *parts, style="map")
+
+
+def outlines_drawn(outline: Outline | None, frame: Frame, grid: ScanGrid) -> str:
+    """The limits of what was to be scanned, drawn over a whole map: a dark line under white dashes, keep-outs shaded.
+
+    What of them lies beyond the map is cut off at its edge.
+    """
+    if outline is None:
+        return ""
+    drawn = [] if outline.polygon is None else [(outline.polygon, "", "limit")]
+    drawn += [(corners, name, "limit keep-out") for name, corners in outline.keep_outs]
+    parts = []
+    for corners, name, style in drawn:
+        places = (corners - (grid.origin_x_mm, grid.origin_y_mm)) * frame.px_per_mm
+        points = " ".join(f"{x:.2f},{y:.2f}" for x, y in places.tolist())
+        title = f"<title>{escaped(name)}</title>" if name else ""
+        parts.append(f'<polygon class="limit-rim" points="{points}"/>')
+        parts.append(f'<polygon class="{style}" points="{points}">{title}</polygon>')
+    size = f'width="{frame.width_px:.2f}" height="{frame.height_px:.2f}"'
+    return f'<svg {size} overflow="hidden">{"".join(parts)}</svg>'
 
 
 def window_outline(window: CellWindow, frame: Frame) -> str:

@@ -67,7 +67,8 @@ def head(report: ScanReport) -> str:
 def _what_happened(report: ScanReport) -> list[str]:
     grid, effort = report.grid, report.effort
     area = f"{significant(grid.width_mm)} × {significant(grid.height_mm)} mm"
-    cells = f"{whole(report.cells)} square cells of {significant(grid.pitch_mm)} mm"
+    cells = f"{whole(grid.rows * grid.columns)} square cells of {significant(grid.pitch_mm)} mm"
+    limits = _what_was_left_out(report)
     made = whole(effort.exposures_measured)
     match report.outcome:
         case "replay":
@@ -89,7 +90,21 @@ def _what_happened(report: ScanReport) -> list[str]:
     until = f"{clock(report.finished_at)} UTC" if same_day else moment(report.finished_at)
     return [
         f"From {moment(report.started_at)} to {until} an area of {area} was scanned, divided into {cells}.",
+        *limits,
         ending,
+    ]
+
+
+def _what_was_left_out(report: ScanReport) -> list[str]:
+    """Cells that were not to be scanned; nothing where all were."""
+    if report.outline is None or report.maps.scanned is None:
+        return []
+    names = [f"“{name}”" for name, _ in report.outline.keep_outs]
+    places = ["beyond the outline of the area"] if report.outline.polygon is not None else []
+    places += [f"in what the beam was kept out of ({', '.join(names)})"] if names else []
+    return [
+        f"{whole(report.cells)} of these were to be scanned; the others lie {' or '.join(places)}, and no value is "
+        "shown there."
     ]
 
 

@@ -8,7 +8,16 @@ from edge.maps import ElementMaps, LeftOut
 from edge.report.contents import ScanReport
 from edge.report.figures import NO_VALUE_RGB
 from edge.report.imagery import ElementPicture, Imagery
-from edge.report.mapfigure import Frame, fitted_frame, map_figure, picture, stage_figure, stretched, window_outline
+from edge.report.mapfigure import (
+    Frame,
+    fitted_frame,
+    map_figure,
+    outlines_drawn,
+    picture,
+    stage_figure,
+    stretched,
+    window_outline,
+)
 from edge.report.markup import absent, figure, paragraph, section, table
 from edge.report.wording import element_name, escaped, on_scale, percent, significant, whole
 
@@ -42,8 +51,9 @@ def _surface(report: ScanReport, imagery: Imagery) -> str:
     frame = fitted_frame(grid.rows, grid.columns, grid.pitch_mm, _STAGE_BOX_PX)
     surface = "Scanned area" if imagery.photograph_uri is None else "Photograph"
     base = "" if imagery.photograph_uri is None else picture(imagery.photograph_uri, frame)
+    limits = outlines_drawn(report.outline, frame, grid)
     if report.measured_cells == report.cells:
-        return figure(stage_figure(frame, grid, surface, base), f"{surface}, placed on the stage.")
+        return figure(stage_figure(frame, grid, surface, base + limits), f"{surface}, placed on the stage.")
     missed = int((report.mask & ~report.maps.measured).sum())
     if imagery.is_dotted:
         layers = _dots(frame) + (_dots(frame, "missed-dots") if missed else "")
@@ -56,8 +66,10 @@ def _surface(report: ScanReport, imagery: Imagery) -> str:
     caption = f"{surface}, placed on the stage, with the {visited}, {marked}."
     if missed:
         caption += f" Blue: {whole(missed)} planned but not visited."
+    if report.outline is not None:
+        caption += " Dashed: the limits of what was to be scanned."
     drawing = stage_figure(
-        frame, grid, f"{surface} with {visited}, marked", f'{base}<g class="visited">{layers}</g>{outline}'
+        frame, grid, f"{surface} with {visited}, marked", f'{base}<g class="visited">{layers}</g>{limits}{outline}'
     )
     return figure(drawing, caption)
 
@@ -99,9 +111,10 @@ def elements_section(report: ScanReport, imagery: Imagery) -> str:
         parts.append(paragraph(_block_note(imagery), "note"))
     if np.isnan(report.maps.maps).any() or np.isnan(report.maps.standard_error).any():
         swatch = "#{:02x}{:02x}{:02x}".format(*NO_VALUE_RGB)
+        why = "" if report.maps.scanned is None else ": they were not to be scanned"
         parts.append(
             f'<p class="note"><svg class="swatch" width="14" height="14" aria-hidden="true"><rect width="14" '
-            f'height="14" fill="{swatch}"/></svg> Cells of this colour hold no value.</p>'
+            f'height="14" fill="{swatch}"/></svg> Cells of this colour hold no value{why}.</p>'
         )
     parts.append(_glance_table(report))
     if report.maps.left_out is not None:

@@ -53,7 +53,7 @@ def split_pictures(maps: ElementMaps, budget: int, *, finest_block: int) -> Spli
     if visible is None:
         return Split((), (), finest_block)
     elements = range(len(maps.elements))
-    flat = tuple(i for i in elements if np.ptp(visible[..., i]) <= 1e-6 * np.abs(visible[..., i]).max(initial=0))
+    flat = tuple(i for i in elements if _is_flat(visible[..., i]))
     beyond = {i: share_beyond(maps, visible, i) for i in elements if i not in flat}
     unexplained = tuple(i for i in flat if float(np.nanmax(maps.maps[..., i]) - np.nanmin(maps.maps[..., i])) > 0)
     shown = [i for i, share in beyond.items() if share > share_of_errors(maps, i)]
@@ -63,6 +63,12 @@ def split_pictures(maps: ElementMaps, budget: int, *, finest_block: int) -> Spli
         if split.characters <= budget or block >= max(visible.shape[:2]):
             return split
         block += 1
+
+
+def _is_flat(values: NDArray[np.float32]) -> bool:
+    """Whether all that is known is one value, but for rounding."""
+    known = values[np.isfinite(values)]
+    return known.size == 0 or bool(np.ptp(known) <= 1e-6 * np.abs(known).max())
 
 
 def share_beyond(maps: ElementMaps, visible: NDArray[np.float32], i: int) -> float:
