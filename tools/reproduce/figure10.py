@@ -21,7 +21,7 @@ from edge.reconstruct.mumford_shah import mumford_shah
 from models.density import cells_for_rate
 from tools.measurement_folder import measurement_folder
 from tools.reproduce import page, provenance
-from tools.reproduce.curves import Curve, drawn
+from edge.report.curves import Curve, drawn
 from tools.reproduce.estimators import measured_cells
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.masks import Absent, MaskCandidate, mask_candidates

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.reproduce.__main__ import main
-from tools.reproduce.curves import Curve, drawn
+from edge.report.curves import Curve, drawn
 
 
 def test_one_command_gives_the_curves_their_picture_and_where_they_end(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""Durations that people write."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.durations import seconds_of
+from edge.faults import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2h", 7_200),
+        ("1 h 30 min", 5_400),
+        ("90min", 5_400),
+        ("45 s", 45),
+        ("3600", 3_600),
+        ("1.5H", 5_400),
+        ("2m", 120),
+    ],
+)
+def test_a_duration_is_read_as_people_write_it(text: str, seconds: float) -> None:
+    assert seconds_of(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "h", "soon", "2 weeks", "-2h", "0", "2h30x", "1e9999", "2 mins"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="give one as 2h"):
+        seconds_of(text)
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(1, 59))
+def test_hours_minutes_and_seconds_add_up(hours: int, minutes: int, seconds: int) -> None:
+    assert seconds_of(f"{hours}h{minutes}min {seconds}s") == pytest.approx(3_600 * hours + 60 * minutes + seconds)
