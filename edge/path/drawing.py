@@ -20,7 +20,8 @@ _INK = (29, 28, 26)
 KEEP_OUT_RGB = (0, 104, 72)
 CLOSED_RGB = (20, 84, 200)
 """Of a leg with the shutter closed. Neither colour is among the shades of time."""
-_DASH_PX = 5
+_DASH_PX, _DASHES_PX = 5, 13
+"""A dash, and from one to the next."""
 STRIP_PX = 46
 """Height of the strip below that says what is what."""
 _LEAST_WIDTH_PX = 420
@@ -201,7 +202,7 @@ def _dashed(canvas: Image, start: NDArray[np.intp], end: NDArray[np.intp]) -> No
     import cv2
 
     length = float(np.hypot(*(end - start)))
-    for at in np.arange(0, length, 2 * _DASH_PX):
+    for at in np.arange(0, length, _DASHES_PX):
         along = np.array([at, min(at + _DASH_PX, length)])[:, None] / length
         dash = np.rint(start + along * (end - start)).astype(int).tolist()
         cv2.line(canvas, dash[0], dash[1], CLOSED_RGB, 2)

@@ -94,7 +94,7 @@ def _summary(course: Course) -> str:
     dwells = len(course) - runs
     parts = [f"{dwells:,} dwells"] * bool(dwells) + [f"{runs:,} runs in motion"] * bool(runs)
     closed = int(course.is_closed.sum())
-    on_closed = f", {closed:,} legs with the shutter closed" if closed else ""
+    on_closed = f", {closed:,} leg{'s' * (closed > 1)} with the shutter closed" if closed else ""
     return (
         f"{exposures:,} exposures: {' and '.join(parts)}{on_closed}. Predicted to take {duration_text(course.total_s)}."
     )
