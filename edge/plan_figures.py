@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from calibration.registration import Registration
+from edge.area import allowed_cells
+from edge.area_figures import area_sentences
 from edge.camera_lens import UNDISTORTED_BY
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
@@ -50,6 +52,8 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
             f"{further} more exposures follow, in batches chosen by what is measured: "
             f"at most about {duration_text(predicted_whole_s(plan, config))} in all"
         )
+    for sentence in area_sentences(plan, config):
+        console.say(sentence)
     if added := visits_sentence(plan, config):
         console.say(added)
     right_mm, far_mm = uncovered_mm(config.area, plan.grid)
@@ -68,10 +72,13 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
         f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)} in all"
     )
     how = _method(plan) if mask.binariser == "none" else f"{_method(plan)} ({mask.binariser})"
-    yield f"{int(mask.cells.sum())} of {mask.cells.size} cells ({100 * mask.rate:.1f} %) by {how}, seed {mask.seed}"
+    allowed = allowed_cells(config, grid)
+    yield f"{int(mask.cells.sum())} of {int(allowed.sum())} cells ({100 * mask.rate:.1f} %) by {how}, seed {mask.seed}"
+    for sentence in area_sentences(plan, config):
+        yield f"{sentence[0].lower()}{sentence[1:]}"
     if digest := network_digest(mask.origin):
         yield f"mask network {digest}"
-    hole_mm = widest_hole(mask.cells, np.ones_like(mask.cells)) * grid.pitch_mm
+    hole_mm = widest_hole(mask.cells, allowed) * grid.pitch_mm
     yield f"widest hole: {hole_mm:.3g} mm from a cell to the nearest visited one"
     most_s = float(live_s_per_cell(plan.table, grid).max())
     yield (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge.area import keep_outs_of
+from edge.area import allowed_cells, keep_outs_of
 from edge.area_config import corners_of
 from edge.config import ScanConfig
 from edge.console import Console
@@ -21,7 +22,7 @@ from edge.plan import ScanPlan
 from edge.plan_figures import figures
 from edge.prepare import Sighting, density_of_plan, stage_of
 from edge.record.folder import RecordingPaths, open_recording
-from edge.report.figures import colour_limits, map_png, overlay_mask
+from edge.report.figures import NO_VALUE_RGB, colour_limits, map_png, overlay_mask
 from edge.results import read_planned
 
 _LONGER_SIDE_PX = 1_200
@@ -100,12 +101,18 @@ def confines_of(config: ScanConfig) -> Confines:
     return Confines(keep_outs_of(config).outlines, boundary)
 
 
+def _without_left_out(rgb: NDArray[np.uint8], allowed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The photograph, faint in the colour of cells without a value where nothing may be visited."""
+    faint = rgb // 4 + 3 * (np.array(NO_VALUE_RGB, np.uint8) // 4)
+    return np.where(allowed[:, :, None], rgb, faint)
+
+
 def _pictures(sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
     density = density_of_plan(as_planned(sighting, config), config, plan)
     rgb = sighting.display
     of_density = {} if density is None else {"density.png": map_png(density, "viridis", colour_limits(density))}
     ground = ground_of(rgb, plan.grid, longer_side_px=_LONGER_SIDE_PX, confines=confines_of(config))
     return of_density | {
-        "mask.png": png_of(overlay_mask(rgb, plan.mask.cells)),
+        "mask.png": png_of(overlay_mask(_without_left_out(rgb, allowed_cells(config, plan.grid)), plan.mask.cells)),
         "path.png": png_of(path_picture(ground, course_of_plan(plan, config))),
     }
