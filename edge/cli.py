@@ -113,6 +113,16 @@ def plan(
         Path | None,
         typer.Option(help="A picture as the configured camera would take it, in its place.", show_default=False),
     ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Compare modes for a time (2h, 90min) and plan the best.", show_default=False)
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="The same, for the time that points at this rate take.", show_default=False)
+    ] = None,
+    error: Annotated[
+        float | None, typer.Option(help="The same, for an error of the maps: what reaches it soonest.", show_default=False)
+    ] = None,
+    mode: Annotated[str, typer.Option(help="Plan this mode, whatever is predicted.")] = "automatic",
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Go through the plan in time, too: an animation of the path, and a page.")
     ] = False,
@@ -122,9 +132,7 @@ def plan(
     ] = None,
     is_dwell_test: Annotated[
         bool,
-        typer.Option(
-            "--dwell-test", help="Measure a few points long, with the beam on, and say what each dwell gives."
-        ),
+        typer.Option("--dwell-test", help="Measure a few points long, with the beam on: what each dwell gives."),
     ] = False,
     at: Annotated[
         list[str] | None,
@@ -140,30 +148,33 @@ def plan(
     With --dwell-test the beam is on: started from a terminal on the instrument, this is the arming.
     """
     if diff is not None:
-        is_alone = config is None and photograph is None and not (is_dry_run or is_dwell_test or at or live_s)
+        others = is_dry_run or is_dwell_test or at or live_s or time or rate or error or mode != "automatic"
+        is_alone = config is None and photograph is None and not others
         _compare_plans(*diff, out=out, is_alone=is_alone)
         return
     if is_dwell_test or at or live_s is not None:
-        if photograph is not None or is_dry_run or not is_dwell_test:
+        if photograph is not None or is_dry_run or time or rate or error or not is_dwell_test:
             _refuse_mixture()
         _test_dwells(config, out=out, at=at or [], live_s=live_s)
         return
     from edge.console import Console
+    from edge.desk_comparison import aim_of
     from edge.desk_plan import dry_run, write_plan
     from edge.faults import UsageError
 
     if config is None:
         raise UsageError("plan needs a configuration: pointillist plan CONFIG.yaml, or --diff PLAN PLAN")
     write = dry_run if is_dry_run else write_plan
-    write(config, out=out, photograph=photograph, console=Console(quiet=False, log_level="info"))
+    aim = aim_of(time=time, rate=rate, error=error, mode=mode)
+    write(config, out=out, photograph=photograph, console=Console(quiet=False, log_level="info"), aim=aim)
 
 
 def _refuse_mixture() -> None:
     from edge.faults import UsageError
 
     raise UsageError(
-        "--at and --live-s belong to --dwell-test, which asks the camera and measures: leave --photograph and --dry-run "
-        "out"
+        "--at and --live-s belong to --dwell-test, which asks the camera and measures: leave --photograph and "
+        "--dry-run out"
     )
 
 
