@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.dwell_test.figures import DWELLS_S, DwellTest
 from edge.faults import IntegrityError, UsageError
+from edge.modes.stand_in import ExpectedRates
 from edge.record.durable import replace_durably
 
 FORMAT = "pointillist-dwell-test"
@@ -25,7 +26,7 @@ _Text = Annotated[str, Field(min_length=1, max_length=20)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ElementRates:
+class MeasuredRates:
     """What is expected to be counted of each element, counts per second of live time, arrays of shape (elements,)."""
 
     elements: tuple[str, ...]
@@ -40,6 +41,16 @@ class ElementRates:
     """At each point, at least 0, shape (points, elements)."""
     point_lab: NDArray[np.float64]
     """Colour of each point in the photograph, CIE L*a*b* (D65), shape (points, 3)."""
+
+    @property
+    def alike(self) -> ExpectedRates:
+        """One rate and one background whose maps would scatter as these elements' do, relative to their strongest rate.
+
+        Where an element has a share s of its strongest rate r, its counts' variance over a dwell t, relative to r, is
+        (s / r + b / r^2) / t with the background b: the mean over the elements of both terms decides.
+        """
+        bright = 1.0 / float(np.mean(1.0 / self.bright_per_s))
+        return ExpectedRates(bright, bright**2 * float(np.mean(self.background_per_s / np.square(self.bright_per_s))))
 
 
 def write_dwell_test(path: Path, test: DwellTest) -> None:
@@ -91,7 +102,7 @@ def dwell_test_to_dict(test: DwellTest) -> dict[str, object]:
     }
 
 
-def read_dwell_test(path: Path) -> ElementRates:
+def read_dwell_test(path: Path) -> MeasuredRates:
     """What a dwell test expects of the elements that it saw.
 
     Raises
@@ -124,7 +135,7 @@ def read_dwell_test(path: Path) -> ElementRates:
     if not seen:
         raise UsageError(f"{path}: no element was seen at any point: measure longer, or other points")
     elements = [read.elements[e] for e in seen]
-    return ElementRates(
+    return MeasuredRates(
         tuple(element.name for element in elements),
         np.array([element.bright_per_s for element in elements]),
         np.array([element.mean_per_s for element in elements]),

@@ -80,6 +80,14 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert rates.point_lab == pytest.approx(np.array([[50, 0, 0], [20, 30, 0]]))
 
 
+def test_one_rate_stands_for_all_with_the_same_mean_scatter(tmp_path: Path) -> None:
+    write_dwell_test(tmp_path / "dwell-test.json", TEST)
+    one = read_dwell_test(tmp_path / "dwell-test.json").alike
+    for share in (0.0, 0.3, 1.0):
+        scatter = np.mean([share / 1_000 + 100 / 1_000**2, share / 100 + 200 / 100**2])
+        assert share / one.bright_per_s + one.background_per_s / one.bright_per_s**2 == pytest.approx(scatter)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
