@@ -25,8 +25,8 @@ from edge.path.drawing import (
 
 MOST_BYTES = 3_000_000
 """An animation is made smaller until it is below this."""
-_FRAMES = 80
-_FRAME_MS = 120
+_FRAMES = 60
+_FRAME_MS = 160
 _LAST_MS = 3_000
 _SIDES_PX = (900, 640, 450, 320)
 """Longer side of the picture, the first that keeps to `MOST_BYTES`."""

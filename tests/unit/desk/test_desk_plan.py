@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,99 +16,12 @@ from edge.config import load_scan_config
 from edge.path.drawing import STRIP_PX
 from edge.plan import plan_from_json, plan_to_json
 from edge.prepare import choose_cells, sight
-from edge.simulate.camera import SimulatedCamera, write_frame
-from edge.simulate.config import load_instrument
-from edge.simulate.specimen import load_specimen
+from tests.unit.desk.panel import Desk
 
 USAGE, DEVICE, SAFETY = 2, 3, 4
 PICTURES = {"review/density.png", "review/mask.png", "review/path.png"}
 LEFT = {"plan.json", "photograph.json", "photograph.png", *PICTURES}
 ANIMATED = {"review/path.html", "review/path-animation.png"}
-PLACES = [(38, 38), (70, 36), (102, 38), (104, 59), (102, 82), (70, 84), (38, 82), (36, 59)]
-FIDUCIALS = {
-    "side_mm": 8.0,
-    "markers": [{"id": i, "x_mm": float(x), "y_mm": float(y)} for i, (x, y) in enumerate(PLACES)],
-}
-INSTRUMENT = {
-    "link": "port",
-    "frames": "frames",
-    "specimen": {"kind": "panel", "seed": 3, "width_mm": 48.0, "height_mm": 32.0},
-    "placement": {"x_mm": 46.0, "y_mm": 43.0},
-    "fiducials": FIDUCIALS,
-    "camera": {"width_px": 1200, "height_px": 880, "focal_px": 2600.0, "distance_mm": 200.0, "seed": 5},
-}
-
-
-def configuration() -> dict[str, Any]:
-    """A scan of that panel with 64 x 96 cells, on a controller that is not there."""
-    return {
-        "instrument": {
-            "controller": {"kind": "native", "port": "nowhere"},
-            "camera": {"kind": "folder", "path": "frames"},
-            "fiducials": FIDUCIALS,
-        },
-        "area": {"x_mm": 46.0, "y_mm": 43.0, "width_mm": 48.0, "height_mm": 32.0, "pitch_mm": 0.5},
-        "sampling": {"rate": 0.0625, "mask": "netm", "dwell_s": 0.1, "seed": 1},
-    }
-
-
-@pytest.fixture(scope="module")
-def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The panel as the simulated camera sees it."""
-    folder = tmp_path_factory.mktemp("panel")
-    (folder / "instrument.yaml").write_text(yaml.safe_dump(INSTRUMENT))
-    instrument = load_instrument(folder / "instrument.yaml")
-    return write_frame(folder / "frames", SimulatedCamera.of(instrument, load_specimen(instrument)).render())
-
-
-class Said(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Desk:
-    """A folder with a configuration and the camera's picture, and the command run in it."""
-
-    def __init__(self, folder: Path, photograph: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self.out = folder / "out"
-        self.scan = configuration()
-        self.frame = folder / "frames" / photograph.name
-        self.frame.parent.mkdir()
-        shutil.copy2(photograph, self.frame)
-        self._capsys = capsys
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "scan.yaml"
-
-    def plan(self, *more: str) -> Said:
-        """Run `pointillist plan` on the configuration as it stands."""
-        self.config.write_text(yaml.safe_dump(self.scan))
-        code = cli.run(["plan", str(self.config), "--out", str(self.out), *more])
-        said = self._capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    def refused(self, code: int, *more: str) -> str:
-        """The one sentence of a plan that must be refused, with nothing left behind."""
-        before = self.left()
-        said = self.plan(*more)
-        assert said.code == code, said
-        assert self.left() == before
-        (sentence,) = said.err.splitlines()
-        assert sentence.startswith("pointillist: ")
-        return sentence
-
-    def left(self) -> set[str]:
-        return {path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def desk(tmp_path: Path, photograph: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(tmp_path, photograph, capsys)
 
 
 def test_a_plan_its_photograph_and_three_pictures_are_left_without_an_instrument(desk: Desk) -> None:
