@@ -39,6 +39,7 @@ from edge.record.journal import Journal
 from edge.reviewed_plan import refuse_unfit
 from edge.scan import RunOutcome
 from edge.session import Session
+from edge.stage_known import examine_motion
 from edge.state import Ended, New
 from edge.steps import Planner, Scan, opened_event
 from firmware_bridge.controller import Controller
@@ -209,7 +210,8 @@ def connected(config: ScanConfig, console: Console) -> Iterator[Connection]:
         controller = connection.controller
         capabilities = controller.capabilities
         console.say(f"Connected to {capabilities.firmware}")
-        require([*examine_controller(config, capabilities), *examine_readiness(controller.status())])
+        found = [*examine_controller(config, capabilities), *examine_motion(config, capabilities)]
+        require([*found, *examine_readiness(controller.status())])
         home_where_needed(controller, console)
         yield connection
     finally:

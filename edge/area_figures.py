@@ -11,7 +11,7 @@ from edge.config import ScanConfig
 from edge.console import duration_text
 from edge.passage import passage_of
 from edge.plan import ScanPlan
-from edge.prepare import stage_of
+from edge.stage_known import stage_of
 
 
 def area_sentences(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:

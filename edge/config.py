@@ -71,6 +71,16 @@ class StageConfig(Closed):
     speed_mm_s: Annotated[float, Field(gt=0, le=5_000)] = 50.0
     acceleration_mm_s2: Annotated[float, Field(gt=0, le=1e6)] = 500.0
     settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    overhead_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """What each dwell, and each run of strokes, costs besides moving, settling and counting."""
+    jerk_mm_s3: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    """Change of acceleration; None: the acceleration sets in at once."""
+    dwell_step_s: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Dwells are rounded up to multiples of this; 0: they are not."""
+    readout_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Time after each dwell in which the detector is read and does not count."""
+    shortest_stroke_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Shortest stroke whose counts the detector can tell from the next one's."""
     shutter_s: Annotated[float, Field(ge=0, le=60)] = 0.5
     """To close the shutter and open it again, on the way past a keep-out."""
 
@@ -128,6 +138,8 @@ class InstrumentConfig(Closed):
     """Stored calibration of the camera, in place of `lens`."""
     stage_calibration: Name | None = None
     """Stored calibration of the stage, which places every photograph in place of `fiducials`."""
+    motion_calibration: Name | None = None
+    """Stored calibration of the stage's motion, in place of what `stage` states."""
     fiducials: FiducialsConfig = FiducialsConfig()
     stage: StageConfig = StageConfig()
     detector: DetectorConfig = DetectorConfig()
@@ -252,8 +264,13 @@ class ScanConfig(Closed):
 
     @property
     def listens(self) -> bool:
-        """Whether cells are chosen while the scan runs."""
-        return self.placement is None and self.sampling.mask == "adaptive"
+        """Whether a number of cells is given that are chosen while the scan runs."""
+        return self.placement is None and not self.has_time and self.sampling.mask == "adaptive"
+
+    @property
+    def has_time(self) -> bool:
+        """Whether a time is given, rather than a number of cells."""
+        return self.placement is None and self.sampling.time_s is not None
 
     @model_validator(mode="after")
     def _dwell_within_dose(self) -> Self:
@@ -359,6 +376,7 @@ _PATHS = (
     ("instrument", "colour", "flat_field"),
     ("instrument", "camera_calibration"),
     ("instrument", "stage_calibration"),
+    ("instrument", "motion_calibration"),
     ("instrument", "controller", "port"),
     ("instrument", "controller", "stage", "port"),
     ("instrument", "controller", "spectrometer", "port"),

@@ -21,6 +21,7 @@ from edge.doctor import (
 )
 from edge.faults import DeviceError, EdgeError, SafetyStop, UsageError
 from edge.shutter_test import ShutterTest
+from edge.stage_known import examine_motion
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError, ControllerFault
 
@@ -87,6 +88,7 @@ class Examination:
         try:
             status = controller.status()
             self._take(examine_controller(self._config, controller.capabilities))
+            self._take(examine_motion(self._config, controller.capabilities))
             self._take(examine_readiness(status))
             self._take(examine_fault(status))
             self._take(examine_standoff(self._config, status))

@@ -19,7 +19,7 @@ from edge.kinematics import predict_raster_s
 from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
 from edge.motion_refit import Refit, refit, seen_in
 from edge.motion_seen import held_against
-from edge.prepare import density_of_plan, stage_of
+from edge.prepare import density_of_plan
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, open_recording
 from edge.record.maps_file import write_maps
@@ -42,6 +42,7 @@ from edge.report.contents import (
 from edge.report.page import write_report
 from edge.results import MAPS_UNIT, Planned, Results, read_planned, results_of
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, describe_calibration
+from edge.stage_known import stage_of
 from edge.standard_course import Following
 from edge.state import Ended
 from models.masks.network import network_digest

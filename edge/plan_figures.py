@@ -15,11 +15,14 @@ from edge.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.mosaic_placing import is_mosaic
 from edge.plan import ScanPlan, live_s_per_cell
-from edge.prepare import budget_of, predicted_whole_s, stage_of, uncovered_mm
+from edge.prepare import budget_of, predicted_whole_s, uncovered_mm
+from edge.stage_known import stage_of
 from edge.stage_placing import PLACED_BY
 from models.coverage import widest_hole
 from models.masks.network import network_digest
 
+_ALL = 0.95
+"""Part of a time that counts as all of it."""
 _WORTH_SAYING = 0.01
 """Share of a pitch that whole cells may leave of the area before it is said."""
 
@@ -46,12 +49,8 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
         f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
         f"({100 * plan.mask.rate:.1f} %, {_method(plan)}): {duration_text(plan.predicted_s)} predicted"
     )
-    further = budget_of(config, plan.grid) - len(plan.exposures)
-    if config.listens and further > 0:
-        console.say(
-            f"{further} more exposures follow, in batches chosen by what is measured: "
-            f"at most about {duration_text(predicted_whole_s(plan, config))} in all"
-        )
+    if more := _more_to_come(plan, config):
+        console.say(more)
     for sentence in area_sentences(plan, config):
         console.say(sentence)
     if added := visits_sentence(plan, config):
@@ -62,6 +61,21 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
             f"Whole cells leave {right_mm:.3g} mm of the area's width and {far_mm:.3g} mm of its height unscanned, "
             "at the ends of larger x and y"
         )
+
+
+def _more_to_come(plan: ScanPlan, config: ScanConfig) -> str:
+    """What will come to a plan while it is carried out, empty where nothing will."""
+    whole = duration_text(predicted_whole_s(plan, config))
+    if plan.way is not None:
+        return (
+            f"The rest of {whole} follows, where what is measured says"
+            if plan.predicted_s < _ALL * plan.way.budget_s
+            else ""
+        )
+    further = budget_of(config, plan.grid) - len(plan.exposures)
+    if config.listens and further > 0:
+        return f"{further} more exposures follow, in batches chosen by what is measured: at most about {whole} in all"
+    return ""
 
 
 def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:

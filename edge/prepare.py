@@ -28,6 +28,7 @@ from edge.mosaic_placing import placed_mosaic
 from edge.passage import passage_of
 from edge.photograph import photograph_on_grid
 from edge.plan import ScanPlan, check_plan, check_without_controller, make_plan
+from edge.stage_known import read_motion_calibration, stage_of
 from edge.stage_placing import (
     UNHELD,
     held_by_fiducials,
@@ -194,12 +195,18 @@ def require_known_names(config: ScanConfig) -> None:
         if name not in known:
             raise UsageError(f"{key}: there is no {name!r}: choose one of {', '.join(known)}")
     require_network(config.sampling.first_mask, _model_of(config))
+    if config.has_time:
+        from edge.modes.of_scan import require_known_mode
+
+        require_known_mode(config)
     _require_placement(config)
     allowed_count(config, grid_of(config.area))
     if config.instrument.camera_calibration is not None:
         read_camera_calibration(Path(config.instrument.camera_calibration))
     if config.instrument.stage_calibration is not None:
         read_stage_calibration(Path(config.instrument.stage_calibration))
+    if config.instrument.motion_calibration is not None:
+        read_motion_calibration(Path(config.instrument.motion_calibration))
     for element in config.elements:
         default_group(element, config.instrument.tube.kv)
 
@@ -277,21 +284,27 @@ def plan_without_controller(sighting: Sighting, config: ScanConfig) -> ScanPlan:
 def predicted_whole_s(plan: ScanPlan, config: ScanConfig) -> float:
     """A plan's duration; of a scan that listens, that of its whole budget, as if all of it were spread like the plan.
 
-    What is chosen later lies closer together, and takes less.
+    What is chosen later lies closer together, and takes less. Where a time was given, that is it.
     """
+    if plan.way is not None:
+        return max(plan.way.budget_s, plan.predicted_s)
     return plan.predicted_s * max(1.0, budget_of(config, plan.grid) / max(len(plan.table), 1))
 
 
 def _refuse_long_rest(plan: ScanPlan, config: ScanConfig) -> None:
     whole_s = predicted_whole_s(plan, config)
-    if config.listens and whole_s > config.dose.max_beam_s:
+    if (config.listens or plan.way is not None) and whole_s > config.dose.max_beam_s:
         raise SafetyStop(
             f"the scan keeps the beam on for about {whole_s:.4g} s in all, above dose.max_beam_s of "
-            f"{config.dose.max_beam_s:g} s: lower the rate, shorten the dwell or raise the limit"
+            f"{config.dose.max_beam_s:g} s: give less time, lower the rate, shorten the dwell or raise the limit"
         )
 
 
 def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:
+    if config.has_time:
+        from edge.modes.of_scan import first_plan
+
+        return first_plan(sighting, config, stage)
     if config.placement is None:
         mask, poses_mm = choose_cells(sighting, config).mask, None
     else:
@@ -307,18 +320,4 @@ def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanP
         registration_digest=sighting.registration.digest,
         poses_mm=poses_mm,
         passage=passage_of(config, stage),
-    )
-
-
-def stage_of(
-    config: ScanConfig, max_speed_mm_s: float = math.inf, max_acceleration_mm_s2: float = math.inf
-) -> StageModel:
-    """How the planner believes that the stage moves: the slower of the configuration and the controller."""
-    stage = config.instrument.stage
-    return StageModel(
-        speed_mm_s=min(stage.speed_mm_s, max_speed_mm_s),
-        acceleration_mm_s2=min(stage.acceleration_mm_s2, max_acceleration_mm_s2),
-        settle_s=stage.settle_s,
-        overhead_s=0.0,
-        shutter_s=stage.shutter_s if config.area.keep_out else 0.0,
     )

@@ -20,10 +20,11 @@ from edge.path.drawing import Confines, ground_of, path_picture, png_of
 from edge.path.page import path_page
 from edge.plan import ScanPlan
 from edge.plan_figures import figures
-from edge.prepare import Sighting, density_of_plan, stage_of
+from edge.prepare import Sighting, density_of_plan
 from edge.record.folder import RecordingPaths, open_recording
 from edge.report.figures import NO_VALUE_RGB, colour_limits, map_png, overlay_mask
 from edge.results import read_planned
+from edge.stage_known import stage_of
 
 _LONGER_SIDE_PX = 1_200
 

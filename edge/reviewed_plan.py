@@ -13,7 +13,8 @@ from edge.kinematics import StageModel, predict_duration
 from edge.passage import passage_of
 from edge.plan import ScanPlan, check_plan, check_without_controller
 from edge.plan_folder import ReviewedPlan
-from edge.prepare import Sighting, budget_of, predicted_whole_s, stage_of
+from edge.prepare import Sighting, budget_of, predicted_whole_s
+from edge.stage_known import stage_of
 from firmware_bridge.messages import Capabilities
 
 _WORTH_SAYING = 1.03
@@ -35,7 +36,7 @@ def refuse_unfit(reviewed: ReviewedPlan, config: ScanConfig) -> None:
     plan = reviewed.plan
     check_without_controller(plan, config)
     budget = budget_of(config, plan.grid)
-    if config.listens and int(plan.mask.cells.sum()) > budget:
+    if plan.way is None and config.listens and int(plan.mask.cells.sum()) > budget:
         raise UsageError(
             f"the plan holds {int(plan.mask.cells.sum())} cells, and the whole budget of this scan that listens is "
             f"{budget}: raise sampling.rate, or name another sampling.mask to measure this plan alone"

@@ -12,6 +12,7 @@ from edge.config import ScanConfig
 from edge.doctor import Finding
 from edge.faults import UsageError
 from edge.mosaic_placing import mosaic_made_at
+from edge.stage_known import read_motion_calibration
 from edge.stage_placing import read_stage_calibration
 
 _DAY_S = 86_400.0
@@ -33,6 +34,9 @@ def examine_ages(config: ScanConfig, now: datetime | None = None) -> Iterator[Fi
     if instrument.stage_calibration is not None:
         made_at = read_stage_calibration(Path(instrument.stage_calibration)).made_at
         yield _age("stage calibration", made_at, most_days, moment)
+    if instrument.motion_calibration is not None:
+        made_at = read_motion_calibration(Path(instrument.motion_calibration)).made_at
+        yield _age("motion calibration", made_at, most_days, moment)
     if isinstance(instrument.camera, MosaicCameraConfig):
         yield _age("mosaic", mosaic_made_at(Path(instrument.camera.path)), most_days, moment)
 

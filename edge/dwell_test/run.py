@@ -18,10 +18,11 @@ from edge.dwell_test.points import cells_at, cells_by_colour
 from edge.dwell_test.telling import lines_of
 from edge.faults import ScanStopped, UsageError
 from edge.plan import ScanPlan, check_plan, make_plan
-from edge.prepare import Sighting, grid_of, require_known_names, stage_of
+from edge.prepare import Sighting, grid_of, require_known_names
 from edge.record.folder import new_folder, open_recording, refuse_taken
 from edge.results import read_planned
 from edge.scan import RunOutcome
+from edge.stage_known import stage_of
 from firmware_bridge.messages import Capabilities
 from models.sampling import SamplingMask
 

@@ -16,6 +16,9 @@ LEASE_S: Final = 0.5
 """How long the beam stays on at the most after the last word from here."""
 LEAD_S: Final = 0.5
 """Constant speed before a row, for two reports of the stage at five a second."""
+LONGEST_ROW_S: Final = 20.0
+MOST_CELLS: Final = 64
+"""What is flown without stopping, at the most."""
 _QUEUE_LENGTH: Final = 16
 _FLYING_QUEUE_LENGTH: Final = 64
 """A whole row ahead of the one in progress."""

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import ExposureDone
-from firmware_bridge.pairing.acceptance import LEAD_S
+from firmware_bridge.pairing.acceptance import LEAD_S, LONGEST_ROW_S, MOST_CELLS
 from firmware_bridge.pairing.cells import ReadLate, crossed, edges_lost, timed_cells, triggered_cells
 from firmware_bridge.pairing.clocks import moments_of
 from firmware_bridge.pairing.reader import BoundaryReader, Reading, read_now
@@ -21,8 +21,6 @@ from firmware_bridge.spectrometer import BufferedSpectrometer, Spectrometer
 from firmware_bridge.stage import PoseAt, Stage
 
 _LOG = logging.getLogger("firmware_bridge")
-_LONGEST_ROW_S: Final = 20.0
-_MOST_CELLS: Final = 64
 _LOOKS: Final = 3
 _SPARE: Final = 1.5
 """Over the slowest of the first readings, for a cell between two snapshots."""
@@ -78,8 +76,8 @@ class Flyer:
     @property
     def limits(self) -> RowLimits:
         """How much is flown without stopping."""
-        most = min(_MOST_CELLS, self._slots - 1) if self.is_triggered else _MOST_CELLS
-        return RowLimits(most, _LONGEST_ROW_S, are_cells_equal=self.is_triggered)
+        most = min(MOST_CELLS, self._slots - 1) if self.is_triggered else MOST_CELLS
+        return RowLimits(most, LONGEST_ROW_S, are_cells_equal=self.is_triggered)
 
     @property
     def is_measured(self) -> bool:
