@@ -68,6 +68,8 @@ def _told(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
     yield from _of_exposures(a, b)
     yield from _of_costs(a, b)
     yield from _of_origin(a, b)
+    if a.way != b.way:
+        yield f"mode: {_way(a)} in A, {_way(b)} in B"
     yield from _of_stage(a, b)
     if a.registration_digest != b.registration_digest:
         yield "registration: planned by another photograph, or the same one placed otherwise"
@@ -138,6 +140,10 @@ def _of_stage(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
 
 def _named(plan: ScanPlan) -> str:
     return f"{len(plan.table):,} exposures, {duration_text(plan.predicted_s)}, plan {plan.digest[:_SHORT]}"
+
+
+def _way(plan: ScanPlan) -> str:
+    return "none" if plan.way is None else f"{plan.way.mode}, {duration_text(plan.way.budget_s)} for all"
 
 
 def _kinds(plan: ScanPlan) -> str:

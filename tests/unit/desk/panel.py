@@ -65,8 +65,12 @@ class Desk:
 
     def plan(self, *more: str) -> Said:
         """Run `pointillist plan` on the configuration as it stands."""
-        self.config.write_text(yaml.safe_dump(self.scan))
+        self.write()
         return self.run("plan", str(self.config), "--out", str(self.out), *more)
+
+    def write(self) -> None:
+        """Put the configuration where commands find it."""
+        self.config.write_text(yaml.safe_dump(self.scan))
 
     def run(self, *arguments: str) -> Said:
         """Run any command."""
