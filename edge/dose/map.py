@@ -24,16 +24,21 @@ class DoseMap:
     """Live time of the exposures."""
     beam_s: NDArray[np.float32]
     """Time with the beam on: exposures with their dead time, the way between them, and what was cut short."""
+    way_s: NDArray[np.float32]
+    """Of that, between exposures."""
     counted_s: float
-    """Of that, exposures, in s."""
-    on_the_way_s: float
-    """Of that, between exposures, where that lies within the grid."""
+    """Exposures with their dead time, over all cells."""
     cut_short_s: float
-    """Of that, the most that exposures without a spectrum can have received."""
+    """The most that exposures without a spectrum can have given, over all cells."""
     left_out: int = 0
     """Exposures of the plan that were not made for what their cells had received."""
     photons_per_mm2: NDArray[np.float32] | None = None
     """As `edge.dose.limits.photons_per_mm2` has it; None where the flux or the beam's width is unknown."""
+
+    @property
+    def on_the_way_s(self) -> float:
+        """Between exposures, over all cells of the grid."""
+        return float(self.way_s.sum(dtype=np.float64))
 
     def datasets(self) -> dict[str, NDArray[np.float32]]:
         """The maps by the names that ``maps.h5`` gives them."""
@@ -71,8 +76,8 @@ def dose_map(ledger: Ledger, history: ScanHistory, plan: ScanPlan, stage: StageM
     return DoseMap(
         live_s=counted_s_per_cell(ledger.starts_mm, ledger.ends_mm, ledger.live_s, grid).astype(np.float32),
         beam_s=seconds.astype(np.float32),
+        way_s=legs.astype(np.float32),
         counted_s=float(counted.sum()),
-        on_the_way_s=float(legs.sum()),
         cut_short_s=float(begun.sum()),
         left_out=len(history.left_out),
         photons_per_mm2=None if photons is None else photons.astype(np.float32),

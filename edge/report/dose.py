@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from edge.dose.map import DoseMap
 from edge.report.charts import histogram
 from edge.report.contents import Dose, ScanReport, ShutterOpening
-from edge.report.figures import block_mean, colour_limits, map_png
+from edge.report.figures import NO_VALUE_RGB, block_mean, colour_limits, map_png
 from edge.report.mapfigure import fitted_frame, map_figure, picture
 from edge.report.markup import absent, data_uri, facts, figure, long_table, paragraph, section, table
 from edge.report.wording import clock, duration, percent, significant, whole
@@ -68,31 +69,44 @@ def _dose_numbers(dose: Dose) -> str:
 
 def _map(report: ScanReport, dose: Dose, received: DoseMap) -> str:
     """Where the open beam was, with the way between exposures, as a picture and in numbers."""
-    grid = report.grid
     if received.photons_per_mm2 is not None:
         values, unit, what = received.photons_per_mm2, "photons/mm²", "Photons that each cell received"
     else:
         values, unit, what = received.beam_s, "s", "How long the open beam was on each cell"
     if not values.any():
         return absent("No place of the open beam is known.")
+    pictures = _picture(report, values, unit, f"{what}, dead time and the way between exposures included.")
+    if received.way_s.any():
+        way = "Of that, the way between exposures alone, on a scale of its own."
+        pictures += _picture(report, received.way_s, "s", way)
+    numbers = facts(_map_numbers(report, dose, received, values, unit))
+    swatch = "#{:02x}{:02x}{:02x}".format(*NO_VALUE_RGB)
+    none = (
+        f'<p class="note"><svg class="swatch" width="14" height="14" aria-hidden="true"><rect width="14" height="14" '
+        f'fill="{swatch}"/></svg> Cells of this colour received none.</p>'
+    )
+    return f'<div class="figures">{pictures}</div>{none}{numbers}{paragraph(_ABOUT_THE_MAP, "note")}'
+
+
+def _picture(report: ScanReport, values: NDArray[np.floating], unit: str, caption: str) -> str:
+    grid = report.grid
     shown = np.where(values > 0, values, np.nan)
-    block = max(1, int(np.ceil(np.sqrt(values.size / _MOST_SHOWN_CELLS))))
+    block = max(1, math.ceil(math.sqrt(values.size / _MOST_SHOWN_CELLS)))
     limits = colour_limits(shown)
     frame = fitted_frame(grid.rows, grid.columns, grid.pitch_mm, _MAP_BOX_PX)
     uri = data_uri(map_png(block_mean(shown, block), "viridis", limits))
-    drawing = map_figure(frame, f"{what}, in {unit}", picture(uri, frame), limits=limits, unit=unit)
-    caption = f"{what}, dead time and the way between exposures included. Cells of the grey-pink colour received none."
-    numbers = facts(_map_numbers(report, dose, received, values, unit))
-    return f'<div class="figures">{figure(drawing, caption)}<div class="column">{numbers}</div></div>' + paragraph(
-        _ABOUT_THE_MAP, "note"
+    drawing = map_figure(
+        frame, f"{caption.partition(',')[0]}, in {unit}", picture(uri, frame), limits=limits, unit=unit
     )
+    return figure(drawing, caption)
 
 
 _ABOUT_THE_MAP = (
     "Exposures lie where the controller measured them. The ways between them are straight, of the measured length in "
     "time, driven as the stage was predicted to; what they took longer, the stage stood at their ends. The moments "
     "between the opening of the shutter and the first exposure, and between the last one and the closing, are not in "
-    "the map. An exposure that was cut short has no spectrum: its cell has the most that it can have received."
+    "the map. Where a gate closes by itself on the way, as that of a paired stage does, the ways are an upper bound. "
+    "An exposure that was cut short has no spectrum: its cell has the most that it can have received."
 )
 
 

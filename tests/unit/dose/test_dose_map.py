@@ -122,8 +122,8 @@ def report_with(make_report: Callable[..., ScanReport], photons: float | None = 
     received = DoseMap(
         beam_s / 2,
         beam_s,
+        way_s=beam_s / 4,
         counted_s=0.6,
-        on_the_way_s=0.3,
         cut_short_s=0.1,
         left_out=2,
         photons_per_mm2=None if photons is None else beam_s * np.float32(photons),
@@ -134,7 +134,8 @@ def report_with(make_report: Callable[..., ScanReport], photons: float | None = 
 
 def test_the_report_maps_the_dose_and_says_its_maximum_and_where(make_report: Callable[..., ScanReport]) -> None:  # noqa: F811
     page = report_with(make_report)
-    assert 'aria-label="How long the open beam was on each cell, in s"' in page or "How long the open beam was" in page
+    assert "How long the open beam was on each cell, dead time and the way between exposures included." in page
+    assert "Of that, the way between exposures alone" in page
     assert "0.75 s, in row 2, column 3, at (11.75, 21.25) mm" in page
     assert "of the 2 cells with beam" in page
     assert "2 exposures" in page
