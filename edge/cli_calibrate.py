@@ -166,6 +166,32 @@ def mosaic(
 
 
 @app.command()
+def motion(
+    config: Annotated[
+        Path | None, typer.Argument(help="Configuration of the scan (YAML); the beam is on for a short run.")
+    ] = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(help="A recording's folder to calibrate from instead; nothing moves.", show_default=False),
+    ] = None,
+    flies: Annotated[
+        bool, typer.Option("--runs/--no-runs", help="Fly some runs, too, where the controller can.")
+    ] = True,
+    review: Annotated[bool, typer.Option("--review", help="Show the plan and ask before the shutter opens.")] = False,
+    out: OutOption = None,
+) -> None:
+    """Find how fast the stage moves, accelerates and settles, so that plans are priced right; the shutter opens.
+
+    Started from a terminal on the instrument, this is the arming. With --recording nothing moves and no shutter opens.
+    """
+    from edge.calibrate.motion import calibrate_motion
+    from edge.console import Console
+
+    console = Console(quiet=False, log_level="info")
+    calibrate_motion(config, recording=recording, flies=flies, review=review, out=out, console=console)
+
+
+@app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A stored calibration (YAML).")],
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.motion_fit import MotionFit, NotFitted, fit_motion
+from calibration.motion_fit import NotFitted, fit_motion
+from calibration.motion_legs import Motion
 from edge.kinematics import ExposureTable, StageModel
 from edge.ledger import Ledger
 from edge.motion_seen import Held, MotionSeen, held_against, legs_of, motion_of, stage_with
@@ -90,12 +92,12 @@ def refit(seen: MotionSeen, stage: StageModel) -> Refit | NotFitted:
     fit = fit_motion(legs_of(seen), motion_of(stage))
     if isinstance(fit, NotFitted):
         return fit
-    return Refit(tuple(figures_of(fit, stage)), held_against(seen, stage_with(fit.motion, stage)))
+    return Refit(tuple(figures_of(fit.motion, fit.errors, stage)), held_against(seen, stage_with(fit.motion, stage)))
 
 
-def figures_of(fit: MotionFit, stage: StageModel) -> list[Figure]:
+def figures_of(found: Motion, errors: Mapping[str, float], stage: StageModel) -> list[Figure]:
     """What a fit tells, figure by figure, beside a stage's model."""
-    planned, found, errors = motion_of(stage), fit.motion, fit.errors
+    planned = motion_of(stage)
     named: list[tuple[str, str, str, float, float]] = [
         ("speed", "speed", "mm/s", planned.speeds_mm_s[0], found.speeds_mm_s[0]),
         ("speed_y", "speed of y", "mm/s", planned.speeds_mm_s[1], found.speeds_mm_s[1]),

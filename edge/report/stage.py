@@ -41,7 +41,7 @@ def by_its_own_moves(effort: Effort) -> list[str]:
     refit, held = effort.refit, effort.held
     if refit is None or held is None or not refit.departing:
         return []
-    rows = [(figure.name, _value(figure.planned, figure), _found(figure)) for figure in refit.departing]
+    rows = [(figure.name, _value(figure.planned, figure), figure_words(figure)) for figure in refit.departing]
     then = f"{refit.held.difference:+.1%}".replace("-", "−").replace("%", " %")
     said = (
         f"With what this scan’s own moves say of the stage, the same ways would have been predicted to within {then}. "
@@ -49,6 +49,12 @@ def by_its_own_moves(effort: Effort) -> list[str]:
         "calibrate motion --recording."
     )
     return [table("The stage by this scan’s own moves", ["", "As predicted with", "As it was"], rows), paragraph(said)]
+
+
+def figure_words(figure: Figure) -> str:
+    """What was found, give or take its standard error."""
+    error = duration(figure.error) if figure.unit == "s" else significant(figure.error, 2)
+    return f"{_value(figure.found, figure)} ± {error}"
 
 
 def _of_axes(line: float, axes: tuple[float, float] | None) -> str:
@@ -62,8 +68,3 @@ def _value(value: float, figure: Figure) -> str:
     if not math.isfinite(value):
         return "without bound"
     return duration(value) if figure.unit == "s" else f"{significant(value)} {figure.unit}"
-
-
-def _found(figure: Figure) -> str:
-    error = duration(figure.error) if figure.unit == "s" else significant(figure.error, 2)
-    return f"{_value(figure.found, figure)} ± {error}"
