@@ -20,6 +20,8 @@ _ROUNDING_MM = 2e-6
 """Poses are written to a millionth of a millimetre; what is nearer by that only is not nearer."""
 _AT_ONCE = 1_000_000
 """Pairs of ways and sides that are looked at together: some tens of MB."""
+_BLUNT = 0.5
+"""Of corners whose sides, moved outwards, are joined where they meet; at sharper ones that would be far away."""
 NOTHING = -1
 """In the place of a keep-out's number where none is touched."""
 
@@ -57,18 +59,10 @@ class KeepOuts:
     def barriers(self) -> NDArray[np.float64]:
         """Straight lines around the keep-outs and their margin, shape (m, 4): x, y to x, y.
 
-        A rectangle around each side, the margin wider than it on all sides: what must not be crossed is within, at
-        outer corners a little more. For prices of ways, not for saying what is allowed.
+        What must not be crossed lies within, but for the rounding of the margin at corners: for prices of ways, not for
+        saying what is allowed.
         """
-        lines = [np.empty((0, 4))]
-        for outline in self.outlines:
-            starts, ends = outline, np.roll(outline, -1, axis=0)
-            along = ends - starts
-            along = along / np.hypot(along[:, 0], along[:, 1])[:, None] * self.margin_mm
-            across = np.column_stack([-along[:, 1], along[:, 0]])
-            corners = [starts - along + across, ends + along + across, ends + along - across, starts - along - across]
-            lines += [np.hstack([corners[k], corners[(k + 1) % 4]]) for k in range(4)]
-        return np.vstack(lines)
+        return np.vstack([np.empty((0, 4)), *(_around(outline, self.margin_mm) for outline in self.outlines)])
 
     def _first(self, starts: NDArray[np.float64], ends: NDArray[np.float64], corners: Points) -> NDArray[np.intp]:
         """Of sets of ways, shape (n, ways, 2), around what lies between the corners, shape (n, corners, 2)."""
@@ -89,6 +83,25 @@ class KeepOuts:
                 hit |= _holds_corner(corners[where], outline[0])
             found[where[hit]] = number
         return found
+
+
+def _around(outline: Points, margin_mm: float) -> NDArray[np.float64]:
+    """The sides of a polygon moved outwards and joined, shape (sides or more, 4)."""
+    x, y = outline[:, 0], outline[:, 1]
+    turns_left = float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) > 0
+    corners = outline if turns_left else outline[::-1]
+    along = np.roll(corners, -1, axis=0) - corners
+    along /= np.hypot(along[:, 0], along[:, 1])[:, None]
+    out = np.column_stack([along[:, 1], -along[:, 0]])
+    path = []
+    for k, corner in enumerate(corners):
+        sharpness = 1 + float(out[k - 1] @ out[k])
+        if sharpness > _BLUNT:
+            path.append(corner + margin_mm * (out[k - 1] + out[k]) / sharpness)
+        else:
+            path += [corner + margin_mm * (out[k - 1] + along[k - 1]), corner + margin_mm * (out[k] - along[k])]
+    points = np.array(path)
+    return np.hstack([points, np.roll(points, -1, axis=0)])
 
 
 def _ways_near(starts: Points, ends: Points, outline: Points, limit_mm: float) -> Flags:

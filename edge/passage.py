@@ -60,6 +60,10 @@ class Passage:
         """What closing the shutter and opening it again adds to a plan's time, in s."""
         return float(np.count_nonzero(self.closed_legs(table))) * self.stage.shutter_s
 
+    def barriers(self) -> NDArray[np.float64] | None:
+        """What an order of visits does well not to cross, straight lines of shape (m, 4); None where nothing is."""
+        return self.keep_outs.barriers() if self else None
+
     def reach(self, last: Exposure | None, upcoming: Sequence[Exposure]) -> int:
         """How many of the exposures that come next can be made before the shutter has to be closed.
 

@@ -63,8 +63,7 @@ def make_plan(
     registration_digest
         Of the registration that placed the grid.
     start
-        Where the stage stands beforehand: the end of the path that is nearer comes first. None leaves that open and
-        predicts from the first exposure on.
+        Where the stage stands beforehand. None leaves that open and predicts from the first exposure on.
     poses_mm
         Where to dwell instead, (x, y), shape (n, 2), inside the mask's cells: the centres of another grid's cells.
     passage
@@ -83,9 +82,7 @@ def make_plan(
         raise UsageError(f"a dwell of {dwell_s} s measures nothing: give sampling.dwell_s above 0")
     rows, columns = np.nonzero(mask.cells)
     centres = grid.centres_mm(rows, columns) if poses_mm is None else poses_mm
-    path = centres[order_points(centres, stage)]
-    if start is not None and len(path) and _far_end_is_nearer(path, start):
-        path = path[::-1]
+    path = centres[_order_of(centres, stage, start, passage)]
     table = frozen_table(np.column_stack([path, path, np.full(len(path), dwell_s)]))
     duration = predict_duration(table, stage, start=start)
     return sealed(
@@ -124,11 +121,9 @@ def extended(plan: ScanPlan, cells: NDArray[np.bool_], *, passage: Passage | Non
     mask = plan.mask
     if cells.shape != mask.cells.shape or (cells & mask.cells).any() or plan.stage is None:
         raise UsageError("these cells cannot be added to the plan: give new ones of its grid")
-    centres = plan.grid.centres_mm(*np.nonzero(cells))
-    path = centres[order_points(centres, plan.stage)]
-    last = StagePose(*plan.table[-1, 2:4].tolist())
-    if len(path) and _far_end_is_nearer(path, last):
-        path = path[::-1]
+    # one that was held out is measured already, and is fitted from now on
+    centres = plan.grid.centres_mm(*np.nonzero(cells if plan.held_out is None else cells & ~plan.held_out))
+    path = centres[_order_of(centres, plan.stage, StagePose(*plan.table[-1, 2:4].tolist()), passage)]
     further = np.column_stack([path, path, np.full(len(path), plan.table[-1, 4])])
     table = frozen_table(np.vstack([plan.table, further]))
     duration = predict_duration(table, plan.stage)
@@ -177,6 +172,8 @@ def _rate_of(mask: SamplingMask, visited: NDArray[np.bool_]) -> float:
     return float(visited.sum()) / allowed
 
 
-def _far_end_is_nearer(path: np.ndarray[tuple[int, ...], np.dtype[np.float64]], start: StagePose) -> bool:
-    first, last = path[0], path[-1]
-    return math.hypot(*(last - [start.x_mm, start.y_mm])) < math.hypot(*(first - [start.x_mm, start.y_mm]))
+def _order_of(
+    points_mm: NDArray[np.float64], stage: StageModel, start: StagePose | None, passage: Passage | None
+) -> NDArray[np.intp]:
+    barriers = None if passage is None else passage.barriers()
+    return order_points(points_mm, stage, start=start, barriers=barriers, crossing_s=stage.shutter_s)

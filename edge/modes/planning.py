@@ -22,10 +22,25 @@ _BY_MODE = "none"
 """Of a mask that no density was made into."""
 
 
-def exposures_of(pieces: Pieces, grid: ScanGrid, stage: StageModel, start: StagePose | None = None) -> ExposureTable:
-    """Pieces in an order of little travel from where the stage stands: a dwell for a point, strokes for a run."""
-    speeds = pieces.speeds_mm_s(grid)
-    order, is_reversed = order_pieces(pieces.segments_mm(grid), stage, start=start, speeds_mm_s=speeds)
+def exposures_of(
+    pieces: Pieces,
+    grid: ScanGrid,
+    stage: StageModel,
+    start: StagePose | None = None,
+    passage: Passage | None = None,
+) -> ExposureTable:
+    """Pieces in an order of little travel from where the stage stands: a dwell for a point, strokes for a run.
+
+    Where runs would run up or out over a keep-out, their last cells are dwelled on.
+    """
+    order, is_reversed = order_pieces(
+        pieces.segments_mm(grid),
+        stage,
+        start=start,
+        speeds_mm_s=pieces.speeds_mm_s(grid),
+        barriers=None if passage is None else passage.barriers(),
+        crossing_s=stage.shutter_s,
+    )
     lengths = pieces.lengths[order]
     piece = np.repeat(order, lengths)
     along = np.arange(len(piece)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -35,7 +50,8 @@ def exposures_of(pieces: Pieces, grid: ScanGrid, stage: StageModel, start: Stage
     cells = pieces.first[piece] + along[:, None] * step
     centres = grid.centres_mm(cells[:, 0], cells[:, 1])
     ahead = np.where(backwards, -0.5, 0.5)[:, None] * step[:, ::-1] * grid.pitch_mm
-    return np.column_stack([centres - ahead, centres + ahead, pieces.cell_s[piece]])
+    table = np.column_stack([centres - ahead, centres + ahead, pieces.cell_s[piece]])
+    return table if passage is None else passage.kept_off(table)
 
 
 def plan_of_pieces(
@@ -58,7 +74,7 @@ def plan_of_pieces(
     """
     if not len(pieces):
         raise UsageError(f"the mode {way.mode!r} measures nothing in {way.budget_s:.4g} s: give more time")
-    table = frozen_table(_kept_off(exposures_of(pieces, grid, stage), passage))
+    table = frozen_table(exposures_of(pieces, grid, stage, passage=passage))
     marked = pieces.marked(grid.shape)
     marked.flags.writeable = False
     mask = SamplingMask(marked, float(marked.sum() / allowed.sum()), way.mode, _BY_MODE, seed)
@@ -92,18 +108,13 @@ def grown(plan: ScanPlan, pieces: Pieces, *, allowed: Cells, passage: Passage | 
     if plan.stage is None:
         raise UsageError("this plan does not say how its stage moves, and cannot grow: make it anew")
     end = StagePose(*plan.table[-1, 2:4].tolist())
-    further = _kept_off(exposures_of(pieces, plan.grid, plan.stage, end), passage)
+    further = exposures_of(pieces, plan.grid, plan.stage, end, passage)
     visited = plan.mask.cells | pieces.marked(plan.grid.shape)
     visited.flags.writeable = False
     mask = replace(
         plan.mask, cells=visited, rate=float(visited.sum() / allowed.sum()), origin=origin_after(plan.mask.origin)
     )
     return _priced(replace(plan, table=frozen_table(np.vstack([plan.table, further])), mask=mask), plan.stage, passage)
-
-
-def _kept_off(table: ExposureTable, passage: Passage | None) -> ExposureTable:
-    """The exposures with runs cut back where they would run up or out over a keep-out."""
-    return table if passage is None else passage.kept_off(table)
 
 
 def _priced(plan: ScanPlan, stage: StageModel, passage: Passage | None) -> ScanPlan:
