@@ -53,7 +53,7 @@ def window_of(sighting: Sighting, config: ScanConfig) -> Window:
     rows, columns = np.nonzero(mask.cells)
     poses_mm = placed.part_from_whole(grid.centres_mm(rows, columns))
     reached = _inside(poses_mm, sighting.grid)
-    reached[reached] = _may_be_visited(poses_mm[reached], sighting.grid, config)
+    reached[reached] = may_be_visited(poses_mm[reached], sighting.grid, config)
     others = [one for one in whole.config.placements if one.name != part.name]
     received_s = live_s_elsewhere(whole, others)[rows, columns]
     visited = reached & (received_s > 0)
@@ -104,7 +104,7 @@ def _planned(folder: Path) -> Planned | None:
         return read_planned(recording) if recording.history.plan_json else None
 
 
-def _may_be_visited(poses_mm: NDArray[np.float64], grid: ScanGrid, config: ScanConfig) -> NDArray[np.bool_]:
+def may_be_visited(poses_mm: NDArray[np.float64], grid: ScanGrid, config: ScanConfig) -> NDArray[np.bool_]:
     """Which poses lie in cells of this placement that may be visited, and keep the beam off what it must not touch."""
     if config.area.is_whole:
         return np.ones(len(poses_mm), np.bool_)

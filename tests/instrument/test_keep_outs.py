@@ -73,9 +73,10 @@ def test_no_open_beam_meets_a_keep_out_and_nothing_is_shown_there(guarded):
 
 def test_a_scan_that_was_killed_past_a_keep_out_goes_on_past_it(guarded):
     guarded.instrument["twin"]["clock_factor"] = 20.0
+    guarded.scan["sampling"]["rate"] = 0.04
     with guarded.running():
         with guarded.scanning() as scan:
-            guarded.scan_until(100, scan)
+            guarded.scan_until(60, scan)
             scan.kill()
         resumed = guarded.run("scan", "--resume", str(guarded.recording))
     assert resumed.returncode == 0, resumed.stderr

@@ -13,9 +13,10 @@ import yaml
 from edge.cameras import write_picture
 from edge.campaign.config import load_campaign
 from edge.campaign.whole import load_whole
-from edge.campaign.window import require_one_campaign
+from edge.campaign.window import may_be_visited, require_one_campaign
 from edge.config import ScanConfig
 from edge.faults import SafetyStop, UsageError
+from edge.prepare import grid_of
 
 GOOD = {
     "photograph": "whole.png",
@@ -113,3 +114,14 @@ def test_a_scan_that_fits_its_campaign_is_let_through(campaign):
 def test_a_scan_that_does_not_fit_its_campaign_is_refused_with_the_key(campaign, changes, name, told):
     with pytest.raises(UsageError, match=re.escape(told)):
         require_one_campaign(load_campaign(campaign()), a_scan(**changes), name)
+
+
+def test_a_placement_visits_nothing_that_its_own_keep_outs_or_polygon_forbid():
+    area = {"x_mm": 0.0, "y_mm": 0.0, "width_mm": 10.0, "height_mm": 10.0, "pitch_mm": 0.5}
+    seal = {"name": "seal", "polygon": [[2.0, 2.0], [4.0, 2.0], [4.0, 4.0], [2.0, 4.0]]}
+    config = a_scan(area=area | {"keep_out": [seal], "polygon": [[0.0, 0.0], [8.0, 0.0], [8.0, 10.0], [0.0, 10.0]]})
+    # the last lies in an allowed cell, beside its centre, and nearer to the keep-out than half a cell
+    poses_mm = np.array([[3.0, 3.0], [9.0, 5.0], [6.0, 6.0], [4.1, 3.0]])
+    may = may_be_visited(poses_mm, grid_of(config.area), config)
+    assert may.tolist() == [False, False, True, False]
+    assert may_be_visited(poses_mm, grid_of(a_scan(area=area).area), a_scan(area=area)).all()
