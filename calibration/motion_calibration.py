@@ -40,6 +40,8 @@ class MotionCalibration:
     """Moves that no model explains."""
     dwell_step_s: float
     """Step that dwells are rounded up to; 0: none."""
+    stroke_factor: float
+    """Duration of strokes over what was asked."""
     backlash_mm: tuple[float, float] | None
     """Of x and y, from measured positions; None where too few were reached from both sides."""
     backlash_error_mm: tuple[float, float] | None
@@ -73,6 +75,7 @@ def motion_to_dict(calibration: MotionCalibration) -> dict[str, Any]:
         "lead_of_a_run_s": motion.lead_s,
         "margin_of_a_run_mm": motion.margin_mm,
         "dwell_step_s": calibration.dwell_step_s,
+        "strokes_take_longer_by_the_factor": calibration.stroke_factor,
         "standard_errors": dict(calibration.errors),
         "scatter_s": calibration.scatter_s,
         "actual_over_predicted_less_one": calibration.difference,
@@ -101,6 +104,7 @@ def motion_from_dict(content: Mapping[str, Any], digest: str = "") -> MotionCali
         ("speed", min(motion.speeds_mm_s)),
         ("acceleration", min(motion.accelerations_mm_s2)),
         ("jerk", motion.jerk_mm_s3),
+        ("factor of strokes", calibration.stroke_factor),
     ):
         if not value > 0:
             raise DamagedCalibration(f"the motion calibration has a {name} of {value:g}: calibrate the motion again")
@@ -131,6 +135,7 @@ def _read(content: Mapping[str, Any], digest: str) -> MotionCalibration:
         legs=int(content["moves"]),
         left_out=int(content["moves_left_out"]),
         dwell_step_s=float(content["dwell_step_s"]),
+        stroke_factor=float(content["strokes_take_longer_by_the_factor"]),
         backlash_mm=None if content["backlash_mm"] is None else _pair(content["backlash_mm"]),
         backlash_error_mm=None if content["backlash_error_mm"] is None else _pair(content["backlash_error_mm"]),
         moved_by=MovedBy(

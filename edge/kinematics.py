@@ -234,7 +234,7 @@ def _priced(flown: ExposureTable, first: NDArray[np.intp], stage: StageModel, st
         run_up_mm=run_up_mm,
         run_out_mm=run_out_mm,
         waiting_s=np.where(is_dwell, stage.stop_s, stage.run_stop_s),
-        counted_s=np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4]),
+        counted_s=np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4] * stage.stroke_factor),
     )
 
 

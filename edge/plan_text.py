@@ -65,6 +65,7 @@ class _Stage(_Closed):
     readout_s: _AtLeastZero | None = None
     shortest_stroke_s: _AtLeastZero | None = None
     shutter_s: _AtLeastZero | None = None
+    stroke_factor: _AboveZero | None = None
     most_run_cells: Annotated[int, Field(ge=1)] | None = None
     longest_run_s: _AboveZero | None = None
     origin: _Text | None = None
@@ -97,6 +98,8 @@ class _Plan(_Closed):
     way: _Way | None = None
     grid: _Grid
     mask: _Mask
+    held_out: Annotated[list[Annotated[int, Field(ge=0, lt=MAX_CELLS)]], Field(max_length=MAX_CELLS)] | None = None
+    """Row-major indices of cells, ascending; absent where there are none."""
     exposures: Annotated[list[Annotated[list[_Number], Field(min_length=3, max_length=5)]], Field(max_length=MAX_CELLS)]
     """A dwell is x, y, live time; a stroke is start x, start y, end x, end y, live time."""
 
@@ -137,6 +140,9 @@ def plan_from_json(text: str) -> ScanPlan:
             digest="",
             stage=None if read.stage is None else _stage_of(read.stage),
             way=None if read.way is None else Way(**dict(read.way)),
+            held_out=None
+            if read.held_out is None
+            else _held_out_of(read.held_out, (read.grid.rows, read.grid.columns)),
         )
     )
     if plan.digest != read.digest:
@@ -181,6 +187,8 @@ def _text(plan: ScanPlan, digest: str) -> str:
         head["stage"] = _stage_text(plan.stage)
     if plan.way is not None:
         head["way"] = {"mode": plan.way.mode, "budget_s": float(plan.way.budget_s)}
+    if plan.held_out is not None:
+        head["held_out"] = np.flatnonzero(plan.held_out).tolist()
     mask = {name: getattr(plan.mask, name) for name in ("origin", "binariser", "seed", "rate")}
     fields = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items())
     packed = np.packbits(plan.mask.cells, axis=1)
@@ -220,6 +228,15 @@ def _table_of(exposures: list[list[float]]) -> ExposureTable:
     if any(len(row) != 5 for row in rows):
         raise IntegrityError(f"the plan holds an exposure of four numbers, neither dwell nor stroke: {_REMEDY}")
     return frozen_table(np.array(rows, np.float64))
+
+
+def _held_out_of(places: list[int], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    if any(place >= shape[0] * shape[1] for place in places):
+        raise IntegrityError(f"the plan holds out a cell beyond the grid's {shape[0]} x {shape[1]}: {_REMEDY}")
+    cells = np.zeros(shape, np.bool_)
+    cells.ravel()[places] = True
+    cells.flags.writeable = False
+    return cells
 
 
 def _mask_of(mask: _Mask, shape: tuple[int, int]) -> SamplingMask:

@@ -52,6 +52,7 @@ def calibrated_stage(calibration: MotionCalibration, stated: StageModel) -> Stag
     return replace(
         stage_with(calibration.motion, stated),
         dwell_step_s=max(calibration.dwell_step_s, stated.dwell_step_s),
+        stroke_factor=calibration.stroke_factor,
         origin=f"by the motion calibration made at {calibration.made_at}, digest {calibration.digest[:12]}",
     )
 

@@ -59,6 +59,8 @@ class StageModel:
     """Shortest stroke whose counts the detector can tell from the next one's."""
     shutter_s: float = 0.0
     """Time for one closing and opening of the shutter between two exposures."""
+    stroke_factor: float = 1.0
+    """Duration of a stroke over what was asked: above 1 where the stage flies more slowly than it is told."""
     most_run_cells: int = 2**31
     """Strokes that the controller flies without stopping, at the most."""
     longest_run_s: float = math.inf
@@ -76,6 +78,7 @@ class StageModel:
                 _require_above_zero(f"{name} of an axis", axis)
                 if axis * _LINE_SLACK < line:
                     raise UsageError(f"stage.{name} is {line}, above the {axis} of an axis: give the lower one")
+        _require_above_zero("stroke_factor", self.stroke_factor)
         for name in ("jerk_mm_s3", "longest_run_s", "most_run_cells"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"stage.{name} is {getattr(self, name)}: give a number above 0")

@@ -22,7 +22,7 @@ from edge.faults import ScanStopped, UsageError
 from edge.kinematics import StageModel, predict_duration
 from edge.ledger import read_ledger
 from edge.motion_refit import figures_of, seen_in
-from edge.motion_seen import MotionSeen, dwell_step_s, held_against, legs_of, motion_of, reversal_mm
+from edge.motion_seen import MotionSeen, dwell_step_s, held_against, legs_of, motion_of, reversal_mm, stroke_factor
 from edge.plan import ScanPlan, check_plan, live_s_per_cell, plan_from_json
 from edge.plan_text import sealed
 from edge.prepare import Sighting, require_known_names
@@ -118,6 +118,7 @@ def calibration_from(folder: Path, moved_by: MovedBy | None = None) -> MotionCal
         legs=fit.legs,
         left_out=fit.left_out,
         dwell_step_s=step_s or 0.0,
+        stroke_factor=stroke_factor(seen),
         backlash_mm=backlash_mm,
         backlash_error_mm=backlash_error_mm,
         moved_by=moved_by or MovedBy(firmware, None, None),
@@ -131,7 +132,7 @@ def calibration_from(folder: Path, moved_by: MovedBy | None = None) -> MotionCal
 def told(calibration: MotionCalibration, folder: Path) -> list[str]:
     """What the operator should know, line by line."""
     _, stated, _ = _read(folder)
-    stage = calibrated_stage(calibration, stated)
+    stage = replace(calibrated_stage(calibration, stated), origin="")
     lines = [f"The stage: {stage_words(stage)}", f"Fitted to {calibration.legs} moves, {calibration.left_out} left out"]
     figures = figures_of(calibration.motion, calibration.errors, stated)
     lines += [f"  {figure.name}: {figure_words(figure)}" for figure in figures]

@@ -14,8 +14,8 @@ from edge.report.wording import duration, significant
 def stage_words(stage: StageModel) -> str:
     """Every figure of a stage that is not nothing, and where they are from."""
     parts = [
-        f"{_of_axes(stage.speed_mm_s, stage.axis_speeds_mm_s)} mm/s",
-        f"{_of_axes(stage.acceleration_mm_s2, stage.axis_accelerations_mm_s2)} mm/s²",
+        _of_axes(stage.speed_mm_s, stage.axis_speeds_mm_s, "mm/s"),
+        _of_axes(stage.acceleration_mm_s2, stage.axis_accelerations_mm_s2, "mm/s²"),
     ]
     if math.isfinite(stage.jerk_mm_s3):
         parts.append(f"{significant(stage.jerk_mm_s3)} mm/s³")
@@ -31,6 +31,8 @@ def stage_words(stage: StageModel) -> str:
             parts.append(f"{duration(seconds)} {text}")
     if stage.margin_mm:
         parts.append(f"{significant(stage.margin_mm)} mm more at either end of a run")
+    if stage.stroke_factor != 1:
+        parts.append(f"strokes {100 * (stage.stroke_factor - 1):+.1f} % longer than asked")
     if stage.dwell_step_s:
         parts.append(f"dwells in steps of {duration(stage.dwell_step_s)}")
     return ", ".join(parts) + (f"; {stage.origin}" if stage.origin else "")
@@ -57,11 +59,11 @@ def figure_words(figure: Figure) -> str:
     return f"{_value(figure.found, figure)} ± {error}"
 
 
-def _of_axes(line: float, axes: tuple[float, float] | None) -> str:
+def _of_axes(line: float, axes: tuple[float, float] | None, unit: str) -> str:
     if axes is None:
-        return significant(line)
+        return f"{significant(line)} {unit}"
     x, y = (significant(axis) for axis in axes)
-    return f"{x} along each axis" if x == y else f"{x} along x, {y} along y"
+    return f"{x} {unit} along each axis" if x == y else f"{x} {unit} along x and {y} along y"
 
 
 def _value(value: float, figure: Figure) -> str:

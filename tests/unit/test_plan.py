@@ -131,6 +131,7 @@ FITTED = StageModel(
     readout_s=0.01,
     shortest_stroke_s=0.03,
     shutter_s=0.2,
+    stroke_factor=1.02,
     most_run_cells=64,
     longest_run_s=20.0,
     origin="by the motion calibration made at 2026-03-04T09:00:00+00:00",
