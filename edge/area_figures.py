@@ -27,11 +27,11 @@ def area_sentences(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
         stage = plan.stage or stage_of(config)
         closings = int(np.count_nonzero(passage_of(config, stage).closed_legs(plan.table)))
         margin_mm = keep_outs_of(config).margin_mm
-        yield (
-            f"The beam's middle stays {margin_mm:.3g} mm from every keep-out; {_times(closings)} across one is driven "
-            f"with the shutter closed, {duration_text(closings * stage.shutter_s)} for closing and opening in all"
-        )
+        yield f"The beam's middle stays {margin_mm:.3g} mm from every keep-out; {_across(closings, stage.shutter_s)}"
 
 
-def _times(closings: int) -> str:
-    return {0: "no way", 1: "one way"}.get(closings, f"each of {closings} ways")
+def _across(closings: int, shutter_s: float) -> str:
+    if closings == 0:
+        return "no way crosses one"
+    ways = "one way across is" if closings == 1 else f"{closings} ways across are"
+    return f"{ways} driven with the shutter closed, {duration_text(closings * shutter_s)} for closing and opening"

@@ -157,17 +157,17 @@ def outlines_drawn(outline: Outline | None, frame: Frame, grid: ScanGrid) -> str
     """
     if outline is None:
         return ""
-    drawn = [] if outline.polygon is None else [(outline.polygon, "", "limit")]
-    drawn += [(corners, name, "limit keep-out") for name, corners in outline.keep_outs]
+    drawn = [] if outline.polygon is None else [(outline.polygon, "", "bound")]
+    drawn += [(corners, name, "bound keep-out") for name, corners in outline.keep_outs]
     parts = []
     for corners, name, style in drawn:
         places = (corners - (grid.origin_x_mm, grid.origin_y_mm)) * frame.px_per_mm
         points = " ".join(f"{x:.2f},{y:.2f}" for x, y in places.tolist())
         title = f"<title>{escaped(name)}</title>" if name else ""
-        parts.append(f'<polygon class="limit-rim" points="{points}"/>')
+        parts.append(f'<polygon class="bound-rim" points="{points}"/>')
         parts.append(f'<polygon class="{style}" points="{points}">{title}</polygon>')
     size = f'width="{frame.width_px:.2f}" height="{frame.height_px:.2f}"'
-    return f'<svg {size} overflow="hidden">{"".join(parts)}</svg>'
+    return f'<svg class="limits" {size}>{"".join(parts)}</svg>'
 
 
 def window_outline(window: CellWindow, frame: Frame) -> str:

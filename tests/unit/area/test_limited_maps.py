@@ -88,5 +88,5 @@ def test_the_report_counts_and_names_what_was_left_out(make_report):
     assert "a &lt;seal&gt;" in page
     assert "<seal>" not in page
     assert "no value is shown there" in page
-    assert 'class="limit keep-out"' in page
+    assert 'class="bound keep-out"' in page
     assert "no value is shown there" not in render(whole)
