@@ -13,6 +13,8 @@ from edge.area_figures import area_sentences
 from edge.camera_lens import UNDISTORTED_BY
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
+from edge.dose.limits import photons_per_mm2
+from edge.dose.path import planned_leg_s_per_cell
 from edge.mosaic_placing import is_mosaic
 from edge.plan import ScanPlan, live_s_per_cell
 from edge.prepare import budget_of, predicted_whole_s, uncovered_mm
@@ -82,7 +84,7 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
     """A plan that holds exposures, in figures: time, cells, where they come from, the widest hole, and the dose."""
     mask, grid, dose = plan.mask, plan.grid, config.dose
     yield (
-        f"{len(plan.exposures)} exposures of {config.sampling.dwell_s:g} s, "
+        f"{len(plan.exposures)} exposures of {live_times(plan)}, "
         f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)} in all"
     )
     how = _method(plan) if mask.binariser == "none" else f"{_method(plan)} ({mask.binariser})"
@@ -100,8 +102,31 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
         f"{duration_text(plan.predicted_s)}, {duration_text(dose.max_beam_s)} allowed; "
         f"{duration_text(plan.beam_s)} live in all"
     )
+    if photons := _photons_sentence(plan, config):
+        yield photons
     if added := visits_sentence(plan, config):
         yield f"{added[0].lower()}{added[1:]}"
+
+
+def live_times(plan: ScanPlan) -> str:
+    """How long a plan's exposures count."""
+    low_s, high_s = plan.table[:, 4].min(initial=np.inf), plan.table[:, 4].max(initial=0.0)
+    return f"{high_s:g} s" if low_s >= high_s else f"{low_s:g} to {high_s:g} s"
+
+
+def _photons_sentence(plan: ScanPlan, config: ScanConfig) -> str:
+    """The most photons that a place receives, the way between exposures included; empty where the flux is unknown."""
+    beam, grid, most = config.instrument.beam, plan.grid, config.dose.max_photons_per_mm2
+    if beam.flux_per_s is None or beam.fwhm_mm is None:
+        return ""
+    way_s = planned_leg_s_per_cell(plan.table, plan.stage or stage_of(config), grid)
+    photons = photons_per_mm2(live_s_per_cell(plan.table, grid) + way_s, grid, beam)
+    assert photons is not None
+    allowed = "not limited" if most is None else f"{most:.3g} allowed"
+    return (
+        f"photons: at most {float(photons.max()):.3g} photons/mm2, {allowed}; {float(way_s.sum()):.3g} s of the open "
+        "beam's way lie over the area"
+    )
 
 
 def visits_sentence(plan: ScanPlan, config: ScanConfig) -> str:

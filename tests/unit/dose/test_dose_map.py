@@ -24,6 +24,7 @@ from edge.report.page import render
 from edge.stage_model import StageModel
 from firmware_bridge.messages import ExposureDone, ExposureFlag
 from models.sampling import SamplingMask
+from tests.unit.dose.test_dose_limits import config
 from tests.unit.dose.test_received import at
 from tests.unit.report.conftest import make_report  # noqa: F401
 
@@ -143,3 +144,14 @@ def test_the_report_maps_the_dose_and_says_its_maximum_and_where(make_report: Ca
 
 def test_the_report_holds_photons_against_their_limit(make_report: Callable[..., ScanReport]) -> None:  # noqa: F811
     assert "photons/mm², kept" in report_with(make_report, 1e9)
+
+
+def test_a_plans_figures_tell_photons_where_the_flux_is_known() -> None:
+    from edge.plan_figures import figures
+
+    beam = {"fwhm_mm": 0.2, "flux_per_s": 1e6}
+    said = list(figures(PLAN, config({"max_photons_per_mm2": 4e6}, beam)))
+    # Three legs of 2 mm, too short for full speed: 2 sqrt(2 / 500) s each.
+    photons = next(line for line in said if line.startswith("photons: "))
+    assert photons.endswith("photons/mm2, 4e+06 allowed; 0.379 s of the open beam's way lie over the area")
+    assert not any(line.startswith("photons: ") for line in figures(PLAN, config({})))
