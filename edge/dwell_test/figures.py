@@ -21,6 +21,7 @@ from edge.faults import UsageError
 from edge.ledger import read_ledger
 from edge.record.folder import Recording
 from edge.results import Planned, fit_recording
+from edge.spectra.model import SpectrumModel
 
 DWELLS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 GOALS = (0.1, 0.05)
@@ -144,7 +145,6 @@ def dwell_test_of(recording: Recording, planned: Planned) -> DwellTest:
     live_s = summed(ledger.live_s)
     rates = summed(fitted.samples.values * ledger.live_s[:, None]) / live_s[:, None]
     variances = summed(fitted.samples.variance * np.square(ledger.live_s)[:, None]) / live_s[:, None]
-    own = np.diag(fitted.model.spread)[: rates.shape[1]]
     return DwellTest(
         elements=fitted.model.elements,
         points=points,
@@ -154,5 +154,19 @@ def dwell_test_of(recording: Recording, planned: Planned) -> DwellTest:
         counts=summed(ledger.counts.astype(np.float64)),
         rates_per_s=rates,
         variances_per_s=variances,
-        backgrounds_per_s=np.maximum(variances - own * np.maximum(rates, 0.0), 0.0),
+        backgrounds_per_s=backgrounds_of(fitted.model, rates, variances),
     )
+
+
+def backgrounds_of(model: SpectrumModel, rates_per_s: Floats, variances_per_s: Floats) -> Floats:
+    """What the variance of rates holds beside the elements' own counts, at least 0, shape (points, elements).
+
+    Parameters
+    ----------
+    model
+        Says how the counts of an element scatter in its own rate.
+    rates_per_s, variances_per_s
+        Net counts per second, and their variance per second, shape (points, elements).
+    """
+    own = np.diag(model.spread)[: rates_per_s.shape[1]]
+    return np.asarray(np.maximum(variances_per_s - own * np.maximum(rates_per_s, 0.0), 0.0))
