@@ -12,6 +12,7 @@ from edge.config import ScanConfig
 from edge.faults import UsageError
 from edge.grid import ScanGrid
 from edge.keep_outs import BEAM_REACH, KeepOuts, Points, distances_mm, inside
+from firmware_bridge.messages import StagePose
 
 Cells = NDArray[np.bool_]
 _SLACK_MM = 1e-6
@@ -51,6 +52,22 @@ def allowed_cells(config: ScanConfig, grid: ScanGrid) -> Cells:
 def allowed_count(config: ScanConfig, grid: ScanGrid) -> int:
     """How many cells may be visited."""
     return grid.rows * grid.columns if config.area.is_whole else int(allowed_cells(config, grid).sum())
+
+
+def middle_of(config: ScanConfig, grid: ScanGrid) -> StagePose:
+    """The middle of the area; where the beam must not go there, the centre of the allowed cell that is nearest.
+
+    Raises
+    ------
+    UsageError
+        No cell may be visited.
+    """
+    area = config.area
+    middle = np.array([area.x_mm + area.width_mm / 2, area.y_mm + area.height_mm / 2])
+    if not area.is_whole:
+        centres = grid.centres_mm(*np.nonzero(allowed_cells(config, grid)))
+        middle = centres[int(np.argmin(np.hypot(*(centres - middle).T)))]
+    return StagePose(float(middle[0]), float(middle[1]))
 
 
 def cells_clear_of(keep_outs: KeepOuts, grid: ScanGrid, area: OutlinedConfig) -> Cells:

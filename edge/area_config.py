@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from edge.outline import why_no_outline
+from edge.outline import encloses, why_no_outline
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres
 
 _MOST_CELLS = 20e6
@@ -89,6 +89,22 @@ class AreaConfig(OutlinedConfig):
     def is_whole(self) -> bool:
         """Whether every cell of the rectangle may be visited."""
         return self.polygon is None and not self.keep_out
+
+
+def require_free(area: AreaConfig, x_mm: float, y_mm: float) -> None:
+    """Refuse a standard that lies in a keep-out: the beam is to go there, and must not.
+
+    Raises
+    ------
+    ValueError
+        Names the keep-out.
+    """
+    for each in area.keep_out:
+        if encloses(corners_of(each.polygon), x_mm, y_mm):
+            raise ValueError(
+                f"instrument.standard, ({x_mm:g}, {y_mm:g}) mm, lies in the keep-out {each.name!r}: place it "
+                "elsewhere, or draw the keep-out smaller"
+            )
 
 
 def corners_of(polygon: list[list[float]]) -> list[tuple[float, float]]:

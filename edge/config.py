@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from edge.area_config import AreaConfig, require_reach
+from edge.area_config import AreaConfig, require_free, require_reach
 from edge.camera_config import CameraConfig, ColourConfig, FileCameraConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
@@ -319,6 +319,7 @@ class ScanConfig(Closed):
         standard, area = self.instrument.standard, self.area
         if standard is None:
             return self
+        require_free(area, standard.x_mm, standard.y_mm)
         beside_mm = max(
             area.x_mm - standard.x_mm,
             standard.x_mm - area.x_mm - area.width_mm,

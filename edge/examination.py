@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from edge.area import middle_of
 from edge.config import ScanConfig
 from edge.console import Console
 from edge.doctor import (
@@ -20,6 +21,7 @@ from edge.doctor import (
     examine_standoff,
 )
 from edge.faults import DeviceError, EdgeError, SafetyStop, UsageError
+from edge.prepare import grid_of
 from edge.shutter_test import ShutterTest
 from edge.stage_known import examine_motion
 from firmware_bridge.controller import Controller
@@ -102,10 +104,14 @@ class Examination:
             words = f"not made: mend first what failed ({', '.join(failed)})"
             self._take([Finding("shutter test", True, words, is_good=False)])
             return
-        area = self._config.area
-        test = ShutterTest(controller, area, console, lambda finding: self._take([finding]))
         try:
-            test.run()
+            ShutterTest(
+                controller,
+                self._config.area,
+                console,
+                lambda finding: self._take([finding]),
+                place=middle_of(self._config, grid_of(self._config.area)),
+            ).run()
         except (BridgeError, EdgeError) as error:
             self._take([Finding("shutter test", False, str(error), _fault_of(error))])
 

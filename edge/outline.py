@@ -30,6 +30,15 @@ def why_no_outline(corners: list[Corner]) -> str:
     return ""
 
 
+def encloses(corners: list[Corner], x_mm: float, y_mm: float) -> bool:
+    """Whether a polygon holds a point; on the outline, either may be said."""
+    is_inside = False
+    for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        if (y0 <= y_mm) != (y1 <= y_mm) and x_mm < x0 + (y_mm - y0) / (y1 - y0) * (x1 - x0):
+            is_inside = not is_inside
+    return is_inside
+
+
 def _crossing_sides(corners: list[Corner]) -> list[tuple[int, int]]:
     """The first two sides that meet elsewhere than at the corner that they share, by the corners they begin at."""
     sides = [(corner, corners[(i + 1) % len(corners)]) for i, corner in enumerate(corners)]

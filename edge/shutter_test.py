@@ -34,25 +34,33 @@ _TUBE: Final = "switch the tube off by its own control, then look at the shutter
 
 
 class ShutterTest:
-    """Opens and closes the shutter at the middle of the scan area, on purpose and by what must close it.
+    """Opens and closes the shutter in the scan area, on purpose and by what must close it.
 
     Parameters
     ----------
     controller
         Connected, its door closed and its shutter too.
     area
-        Its middle is where the beam goes.
+        Half a cell of it is how far the stage may be off.
     show
         Called with each finding.
+    place
+        Where the beam goes; None: to the area's middle.
     """
 
     def __init__(
-        self, controller: Controller, area: AreaConfig, console: Console, show: Callable[[Finding], None]
+        self,
+        controller: Controller,
+        area: AreaConfig,
+        console: Console,
+        show: Callable[[Finding], None],
+        *,
+        place: StagePose | None = None,
     ) -> None:
         self._controller = controller
         self._console = console
         self._show = show
-        self._place = StagePose(area.x_mm + area.width_mm / 2, area.y_mm + area.height_mm / 2)
+        self._place = place or StagePose(area.x_mm + area.width_mm / 2, area.y_mm + area.height_mm / 2)
         self._tolerance_mm = area.pitch_mm / 2
         self._has_opened = False
         self._next_index = 0
@@ -89,7 +97,7 @@ class ShutterTest:
     def _may_begin(self) -> bool:
         x_mm, y_mm = self._place.x_mm, self._place.y_mm
         self._console.say(
-            f"The shutter test opens the shutter three times over ({x_mm:g}, {y_mm:g}) mm, the middle of the scan "
+            f"The shutter test opens the shutter three times over ({x_mm:g}, {y_mm:g}) mm, in the middle of the scan "
             f"area, for up to {_DOOR_PATIENCE_S:.0f} s each. Switch the tube off by its own control, or radiation will "
             "come out. Take away what must not be exposed. Spectra that the controller keeps for an interrupted scan "
             "are given up; that scan measures them again."
@@ -98,7 +106,7 @@ class ShutterTest:
         return self._console.ask(question, ("yes", "no")) == "yes"
 
     def _get_ready(self) -> None:
-        """At rest over the middle of the area, homed, door closed, without a fault."""
+        """At rest over its place, homed, door closed, without a fault."""
         status = self._controller.status()
         if status.fault or not status.is_homed:
             self._console.say("Homing the stage")

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.area import allowed_cells, allowed_count, cells_clear_of, keep_outs_in
+from edge.area import allowed_cells, allowed_count, cells_clear_of, keep_outs_in, middle_of
 from edge.area_config import AreaConfig
 from edge.config import ScanConfig
 from edge.faults import UsageError
 from edge.grid import ScanGrid
 from edge.prepare import budget_of, grid_of
+from firmware_bridge.messages import StagePose
 from tests.unit.area.outlines import along, depth_mm, outlines
 
 _SINGLE_MM = 1e-4
@@ -122,6 +123,13 @@ def test_the_rate_is_of_the_cells_that_may_be_visited():
 def test_an_area_with_nothing_left_to_scan_is_refused(keys, words):
     with pytest.raises(UsageError, match=words):
         allowed_cells(config(**keys), GRID)
+
+
+def test_the_middle_of_an_area_is_where_the_beam_may_go_that_is_nearest():
+    assert middle_of(config(), GRID) == StagePose(10.0, 10.0)
+    square = [[8.0, 7.0], [12.0, 7.0], [12.0, 10.5], [8.0, 10.5]]
+    middle = middle_of(config(keep_out=[keep_out(square)]), GRID)
+    assert (middle.x_mm, middle.y_mm) in {(9.75, 10.75), (10.25, 10.75)}
 
 
 def test_a_whole_rectangle_costs_no_array():

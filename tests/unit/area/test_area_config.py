@@ -15,12 +15,13 @@ from tests.unit.area.outlines import outlines
 SQUARE = [[2.0, 2.0], [6.0, 2.0], [6.0, 6.0], [2.0, 6.0]]
 
 
-def parsed(tmp_path, **area):
+def parsed(tmp_path, instrument=None, **area):
     document = {
         "instrument": {
             "controller": {"kind": "native", "port": "p"},
             "camera": {"kind": "file", "path": "f.png"},
-        },
+        }
+        | (instrument or {}),
         "area": {"x_mm": 0.0, "y_mm": 0.0, "width_mm": 20.0, "height_mm": 20.0, "pitch_mm": 0.5} | area,
     }
     return parse_scan_config(json.dumps(document), tmp_path / "scan.yaml")
@@ -70,6 +71,14 @@ def test_a_keep_out_where_the_beam_never_comes_is_refused(tmp_path):
 def test_a_keep_out_beside_the_area_that_strokes_run_out_over_is_kept(tmp_path):
     beside = [[x + 19.5, y] for x, y in SQUARE]
     assert len(parsed(tmp_path, keep_out=[{"name": "clamp", "polygon": beside}]).area.keep_out) == 1
+
+
+def test_a_standard_in_a_keep_out_is_refused(tmp_path):
+    beside = [[x + 19.5, y] for x, y in SQUARE]
+    standard = {"x_mm": 23.0, "y_mm": 4.0}
+    with pytest.raises(UsageError, match="lies in the keep-out 'clamp'"):
+        parsed(tmp_path, {"standard": standard}, keep_out=[{"name": "clamp", "polygon": beside}])
+    parsed(tmp_path, {"standard": standard | {"y_mm": 8.0}}, keep_out=[{"name": "clamp", "polygon": beside}])
 
 
 def test_two_keep_outs_of_one_name_are_refused(tmp_path):
