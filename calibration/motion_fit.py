@@ -85,7 +85,7 @@ def fit_motion(legs: Legs, stated: Motion) -> MotionFit | NotFitted:
     fit = _Fit(thin, _begun(thin, stated))
     names, motion = _chosen(fit, thin)
     errors, motion = _told(fit, names, motion, stated)
-    motion = _with_settling(motion, stated, errors, has_still=bool(legs.is_still.any()))
+    motion = _with_settling(motion, stated, errors)
     residual_s = legs.took_s - expected_s(legs, motion)
     scatter_s = _scatter_s(residual_s)
     outside = np.abs(residual_s) > 5 * scatter_s
@@ -251,18 +251,23 @@ def _typical_s(times_s: Doubles) -> float:
     return max(0.0, float(np.median(times_s))) if times_s.size else 0.0
 
 
-def _with_settling(motion: Motion, stated: Motion, errors: Mapping[str, float], *, has_still: bool) -> Motion:
-    """Stops that no dwell at one place took apart: settling as stated, as far as it fits in."""
-    if "settle" in errors:
-        return motion
-    totals = [
-        total
-        for name, total in (("overhead", motion.overhead_s), ("run_overhead", motion.run_overhead_s))
-        if name in errors
-    ]
-    settle_s = min(stated.settle_s, *totals) if totals else stated.settle_s
-    overhead_s = motion.overhead_s - settle_s if "overhead" in errors else stated.overhead_s
-    run_overhead_s = motion.run_overhead_s - settle_s if "run_overhead" in errors else stated.run_overhead_s
+def _with_settling(motion: Motion, stated: Motion, errors: Mapping[str, float]) -> Motion:
+    """Stops that no dwell at one place took apart: settling as stated, as far as it fits in.
+
+    Where no run was flown it is taken to cost what a dwell does.
+    """
+    settle_s, overhead_s, run_overhead_s = motion.settle_s, motion.overhead_s, motion.run_overhead_s
+    if "settle" not in errors:
+        totals = [
+            total for name, total in (("overhead", overhead_s), ("run_overhead", run_overhead_s)) if name in errors
+        ]
+        settle_s = min(stated.settle_s, *totals) if totals else stated.settle_s
+        overhead_s = overhead_s - settle_s if "overhead" in errors else stated.overhead_s
+        run_overhead_s = run_overhead_s - settle_s
+    if "run_overhead" not in errors:
+        run_overhead_s = overhead_s
+    # to the microsecond, which no clock here tells apart
+    settle_s, overhead_s, run_overhead_s = (round(each, 6) for each in (settle_s, overhead_s, run_overhead_s))
     return replace(motion, settle_s=settle_s, overhead_s=overhead_s, run_overhead_s=run_overhead_s)
 
 

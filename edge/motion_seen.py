@@ -132,7 +132,7 @@ def dwell_step_s(seen: MotionSeen) -> float | None:
 
 
 def stroke_factor(seen: MotionSeen) -> float:
-    """Duration of strokes over what was asked: the median; 1 where there are few, or none differs by more than 0.1 %."""
+    """Duration of strokes over what was asked: the median; 1 where there are few, or it differs by less than 0.1 %."""
     strokes = ~((seen.table[:, 0:2] == seen.table[:, 2:4]).all(axis=1) | seen.is_broken)
     if strokes.sum() < 3:
         return 1.0

@@ -13,7 +13,7 @@ from calibration.motion_fit import NotFitted, fit_motion
 from calibration.stored import store
 from edge.calibrate.age import examine_ages
 from edge.calibrate.before_visits import writable
-from edge.calibrate.motion_plan import motion_table, room_in
+from edge.calibrate.motion_plan import Strokes, motion_table, room_in
 from edge.config import SamplingConfig, ScanConfig, load_scan_config, parse_scan_config
 from edge.console import Console
 from edge.device_config import MarlinStageConfig, NativeControllerConfig, PairedControllerConfig
@@ -39,6 +39,8 @@ _ORIGIN: Final = "motion-calibration"
 _NATIVE_STROKE_S: Final = 0.1
 _PAIRED_STROKE_S: Final = 1.0
 """Long enough for spectrometers that are read over a serial line."""
+_READ_LATE_S: Final = 0.1
+"""By so much a spectrum that ends in motion may be read late, on a busy computer."""
 
 
 def calibrate_motion(
@@ -175,7 +177,7 @@ def _notes(seen: MotionSeen, errors: Mapping[str, float], step_s: float | None) 
     if "settle" not in errors:
         notes.append("No dwell was made twice in one place, so settling is left as stated, and the rest is overhead")
     if "run_overhead" not in errors:
-        notes.append("There were no runs, so what they cost is left as stated")
+        notes.append("There were no runs, so each is taken to cost what a dwell does")
     if step_s is None:
         notes.append(
             "Dwells are neither as long as asked nor rounded up to a step: look at the spectrometer's settings"
@@ -198,7 +200,8 @@ def _recorded(path: Path, *, flies: bool, review: bool, console: Console) -> tup
         moved_by.append(
             MovedBy(capabilities.firmware, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2)
         )
-        plan = plan_of_run(sighting, config, capabilities, stroke_s=_stroke_s(config) if flies else 0.0)
+        strokes = _strokes(config) if flies else Strokes(0.0)
+        plan = plan_of_run(sighting, config, capabilities, strokes)
         console.say(_beforehand(plan))
         return plan
 
@@ -211,13 +214,8 @@ def _recorded(path: Path, *, flies: bool, review: bool, console: Console) -> tup
     return paths.folder, moved_by[0]
 
 
-def plan_of_run(sighting: Sighting, config: ScanConfig, capabilities: Capabilities, *, stroke_s: float) -> ScanPlan:
+def plan_of_run(sighting: Sighting, config: ScanConfig, capabilities: Capabilities, strokes: Strokes) -> ScanPlan:
     """The moves of a calibration as a plan, checked against limits and dose.
-
-    Parameters
-    ----------
-    stroke_s
-        Duration of each stroke; 0: no runs.
 
     Raises
     ------
@@ -231,7 +229,7 @@ def plan_of_run(sighting: Sighting, config: ScanConfig, capabilities: Capabiliti
             grid,
             stage,
             capabilities,
-            stroke_s=stroke_s,
+            strokes=strokes,
             most_live_s=config.dose.max_live_s_per_cell,
         )
     )
@@ -265,15 +263,14 @@ def _beforehand(plan: ScanPlan) -> str:
     )
 
 
-def _stroke_s(config: ScanConfig) -> float:
-    """Duration of a stroke of a run; 0 where the controller flies none."""
+def _strokes(config: ScanConfig) -> Strokes:
     match config.instrument.controller:
         case NativeControllerConfig():
-            return _NATIVE_STROKE_S
+            return Strokes(_NATIVE_STROKE_S)
         case PairedControllerConfig(stage=MarlinStageConfig()):
-            return 0.0
+            return Strokes(0.0)
         case PairedControllerConfig():
-            return _PAIRED_STROKE_S
+            return Strokes(_PAIRED_STROKE_S, config.area.pitch_mm / 2 / _READ_LATE_S)
 
 
 def _config_of_run(config: ScanConfig) -> ScanConfig:

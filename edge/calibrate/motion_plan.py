@@ -33,6 +33,16 @@ _PART_OF_DOSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Strokes:
+    """What a controller can be asked to fly."""
+
+    duration_s: float
+    """Of each stroke; 0: it flies none."""
+    fastest_mm_s: float = math.inf
+    """At which the ends of a stroke are still known to half a cell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """A rectangle of the area that holds no keep-out, in stage mm."""
 
@@ -66,7 +76,7 @@ def room_in(config: ScanConfig, grid: ScanGrid) -> Room:
 
 
 def motion_table(
-    room: Room, grid: ScanGrid, stage: StageModel, capabilities: Capabilities, *, stroke_s: float, most_live_s: float
+    room: Room, grid: ScanGrid, stage: StageModel, capabilities: Capabilities, *, strokes: Strokes, most_live_s: float
 ) -> ExposureTable:
     """Exposures of a motion calibration, in the order in which they are made, shape (n, 5).
 
@@ -76,13 +86,13 @@ def motion_table(
         Where the beam may go.
     stage
         As stated: says how far a run needs to run up.
-    stroke_s
-        Duration of each stroke; 0: there are no runs.
+    strokes
+        Of the runs.
     most_live_s
         What a cell may receive.
     """
     dwells = _dwells(room, grid.pitch_mm)
-    runs = _runs(room, stage, capabilities, stroke_s, slowest_mm_s=grid.pitch_mm / (_PART_OF_DOSE * most_live_s))
+    runs = _runs(room, stage, capabilities, strokes, slowest_mm_s=grid.pitch_mm / (_PART_OF_DOSE * most_live_s))
     share = _PART_OF_DOSE * most_live_s / float(live_s_per_cell(dwells, grid).max())
     dwells[:, 4] = np.maximum(np.round(dwells[:, 4] * min(1.0, share), 3), _SHORTEST_S)
     return np.vstack([dwells, runs])
@@ -114,15 +124,16 @@ def _dwells(room: Room, shortest_mm: float) -> ExposureTable:
 
 
 def _runs(
-    room: Room, stage: StageModel, capabilities: Capabilities, stroke_s: float, *, slowest_mm_s: float
+    room: Room, stage: StageModel, capabilities: Capabilities, strokes: Strokes, *, slowest_mm_s: float
 ) -> ExposureTable:
     """Rows to and fro in the middle of the room, at several speeds; none where none fits."""
+    stroke_s = strokes.duration_s
     if stroke_s == 0:
         return np.empty((0, 5))
     x_low, x_high = capabilities.x_limits_mm
     middle = room.x_mm + room.width_mm / 2
     beyond = 2 * min(middle - x_low, x_high - middle)
-    fastest = _fastest_mm_s(room.width_mm, beyond, _CELLS * stroke_s, stage)
+    fastest = min(_fastest_mm_s(room.width_mm, beyond, _CELLS * stroke_s, stage), strokes.fastest_mm_s)
     rows: list[NDArray[np.float64]] = []
     for number, share in enumerate(np.repeat(_RUN_SHARES, _RUNS_EACH)):
         speed = share * fastest
