@@ -53,8 +53,8 @@ class Itinerary:
             # Whoever leaves one out goes another way than the one that was looked at.
             self._waiting.extendleft(reversed(self._cleared))
             self._cleared.clear()
-        if not self._cleared:
-            self._clear(lacking, at_most)
+        if len(self._cleared) < at_most:
+            self._clear(lacking, at_most - len(self._cleared))
         return list(self._cleared)
 
     def took(self, count: int) -> None:
@@ -68,12 +68,14 @@ class Itinerary:
         self._under_way.discard(index)
 
     def _clear(self, lacking: Container[int], at_most: int) -> None:
+        """So many more, as far as the open beam may go on."""
         ahead: list[Exposure] = []
         while self._waiting and len(ahead) < at_most:
             exposure = self._waiting.popleft()
             if exposure.index in lacking:
                 ahead.append(exposure)
-        reach = len(ahead) if self._passage is None else self._passage.reach(self._last, ahead)
+        last = self._cleared[-1] if self._cleared else self._last
+        reach = len(ahead) if self._passage is None else self._passage.reach(last, ahead)
         self._waiting.extendleft(reversed(ahead[reach:]))
         self._cleared.extend(ahead[:reach])
-        self._is_blocked = bool(ahead) and reach == 0
+        self._is_blocked = bool(ahead) and not self._cleared

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.maps import ElementMaps, limited_to
 from edge.record.maps_file import read_maps, write_maps
+from edge.replay import replay_source
 from edge.report.contents import Outline
 from edge.report.figures import NO_VALUE_RGB, colour_limits, palette, palette_indices
 from edge.report.page import render
+from edge.sources import Stack
 from tests.unit.report.conftest import make_report
 
 __all__ = ["make_report"]
@@ -90,3 +93,19 @@ def test_the_report_counts_and_names_what_was_left_out(make_report):
     assert "no value is shown there" in page
     assert 'class="bound keep-out"' in page
     assert "no value is shown there" not in render(whole)
+
+
+def test_a_replay_counts_and_shows_only_what_was_to_be_scanned(tmp_path, monkeypatch):
+    random = np.random.default_rng(3)
+    shape = (20, 20)
+    scanned = np.zeros(shape, np.bool_)
+    scanned[:, :10] = True
+    known = scanned & (random.random(shape) < 0.6)
+    values = random.random((*shape, 2)).astype(np.float32)
+    stack = Stack(values, np.zeros_like(values), ("Fe", "Pb"), None, known, False, "counts/s", scanned)
+    monkeypatch.setattr("edge.replay.load_stack", lambda source: stack)
+    result = replay_source(Path("scan"), rate=0.2, mask="blue-noise", method="kriging", seed=0, out=tmp_path / "out")
+    assert int(result.mask.cells.sum()) == 40
+    assert result.scored_cells == int(known.sum()) - 40
+    assert np.array_equal(np.isfinite(result.maps.maps).all(axis=2), scanned)
+    assert np.array_equal(read_maps(tmp_path / "out" / "maps.h5").element_maps.scanned, scanned)
