@@ -14,6 +14,7 @@ from edge.kinematics import ExposureTable, run_starts
 from edge.path.difference import difference_picture
 from edge.path.drawing import png_of
 from edge.plan import ScanPlan, live_s_per_cell
+from edge.plan_figures import live_times
 from edge.plan_folder import picture_on_grid, read_plan, refuse_in_use
 
 PICTURE_NAME = "difference.png"
@@ -80,22 +81,25 @@ def _of_cells(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
     added, removed, kept = (int(cells.sum()) for cells in (of_b & ~of_a, of_a & ~of_b, of_a & of_b))
     if added or removed:
         yield f"cells: {added:,} added, {removed:,} removed, {kept:,} in both"
+    held_a, held_b = (np.zeros(of_a.shape, np.bool_) if p.held_out is None else p.held_out for p in (a, b))
+    if (held_a != held_b).any():
+        both = int((held_a & held_b).sum())
+        yield f"held out by lot: {held_a.sum():,} cells in A, {held_b.sum():,} in B, {both:,} in both"
 
 
 def _of_exposures(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
     if _kinds(a) != _kinds(b):
         yield f"exposures: {_kinds(a)} in A, {_kinds(b)} in B"
-    if _dwells(a) != _dwells(b):
-        yield f"live time of an exposure: {_dwells(a)} in A, {_dwells(b)} in B"
+    if live_times(a) != live_times(b):
+        yield f"live time of an exposure: {live_times(a)} in A, {live_times(b)} in B"
     shared, of_a, of_b = _shared(_places(a.table), _places(b.table))
-    if shared == of_a == of_b and not np.array_equal(a.table, b.table):
-        legs, _, all_legs = _shared(_legs(a.table), _legs(b.table))
-        if legs < all_legs:
-            yield f"order: the same exposures in another order; {legs:,} of {all_legs:,} legs are in both"
-        elif (_places(a.table)[0] != _places(b.table)[0]).any():
-            yield "order: the same exposures the other way round"
+    legs, in_a, in_b = _shared(_legs(a.table), _legs(b.table))
+    if shared == of_a == of_b:
+        if legs < in_a:
+            yield f"order: the same exposures in another order; {legs:,} of {in_a:,} legs are in both"
+        elif not np.array_equal(a.table[:, 0:4], b.table[:, 0:4]):
+            yield "order: the same way, begun elsewhere or gone the other way round"
     elif a.grid == b.grid and shared:
-        legs, in_a, in_b = _shared(_legs(a.table), _legs(b.table))
         yield f"order: {legs:,} legs are in both, of {in_a:,} in A and {in_b:,} in B"
 
 
@@ -154,11 +158,6 @@ def _kinds(plan: ScanPlan) -> str:
     runs = int(run_starts(plan.table, plan.stage).sum()) - rests
     in_motion = f"{moves:,} strokes in {runs:,} runs"
     return f"{rests:,} dwells and {in_motion}" if rests else in_motion
-
-
-def _dwells(plan: ScanPlan) -> str:
-    low_s, high_s = plan.table[:, 4].min(initial=np.inf), plan.table[:, 4].max(initial=0.0)
-    return f"{high_s:g} s" if low_s >= high_s else f"{low_s:g} to {high_s:g} s"
 
 
 def _value(value: object) -> str:

@@ -12,6 +12,7 @@ from edge.faults import SafetyStop, UsageError
 from edge.kinematics import StageModel, predict_duration
 from edge.passage import passage_of
 from edge.plan import ScanPlan, check_plan, check_without_controller
+from edge.plan_figures import live_times
 from edge.plan_folder import ReviewedPlan
 from edge.prepare import Sighting, budget_of, predicted_whole_s
 from edge.stage_known import stage_of
@@ -116,9 +117,7 @@ def _told(checked: PlaceCheck) -> tuple[str, ...]:
 
 def _set_aside(plan: ScanPlan, config: ScanConfig) -> tuple[str, ...]:
     """What the configuration asks for and a plan that stands does not do."""
-    dwells_s = sorted({round(float(live_s), 6) for live_s in plan.table[:, 4]})
-    wanted_s = config.sampling.dwell_s
-    if config.placement is not None or dwells_s == [round(wanted_s, 6)]:
+    wanted = f"{config.sampling.dwell_s:g} s"
+    if plan.way is not None or live_times(plan) == wanted:
         return ()
-    of_plan = f"{dwells_s[0]:g} s" if len(dwells_s) == 1 else f"{dwells_s[0]:g} to {dwells_s[-1]:g} s"
-    return (f"the plan's exposures last {of_plan}; sampling.dwell_s of {wanted_s:g} s is not used for them",)
+    return (f"the plan's exposures last {live_times(plan)}; sampling.dwell_s of {wanted} is not used for them",)

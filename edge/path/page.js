@@ -48,10 +48,11 @@
   function place(seconds) {
     const k = Math.max(0, begun(seconds));
     const between = (x0, y0, x1, y1, share) => [x0 + share * (x1 - x0), y0 + share * (y1 - y0)];
+    if (seconds >= facts.total_s) return [x(n - 1, 1), y(n - 1, 1), "at the end"];
     if (seconds < from(0)) return [x(0, 0), y(0, 0), "before the first exposure"];
     if (seconds <= until(k) || k + 1 === n) {
       const share = Math.min(1, (seconds - from(k)) / Math.max(until(k) - from(k), 1e-9));
-      const does = seconds > until(k) ? "at the end" : flags[k] & RUN ? "counting in motion" : "counting";
+      const does = seconds > until(k) ? "coming to rest" : flags[k] & RUN ? "counting in motion" : "counting";
       return [...between(x(k, 0), y(k, 0), x(k, 1), y(k, 1), share), does];
     }
     const share = (seconds - until(k)) / Math.max(from(k + 1) - until(k), 1e-9);
@@ -172,7 +173,7 @@
       pen.stroke();
     }
     let done = begun(at);
-    if (done >= 0 && at < until(done)) done -= 1;
+    if (done >= 0 && at < until(done) && at < facts.total_s) done -= 1;
     const count = done < 0 ? 0 : exposures[done];
     const mm = [facts.origin_mm[0] + cx * facts.pitch_mm, facts.origin_mm[1] + cy * facts.pitch_mm];
     const text =
@@ -219,9 +220,9 @@
     $(id).addEventListener("click", () => {
       stop();
       const k = begun(at), next = Math.max(0, Math.min(n - 1, k + way));
-      at = k < 0 ? from(0) : way < 0 && at > from(k) ? from(k) : from(next);
-      // times have single precision: not a hair before it begins
-      at = Math.min(facts.total_s, at + 1e-6 * facts.total_s);
+      const to = k < 0 ? 0 : next;
+      // times have single precision: a hair behind its beginning, not before
+      at = Math.min(facts.total_s, from(to) + Math.min(1e-6 * facts.total_s, (until(to) - from(to)) / 2));
       show();
     });
   }

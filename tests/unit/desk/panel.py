@@ -35,7 +35,7 @@ def configuration() -> dict[str, Any]:
             "fiducials": FIDUCIALS,
         },
         "area": {"x_mm": 46.0, "y_mm": 43.0, "width_mm": 48.0, "height_mm": 32.0, "pitch_mm": 0.5},
-        "sampling": {"rate": 0.0625, "mask": "netm", "dwell_s": 0.1, "seed": 1},
+        "sampling": {"rate": 0.0625, "mask": "netm", "dwell_s": 0.1, "seed": 1, "held_out": 0},
     }
 
 
