@@ -42,6 +42,7 @@ from edge.session import Session
 from edge.stage_known import examine_motion
 from edge.state import Ended, New
 from edge.steps import Planner, Scan, opened_event
+from edge.stopping.asked import NOTHING_ASKED, AskedStop
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.registry import CONNECT, SPECTROMETERS, STAGES, STANDOFFS, connect_pair
@@ -49,12 +50,20 @@ from models.faults import ModelsError
 
 
 def run_scan(
-    path: Path, *, out: Path | None, console: Console, review: bool, reviewed_plan: Path | None = None
+    path: Path,
+    *,
+    out: Path | None,
+    console: Console,
+    review: bool,
+    reviewed_plan: Path | None = None,
+    stop: AskedStop = NOTHING_ASKED,
 ) -> Path:
     """Scan as the configuration says, from photograph to report; gives the recording's folder.
 
     Parameters
     ----------
+    stop
+        When it is over, in place of what the configuration says of that.
     reviewed_plan
         A plan to carry out as it is, in the folder where `pointillist plan` left it; None: plan by a photograph.
 
@@ -63,7 +72,7 @@ def run_scan(
     EdgeError, BridgeError
         With one sentence and its exit code; the shutter is closed and everything measured is in the journal.
     """
-    config = load_scan_config(path)
+    config = stop.applied_to(load_scan_config(path))
     require_known_names(config)
     reviewed = None if reviewed_plan is None else read_reviewed(reviewed_plan, config)
     if reviewed is not None:
@@ -136,7 +145,7 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
         console.log_to(paths.log)
         text, scan_id = history.config_yaml, history.scan_id
         with connected(config, console) as connection:
-            session = Session(journal, history.state, history.beam, history.received)
+            session = Session(journal, history.state, history.beam, history.received, history.running)
             session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
             scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text)
             with _explained(paths, console):

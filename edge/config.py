@@ -11,9 +11,8 @@ from pydantic import Field, model_validator
 from edge.area_config import AreaConfig, require_free, require_reach
 from edge.camera_config import CameraConfig, ColourConfig, FileCameraConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
-from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, read_text, validated
-
-ElementName = Annotated[str, Field(pattern=r"^[A-Z][a-z]?(-[KLM])?$")]
+from edge.schema import Closed, ElementName, Millimetres, Name, PositiveMillimetres, read_text, validated
+from edge.stopping.config import StopConfig, refuse_unknown_names, refuse_vain_error
 
 
 class ObjectConfig(Closed):
@@ -182,6 +181,12 @@ class SamplingConfig(Closed):
     max_hole_mm: Annotated[float, Field(gt=0, le=1_000)] | None = None
     """Coverage floor: no cell further than this from a visited one; None: what the mask gives."""
     dwell_s: Annotated[float, Field(ge=0.001, le=3_600)] = 0.1
+    interest: dict[ElementName, Annotated[float, Field(ge=0, le=1_000)]] = Field(default={}, max_length=60)
+    """How much elements count, against 1 of those not named, where cells are chosen while the scan runs."""
+    held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """Part of the exposures, drawn by lot, that is never fitted and tells the maps' error; 0: none."""
+    stop: StopConfig = StopConfig()
+    """When the scan is over before its budget is spent."""
 
     @property
     def first_mask(self) -> str:
@@ -190,7 +195,8 @@ class SamplingConfig(Closed):
 
     @model_validator(mode="after")
     def _time_or_rate(self) -> Self:
-        if self.time_s is not None and "rate" in self.model_fields_set:
+        # a recorded configuration states the defaults, too
+        if self.time_s is not None and self.rate != SamplingConfig.model_fields["rate"].default:
             raise ValueError("rate and time_s both say how much is measured: keep one of them")
         if self.time_s is None and self.mode != "automatic":
             raise ValueError(f"mode {self.mode!r} shares out a time: give time_s too, or leave mode out")
@@ -277,6 +283,19 @@ class ScanConfig(Closed):
         if self.sampling.dwell_s > self.dose.max_live_s_per_cell:
             raise ValueError("sampling.dwell_s is above dose.max_live_s_per_cell: shorten the dwell or raise the limit")
         return self
+
+    @model_validator(mode="after")
+    def _stop_and_interest_mean_something(self) -> Self:
+        self.check_stop()
+        refuse_unknown_names(self.sampling.interest, self.elements, "sampling.interest")
+        return self
+
+    def check_stop(self) -> None:
+        """Raises `ValueError` where an error is asked for that nothing will tell."""
+        sampling, listens = self.sampling, self.listens or self.has_time
+        is_placement = self.placement is not None
+        refuse_vain_error(sampling.stop, held_out=sampling.held_out, listens=listens, is_placement=is_placement)
+        refuse_unknown_names(sampling.stop.elements, self.elements, "sampling.stop.elements")
 
     @model_validator(mode="after")
     def _photons_can_be_told(self) -> Self:

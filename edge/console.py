@@ -56,6 +56,8 @@ class Console:
         self._err = _Patient(sys.stderr)
         self._bars: Progress | None = None
         self._is_counting_down = False
+        self.note = ""
+        """Shown beside the progress; empty: nothing."""
         self._log = logging.getLogger("edge")
         self._log.setLevel(log_level.upper())
         self._log.propagate = False
@@ -165,11 +167,14 @@ class Console:
                 self._bars = bars
                 task = bars.add_task(what, total=total, completed=done)
                 try:
-                    yield lambda count: bars.update(task, completed=count)
+                    yield lambda count: bars.update(task, completed=count, description=self._with_note(what))
                 finally:
                     self._bars = None
         else:
-            yield _plain_lines(self.say, what, total, done)
+            yield _plain_lines(self.say, what, total, done, lambda: self.note)
+
+    def _with_note(self, what: str) -> str:
+        return f"{what}, {self.note}" if self.note else what
 
 
 def _bars(out: _Patient) -> Progress:
@@ -206,7 +211,9 @@ def _bars(out: _Patient) -> Progress:
     )
 
 
-def _plain_lines(say: Callable[[str], None], what: str, total: int, done: int) -> Callable[[int], None]:
+def _plain_lines(
+    say: Callable[[str], None], what: str, total: int, done: int, note: Callable[[], str]
+) -> Callable[[int], None]:
     started = last = time.monotonic()
 
     def report(count: int) -> None:
@@ -217,7 +224,7 @@ def _plain_lines(say: Callable[[str], None], what: str, total: int, done: int) -
         last = now
         rate = (count - done) / max(now - started, 1e-9)
         left_s = (total - count) / rate if rate > 0 else float("inf")
-        say(f"{what}: {count} of {total}, {rate:.0f}/s, {duration_text(left_s)} left")
+        say(f"{what}: {count} of {total}, {rate:.0f}/s, {duration_text(left_s)} left{f'; {note()}' if note() else ''}")
 
     return report
 

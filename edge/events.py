@@ -151,6 +151,25 @@ class Faulted:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """How far the maps so far are from exposures that they were never shown."""
+
+    at: str
+    exposures: int
+    """Spectra of the object that had been received by then."""
+    figure_json: str
+    """As `edge.stopping.figure` writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """The scan has what was asked for, and measures no more though its plan is longer."""
+
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The scan is over."""
 
@@ -172,6 +191,8 @@ ScanEvent = (
     | Paused
     | Resumed
     | Faulted
+    | Judged
+    | Concluded
     | Closed
 )
 

@@ -119,9 +119,11 @@ class Preview:
         from edge.correction import due_after
         from edge.record.folder import open_recording
         from edge.results import read_planned
+        from edge.stopping.apart import Apart
 
         self._recording = open_recording(folder)
         self._planned = read_planned(self._recording)
+        self._apart = Apart(self._planned.plan)
         self._scanned = allowed_cells(self._planned.config, self._planned.plan.grid)
         self._fit: ScanFit | None = None
         self._model_at = _FIRST_EXPOSURES
@@ -143,6 +145,7 @@ class Preview:
         self._live_s = 0.0
         self._blocks = BlockSums(self._planned.config.instrument.detector.channels)
         self._samples.clear()
+        self._apart.forget()
 
     def update(self) -> bool:
         """Take over what has arrived and draw it; False when nothing is new, or not yet enough."""
@@ -249,14 +252,33 @@ class Preview:
         before = self.exposures
         for batch in portions(self._recording.reader, self._last_seq):
             if self._fit is not None and self._drawing is not None:
+                if self._apart.is_outgrown(batch):
+                    self._read_plan()
                 samples = samples_of(batch, self._fit, self._planned.plan, first=self.exposures)
-                self._samples.append(samples)
-                self._drawing.add(samples)
+                self._show(self._apart.shown(batch, samples))
             self._blocks.add(batch.counts)
             self._live_s += float(batch.live_s.sum())
             self._last_seq = batch.last_seq
             self.exposures += len(batch)
         return self.exposures - before
+
+    def _show(self, samples: Samples) -> None:
+        assert self._drawing is not None
+        if len(samples):
+            self._samples.append(samples)
+            self._drawing.add(samples)
+
+    def _read_plan(self) -> None:
+        """The plan has grown; what it holds out no longer is drawn."""
+        from edge.plan import plan_from_json
+        from edge.record.folder import open_recording
+
+        with open_recording(self._recording.paths.folder) as recording:
+            plan = plan_from_json(recording.history.plan_json)
+        self._planned = replace(self._planned, plan=plan)
+        released = self._apart.released(plan)
+        if released is not None:
+            self._show(released)
 
     def _draw(self) -> None:
         from edge.maps import limited_to
@@ -272,6 +294,15 @@ class Preview:
         _replace(live / "maps.png", montage_png(maps.maps, maps.elements, unit=MAPS_UNIT))
         attributes: dict[str, str | float] = {"unit": MAPS_UNIT, "exposures": self.exposures}
         write_maps(live / "maps.h5", maps, mask=self._planned.plan.mask.cells, attributes=attributes)
+        self._judge(drawn)
+
+    def _judge(self, maps: ElementMaps) -> None:
+        """Leave for the scan what the exposures held out tell of the maps."""
+        from edge.stopping.figure import figure_to_json
+
+        figure = self._apart.figure(maps, self._planned, self.exposures)
+        if figure is not None:
+            _replace(self._recording.paths.figure, figure_to_json(figure).encode())
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -31,6 +31,10 @@ class Samples:
     def __len__(self) -> int:
         return int(self.rows.shape[0])
 
+    def picked(self, which: NDArray[np.bool_]) -> Samples:
+        """Those of them that are marked, shape (n,)."""
+        return Samples(self.rows[which], self.columns[which], self.values[which], self.variance[which])
+
 
 def by_live_time(
     samples: Samples, live_s: NDArray[np.floating], shape: tuple[int, int]

@@ -37,6 +37,8 @@ from edge.stage_placing import (
     read_stage_calibration,
     require_precise,
 )
+from edge.stopping.drawing import drawn, held_out_count, with_held_out
+from edge.stopping.first_part import refuse_short_stop
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
 from models.density import cells_for_rate
@@ -184,6 +186,7 @@ def require_known_names(config: ScanConfig) -> None:
     ModelsError
         The mask network is missing, or is not what its manifest says.
     """
+    from edge.dose.earlier import earlier_s_per_cell
     from edge.reconstruct import NAMES
     from edge.spectra.lines import default_group
 
@@ -207,13 +210,17 @@ def require_known_names(config: ScanConfig) -> None:
         read_stage_calibration(Path(config.instrument.stage_calibration))
     if config.instrument.motion_calibration is not None:
         read_motion_calibration(Path(config.instrument.motion_calibration))
+    if config.dose.earlier:
+        earlier_s_per_cell(config.dose.earlier, grid_of(config.area))
     for element in config.elements:
         default_group(element, config.instrument.tube.kv)
 
 
 def budget_of(config: ScanConfig, grid: ScanGrid) -> int:
-    """Cells that a scan measures in all."""
-    return cells_for_rate(config.sampling.rate, allowed_count(config, grid))
+    """Cells that a scan measures in all for its maps: what it holds out is not among them."""
+    allowed = allowed_count(config, grid)
+    exposures = cells_for_rate(config.sampling.rate, allowed)
+    return exposures - held_out_count(config, exposures, allowed)
 
 
 def batches_of(config: ScanConfig) -> Batches:
@@ -270,6 +277,7 @@ def plan_scan(sighting: Sighting, config: ScanConfig, capabilities: Capabilities
     plan = _planned(sighting, config, stage)
     check_plan(plan, config, capabilities)
     _refuse_long_rest(plan, config)
+    refuse_short_stop(plan, config)
     return plan
 
 
@@ -278,6 +286,7 @@ def plan_without_controller(sighting: Sighting, config: ScanConfig) -> ScanPlan:
     plan = _planned(sighting, config, stage_of(config))
     check_without_controller(plan, config)
     _refuse_long_rest(plan, config)
+    refuse_short_stop(plan, config)
     return plan
 
 
@@ -288,7 +297,8 @@ def predicted_whole_s(plan: ScanPlan, config: ScanConfig) -> float:
     """
     if plan.way is not None:
         return max(plan.way.budget_s, plan.predicted_s)
-    return plan.predicted_s * max(1.0, budget_of(config, plan.grid) / max(len(plan.table), 1))
+    whole = budget_of(config, plan.grid) + (0 if plan.held_out is None else int(plan.held_out.sum()))
+    return plan.predicted_s * max(1.0, whole / max(len(plan.table), 1))
 
 
 def _refuse_long_rest(plan: ScanPlan, config: ScanConfig) -> None:
@@ -301,6 +311,24 @@ def _refuse_long_rest(plan: ScanPlan, config: ScanConfig) -> None:
 
 
 def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:
+    plan = _first_part(sighting, config, stage)
+    free = allowed_cells(config, plan.grid) & ~plan.mask.cells
+    if plan.way is None:
+        exposures = cells_for_rate(config.sampling.rate, allowed_count(config, plan.grid))
+    else:
+        # points cost far more time than cells in motion: as many are held out as if all were points
+        from edge.modes.pricing import points_within
+
+        exposures = points_within(
+            plan.way.budget_s, config.sampling.dwell_s, stage, area_mm2=free.sum() * plan.grid.pitch_mm**2
+        )
+    count = held_out_count(config, exposures, int(free.sum() + plan.mask.cells.sum()))
+    cells = drawn(free, count, config.sampling.seed)
+    return with_held_out(plan, cells, dwell_s=config.sampling.dwell_s, passage=passage_of(config, stage))
+
+
+def _first_part(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:
+    """What is known beforehand."""
     if config.has_time:
         from edge.modes.of_scan import first_plan
 

@@ -33,6 +33,8 @@ from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
 from edge.spectra.scan_fit import ScanFit, fit_of_scan
 from edge.standard_course import Following, course_of
+from edge.stopping.figure import ErrorFigure, figure_of
+from edge.stopping.interest import ignored_elements
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +60,8 @@ class Results:
     """The photograph where the maps took it to be: where all exposures together say that it lies."""
     following: Following
     """How energy scale and tube output went."""
+    figure: ErrorFigure | None = None
+    """How far the maps are from the exposures held out; None where there are too few."""
 
 
 MAPS_UNIT = "counts/s"
@@ -94,6 +98,21 @@ def sighting_of(paths: RecordingPaths, history: ScanHistory, config: ScanConfig)
     return place(frame, config, registration)
 
 
+def fitted_exposures(indices: NDArray[np.int64], plan: ScanPlan) -> NDArray[np.bool_]:
+    """Which exposures of a plan its maps may know, by their indices, shape (n,): all but those that are held out.
+
+    An index that the plan does not hold belongs to what came to it later, of which nothing is held out.
+    """
+    held = plan.held
+    if held is None:
+        return np.ones(len(indices), np.bool_)
+    known = np.asarray(indices) < len(plan.table)
+    rows = plan.table[np.where(known, indices, 0)]
+    cells = np.clip(plan.grid.cells_of((rows[:, :2] + rows[:, 2:4]) / 2), 0, np.array(plan.grid.shape) - 1)
+    fitted: NDArray[np.bool_] = ~(known & held[cells[:, 0], cells[:, 1]])
+    return fitted
+
+
 def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArrays]:
     """The exposures behind a number, in portions of bounded size."""
     while len(portion := reader.measured_arrays(after_seq, at_most=_PORTION)):
@@ -110,8 +129,12 @@ class FittedRecording:
     """Rates at the tube's output of the first visit to the standard, where it was visited."""
     live_s: NDArray[np.float64]
     """Live time behind each sample, shape (n,)."""
+    held: Samples
+    """Of the exposures that no map may know."""
+    held_live_s: NDArray[np.float64]
     sum_counts: NDArray[np.float64]
-    """All spectra added up, shape (channels,)."""
+    """All spectra added up, shape (channels,), those held out among them: scale, elements and background come from all.
+    """
     following: Following
     """How scale and output went."""
 
@@ -130,6 +153,7 @@ def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
     )
     parts: list[Samples] = []
     lives: list[NDArray[np.float64]] = []
+    shown: list[NDArray[np.bool_]] = []
     first = 0
     for batch in portions(recording.reader):
         positions = first + np.arange(len(batch))
@@ -138,8 +162,18 @@ def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
             rates = standard.output.normalised(rates, positions)
         parts.append(_at_cells(batch, rates, planned.plan))
         lives.append(batch.live_s)
+        shown.append(fitted_exposures(batch.indices, planned.plan))
         first += len(batch)
-    return FittedRecording(fit.model, join(parts), np.concatenate(lives), blocks.total(), Following.of(fit, standard))
+    samples, each_s, is_fitted = join(parts), np.concatenate(lives), np.concatenate(shown)
+    return FittedRecording(
+        model=fit.model,
+        samples=samples.picked(is_fitted),
+        live_s=each_s[is_fitted],
+        held=samples.picked(~is_fitted),
+        held_live_s=each_s[~is_fitted],
+        sum_counts=blocks.total(),
+        following=Following.of(fit, standard),
+    )
 
 
 def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
@@ -196,8 +230,22 @@ def results_of(recording: Recording, planned: Planned) -> Results:
     planned = replace(planned, sighting=placing.sighting)
     once, _ = by_live_time(samples, fitted.live_s, planned.plan.grid.shape)
     maps = with_visible(maps_of(once, model, planned), once, placing.sighting.rgb)
-    maps = limited_to(maps, allowed_cells(planned.config, planned.plan.grid))
-    return Results(model, samples, maps, fitted.sum_counts, placing, fitted.following)
+    allowed = allowed_cells(planned.config, planned.plan.grid)
+    figure = judged(maps, fitted.held, fitted.held_live_s, planned, exposures=len(samples) + len(fitted.held))
+    maps = limited_to(maps, allowed)
+    return Results(model, samples, maps, fitted.sum_counts, placing, fitted.following, figure)
+
+
+def judged(
+    maps: ElementMaps, held: Samples, live_s: NDArray[np.float64], planned: Planned, *, exposures: int
+) -> ErrorFigure | None:
+    """What the exposures held out, with the live time of each, tell of maps; None where they are too few."""
+    if not len(held):
+        return None
+    config, grid = planned.config, planned.plan.grid
+    once, _ = by_live_time(held, live_s, grid.shape)
+    ignored = ignored_elements(config.sampling.interest, maps.elements)
+    return figure_of(maps, once, allowed_cells(config, grid), exposures=exposures, ignored=ignored)
 
 
 def stack_of_recording(folder: Path) -> Stack:
@@ -207,7 +255,7 @@ def stack_of_recording(folder: Path) -> Stack:
         fitted = fit_recording(recording, planned)
     model = fitted.model
     placing = placed_by_samples(fitted.samples, model.elements, planned.sighting, planned.config)
-    cells = merged(fitted.samples, planned.plan.grid.shape, model.elements)
+    cells = merged(join([fitted.samples, fitted.held]), planned.plan.grid.shape, model.elements)
     maps = np.zeros((*cells.shape, cells.elements), np.float32)
     variance = np.zeros_like(maps)
     known = np.zeros(cells.shape, np.bool_)

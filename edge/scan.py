@@ -9,7 +9,7 @@ from enum import Enum
 
 from edge.allowance import Allowance
 from edge.console import Console
-from edge.events import Closed, Faulted, Paused, Resumed
+from edge.events import Closed, Concluded, Faulted, Paused, Resumed
 from edge.faults import SafetyStop
 from edge.intake import Intake, Source
 from edge.intermissions import Between, Intermission, Standstill
@@ -70,6 +70,7 @@ class Run:
         source: Source | None = None,
         budget: int | None = None,
         refused: Callable[[Collection[int]], Mapping[int, str]] = lambda _lacking: {},
+        enough: Callable[[float], str] = lambda _live_s: "",
     ) -> None:
         """Prepare the run.
 
@@ -104,8 +105,13 @@ class Run:
         refused
             Of those that are lacking, in travel order: what is not to be made, with the reason, for what its place has
             received already.
+        enough
+            Asked again and again with the live time that the object has received; why the run is over though exposures
+            are lacking, empty where it goes on. Must take no time.
         """
         self._refused = refused
+        self._enough = enough
+        self._enough_because = ""
         self._source = source
         self._budget = budget or planned
         self._connection = connection
@@ -204,7 +210,7 @@ class Run:
         self._retained = 0
         self._leave_out()
         request = self._interrupts.request
-        if self._intake.lacking and request is None:
+        if self._intake.lacking and request is None and not self._has_enough():
             try:
                 wish = self._get_ready()
             except KeyboardInterrupt:
@@ -216,6 +222,8 @@ class Run:
             if self._intake.lacking and request is None:
                 self._open(reason)
                 request = self._stream(show)
+        if request is None and self._has_enough():
+            return self._conclude()
         if self._intake.lacking or (self._is_more_to_come and request is not None):
             return self._end_opening(request)
         if self._is_more_to_come:
@@ -248,8 +256,28 @@ class Run:
         assert self._source is not None
         self._shutter.close("choosing where to measure next")
         self._intake.drain()
-        self._take_up(self._source.wait(lambda: self._interrupts.request is not None))
+        self._take_up(self._source.wait(lambda: self._interrupts.request is not None or self._has_enough()))
         return "more to measure"
+
+    def _has_enough(self) -> bool:
+        """Whether there is a reason to measure no more, though something is lacking or still to come."""
+        if not self._enough_because and (self._intake.lacking or self._is_more_to_come):
+            self._enough_because = self._enough(self._intake.live_s)
+        return bool(self._enough_because)
+
+    def _conclude(self) -> RunOutcome:
+        """Finish the exposure in progress, close the shutter, and leave it at that."""
+        try:
+            with self._interrupts.finishing():
+                is_cut_short = self._finish_exposure() if self._intake.lacking else False
+        except KeyboardInterrupt:
+            return self._abort()
+        self._shutter.close("enough is measured", is_cut_short=is_cut_short)
+        self._intake.drain()
+        self._session.record(Concluded(utc_now(), self._enough_because))
+        self._console.say(f"Done: {self._enough_because}")
+        self._between.bid_farewell()
+        return RunOutcome.FINISHED
 
     def _end_opening(self, request: Request | None) -> RunOutcome | str:
         """Close the shutter for what was asked, or for the intermission that is due."""
@@ -310,6 +338,8 @@ class Run:
         """Measure until nothing is lacking, something is asked, an intermission is due, or a keep-out in the way."""
         heard_s, measured = time.monotonic(), 0
         while self._intake.lacking and self._interrupts.request is None and not (measured and self._between.due):
+            if self._has_enough():
+                break
             self._intake.feed()
             if self._intake.is_held:
                 break

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel
@@ -77,6 +78,13 @@ class ScanPlan:
     """What the travel was priced with: the slower of configuration and controller. None in plans that do not say."""
     way: Way | None = None
     """How the time for the scan is spent; None where a number of cells was asked for instead."""
+    held_out: NDArray[np.bool_] | None = None
+    """Cells drawn by lot that the first part measures besides, shape of the grid, read-only; None: there are none."""
+
+    @property
+    def held(self) -> NDArray[np.bool_] | None:
+        """Those of them that no map may know; one that came to the mask since is like any other."""
+        return None if self.held_out is None else self.held_out & ~self.mask.cells
 
     @property
     def exposures(self) -> Exposures:

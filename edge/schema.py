@@ -17,6 +17,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 Resolve = Callable[[dict[str, Any], Path], dict[str, Any]]
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+ElementName = Annotated[str, Field(pattern=r"^[A-Z][a-z]?(-[KLM])?$")]
 
 
 class Closed(BaseModel):

@@ -79,7 +79,7 @@ def score(
         raise UsageError("no valid cell to score: check the valid mask and that the truth is finite")
     if not np.isfinite(estimate[mask]).all():
         raise UsageError("the estimated maps hold values that are not finite: reconstruct them again")
-    scale = _scale(truth[mask].astype(np.float64))
+    scale = scale_of(truth[mask].astype(np.float64))
     scaled_truth = np.where(mask[:, :, None], truth, 0) / scale
     scaled = np.where(mask[:, :, None], estimate, 0) / scale
     elements = []
@@ -150,7 +150,7 @@ def spectral_angle_rad(estimate: NDArray[np.float64], truth: NDArray[np.float64]
     return float(np.arccos(np.clip(cosine, -1, 1)).mean())
 
 
-def _scale(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def scale_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """99.9th percentile of each element over the valid cells (cells, elements), with its fallbacks."""
     scale: NDArray[np.float64] = np.percentile(values, 99.9, axis=0)
     scale = np.where(scale > 0, scale, np.abs(values).max(axis=0))

@@ -9,6 +9,7 @@ from edge.dose.received import Received
 from edge.events import Measured, ScanEvent, StandardMeasured, utc_text
 from edge.faults import IntegrityError
 from edge.record.journal import Journal
+from edge.running_time import RunningTime
 from edge.state import Refused, ScanState, advance
 
 
@@ -26,11 +27,14 @@ class Session:
         state: ScanState,
         beam: BeamTime | None = None,
         received: Received | None = None,
+        running: RunningTime | None = None,
     ) -> None:
         self._journal = journal
         self.state = state
         self.beam = BeamTime() if beam is None else beam
         """How long the beam has been on in this scan."""
+        self.running = RunningTime() if running is None else running
+        """How long it has run, pauses left out."""
         self.received = Received() if received is None else received.copy()
         """What each exposure gave to the object."""
 
@@ -44,15 +48,15 @@ class Session:
         IntegrityError
             An event that cannot follow the present state, or a journal that cannot be written.
         """
-        state, beam = self.state, self.beam
+        state, beam, running = self.state, self.beam, self.running
         for event in events:
-            beam = beam.after(event)
+            beam, running = beam.after(event), running.after(event)
             following = advance(state, event)
             if not isinstance(following, Refused):
                 state = following
             elif not isinstance(event, Measured | StandardMeasured):
                 raise IntegrityError(f"{following.reason}: stop the scan and report this")
         self._journal.append(events)
-        self.state, self.beam = state, beam
+        self.state, self.beam, self.running = state, beam, running
         for event in events:
             self.received.add(event)

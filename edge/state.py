@@ -7,8 +7,10 @@ from typing import assert_never
 
 from edge.events import (
     Closed,
+    Concluded,
     Corrected,
     Faulted,
+    Judged,
     LeftOut,
     Measured,
     Opened,
@@ -117,8 +119,8 @@ def _after(state: ScanState, event: ScanEvent) -> ScanState | Refused:
             after = Ready() if isinstance(state, Scanning) else state
         case Measured() | StandardMeasured() | StandardMissed():
             after = _measured(state)
-        case LeftOut():
-            after = _left_out(state)
+        case LeftOut() | Judged() | Concluded():
+            after = _carried_out(state)
         case Paused(reason=reason):
             after = _paused(state, reason)
         case Resumed():
@@ -190,10 +192,10 @@ def _measured(state: ScanState) -> ScanState | Refused:
     return state
 
 
-def _left_out(state: ScanState) -> ScanState | Refused:
+def _carried_out(state: ScanState) -> ScanState | Refused:
     if isinstance(state, Ready | Scanning | Halted):
         return state
-    return Refused("an exposure is left out of a plan that is being carried out")
+    return Refused("no plan is being carried out, of which something could be left out, judged or enough")
 
 
 def _paused(state: ScanState, reason: str) -> ScanState | Refused:

@@ -44,6 +44,7 @@ from edge.session import Session, utc_now
 from edge.shutter import Bounds
 from edge.standard_visit import StandardVisit
 from edge.state import Ready
+from edge.stopping.watch import Watch
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import Capabilities, StagePose
 
@@ -164,7 +165,9 @@ class Scan:
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
         retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done | visits)
-        corrections = self._corrections()
+        with open_recording(self._paths.folder) as recording:
+            history = recording.history
+        corrections = self._corrections(history)
         growing = self._growing(plan)
         run = Run(
             self._connection,
@@ -180,6 +183,7 @@ class Scan:
             confirm_place=self._confirm_place,
             console=self._console,
             meanwhile=lambda: self._take_over(corrections),
+            enough=self._watch(history).enough,
             intermissions=[*self._visits(plan), *self._looks()],
             farewell=next(iter(self._visits(plan)), None),
             visits=visits,
@@ -249,10 +253,20 @@ class Scan:
             )
         ]
 
-    def _corrections(self) -> Corrections:
+    def _watch(self, history: ScanHistory) -> Watch:
+        """Whether there is enough, once the preview has judged the maps."""
+        return Watch(
+            self._config.sampling.stop,
+            self._paths.figure,
+            self._session,
+            noted=history.judged[-1].exposures if history.judged else 0,
+            warn=self._console.warn,
+            note=lambda text: setattr(self._console, "note", text),
+        )
+
+    def _corrections(self, history: ScanHistory) -> Corrections:
         """Of the photograph's place, as the preview finds them."""
-        with open_recording(self._paths.folder) as recording:
-            registered, before = recording.history.registration, recording.history.corrections
+        registered, before = history.registration, history.corrections
         assert registered is not None
         registration = registration_from_dict(json.loads(registered.registration_json))
         return Corrections(self._paths.correction, registration, before[-1].exposures if before else 0)

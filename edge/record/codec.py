@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from edge.events import (
     Closed,
+    Concluded,
     Corrected,
     Faulted,
+    Judged,
     LeftOut,
     Measured,
     Opened,
@@ -71,6 +73,8 @@ _KINDS: dict[str, type[ScanEvent]] = {
     "paused": Paused,
     "resumed": Resumed,
     "faulted": Faulted,
+    "judged": Judged,
+    "concluded": Concluded,
     "closed": Closed,
 }
 _KIND_OF = {event_type: kind for kind, event_type in _KINDS.items()}

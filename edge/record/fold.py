@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from edge.beam_time import BeamTime
 from edge.dose.received import Received
 from edge.events import (
+    Concluded,
     Corrected,
     Faulted,
+    Judged,
     Measured,
     Opened,
     Paused,
@@ -22,6 +24,7 @@ from edge.events import (
     StandardMeasured,
     StandardMissed,
 )
+from edge.running_time import RunningTime
 from edge.state import Broken, New, Refused, Scanning, ScanState, advance
 from firmware_bridge.messages import ExposureFlag
 
@@ -65,6 +68,8 @@ class ScanHistory:
     real_s: float = 0.0
     beam: BeamTime = field(default_factory=BeamTime)
     """How long the shutter was open, travel between exposures included."""
+    running: RunningTime = field(default_factory=RunningTime)
+    """How long the scan ran, pauses left out."""
     counts: int = 0
     """Sum of all spectra's counts."""
     shutter: tuple[ShutterOpened | ShutterClosed, ...] = ()
@@ -75,6 +80,10 @@ class ScanHistory:
     missed: tuple[StandardMissed, ...] = ()
     pauses: tuple[Paused | Resumed, ...] = ()
     faults: tuple[Faulted, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    """The maps' error as it was found while the scan ran, in order."""
+    concluded: Concluded | None = None
+    """Why it ended before its plan did; None where it did not."""
     irregular: tuple[str, ...] = ()
     """Events that the state did not allow when they happened, one sentence each: they happened all the same."""
     last_at: str = ""
@@ -148,6 +157,7 @@ class _Tally:
         self._live_s = history.live_s
         self._real_s = history.real_s
         self._beam = history.beam
+        self._running = history.running
         self._counts = history.counts
         self._shutter = list(history.shutter)
         self._received_before = list(history.received_before)
@@ -155,6 +165,8 @@ class _Tally:
         self._missed = list(history.missed)
         self._pauses = list(history.pauses)
         self._faults = list(history.faults)
+        self._judged = list(history.judged)
+        self._concluded = history.concluded
         self._irregular = list(history.irregular)
         self._last_at = history.last_at
 
@@ -162,7 +174,9 @@ class _Tally:
         self._advance(event)
         self._last_at = event.at
         self._beam = self._beam.after(event)
+        self._running = self._running.after(event)
         self._received.add(event)
+        self._judge(event)
         match event:
             case Opened():
                 self._opened.append(event)
@@ -200,6 +214,12 @@ class _Tally:
         else:
             self._state = after
 
+    def _judge(self, event: ScanEvent) -> None:
+        if isinstance(event, Judged):
+            self._judged.append(event)
+        elif isinstance(event, Concluded):
+            self._concluded = event
+
     def _add_exposure(self, event: Measured) -> None:
         done = event.done
         if not done.flags & ExposureFlag.TRUNCATED:
@@ -227,6 +247,7 @@ class _Tally:
             live_s=self._live_s,
             real_s=self._real_s,
             beam=self._beam,
+            running=self._running,
             counts=self._counts,
             shutter=tuple(self._shutter),
             received_before=tuple(self._received_before),
@@ -234,6 +255,8 @@ class _Tally:
             missed=tuple(self._missed),
             pauses=tuple(self._pauses),
             faults=tuple(self._faults),
+            judged=tuple(self._judged),
+            concluded=self._concluded,
             irregular=tuple(self._irregular),
             last_at=self._last_at,
         )

@@ -66,6 +66,11 @@ class RecordingPaths:
         """Where the preview leaves a corrected registration for the scan to write down."""
         return self.live / "correction.json"
 
+    @property
+    def figure(self) -> Path:
+        """Where the preview leaves what the exposures held out tell of the maps."""
+        return self.live / "error.json"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:

@@ -24,7 +24,8 @@ _WITHOUT_UNCERTAINTY = 1
 _WITHOUT_CORRECTIONS = 2
 """The format whose readers know no event ``corrected``, and none of a standard; its tables are the present ones."""
 _WITHOUT_LEFT_OUT = 3
-"""The format whose readers know no event ``left-out``, and of no closing whether it cut an exposure short."""
+"""The format whose readers know no event ``left-out``, ``judged`` or ``concluded``, and of no closing whether it cut an
+exposure short."""
 _MAX_VALUE = 80 * 1024 * 1024
 _WAIT_S = 10.0
 

@@ -10,8 +10,10 @@ import pytest
 
 from edge.events import (
     Closed,
+    Concluded,
     Corrected,
     Faulted,
+    Judged,
     LeftOut,
     Measured,
     Opened,
@@ -66,6 +68,8 @@ EVENTS: dict[str, ScanEvent] = {
     "ShutterClosed": ShutterClosed(AT, "end"),
     "Measured": Measured(AT, DONE),
     "LeftOut": LeftOut(AT, 3, "too much"),
+    "Judged": Judged(AT, 400, "{}"),
+    "Concluded": Concluded(AT, "the error is reached"),
     "Standard": StandardMeasured(AT, DONE),
     "Missed": StandardMissed(AT, "nothing came"),
     "Paused": Paused(AT, "lunch"),
@@ -102,6 +106,8 @@ ShutterOpened  .         .         .         scanning  .        .        .      
 ShutterClosed  .         preparing prepared  ready     ready    broken   broken-          lunch    finished aborted  aborted-
 Measured       .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
 LeftOut        .         .         .         ready     scanning .        .                lunch    .        .        .
+Judged         .         .         .         ready     scanning .        .                lunch    .        .        .
+Concluded      .         .         .         ready     scanning .        .                lunch    .        .        .
 Standard       .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
 Missed         .         .         prepared  ready     scanning broken   broken-          lunch    finished aborted  aborted-
 Paused         .         .         .         lunch     lunch    .        .                lunch    .        .        .

@@ -16,7 +16,9 @@ from hypothesis.extra import numpy as hnp
 
 from edge.events import (
     Closed,
+    Concluded,
     Faulted,
+    Judged,
     LeftOut,
     Measured,
     Opened,
@@ -62,6 +64,8 @@ plain_events = st.one_of(
     st.builds(ShutterOpened, texts, texts, st.integers(0, 2**40), st.floats(0, 1e9)),
     st.builds(ShutterClosed, texts, texts, st.booleans()),
     st.builds(LeftOut, texts, st.integers(0, 2**31), texts),
+    st.builds(Judged, texts, st.integers(0, 2**31), texts),
+    st.builds(Concluded, texts, texts),
     st.builds(Paused, texts, texts),
     st.builds(Resumed, texts, texts),
     st.builds(Faulted, texts, texts, texts),
