@@ -79,6 +79,13 @@ def scan(
     review: Annotated[
         bool, typer.Option("--review", help="Show density, mask and plan and ask before the shutter opens.")
     ] = False,
+    error: Annotated[
+        list[str] | None,
+        typer.Option(help="Stop once the maps are so near, of all (0.03) or of one (Pb=0.05).", show_default=False),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Stop after so long, travel included: 2h, 90min.", show_default=False)
+    ] = None,
     quiet: QuietOption = False,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
@@ -89,18 +96,21 @@ def scan(
     from edge.app import resume_scan, run_scan
     from edge.console import Console
     from edge.faults import UsageError
+    from edge.stopping.asked import asked_stop
 
     console = Console(quiet=quiet, log_level=log_level.value)
     if resume is not None:
-        if config is not None or out is not None or plan is not None:
+        if config is not None or out is not None or plan is not None or error or time is not None:
             raise UsageError(
-                "--resume DIR takes neither a configuration nor --out nor --plan: the recording holds its own"
+                "--resume DIR takes neither a configuration nor --out, --plan, --error or --time: the recording holds "
+                "its own"
             )
         resume_scan(resume, console=console, review=review)
     elif config is None:
         raise UsageError("scan needs a configuration: pointillist scan CONFIG.yaml, or --resume DIR")
     else:
-        run_scan(config, out=out, console=console, review=review, reviewed_plan=plan)
+        stop = asked_stop(error or [], time)
+        run_scan(config, out=out, console=console, review=review, reviewed_plan=plan, stop=stop)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from edge.camera_lens import read_camera_calibration
 from edge.cameras import Camera, FileCamera, open_camera
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
+from edge.desk_comparison import Aim, compared
 from edge.doctor import examine_disk, examine_installation, examine_wiring, require
 from edge.faults import UsageError
 from edge.plan_figures import figures, tell_plan, tell_registration
@@ -20,7 +21,9 @@ from edge.scan_plan import ScanPlan
 from edge.stage_placing import read_stage_calibration
 
 
-def write_plan(path: Path, *, out: Path | None, photograph: Path | None, console: Console) -> Path:
+def write_plan(
+    path: Path, *, out: Path | None, photograph: Path | None, console: Console, aim: Aim | None = None
+) -> Path:
     """Plan a scan as `run_scan` would, and leave plan and pictures in a folder; nothing but the camera is touched.
 
     Parameters
@@ -31,6 +34,8 @@ def write_plan(path: Path, *, out: Path | None, photograph: Path | None, console
         Folder of plan and pictures, new or empty; made once the plan stands. None: one under ``runs/``.
     photograph
         A picture as the configured camera would take it, in its place; None asks the camera.
+    aim
+        What modes are compared by, in place of what the configuration asks for; None: its own.
 
     Returns
     -------
@@ -45,12 +50,14 @@ def write_plan(path: Path, *, out: Path | None, photograph: Path | None, console
     SafetyStop
         The photograph cannot be placed on the stage, or the plan breaks a limit.
     """
-    return _written(path, out=out, photograph=photograph, console=console, write=write_pictures)
+    return _written(path, out=out, photograph=photograph, console=console, write=write_pictures, aim=aim)
 
 
-def dry_run(path: Path, *, out: Path | None, photograph: Path | None, console: Console) -> Path:
+def dry_run(
+    path: Path, *, out: Path | None, photograph: Path | None, console: Console, aim: Aim | None = None
+) -> Path:
     """As `write_plan`, and go through the plan in time: an animation of the path, and a page to look at closely."""
-    return _written(path, out=out, photograph=photograph, console=console, write=_pictures_and_animation)
+    return _written(path, out=out, photograph=photograph, console=console, write=_pictures_and_animation, aim=aim)
 
 
 def _written(
@@ -60,6 +67,7 @@ def _written(
     photograph: Path | None,
     console: Console,
     write: Callable[[Path, Sighting, ScanPlan, ScanConfig], list[Path]],
+    aim: Aim | None,
 ) -> Path:
     config = load_scan_config(path)
     require_known_names(config)
@@ -68,6 +76,8 @@ def _written(
     require([*examine_installation(), *examine_wiring(config)])
     sighting = sight(_camera(config, photograph), config)
     tell_registration(sighting.registration, console)
+    if aim is not None:
+        config = compared(aim, sighting, config, folder / "review", console)
     plan = plan_without_controller(sighting, config)
     tell_plan(plan, config, console)
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
+from edge.adaptive.growth import ByCells, Growth
 from edge.adaptive.scanning import GrowingPlan
 from edge.area import allowed_cells
 from edge.calibrate.look import Look
@@ -32,7 +33,7 @@ from edge.passage import Passage, passage_of
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
 from edge.plan_figures import tell_plan, tell_registration
 from edge.plan_folder import read_reviewed
-from edge.prepare import Sighting, batches_of, budget_of, plan_scan, sight, stage_of
+from edge.prepare import Sighting, batches_of, budget_of, plan_scan, sight
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
@@ -42,6 +43,7 @@ from edge.reviewed_plan import admit
 from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
+from edge.stage_known import examine_motion, stage_of
 from edge.standard_visit import StandardVisit
 from edge.state import Ready
 from edge.stopping.watch import Watch
@@ -176,7 +178,7 @@ class Scan:
             bounds=bounds_of(plan, self._passage(plan)),
             planned=len(plan.exposures),
             source=growing,
-            budget=None if growing is None else budget_of(self._config, plan.grid),
+            budget=None if growing is None else growing.expected,
             refused=lambda lacking: self._refused(plan if growing is None else growing.plan, lacking),
             live_s=live_s,
             rejoin=lambda recorded: self._rejoin(plan if growing is None else growing.plan, recorded),
@@ -200,20 +202,32 @@ class Scan:
 
     def _growing(self, plan: ScanPlan) -> GrowingPlan | None:
         """The plan as it grows; None of a scan that knows all beforehand."""
-        if not self._config.listens:
+        growth = self._growth(plan)
+        if growth is None:
             return None
-        budget = budget_of(self._config, plan.grid)
         return GrowingPlan(
             plan,
-            budget,
-            batches_of(self._config),
+            growth,
             self._paths,
-            allowed=allowed_cells(self._config, plan.grid),
-            passage=self._passage(plan),
             queue_length=self._capabilities.queue_length,
             adopt=self._adopt,
             warn=self._console.warn,
         )
+
+    def _growth(self, plan: ScanPlan) -> Growth | None:
+        """What comes to a plan."""
+        passage = self._passage(plan)
+        if plan.way is not None:
+            from edge.modes.growth import ByTime
+            from edge.modes.of_scan import setting_of
+            from edge.modes.registry import MODES
+
+            setting = setting_of(self._sighted(), self._config, plan.stage or stage_of(self._config))
+            return ByTime(MODES[plan.way.mode], setting, plan.way.budget_s, passage)
+        if not self._config.listens:
+            return None
+        allowed = allowed_cells(self._config, plan.grid)
+        return ByCells(budget_of(self._config, plan.grid), batches_of(self._config), allowed=allowed, passage=passage)
 
     def _adopt(self, plan: ScanPlan, before: int) -> None:
         """Write down a plan that has grown, once it is known to break no limit, with all that was received so far."""
@@ -298,7 +312,7 @@ class Scan:
         """
         controller = self._connection.controller
         found, before = controller.capabilities, self._capabilities
-        require(examine_controller(self._config, found))
+        require([*examine_controller(self._config, found), *examine_motion(self._config, found)])
         if replace(found, boot_id=before.boot_id) != before:
             raise DeviceError(
                 f"what was connected again ({found.firmware}) is not the controller that was lost ({before.firmware}), "
@@ -323,13 +337,17 @@ class Scan:
             self._connection.controller.move_to(StagePose(stands.x_mm, stands.y_mm))
         return open_camera(self._config.instrument.camera)
 
-    def _confirm_place(self) -> None:
-        """A new photograph must show the object where the plan's photograph showed it."""
+    def _sighted(self) -> Sighting:
+        """The object as the plan's photograph showed it."""
         if self._sighting is None:
             with open_recording(self._paths.folder) as recording:
                 self._sighting = sighting_of(self._paths, recording.history, self._config)
+        return self._sighting
+
+    def _confirm_place(self) -> None:
+        """A new photograph must show the object where the plan's photograph showed it."""
         frame = self._camera().capture()
-        checked = check_place(self._sighting, frame, self._config, last=self._last_look)
+        checked = check_place(self._sighted(), frame, self._config, last=self._last_look)
         if self._last_look is None or self._last_look.is_followed_by(frame):
             self._last_look = LastLook.of(frame)
         for remark in checked.remarks:

@@ -1,14 +1,11 @@
-"""A budget in batches, and a batch that was left in a file: light, since every scan reads it."""
+"""A budget in batches: light, since every scan reads it."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 ADAPTIVE = "adaptive"
 """The name that configuration and command line use, in the place of a mask's."""
@@ -48,16 +45,3 @@ class Batches:
         further = ends[ends > planned]
         return int(further[0]) - planned if len(further) else 0
 
-
-def left_batch(path: Path, plan_digest: str, allowed: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """The batch that was left to follow a plan, shape of the grid; None where there is none, or a damaged one."""
-    try:
-        left = json.loads(path.read_text(encoding="utf-8"))
-        if left["plan"] != plan_digest:
-            return None
-        places = np.array(left["cells"], np.intp)
-        cells = np.zeros(allowed.shape, np.bool_)
-        cells.ravel()[places] = True
-    except (OSError, ValueError, KeyError, TypeError, IndexError, OverflowError):
-        return None
-    return cells if len(places) and places.min() >= 0 and not (cells & ~allowed).any() else None

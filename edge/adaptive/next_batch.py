@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edge.adaptive.choice import chosen_cells
+from edge.adaptive.growth import left_text
 from edge.adaptive.listening import worth_of_samples
 from edge.area import allowed_cells
+from edge.maps import by_live_time
+from edge.modes.growth import ByTime, pieces_to_json
+from edge.modes.of_scan import setting_of
+from edge.modes.registry import MODES
+from edge.modes.setting import Seen
+from edge.passage import passage_of
 from edge.prepare import batches_of, budget_of
+from edge.reconstruct.cells import merged
 from edge.record.folder import RecordingPaths, open_recording
-from edge.results import fit_recording, read_planned
+from edge.results import FittedRecording, Planned, fit_recording, read_planned
 
 _NICE = 10
 
@@ -24,8 +32,18 @@ def leave_next_batch(folder: Path) -> None:
     with open_recording(folder) as recording:
         planned = read_planned(recording)
         fitted = fit_recording(recording, planned)
-    plan = planned.plan
-    size = batches_of(planned.config).after(int(plan.mask.cells.sum()), budget_of(planned.config, plan.grid))
+    batch = _cells(planned, fitted) if planned.plan.way is None else _pieces(planned, fitted)
+    path = RecordingPaths(folder).next_batch
+    path.parent.mkdir(exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    unfinished.write_text(left_text(planned.plan, batch), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _cells(planned: Planned, fitted: FittedRecording) -> Any:
+    """Row-major indices of the cells of most worth."""
+    plan, config = planned.plan, planned.config
+    size = batches_of(config).after(int(plan.mask.cells.sum()), budget_of(config, plan.grid))
     worth = worth_of_samples(
         fitted.samples,
         plan.grid.shape,
@@ -33,12 +51,22 @@ def leave_next_batch(folder: Path) -> None:
         rgb=planned.sighting.rgb,
         planned=plan.mask.cells,
     )
-    chosen = chosen_cells(worth, allowed_cells(planned.config, plan.grid) & ~plan.mask.cells, size)
-    path = RecordingPaths(folder).next_batch
-    path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
-    unfinished.write_text(json.dumps({"plan": plan.digest, "cells": np.flatnonzero(chosen).tolist()}), encoding="utf-8")
-    unfinished.replace(path)
+    return np.flatnonzero(chosen_cells(worth, allowed_cells(config, plan.grid) & ~plan.mask.cells, size)).tolist()
+
+
+def _pieces(planned: Planned, fitted: FittedRecording) -> Any:
+    """What the plan's mode measures next."""
+    plan, config = planned.plan, planned.config
+    assert plan.way is not None
+    assert plan.stage is not None
+    samples, live_s = by_live_time(fitted.samples, fitted.live_s, plan.grid.shape)
+    cells = merged(samples, plan.grid.shape, fitted.model.elements)
+    setting = setting_of(planned.sighting, config, plan.stage)
+    mode = MODES[plan.way.mode]
+    part_s = ByTime(mode, setting, plan.way.budget_s, passage_of(config, plan.stage)).part_s(plan)
+    known = np.isfinite(samples.values).all(axis=1) & np.isfinite(samples.variance).all(axis=1)
+    seen = Seen(cells, live_s[known].astype(np.float32), plan.mask.cells)
+    return pieces_to_json(mode.next(setting, seen, part_s))
 
 
 def main(folder: Path) -> None:

@@ -8,18 +8,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge.adaptive.batches import Batches, left_batch
+from edge.adaptive.growth import Growth, left_for
 from edge.faults import SafetyStop
-from edge.passage import Passage
-from edge.plan import ScanPlan, extended
 from edge.record.folder import RecordingPaths
+from edge.scan_plan import ScanPlan
 from firmware_bridge.messages import Exposure
 
 _AHEAD_S = 6.0
 """A batch is asked for while so much is left to measure: it takes some seconds to read, fit and choose."""
+_RESERVE, _LONGEST_AHEAD_S = 1.5, 60.0
+"""Times as long as it took the last time; but so long at the most, or a batch would know little of the one before."""
 _LONGEST_S = 300.0
 """Longer than that no batch is waited for."""
 _POLL_S = 0.1
@@ -34,12 +32,8 @@ class GrowingPlan:
     ----------
     plan
         What stands so far.
-    budget, batches
-        Cells in all, and how they are shared out.
-    allowed
-        Cells that may be visited, shape (rows, columns).
-    passage
-        Where the open beam may go.
+    growth
+        What comes to it.
     queue_length
         Exposures that the controller measures while nobody speaks to it.
     adopt
@@ -52,35 +46,35 @@ class GrowingPlan:
     def __init__(
         self,
         plan: ScanPlan,
-        budget: int,
-        batches: Batches,
+        growth: Growth,
         paths: RecordingPaths,
         *,
-        allowed: NDArray[np.bool_],
-        passage: Passage,
         queue_length: int,
         adopt: Callable[[ScanPlan, int], None],
         warn: Callable[[str], None],
     ) -> None:
         self.plan = plan
-        self._budget = budget
+        self._growth = growth
         self._paths = paths
-        self._allowed = allowed
-        self._passage = passage
         self._adopt = adopt
         self._warn = warn
-        self._batches = batches
         self._process: subprocess.Popen[bytes] | None = None
         self._queue_length = queue_length
         self._is_asked = False
-        self._looked_s = time.monotonic()
+        self._asked_s = self._looked_s = time.monotonic()
+        self._ahead_s = _AHEAD_S
         self.is_cut_short = False
         """Whether a limit forbids what was still to come."""
 
     @property
+    def expected(self) -> int:
+        """Exposures of the plan in the end, as far as can be told."""
+        return len(self.plan.table) if self.is_whole else self._growth.expected(self.plan)
+
+    @property
     def is_whole(self) -> bool:
         """Whether everything that the scan will measure is planned."""
-        return self.is_cut_short or self._next_size == 0
+        return self.is_cut_short or self._growth.is_whole(self.plan)
 
     def look(self, lacking: int) -> tuple[Exposure, ...]:
         """Exposures that have come to the plan, mostly none.
@@ -96,7 +90,7 @@ class GrowingPlan:
         if self.is_whole:
             return ()
         if not self._is_asked:
-            if lacking * self._exposure_s <= _AHEAD_S:
+            if lacking * self._exposure_s <= self._ahead_s:
                 self._ask()
             return ()
         if time.monotonic() - self._looked_s < _POLL_S:
@@ -127,15 +121,6 @@ class GrowingPlan:
             self._process = None
 
     @property
-    def _open_cells(self) -> NDArray[np.bool_]:
-        """Cells that may come to the plan."""
-        return self._allowed & ~self.plan.mask.cells
-
-    @property
-    def _next_size(self) -> int:
-        return self._batches.after(int(self.plan.mask.cells.sum()), self._budget)
-
-    @property
     def _exposure_s(self) -> float:
         return self.plan.predicted_s / len(self.plan.table)
 
@@ -144,10 +129,11 @@ class GrowingPlan:
         """Whether a batch for the present plan was left, or none will be."""
         if self._process is None or self._process.poll() is not None:
             return True
-        return left_batch(self._paths.next_batch, self.plan.digest, self._open_cells) is not None
+        return left_for(self._paths.next_batch, self.plan) is not None
 
     def _ask(self) -> None:
         self._is_asked = True
+        self._asked_s = time.monotonic()
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if self._process is None:
@@ -167,13 +153,17 @@ class GrowingPlan:
 
     def _taken(self) -> tuple[Exposure, ...]:
         self._is_asked = False
-        cells = left_batch(self._paths.next_batch, self.plan.digest, self._open_cells)
-        if cells is None or int(cells.sum()) > self._next_size:
+        # what took so long will take about as long the next time
+        self._ahead_s = min(max(_AHEAD_S, _RESERVE * (time.monotonic() - self._asked_s)), _LONGEST_AHEAD_S)
+        left = left_for(self._paths.next_batch, self.plan)
+        grown = None if left is None else self._growth.taken(self.plan, left)
+        if grown is None:
             self.close()
             self._warn("no batch was chosen from what is measured: the next one is spread evenly instead")
-            cells = _spread(self.plan.mask.cells, self._open_cells, self._next_size)
+            grown = self._growth.spread(self.plan)
         before = len(self.plan.table)
-        grown = extended(self.plan, cells, passage=self._passage)
+        if len(grown.table) == before:
+            return ()
         try:
             self._adopt(grown, before)
         except SafetyStop as reason:
@@ -182,14 +172,3 @@ class GrowingPlan:
             return ()
         self.plan = grown
         return grown.exposures[before:]
-
-
-def _spread(planned: NDArray[np.bool_], allowed: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """So many allowed cells far from those that are planned."""
-    from scipy.ndimage import distance_transform_edt
-
-    from edge.adaptive.choice import chosen_cells
-    from edge.adaptive.worth import Worth
-
-    distance = distance_transform_edt(~planned).astype(np.float32)
-    return chosen_cells(Worth(np.ones_like(distance), distance), allowed, count)

@@ -89,3 +89,7 @@ class Pieces:
         end = grid.centres_mm(self.last[:, 0], self.last[:, 1])
         half_mm = (self.last > self.first)[:, ::-1] * (grid.pitch_mm / 2)
         return np.hstack([begin - half_mm, end + half_mm])
+
+    def speeds_mm_s(self, grid: ScanGrid) -> NDArray[np.float64]:
+        """At which each is flown over, shape (n,); 0 of points."""
+        return np.where(self.lengths > 1, grid.pitch_mm / self.cell_s, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-from edge.kinematics import ExposureTable, predict_duration
+from edge.kinematics import ExposureTable, StageModel, predict_duration
 from edge.modes.lines import even_lines, line_count, whole_lines
 from edge.modes.pieces import Pieces
 from edge.modes.setting import Setting
@@ -42,7 +42,8 @@ class Priced:
 def priced(setting: Setting, pieces: Pieces, start: StagePose | None = None) -> Priced:
     """The time that pieces take from where the stage stands; None leaves that open."""
     segments = pieces.segments_mm(setting.grid)
-    order, is_reversed = order_pieces(segments, setting.stage, start=start)
+    speeds = pieces.speeds_mm_s(setting.grid)
+    order, is_reversed = order_pieces(segments, setting.stage, start=start, speeds_mm_s=speeds)
     way = np.where(is_reversed[:, None], segments[order][:, [2, 3, 0, 1]], segments[order])
     table = np.column_stack([way, (pieces.lengths * pieces.cell_s)[order]])
     seconds = predict_duration(table, setting.stage, start=start).total_s
@@ -97,7 +98,9 @@ def points_in(setting: Setting, make: Callable[[int], Pieces], part_s: float, mo
     UsageError
         There is not time for two.
     """
-    count, pieces = min(_guessed_count(setting, part_s), most), Pieces.none()
+    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
+    guess = points_within(part_s, setting.dwell_s, setting.stage, area_mm2=area_mm2)
+    count, pieces = min(guess, most), Pieces.none()
     for _ in range(_LOOKS_AT_POINTS):
         if count < 2:
             raise UsageError(f"{part_s:.3g} s are too short for two points of {setting.dwell_s:g} s: give more time")
@@ -111,11 +114,9 @@ def points_in(setting: Setting, make: Callable[[int], Pieces], part_s: float, mo
     return pieces
 
 
-def _guessed_count(setting: Setting, part_s: float) -> int:
-    """Points far apart from each other on the allowed cells, as if each way were the mean distance between them."""
-    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
-    stage = setting.stage
-    each_s = setting.dwell_s + stage.settle_s + stage.overhead_s
-    counts = np.unique(np.geomspace(1, setting.allowed.sum(), 200).astype(np.intp))
+def points_within(budget_s: float, dwell_s: float, stage: StageModel, *, area_mm2: float) -> int:
+    """About how many points an area can be visited in within a time, the way to each the mean distance between them."""
+    each_s = dwell_s + stage.stop_s
+    counts = np.geomspace(1, 1e7, 400)
     seconds = counts * (each_s + stage.move_s(_MEAN_WAY * np.sqrt(area_mm2 / counts)))
-    return int(counts[max(np.searchsorted(seconds, part_s) - 1, 0)])
+    return int(counts[max(np.searchsorted(seconds, budget_s) - 1, 0)])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.adaptive.batches import Batches, left_batch
+from edge.adaptive.batches import Batches
+from edge.adaptive.growth import ByCells, left_for, left_text
 from edge.adaptive.scanning import GrowingPlan
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
@@ -72,20 +71,24 @@ def test_batches_taken_one_after_the_other_are_those_of_the_budget(first, count,
     assert batches.after(planned, cells) == 0
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", '{"plan": "other", "cells": [50]}', '{"plan": "ab", "cells": []}', '{"plan": "ab", "cells": [-1]}',
-     '{"plan": "ab", "cells": [17]}', '{"plan": "ab", "cells": [5000]}', '{"plan": "ab", "cells": [1e99]}',
-     '{"plan": "ab", "cells": "x"}'],
-)  # fmt: skip
-def test_a_batch_that_is_damaged_or_of_another_plan_is_none(tmp_path, text):
-    path = tmp_path / "next.json"
-    allowed = ~cells_of(0, 17, 34)
-    assert left_batch(path, "ab", allowed) is None
-    path.write_text(text)
-    assert left_batch(path, "ab", allowed) is None
-    path.write_text(json.dumps({"plan": "ab", "cells": [50, 60]}))
-    assert np.flatnonzero(left_batch(path, "ab", allowed)).tolist() == [50, 60]
+def by_cells():
+    passage = Passage(KeepOuts(), StageModel(50.0, 500.0))
+    return ByCells(9, Batches(0.3, 2), allowed=~cells_of(5, 6), passage=passage)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"plan": "other", "batch": [50]}', '{"plan": "PLAN"}'])
+def test_what_is_damaged_or_follows_another_plan_is_not_there(tmp_path, text):
+    path, plan = tmp_path / "next.json", first_plan()
+    assert left_for(path, plan) is None
+    path.write_text(text.replace("PLAN", plan.digest))
+    assert left_for(path, plan) is None
+    path.write_text(left_text(plan, [50, 60]))
+    assert left_for(path, plan) == [50, 60]
+
+
+@pytest.mark.parametrize("batch", [[], [-1], [17], [5], [5000], [1e99], "x", {"a": 1}, [[50]], list(range(40, 60))])
+def test_cells_that_cannot_be_are_no_batch(batch):
+    assert by_cells().taken(first_plan(), batch) is None
 
 
 @pytest.fixture
@@ -94,11 +97,8 @@ def growing(tmp_path):
     adopted, said = [], []
     plan = GrowingPlan(
         first_plan(),
-        9,
-        Batches(0.3, 2),
+        by_cells(),
         RecordingPaths(tmp_path),
-        allowed=~cells_of(5, 6),
-        passage=Passage(KeepOuts(), StageModel(50.0, 500.0)),
         queue_length=4,
         adopt=lambda plan, before: adopted.append((plan, before)),
         warn=said.append,
@@ -111,7 +111,7 @@ def growing(tmp_path):
 def leave(growing, *places):
     path = growing._paths.next_batch
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"plan": growing.plan.digest, "cells": list(places)}))
+    path.write_text(left_text(growing.plan, list(places)))
 
 
 def test_a_batch_that_was_left_is_planned_and_written_down_before_it_is_measured(growing):

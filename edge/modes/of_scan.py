@@ -1,0 +1,96 @@
+"""A scan's mode: which one its time is spent in, and the plan's first part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.area import allowed_cells
+from edge.config import ScanConfig
+from edge.faults import UsageError
+from edge.kinematics import StageModel
+from edge.modes.competition import best_of, compete
+from edge.modes.planning import plan_of_pieces
+from edge.modes.registry import AUTOMATIC, MODES
+from edge.modes.setting import Setting
+from edge.modes.stand_in import ExpectedRates
+from edge.passage import passage_of
+from edge.scan_plan import ScanPlan, Way
+
+if TYPE_CHECKING:
+    from edge.prepare import Sighting
+
+
+def setting_of(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Setting:
+    """What a mode knows of a scan."""
+    grid, sampling = sighting.grid, config.sampling
+    allowed = np.ones(grid.shape, np.bool_) if config.area.is_whole else allowed_cells(config, grid)
+    return Setting(
+        grid,
+        stage,
+        sampling.dwell_s,
+        allowed,
+        rgb=sighting.rgb,
+        seed=sampling.seed,
+        binariser=sampling.binariser,
+        max_hole=None if sampling.max_hole_mm is None else sampling.max_hole_mm / grid.pitch_mm,
+        model=None if sampling.model is None else Path(sampling.model),
+    )
+
+
+def require_known_mode(config: ScanConfig) -> None:
+    """The mode that is asked for must exist.
+
+    Raises
+    ------
+    UsageError
+        It does not; the text names those that do.
+    """
+    name = config.sampling.mode
+    if name != AUTOMATIC and name not in MODES:
+        raise UsageError(f"sampling.mode: there is no {name!r}: choose one of {', '.join([AUTOMATIC, *MODES])}")
+
+
+def way_of(setting: Setting, config: ScanConfig) -> Way:
+    """The mode that the scan's time is spent in.
+
+    Raises
+    ------
+    UsageError
+        No mode can do anything in the time; the text says what it could do with more.
+    """
+    time_s, mode = config.sampling.time_s, config.sampling.mode
+    assert time_s is not None
+    if mode != AUTOMATIC:
+        MODES[mode].parts(setting, time_s)
+        return Way(mode, time_s)
+    predicted = compete(setting, ExpectedRates(), [time_s])
+    best = best_of(predicted)
+    if best is None:
+        raise UsageError(f"sampling.time_s of {time_s:g} s is too short for any mode; {predicted[0].reason}")
+    return Way(best.mode, time_s)
+
+
+def first_plan(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:
+    """The plan of what is known beforehand.
+
+    Raises
+    ------
+    UsageError
+        The time is too short.
+    """
+    setting = setting_of(sighting, config, stage)
+    way = way_of(setting, config)
+    mode = MODES[way.mode]
+    return plan_of_pieces(
+        mode.first(setting, mode.parts(setting, way.budget_s)[0]),
+        grid=sighting.grid,
+        stage=stage,
+        way=way,
+        allowed=setting.allowed,
+        seed=config.sampling.seed,
+        registration_digest=sighting.registration.digest,
+        passage=passage_of(config, stage),
+    )
