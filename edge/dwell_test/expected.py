@@ -19,6 +19,8 @@ from edge.record.durable import replace_durably
 FORMAT = "pointillist-dwell-test"
 VERSION = 1
 _MOST_BYTES = 10_000_000
+_FAINTEST_PER_S = 1e-9
+"""A strongest rate that is lower was never seen, whatever the file says."""
 
 _AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -131,7 +133,7 @@ def read_dwell_test(path: Path) -> MeasuredRates:
     rates = np.array([point.rates_per_s for point in read.points if len(point.rates_per_s) == len(read.elements)])
     if len(rates) != len(read.points):
         raise IntegrityError(f"{path}: damaged (points.rates_per_s: not one for each element): make the test again")
-    seen = [e for e, element in enumerate(read.elements) if element.is_seen]
+    seen = [e for e, element in enumerate(read.elements) if element.is_seen and element.bright_per_s > _FAINTEST_PER_S]
     if not seen:
         raise UsageError(f"{path}: no element was seen at any point: measure longer, or other points")
     elements = [read.elements[e] for e in seen]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.dwell_test.expected import dwell_test_to_dict, read_dwell_test, write_dwell_test
 from edge.dwell_test.figures import DwellTest, detection_limit_per_s
 from edge.dwell_test.points import DwellPoint
 from edge.dwell_test.telling import lines_of
-from edge.faults import IntegrityError, UsageError
+from edge.faults import EdgeError, IntegrityError, UsageError
 
 LEAD, IRON, GOLD = range(3)
 TEST = DwellTest(
@@ -103,6 +107,17 @@ def test_a_foreign_newer_or_damaged_file_is_refused(tmp_path: Path, change: dict
     with pytest.raises(IntegrityError) as refused:
         read_dwell_test(path)
     assert sentence in str(refused.value)
+
+
+@given(st.integers(0, 5_000), st.binary(max_size=12), st.integers(0, 12))
+def test_whatever_bytes_are_changed_the_file_is_read_or_refused(start: int, written: bytes, dropped: int) -> None:
+    whole = json.dumps(dwell_test_to_dict(TEST)).encode()
+    at = start % len(whole)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "dwell-test.json"
+        path.write_bytes(whole[:at] + written + whole[at + dropped :])
+        with suppress(EdgeError):
+            assert read_dwell_test(path).alike.bright_per_s >= 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": ', "\xff"])
