@@ -187,7 +187,6 @@ def require_known_names(config: ScanConfig) -> None:
         The mask network is missing, or is not what its manifest says.
     """
     from edge.dose.earlier import earlier_s_per_cell
-    from edge.dose.earlier import earlier_s_per_cell
     from edge.reconstruct import NAMES
     from edge.spectra.lines import default_group
 
@@ -211,8 +210,6 @@ def require_known_names(config: ScanConfig) -> None:
         read_stage_calibration(Path(config.instrument.stage_calibration))
     if config.instrument.motion_calibration is not None:
         read_motion_calibration(Path(config.instrument.motion_calibration))
-    if config.dose.earlier:
-        earlier_s_per_cell(config.dose.earlier, grid_of(config.area))
     if config.dose.earlier:
         earlier_s_per_cell(config.dose.earlier, grid_of(config.area))
     for element in config.elements:
