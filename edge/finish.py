@@ -45,6 +45,8 @@ from edge.spectra.energy import EnergyCalibration, NotCalibrated, describe_calib
 from edge.stage_known import stage_of
 from edge.standard_course import Following
 from edge.state import Ended
+from edge.stopping.interest import not_seen
+from edge.stopping.judgement import judgement_of
 from models.masks.network import network_digest
 
 
@@ -88,9 +90,17 @@ def finish_recording(folder: Path) -> list[str]:
         f"{len(results.maps.elements)} element maps: {', '.join(results.maps.elements)}",
         calibration_line(results.model.calibration),
         *following_lines(results.following),
+        *error_lines(results, planned),
         f"Report: {paths.report}",
         f"Maps:   {paths.maps}",
     ]
+
+
+def error_lines(results: Results, planned: Planned) -> list[str]:
+    """What the operator reads of the maps' error, and of elements that were wanted and are not there."""
+    figure, unseen = results.figure, not_seen(planned.config.sampling.interest, results.maps.elements)
+    lines = [] if figure is None else [f"Error, by {figure.held_out} exposures held out: {figure.overall.words}"]
+    return [*lines, unseen] if unseen else lines
 
 
 def report_of(
@@ -120,6 +130,7 @@ def report_of(
         unmoved=results.placing.unmoved,
         energy_scale=energy_scale_of(results.model.calibration),
         following=results.following,
+        judgement=judgement_of(history, planned, results),
         spectrum=_spectrum(results, float(ledger.live_s.sum())),
         conditions=_conditions(planned.config),
         outline=_outline(planned.config),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge.motion_seen import Held
     from edge.reconstruct.lowest_point import NoOffset, Offset
     from edge.standard_course import Following
+    from edge.stopping.judgement import Judgement
 
 Outcome = Literal["finished", "aborted", "interrupted", "replay", "joined"]
 
@@ -229,6 +230,8 @@ class ScanReport:
     energy_scale: EnergyScale | None = None
     following: Following | None = None
     """How scale and tube output went through the scan; None where nobody looked."""
+    judgement: Judgement | None = None
+    """What exposures held out of the maps say of them; None where a report knows of none."""
     spectrum: SumSpectrum | None = None
     conditions: Conditions | None = None
     outline: Outline | None = None

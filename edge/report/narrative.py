@@ -53,6 +53,8 @@ def head(report: ScanReport) -> str:
         ("Ended", moment(report.finished_at)),
         ("Outcome", _OUTCOMES[report.outcome]),
     ]
+    if report.judgement is not None and report.judgement.concluded:
+        rows.append(("Stopped because", report.judgement.concluded))
     return (
         f'<header>\n<p class="kicker">Macro X-ray fluorescence · {kind}</p>\n<h1>{escaped(title)}</h1>\n'
         + facts(rows, "who")

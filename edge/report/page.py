@@ -14,6 +14,7 @@ from edge.report.accounts import course_section, provenance_section, registratio
 from edge.report.contents import ScanReport
 from edge.report.dose import dose_section
 from edge.report.effort import time_section
+from edge.report.held_out import ANCHOR, TITLE, held_out_section
 from edge.report.imagery import make_imagery
 from edge.report.narrative import head
 from edge.report.pictures import elements_section, sampling_section
@@ -24,6 +25,7 @@ _CONTENTS = (
     ("sampling", "Visited cells"),
     ("elements", "Element maps"),
     ("unexplained", "What the photograph does not show"),
+    (ANCHOR, TITLE),
     ("spectrum", "Spectrum"),
     ("time", "Time"),
     ("dose", "Counts and dose"),
@@ -59,6 +61,7 @@ def render(report: ScanReport) -> str:
             sampling_section(report, imagery),
             elements_section(report, imagery),
             unexplained_section(report, imagery),
+            held_out_section(report),
             spectrum_section(report),
             time_section(report),
             dose_section(report),

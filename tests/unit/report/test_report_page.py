@@ -31,7 +31,7 @@ MakeReport = Callable[..., ScanReport]
 
 _VOID = {"meta", "input", "br", "hr", "img", "link"}
 _SECTIONS = [
-    "sampling", "elements", "unexplained", "spectrum", "time", "dose", "registration", "course", "provenance",
+    "sampling", "elements", "unexplained", "error", "spectrum", "time", "dose", "registration", "course", "provenance",
 ]  # fmt: skip
 
 
@@ -114,6 +114,7 @@ def test_a_page_without_its_optional_parts_has_every_section_and_says_what_is_ab
         "Versions: none recorded.",
         "Digests (SHA-256): none recorded.",
         "No exposures were held back",
+        "No exposures were held out of these maps.",
     ):
         assert statement in outline.text
 
