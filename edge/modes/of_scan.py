@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,10 @@ from edge.scan_plan import ScanPlan, Way
 
 if TYPE_CHECKING:
     from edge.prepare import Sighting
+
+
+_TRIES, _FITS, _MOST = 3, 1.02, 1.25
+"""So often a plan past keep-outs is made anew for taking more than so many times its time; and what is too much."""
 
 
 def setting_of(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Setting:
@@ -83,14 +89,41 @@ def first_plan(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Sca
     """
     setting = setting_of(sighting, config, stage)
     way = way_of(setting, config)
-    mode = MODES[way.mode]
-    return plan_of_pieces(
-        mode.first(setting, mode.parts(setting, way.budget_s)[0]),
-        grid=sighting.grid,
-        stage=stage,
-        way=way,
-        allowed=setting.allowed,
-        seed=config.sampling.seed,
-        registration_digest=sighting.registration.digest,
-        passage=passage_of(config, stage),
-    )
+    mode, passage = MODES[way.mode], passage_of(config, stage)
+    part_s = mode.parts(setting, way.budget_s)[0]
+
+    def planned(time_s: float) -> ScanPlan:
+        return plan_of_pieces(
+            mode.first(setting, time_s),
+            grid=sighting.grid,
+            stage=stage,
+            way=way,
+            allowed=setting.allowed,
+            seed=config.sampling.seed,
+            registration_digest=sighting.registration.digest,
+            passage=passage,
+        )
+
+    return _within(part_s, planned, way) if passage else planned(part_s)
+
+
+def _within(part_s: float, planned: Callable[[float], ScanPlan], way: Way) -> ScanPlan:
+    """A plan of so much time past keep-outs, of which no mode knows.
+
+    Cells beside them are measured at rest, and the shutter is closed on the way. So less time is asked for.
+    """
+    best = planned(part_s)
+    share = 1.0
+    for _ in range(_TRIES):
+        if best.predicted_s <= _FITS * part_s:
+            break
+        share *= part_s / best.predicted_s
+        with suppress(UsageError):
+            best = min(best, planned(share * part_s), key=lambda plan: plan.predicted_s)
+    if best.predicted_s > _MOST * part_s:
+        raise UsageError(
+            f"past the keep-outs, the mode {way.mode!r} takes {best.predicted_s:.4g} s for what it was to do in "
+            f"{part_s:.4g} s of sampling.time_s: give {best.predicted_s / part_s * way.budget_s:.0f} s, or choose "
+            "another sampling.mode"
+        )
+    return best
