@@ -127,6 +127,6 @@ def _config_of_test(config: ScanConfig, live_s: float, at: Sequence[str]) -> Sca
     """The scan's configuration with what is asked of the points in place of its sampling; no standard is visited."""
     grid = grid_of(config.area)
     rate = min(1.0, max(1, len(at)) / (grid.rows * grid.columns))
-    sampling = SamplingConfig(rate=rate, mask="grid", dwell_s=live_s, seed=config.sampling.seed)
+    sampling = SamplingConfig(rate=rate, mask="grid", dwell_s=live_s, seed=config.sampling.seed, held_out=0)
     instrument = config.instrument.model_copy(update={"standard": None})
     return config.model_copy(update={"sampling": sampling, "instrument": instrument, "placement": None})

@@ -33,12 +33,15 @@ def test_what_the_crash_may_have_begun_is_left_out_and_every_other_cell_is_expos
     with open_recording(bench.recording) as recording:
         history = recording.history
     assert history.state == Ended("finished", is_planned=True)
-    (left_out,) = history.left_out
-    assert history.done == frozenset(range(PLANNED)) - {left_out}
-    assert sorted(exposed) == sorted(history.done), "no finished cell is exposed again, and the one left out never"
-    assert f"exposure {left_out} was cut short after 0.1 s at the most and is not made again" in resumed.stderr
+    # One for the crash; a machine that is too busy to renew the lease adds others.
+    assert history.left_out
+    assert history.done == frozenset(range(PLANNED)) - history.left_out
+    assert sorted(exposed) == sorted(history.done), "no finished cell is exposed again, and none that is left out"
+    assert "was cut short after 0.1 s at the most and is not made again: the cell in row " in resumed.stderr
+    for index in history.left_out:
+        assert f"exposure {index} was cut short after " in bench.said + resumed.stderr
     report = (bench.recording / "report.html").read_text("utf-8")
     assert "Not made, for what their cells had received" in report
     received = read_maps(bench.recording / "maps.h5").received
-    assert np.count_nonzero(received["live_s"]) == PLANNED - 1
+    assert np.count_nonzero(received["live_s"]) == PLANNED - len(history.left_out)
     assert received["live_s"].max() < 0.1 * 1.001
