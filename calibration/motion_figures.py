@@ -14,20 +14,20 @@ LOGARITHMIC: Final = ("speed", "speed_y", "acceleration", "acceleration_y", "jer
 """Varied as logarithms; the others, settle, overhead, run_overhead, lead (s) and margin (mm), as they are."""
 
 
-_SETTING_IN = (0.1, 0.3, 1.0)
-"""Shares of the time from rest to full speed in which acceleration may set in: where fits of the jerk begin."""
+_SETTING_IN = 0.3
+"""Share of the time from rest to full speed in which acceleration sets in where a fit of the jerk begins."""
 
 
-def starts(motion: Motion, names: tuple[str, ...]) -> list[Motion]:
+def begun_at(motion: Motion, names: tuple[str, ...]) -> Motion:
     """Where to begin with figures that are at a bound while they are not fitted."""
     if "lead" in names and motion.lead_s == 0:
         motion = replace(motion, lead_s=0.05)
     if "margin" in names and motion.margin_mm == 0:
         motion = replace(motion, margin_mm=0.05)
-    if "jerk" not in names or np.isfinite(motion.jerk_mm_s3):
-        return [motion]
-    speed, acceleration = min(motion.speeds_mm_s), min(motion.accelerations_mm_s2)
-    return [replace(motion, jerk_mm_s3=acceleration**2 / (speed * share)) for share in _SETTING_IN]
+    if "jerk" in names and not np.isfinite(motion.jerk_mm_s3):
+        speed, acceleration = min(motion.speeds_mm_s), min(motion.accelerations_mm_s2)
+        motion = replace(motion, jerk_mm_s3=acceleration**2 / (speed * _SETTING_IN))
+    return motion
 
 
 def plain(motion: Motion, names: tuple[str, ...]) -> Motion:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration.motion_figures import LOGARITHMIC, plain, read_figure, starts, with_figures
-from calibration.motion_legs import Legs, Motion, expected_s
+from calibration.motion_figures import LOGARITHMIC, begun_at, plain, read_figure, with_figures
+from calibration.motion_legs import Legs, Motion, expected_s, thinned
 from calibration.moves import Doubles
 
 LEAST_LEGS: Final = 12
@@ -20,10 +19,12 @@ _MOST_LEGS: Final = 1_500
 _CLOCK_S: Final = 5e-5
 """Nothing here is timed better than that."""
 _BETTER: Final = 12.0
-"""Least gain of chi square that a further figure is taken up for: beyond ln n (Schwarz 1978) for every n here, as
-several are tried."""
+"""Least gain of chi square that a further figure is kept for: beyond ln n (Schwarz 1978) for every n here, as several
+are tried."""
 _TOLD: Final = {"speed": 0.05, "speed_y": 0.05, "acceleration": 0.1, "acceleration_y": 0.1, "jerk": 0.3}
 """Largest relative standard error of what counts as told by the moves."""
+_REACHING: Final = 3
+"""Legs that have to be held up by full speed for it to be told."""
 _DIAGONAL: Final = 0.2
 """Least share of either axis in a move that tells how axes share a line."""
 
@@ -38,8 +39,6 @@ class MotionFit:
     jerk, settle, overhead, run_overhead, lead, margin. What is not there was left as stated."""
     scatter_s: float
     """Standard deviation of a single leg about the model, without those left out."""
-    worst_share: float
-    """Relative difference of the sum of all legs, left-out ones included, from what the model says."""
     legs: int
     left_out: int
     """Legs that no model explains: beyond five times the scatter."""
@@ -74,14 +73,14 @@ def fit_motion(legs: Legs, stated: Motion) -> MotionFit | NotFitted:
     MotionFit, or NotFitted with the reason.
     """
     sound = np.isfinite(legs.took_s) & np.isfinite(legs.way_mm).all(axis=1) & (legs.took_s >= 0)
-    every, legs = legs, legs.only(sound)
+    legs = legs.only(sound)
     moved = legs.only(~legs.is_still)
     if len(moved) < LEAST_LEGS:
         return NotFitted(f"{len(moved)} moves are too few to tell how the stage moves, at least {LEAST_LEGS} needed")
     lengths_mm = np.hypot(moved.way_mm[:, 0], moved.way_mm[:, 1])
     if np.quantile(lengths_mm, 0.95) < 1.5 * max(float(np.quantile(lengths_mm, 0.05)), 1e-3):
         return NotFitted("the moves are all of one length, which tells nothing of how the stage speeds up")
-    thin = _thinned(legs)
+    thin = thinned(legs, _MOST_LEGS)
     fit = _Fit(thin, _begun(thin, stated))
     names, motion = _chosen(fit, thin)
     errors, motion = _told(fit, names, motion, stated)
@@ -89,12 +88,10 @@ def fit_motion(legs: Legs, stated: Motion) -> MotionFit | NotFitted:
     residual_s = legs.took_s - expected_s(legs, motion)
     scatter_s = _scatter_s(residual_s)
     outside = np.abs(residual_s) > 5 * scatter_s
-    took_s = float(every.took_s[sound].sum())
     return MotionFit(
         motion=motion,
         errors=errors,
         scatter_s=float(np.sqrt(np.mean(residual_s[~outside] ** 2))) if (~outside).any() else scatter_s,
-        worst_share=float(residual_s.sum() / took_s) if took_s > 0 else 0.0,
         legs=len(legs),
         left_out=int(outside.sum()),
     )
@@ -108,10 +105,11 @@ class _Fit:
         self.begun = begun
         self.scale_s = max(_scatter_s(legs.took_s - expected_s(legs, begun)), _CLOCK_S)
 
-    def best_of(self, names: tuple[str, ...], start: Motion) -> tuple[Motion, float]:
-        """The best motion over these figures from any sensible start, and its chi square."""
-        tries = [self.of(names, begun)[:2] for begun in starts(start, names)]
-        return min(tries, key=lambda tried: tried[1])
+    def reaching(self, motion: Motion) -> int:
+        """Legs that full speed makes longer by more than their scatter."""
+        x, y = motion.speeds_mm_s
+        freed_s = expected_s(self._legs, motion) - expected_s(self._legs, replace(motion, speeds_mm_s=(2 * x, 2 * y)))
+        return int((freed_s > 3 * self.scale_s).sum())
 
     def of(self, names: tuple[str, ...], start: Motion) -> tuple[Motion, float, Doubles]:
         """The best motion over these figures, its chi square, and the covariance of the figures as fitted."""
@@ -155,28 +153,30 @@ def _chosen(fit: _Fit, legs: Legs) -> tuple[tuple[str, ...], Motion]:
         replace(fit.begun, is_speed_of_axes=speed, is_acceleration_of_axes=acceleration) for speed, acceleration in ways
     ]
     for _ in range(2):
-        tried = [fit.best_of((*base, *further), motion) for motion in motions]
+        tried = [fit.of((*base, *_of_way(further, way)), begun_at(way, further))[:2] for way in motions]
         motions = [motion for motion, _ in tried]
         fit.scale_s = max(min(_scatter_s(legs.took_s - expected_s(legs, motion)) for motion in motions), _CLOCK_S)
     chosen, least = tried[0]
     for motion, cost in tried[1:]:
         if cost < least - _BETTER:
             chosen, least = motion, cost
-    return _grown(fit, base, further, plain(chosen, further))
+    return _pruned(fit, base, _of_way(further, chosen), chosen)
 
 
-def _grown(
-    fit: _Fit, names: tuple[str, ...], further: tuple[str, ...], begun: Motion
-) -> tuple[tuple[str, ...], Motion]:
-    """Take up figures one by one, the most useful first, while they are worth it."""
-    best, cost, _ = fit.of(names, begun)
+def _pruned(fit: _Fit, base: tuple[str, ...], further: tuple[str, ...], full: Motion) -> tuple[tuple[str, ...], Motion]:
+    """Give up figures one by one, the least useful first, while nothing is lost by it."""
+    names = (*base, *further)
+    best, cost, _ = fit.of(names, full)
     while further:
-        tries = [(name, *fit.best_of((*names, name), best)) for name in further]
-        name, motion, lower = min(tries, key=lambda tried: tried[2])
-        if not lower < cost - _BETTER:
+        tries = []
+        for name in further:
+            fewer = tuple(each for each in names if each != name)
+            tries.append((name, *fit.of(fewer, plain(best, (name,)))[:2]))
+        name, motion, higher = min(tries, key=lambda tried: tried[2])
+        if higher > cost + _BETTER:
             break
-        names, further = (*names, name), tuple(each for each in further if each != name)
-        best, cost = motion, lower
+        names, further = (tuple(each for each in some if each != name) for some in (names, further))
+        best, cost = motion, higher
     return names, best
 
 
@@ -186,6 +186,8 @@ def _told(fit: _Fit, names: tuple[str, ...], motion: Motion, stated: Motion) -> 
         motion, _, covariance = fit.of(names, motion)
         errors = dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True))
         untold = [name for name in names if name in _TOLD and not errors[name] <= _TOLD[name]]
+        if "speed" in names and fit.reaching(motion) < _REACHING:
+            untold, errors["speed"] = ["speed"], np.inf
         if not untold:
             relative = {
                 name: errors[name] * float(np.exp(read_figure(motion, name))) for name in names if name in LOGARITHMIC
@@ -219,6 +221,12 @@ def _further_names(legs: Legs) -> tuple[str, ...]:
     if len(speeds) >= 4 and speeds.max() > 1.3 * speeds.min():
         names += ["lead", "margin"]
     return tuple(names)
+
+
+def _of_way(names: tuple[str, ...], way: Motion) -> tuple[str, ...]:
+    """Without what lines that are all alike have no use for: a second axis."""
+    unused = {"speed_y": not way.is_speed_of_axes, "acceleration_y": not way.is_acceleration_of_axes}
+    return tuple(name for name in names if not unused.get(name, False))
 
 
 def _tells_sharing(legs: Legs) -> bool:
@@ -258,9 +266,8 @@ def _with_settling(motion: Motion, stated: Motion, errors: Mapping[str, float]) 
     """
     settle_s, overhead_s, run_overhead_s = motion.settle_s, motion.overhead_s, motion.run_overhead_s
     if "settle" not in errors:
-        totals = [
-            total for name, total in (("overhead", overhead_s), ("run_overhead", run_overhead_s)) if name in errors
-        ]
+        found = (("overhead", overhead_s), ("run_overhead", run_overhead_s))
+        totals = [total for name, total in found if name in errors]
         settle_s = min(stated.settle_s, *totals) if totals else stated.settle_s
         overhead_s = overhead_s - settle_s if "overhead" in errors else stated.overhead_s
         run_overhead_s = run_overhead_s - settle_s
@@ -287,19 +294,3 @@ def _covariance(jacobian: Doubles) -> Doubles:
 def _scatter_s(residual_s: Doubles) -> float:
     """Standard deviation about zero that outliers do not move."""
     return float(np.median(np.abs(residual_s)) / 0.6745)
-
-
-def _thinned(legs: Legs) -> Legs:
-    """No more than `_MOST_LEGS`: dwells and runs by turns, each evenly over their durations."""
-    if len(legs) <= _MOST_LEGS:
-        return legs
-    kept: list[NDArray[np.intp]] = []
-    for which in (legs.begins_run, ~legs.begins_run):
-        places = np.flatnonzero(which)
-        by_time = places[np.argsort(legs.took_s[places], kind="stable")]
-        kept.append(
-            by_time[np.unique(np.linspace(0, max(len(by_time) - 1, 0), _MOST_LEGS // 2).astype(np.intp))]
-            if len(by_time)
-            else by_time
-        )
-    return legs.only(np.sort(np.concatenate(kept)))

@@ -83,6 +83,19 @@ def expected_s(legs: Legs, motion: Motion) -> Doubles:
     return np.asarray(move_s + out_s + up_s + stop_s + np.where(legs.is_still, 0.0, motion.settle_s))
 
 
+def thinned(legs: Legs, most: int) -> Legs:
+    """No more than so many legs: dwells and runs by turns, each evenly over their durations."""
+    if len(legs) <= most:
+        return legs
+    kept = []
+    for which in (legs.begins_run, ~legs.begins_run):
+        places = np.flatnonzero(which)
+        by_time = places[np.argsort(legs.took_s[places], kind="stable")]
+        evenly = np.unique(np.linspace(0, max(len(by_time) - 1, 0), most // 2).astype(np.intp))
+        kept.append(by_time[evenly[: len(by_time)]])
+    return legs.only(np.sort(np.concatenate(kept)))
+
+
 def _limits(directions: Doubles, motion: Motion) -> tuple[Doubles, Doubles, Doubles]:
     share = shares(directions)
     speed = along_line(motion.speeds_mm_s, share)
