@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from edge.prepare import batches_of, budget_of
 from edge.reconstruct.cells import merged
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import FittedRecording, Planned, fit_recording, read_planned
+from edge.stopping.interest import interest_in
 
 _NICE = 10
 
@@ -49,6 +51,7 @@ def _cells(planned: Planned, fitted: FittedRecording) -> Any:
         plan.grid.shape,
         elements=fitted.model.elements,
         rgb=planned.sighting.rgb,
+        interest=interest_in(config.sampling.interest, fitted.model.elements),
         planned=plan.mask.cells,
     )
     return np.flatnonzero(chosen_cells(worth, allowed_cells(config, plan.grid) & ~plan.mask.cells, size)).tolist()
@@ -61,7 +64,8 @@ def _pieces(planned: Planned, fitted: FittedRecording) -> Any:
     assert plan.stage is not None
     samples, live_s = by_live_time(fitted.samples, fitted.live_s, plan.grid.shape)
     cells = merged(samples, plan.grid.shape, fitted.model.elements)
-    setting = setting_of(planned.sighting, config, plan.stage)
+    interest = interest_in(config.sampling.interest, fitted.model.elements)
+    setting = replace(setting_of(planned.sighting, config, plan.stage), interest=interest)
     mode = MODES[plan.way.mode]
     part_s = ByTime(mode, setting, plan.way.budget_s, passage_of(config, plan.stage)).part_s(plan)
     known = np.isfinite(samples.values).all(axis=1) & np.isfinite(samples.variance).all(axis=1)
