@@ -82,3 +82,24 @@ def test_a_scan_that_was_killed_past_a_keep_out_goes_on_past_it(guarded):
         resumed = guarded.run("scan", "--resume", str(guarded.recording))
     assert resumed.returncode == 0, resumed.stderr
     assert_that_no_beam_met_a_keep_out(guarded)
+
+
+@pytest.mark.campaign
+def test_no_run_meets_a_keep_out_where_it_runs_up_and_out(guarded):
+    guarded.scan["sampling"] = {"time_s": 60.0, "mode": "rows", "dwell_s": 0.02}
+    with guarded.running():
+        scan = guarded.run("scan", str(guarded.config), "--out", str(guarded.recording))
+    assert scan.returncode == 0, scan.stderr
+    with open_recording(guarded.recording) as recording:
+        plan = plan_from_json(recording.history.plan_json)
+    made = [event for event in guarded.twin_events() if event["event"] == "exposed"]
+    way = plan.table[[event["index"] for event in made], 2:4] - plan.table[[event["index"] for event in made], 0:2]
+    starts = np.array([(event["x_mm"], event["y_mm"]) for event in made])
+    length, duration = np.hypot(*way.T), np.array([event["real_s"] for event in made])
+    assert np.count_nonzero(length) > len(made) / 2
+    # the twin's true acceleration, along the rows; each stroke is taken as if it began and ended a run
+    ramp = (length / duration) ** 2 / (2 * 0.92 * 500)
+    ahead = np.divide(way, length[:, None], out=np.zeros_like(way), where=length[:, None] > 0) * ramp[:, None]
+    keep_outs = keep_outs_of(load_scan_config(guarded.config))
+    kept = replace(keep_outs, margin_mm=keep_outs.margin_mm - ASTRAY_MM)
+    assert (kept.touched(starts - ahead, starts + way + ahead) == NOTHING).all()
