@@ -162,32 +162,50 @@ def refused_repeats(
     if received.is_plain or not lacking:
         return {}
     received = received.settled()
-    planned_s = table[:, 4]
     whole = with_repeats(table, received)
     refused: dict[int, str] = {}
-    repeated = [index for index in lacking if index in received.repeated]
-    for index in [*repeated, *(index for index in lacking if index not in received.repeated)]:
-        over = _over(whole, grid, config, stage, earlier_s)
-        if over is None:
-            break
+    left = np.fromiter(lacking, np.intp, len(lacking))
+    over = _over(whole, left, grid, config, stage, earlier_s)
+    begun = np.isin(left, list(received.repeated))
+    for index in _crossing(table, np.concatenate([left[begun], left[~begun]]), over, grid):
         cells = live_s_per_cell(table[index : index + 1], grid) > 0
         if (cells & over).any():
             refused[index] = _sentence(index, table, cells & over, received, config.dose, grid)
-            whole[index, 4] -= planned_s[index]
+            whole[index, 4] -= table[index, 4]
+            left = left[left != index]
+            over = _over(whole, left, grid, config, stage, earlier_s)
+            if not over.any():
+                break
     return refused
 
 
 def _over(
-    whole: ExposureTable, grid: ScanGrid, config: ScanConfig, stage: StageModel, earlier_s: Floats | None
-) -> NDArray[np.bool_] | None:
-    """Cells that would receive too much; None where none would."""
+    whole: ExposureTable,
+    left: NDArray[np.intp],
+    grid: ScanGrid,
+    config: ScanConfig,
+    stage: StageModel,
+    earlier_s: Floats | None,
+) -> NDArray[np.bool_]:
+    """Cells that would receive too much, and something of it from what is still to be measured."""
     live_s = live_s_per_cell(whole, grid) + (0.0 if earlier_s is None else earlier_s)
     over = live_s > config.dose.max_live_s_per_cell * (1 + ROUNDING)
     if config.dose.max_photons_per_mm2 is not None:
         photons = photons_per_mm2(live_s + planned_leg_s_per_cell(whole, stage, grid), grid, config.instrument.beam)
         assert photons is not None
         over |= photons > config.dose.max_photons_per_mm2 * (1 + ROUNDING)
-    return over if over.any() else None
+    return np.asarray(over & (live_s_per_cell(whole[left], grid) > 0))
+
+
+def _crossing(table: ExposureTable, indices: NDArray[np.intp], cells: NDArray[np.bool_], grid: ScanGrid) -> list[int]:
+    """Those of some exposures whose start, middle or end lies in one of some cells, in the order given."""
+    rows = table[indices]
+    hit = np.zeros(len(rows), np.bool_)
+    for share in (0.0, 0.5, 1.0):
+        where = grid.cells_of((1 - share) * rows[:, 0:2] + share * rows[:, 2:4])
+        inside = ((where >= 0) & (where < np.array(grid.shape))).all(axis=1)
+        hit[inside] |= cells[tuple(where[inside].T)]
+    return [int(index) for index in indices[hit]]
 
 
 def _sentence(

@@ -12,7 +12,7 @@ from edge.config import BeamConfig, DoseConfig, ScanConfig
 from edge.dose.limits import check_dose, check_fluence, photons_per_mm2, refused_repeats, with_repeats
 from edge.dose.path import live_s_per_cell
 from edge.dose.received import Received
-from edge.events import ShutterClosed, ShutterOpened
+from edge.events import LeftOut, ShutterClosed, ShutterOpened
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.stage_model import StageModel
@@ -103,6 +103,32 @@ def test_what_earlier_recordings_gave_counts_when_something_is_repeated() -> Non
     limits = config({"max_live_s_per_cell": 2.0})
     earlier_s = np.full(GRID.shape, 0.5)
     refused = refused_repeats(table, [1], cut_short(1, 9), grid=GRID, config=limits, stage=STAGE, earlier_s=earlier_s)
+    assert list(refused) == [1]
+
+
+def test_a_cell_that_has_too_much_already_forbids_no_exposure_of_another() -> None:
+    table = dwells((0, 0), (0, 1), (0, 2))
+    book = cut_short(1, 9)
+    book.add(ShutterOpened(at(20), "again", 2, 0.0))
+    book.live_s[1] = 1.0
+    book.add(LeftOut(at(21), 1, "much"))
+    # The first cell has had two of one and a half seconds, and nothing that is left can change that.
+    assert refused_repeats(table, [2], book, grid=GRID, config=config({"max_live_s_per_cell": 1.5}), stage=STAGE) == {}
+
+
+def test_large_plans_are_looked_through_once_for_each_that_is_refused() -> None:
+    side = 300
+    grid = ScanGrid(0.0, 0.0, 0.5, rows=side, columns=side)
+    centres = grid.centres_mm(*np.divmod(np.arange(side * side), side))
+    table = np.column_stack([centres, centres, np.ones(side * side)])
+    refused = refused_repeats(
+        table,
+        range(1, side * side),
+        cut_short(1, 9),
+        grid=grid,
+        config=config({"max_live_s_per_cell": 1.5}),
+        stage=STAGE,
+    )
     assert list(refused) == [1]
 
 
