@@ -16,6 +16,7 @@ from edge.path.drawing import png_of
 from edge.plan import ScanPlan, live_s_per_cell
 from edge.plan_figures import live_times
 from edge.plan_folder import picture_on_grid, read_plan, refuse_in_use
+from models.masks.network import named_shortly
 
 PICTURE_NAME = "difference.png"
 _SHORT = 12
@@ -122,7 +123,7 @@ def _of_costs(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
 
 def _of_origin(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
     for name, of_a, of_b in (
-        ("cells chosen by", a.mask.origin, b.mask.origin),
+        ("cells chosen by", named_shortly(a.mask.origin), named_shortly(b.mask.origin)),
         ("binarised by", a.mask.binariser, b.mask.binariser),
         ("seed", a.mask.seed, b.mask.seed),
     ):
@@ -171,9 +172,10 @@ def _places(table: ExposureTable) -> NDArray[np.float64]:
 
 
 def _legs(table: ExposureTable) -> NDArray[np.float64]:
-    """Each way from one exposure to the next, the same in either direction."""
+    """Each way from one exposure to the next, the same in either direction; within a run there is none."""
     legs = np.column_stack([table[:-1, 2:4], table[1:, 0:2]])
-    return _places(np.column_stack([legs, np.zeros(len(legs))]))
+    is_way = (legs[:, 0:2] != legs[:, 2:4]).any(axis=1)
+    return _places(np.column_stack([legs, np.zeros(len(legs))])[is_way])
 
 
 def _shared(of_a: NDArray[np.float64], of_b: NDArray[np.float64]) -> tuple[int, int, int]:

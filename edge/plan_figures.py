@@ -111,7 +111,7 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
 def live_times(plan: ScanPlan) -> str:
     """How long a plan's exposures count."""
     low_s, high_s = plan.table[:, 4].min(initial=np.inf), plan.table[:, 4].max(initial=0.0)
-    return f"{high_s:g} s" if low_s >= high_s else f"{low_s:g} to {high_s:g} s"
+    return f"{high_s:.4g} s" if low_s >= high_s else f"{low_s:.4g} to {high_s:.4g} s"
 
 
 def _photons_sentence(plan: ScanPlan, config: ScanConfig) -> str:

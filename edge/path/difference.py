@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable
-from edge.path.drawing import STRIP_PX, Ground, Image, pale, write
+from edge.path.drawing import BAR_CELLS, STRIP_PX, Ground, Image, draw_dots, pale, write
 
 A_RGB, B_RGB, BOTH_RGB = (0, 84, 196), (214, 92, 0), (60, 56, 52)
 """Told apart by those who don't see red from green, too."""
+Colour = tuple[int, int, int]
+Ends = NDArray[np.int32]
+"""Pixels (column, row) where each piece begins and ends, shape (n, 2, 2)."""
 _LONGER_SIDE_PX = 1_200
 _LEAST_WIDTH_PX = 420
 _BARE = 200
@@ -34,11 +37,14 @@ def difference_picture(
     ground = _ground(a[0], b[0], rgb)
     canvas = ground.image
     legs = [_rows(table[:-1, 2:4], table[1:, 0:2]) for _, table in (a, b)]
-    spots = [_rows(table[:, 0:2], table[:, 2:4]) for _, table in (a, b)]
-    for rows, thick in ((legs, 1), (spots, 0)):
+    counted = [_rows(table[:, 0:2], table[:, 2:4]) for _, table in (a, b)]
+    # broad ones below, so that nothing hides what the other does
+    for rows, draw in ((counted, _bars), (legs, _lines), (counted, _spots)):
         only_a, only_b, both = _parted(*rows)
-        for pieces, colour in ((both, BOTH_RGB), (only_a, A_RGB), (only_b, B_RGB)):
-            _draw(canvas, ground, pieces, colour, thick)
+        for pieces, colour in ((both, BOTH_RGB), (only_b, B_RGB), (only_a, A_RGB)):
+            is_way = (pieces[:, 0:2] != pieces[:, 2:4]).any(axis=1)
+            kept = pieces[~is_way] if draw is _spots else pieces[is_way]
+            draw(canvas, ground.pixels(kept.reshape(-1, 2, 2)).astype(np.int32), colour, ground.px_per_cell)
     return _with_words(canvas)
 
 
@@ -83,22 +89,23 @@ def _without(rows: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[n
     return np.asarray(unique[counts == 1], dtype=np.float64)
 
 
-def _draw(canvas: Image, ground: Ground, pieces: NDArray[np.float64], colour: tuple[int, int, int], thick: int) -> None:
-    """Legs of a thickness in pixels, or, with thickness 0, dwells as spots and strokes as bars."""
+def _bars(canvas: Image, ends: Ends, colour: Colour, px_per_cell: float) -> None:
+    """Strokes."""
     import cv2
 
-    ends = ground.pixels(pieces.reshape(-1, 2, 2)).astype(np.int32)
-    is_spot = (pieces[:, 0:2] == pieces[:, 2:4]).all(axis=1)
-    width = thick or max(2, round(0.6 * ground.px_per_cell))
-    cv2.polylines(canvas, list(ends[~is_spot]), False, colour, width, cv2.LINE_AA if thick else cv2.LINE_8)
-    if thick:
-        return
-    radius = int(ground.px_per_cell / 3)
-    for x, y in ends[is_spot, 0].tolist():
-        if radius >= 2:
-            cv2.circle(canvas, (x, y), radius, colour, -1, cv2.LINE_AA)
-        else:
-            canvas[max(0, y - radius) : y + radius + 1, max(0, x - radius) : x + radius + 1] = colour
+    cv2.polylines(canvas, list(ends), False, colour, max(2, round(BAR_CELLS * px_per_cell)))
+
+
+def _lines(canvas: Image, ends: Ends, colour: Colour, _px_per_cell: float) -> None:
+    """Legs."""
+    import cv2
+
+    cv2.polylines(canvas, list(ends), False, colour, 1, cv2.LINE_AA)
+
+
+def _spots(canvas: Image, ends: Ends, colour: Colour, px_per_cell: float) -> None:
+    """Dwells."""
+    draw_dots(canvas, ends[:, 0], colour, px_per_cell)
 
 
 def _with_words(canvas: Image) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ _INK = (29, 28, 26)
 KEEP_OUT_RGB = (0, 104, 72)
 CLOSED_RGB = (20, 84, 200)
 """Of a leg with the shutter closed. Neither colour is among the shades of time."""
+BAR_CELLS = 0.45
+"""Breadth of what is counted in motion."""
 _DASH_PX, _DASHES_PX = 5, 13
 """A dash, and from one to the next."""
 STRIP_PX = 46
@@ -97,7 +100,7 @@ def draw_path(canvas: Image, ground: Ground, course: Course, low: int, high: int
 
     ends = ground.pixels(course.path_mm.reshape(-1, 2, 2))
     shade = shades_of(course)
-    width = max(2, round(0.6 * ground.px_per_cell))
+    width = max(2, round(BAR_CELLS * ground.px_per_cell))
     for first, last in _alike(shade, low, high):
         colour = shades()[shade[first]].tolist()
         open_legs = [
@@ -106,7 +109,7 @@ def draw_path(canvas: Image, ground: Ground, course: Course, low: int, high: int
         cv2.polylines(canvas, [leg.astype(np.int32) for leg in open_legs], False, colour, 1, cv2.LINE_AA)
         runs = [ends[k].astype(np.int32) for k in range(first, last) if course.is_run[k]]
         cv2.polylines(canvas, runs, False, colour, width)
-        _dots(canvas, ends[first:last, 0][~course.is_run[first:last]], colour, ground.px_per_cell)
+        draw_dots(canvas, ends[first:last, 0][~course.is_run[first:last]], colour, ground.px_per_cell)
     for k in range(max(low, 1), high):
         if course.is_closed[k]:
             _dashed(canvas, ends[k - 1, 1], ends[k, 0])
@@ -182,7 +185,9 @@ def _alike(shade: NDArray[np.intp], low: int, high: int) -> list[tuple[int, int]
     return list(pairwise(edges))
 
 
-def _dots(canvas: Image, centres: NDArray[np.intp], colour: list[int], px_per_cell: float) -> None:
+def draw_dots(
+    canvas: Image, centres: NDArray[np.integer[Any]], colour: list[int] | tuple[int, int, int], px_per_cell: float
+) -> None:
     """A mark for each dwell, two thirds of its cell wide, at least one pixel."""
     import cv2
 

@@ -103,7 +103,7 @@
       if (flags[k] & RUN) {
         ink.setLineDash([]);
         ink.strokeStyle = colour;
-        ink.lineWidth = Math.max(2 * density, 0.6 * scale);
+        ink.lineWidth = Math.max(2 * density, 0.45 * scale);
         ink.beginPath();
         ink.moveTo(x0, y0);
         ink.lineTo(x1, y1);

@@ -70,10 +70,10 @@ def test_a_dwell_marks_its_cell_in_the_shade_of_its_time() -> None:
 def test_a_run_is_a_bar_and_the_leg_to_it_a_thin_line() -> None:
     picture = drawn(np.vstack([dwells([(10, 2)]), run(10, 20, 40)]))
     pale = tuple((PHOTO[0, 0] // 2 + 96).tolist())
-    # a quarter of a cell beside the middle: within a bar of 0.6 cells, beside a line of one pixel
-    assert at(picture, 10.5 - 0.25, 30) != pale
+    # a fifth of a cell beside the middle: within a bar, beside a line of one pixel
+    assert at(picture, 10.5 - 0.2, 30) != pale
     assert at(picture, 10.5, 10) != pale
-    assert at(picture, 10.5 - 0.25, 10) == pale
+    assert at(picture, 10.5 - 0.2, 10) == pale
 
 
 def test_the_strokes_of_a_run_leave_no_mark_between_them() -> None:
