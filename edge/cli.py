@@ -284,16 +284,23 @@ def replay(
     plan: Annotated[
         Path | None, typer.Option(help="Measure the cells of this plan, of the same grid.", show_default=False)
     ] = None,
+    error: Annotated[
+        list[str] | None,
+        typer.Option(help="With --mask adaptive: stop once the maps are so near, as in scan.", show_default=False),
+    ] = None,
 ) -> None:
     """Measure a recorded scan or full raster again, sparsely, and score the maps against what was left out."""
     from edge.faults import UsageError
     from edge.replay import replay_plan, replay_source
+    from edge.stopping.asked import asked_stop
 
     if plan is None:
-        wanted = 0.1 if rate is None else rate
-        result = replay_source(source, rate=wanted, mask=mask, method=reconstruct, seed=seed, model=model, out=out)
-    elif rate is not None or mask is not None or model is not None or seed:
-        raise UsageError("--plan names the cells: leave --rate, --mask, --model and --seed out")
+        wanted, stop = 0.1 if rate is None else rate, asked_stop(error or [])
+        result = replay_source(
+            source, rate=wanted, mask=mask, method=reconstruct, seed=seed, model=model, out=out, stop=stop
+        )
+    elif rate is not None or mask is not None or model is not None or seed or error:
+        raise UsageError("--plan names the cells: leave --rate, --mask, --model, --seed and --error out")
     else:
         result = replay_plan(source, plan, method=reconstruct, out=out)
     typer.echo(result.summary())

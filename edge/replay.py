@@ -20,6 +20,9 @@ from edge.record.maps_file import write_maps
 from edge.replay_plan import PlannedCells, planned_cells
 from edge.score import Scores, score
 from edge.sources import Stack, load_stack
+from edge.stopping.asked import NOTHING_ASKED, AskedStop
+from edge.stopping.figure import ErrorFigure
+from edge.stopping.replayed import HeldOutOfRaster, figure_to_report
 from models.density import cells_for_rate
 from models.masks import MaskRequest, make_mask
 from models.masks.network import named_shortly
@@ -41,6 +44,10 @@ class ReplayResult:
     seconds: dict[str, float]
     plan: PlannedCells | None = None
     """Where the cells are a plan's."""
+    figure: ErrorFigure | None = None
+    """What cells held out told of the maps, of sampling that listens."""
+    stopped_because: str = ""
+    """Why that stopped before its budget."""
 
     def summary(self) -> str:
         """The result in a line."""
@@ -50,6 +57,12 @@ class ReplayResult:
             f"{self.source}: {int(self.mask.cells.sum())} of {self.mask.cells.size} cells "
             f"({named_shortly(self.mask.origin)}, {self.maps.method}{without}): PSNR {self.scores.psnr_db:.2f} dB, "
             f"SSIM {self.scores.ssim:.3f}, SAM {self.scores.sam_rad:.4f} rad on {self.scored_on}"
+            + (
+                ""
+                if self.figure is None
+                else f"; by {self.figure.held_out} held out: error {self.figure.overall.words}"
+            )
+            + (f"; stopped: {self.stopped_because}" if self.stopped_because else "")
         )
 
 
@@ -65,12 +78,25 @@ class _Stopwatch:
 
 
 def replay_source(
-    source: Path, *, rate: float, mask: str | None, method: str, seed: int, out: Path, model: Path | None = None
+    source: Path,
+    *,
+    rate: float,
+    mask: str | None,
+    method: str,
+    seed: int,
+    out: Path,
+    model: Path | None = None,
+    stop: AskedStop = NOTHING_ASKED,
 ) -> ReplayResult:
     """Replay a recording's folder or an ``.npz`` stack and write ``report.json`` and ``maps.h5``.
 
     A full raster is its own truth: every valid cell is scored. A sparse recording is scored only on the exposures
     that the replay left out.
+
+    Parameters
+    ----------
+    stop
+        Errors at which sampling that listens is over.
 
     Raises
     ------
@@ -82,10 +108,13 @@ def replay_source(
     if model is not None and mask != "netm":
         raise UsageError("--model is for the mask netm alone: give --mask netm, or leave --model out")
 
-    def choose(stack: Stack) -> SamplingMask:
+    if stop != NOTHING_ASKED and mask != ADAPTIVE:
+        raise UsageError("--error stops sampling that listens: give --mask adaptive, or leave --error out")
+
+    def choose(stack: Stack) -> SamplingMask | Listened:
         name = mask or ("netm" if stack.rgb is not None else "grid")
         request = _request(stack, rate, seed, model)
-        return _listened(stack, request) if name == ADAPTIVE else make_mask(name, request).mask
+        return _listened(stack, request, stop, method) if name == ADAPTIVE else make_mask(name, request).mask
 
     return _replayed(source, choose, rate, method, out)
 
@@ -110,7 +139,7 @@ def replay_plan(source: Path, plan: Path, *, method: str, out: Path) -> ReplayRe
 
 def _replayed(
     source: Path,
-    choose: Callable[[Stack], SamplingMask | PlannedCells],
+    choose: Callable[[Stack], SamplingMask | PlannedCells | Listened],
     asked_rate: float | None,
     method: str,
     out: Path,
@@ -121,7 +150,7 @@ def _replayed(
     with watch.stage("mask"):
         found = choose(stack)
         plan = found if isinstance(found, PlannedCells) else None
-        chosen = found.mask if isinstance(found, PlannedCells) else found
+        chosen = found if isinstance(found, SamplingMask) else found.mask
     samples = stack.samples(chosen.cells)
     with watch.stage("reconstruct"):
         maps = reconstruct(samples, stack.shape, elements=stack.elements, rgb=stack.rgb, method=method)
@@ -133,6 +162,8 @@ def _replayed(
             what = "with this plan" if asked_rate is None else f"at rate {asked_rate:g}"
             raise UsageError(f"{source}: nothing is left to score {what}: replay fewer of its cells")
         scores = score(maps.maps, stack.maps, scored)
+        held_out = found.held_out if isinstance(found, Listened) else None
+        figure = None if held_out is None else held_out.figure(maps, chosen.cells)
         if stack.scanned is not None:
             maps = limited_to(maps, stack.scanned)
     result = ReplayResult(
@@ -145,15 +176,26 @@ def _replayed(
         scored_cells=int(scored.sum()),
         seconds=watch.seconds,
         plan=plan,
+        figure=figure,
+        stopped_because="" if held_out is None else held_out.reason,
     )
     _write(result, stack, out)
     return result
 
 
-def _listened(stack: Stack, request: MaskRequest) -> SamplingMask:
+@dataclass(frozen=True, slots=True, eq=False)
+class Listened:
+    """Cells that sampling that listens chose, and what it held out."""
+
+    mask: SamplingMask
+    held_out: HeldOutOfRaster
+
+
+def _listened(stack: Stack, request: MaskRequest, stop: AskedStop, method: str) -> Listened:
     from edge.adaptive.recorded import adaptive_mask
 
-    return adaptive_mask(stack, request)
+    held_out = HeldOutOfRaster(stack, request, stop, method=method)
+    return Listened(adaptive_mask(stack, request, enough=held_out.enough), held_out)
 
 
 def _request(stack: Stack, rate: float, seed: int, model: Path | None) -> MaskRequest:
@@ -204,6 +246,7 @@ def report_of(result: ReplayResult, stack: Stack) -> dict[str, object]:
             name: {"rmse": one.rmse, "psnr_db": one.psnr_db, "ssim": one.ssim}
             for name, one in zip(stack.elements, scores.elements, strict=True)
         },
+        "held_out": figure_to_report(result.figure, result.stopped_because),
         "plan": None if result.plan is None else {"digest": result.plan.digest, "cells_left_out": result.plan.lacking},
         "seconds": {name: round(value, 6) for name, value in result.seconds.items()},
     }

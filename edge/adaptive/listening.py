@@ -66,6 +66,7 @@ def listened_cells(
     elements: tuple[str, ...],
     rgb: NDArray[np.generic] | None,
     batches: Batches | None = None,
+    enough: Callable[[Cells], bool] = lambda _chosen: False,
 ) -> Cells:
     """Cells that sampling that listens visits, shape (rows, columns), `count` of them.
 
@@ -77,10 +78,14 @@ def listened_cells(
         Tells what is known of cells: only of those chosen is it asked.
     allowed
         Cells that may be measured, at least `count`.
+    enough
+        Asked after each part, with all cells so far: no more are chosen once it says so.
     """
     first_count, *rest = (batches or Batches()).sizes(count)
     chosen = first(first_count)
     for size in rest:
+        if enough(chosen):
+            break
         worth = worth_of_samples(measure(chosen), (allowed.shape[0], allowed.shape[1]), elements=elements, rgb=rgb)
         chosen = chosen | chosen_cells(worth, allowed, size)
     return chosen

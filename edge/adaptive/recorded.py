@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,12 @@ from models.masks import MaskRequest, make_mask
 from models.sampling import SamplingMask
 
 
-def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = None) -> SamplingMask:
+def adaptive_mask(
+    stack: Stack,
+    request: MaskRequest,
+    batches: Batches | None = None,
+    enough: Callable[[NDArray[np.bool_]], bool] = lambda _chosen: False,
+) -> SamplingMask:
     """Cells that sampling that listens visits on a raster.
 
     Parameters
@@ -23,6 +29,8 @@ def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = 
         Asked for the values of cells that were chosen, and no others.
     request
         As for a mask that is known beforehand.
+    enough
+        As of `listened_cells`.
 
     Raises
     ------
@@ -43,6 +51,7 @@ def adaptive_mask(stack: Stack, request: MaskRequest, batches: Batches | None = 
         elements=stack.elements,
         rgb=request.rgb,
         batches=batches,
+        enough=enough,
     )
     cells.setflags(write=False)
-    return SamplingMask(cells, request.count / int(allowed.sum()), origin_after(name), "by worth", request.seed)
+    return SamplingMask(cells, int(cells.sum()) / int(allowed.sum()), origin_after(name), "by worth", request.seed)
