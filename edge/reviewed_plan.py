@@ -44,7 +44,7 @@ def refuse_unfit(reviewed: ReviewedPlan, config: ScanConfig) -> None:
         )
 
 
-def admit(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig, capabilities: Capabilities) -> tuple[str, ...]:
+def admit(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig, capabilities: Capabilities) -> PlaceCheck:
     """Allow a reviewed plan, unchanged, on the object as it lies now and on the stage that is connected.
 
     Parameters
@@ -54,7 +54,7 @@ def admit(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig, capabilitie
 
     Returns
     -------
-    What somebody should know all the same, one sentence each.
+    What the photographs tell, and what somebody should know of the plan all the same.
 
     Raises
     ------
@@ -80,11 +80,11 @@ def admit(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig, capabilitie
     if takes_s > _TOO_LONG * plan.predicted_s:
         raise SafetyStop(f"{slower}: state its limits under instrument.stage, plan again and review that")
     told = (slower,) if takes_s > _WORTH_SAYING * plan.predicted_s else ()
-    return (*checked, *told, *_set_aside(plan, config))
+    return replace(checked, remarks=(*checked.remarks, *told, *_set_aside(plan, config)))
 
 
-def confirm_unmoved(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig) -> tuple[str, ...]:
-    """Hold a new photograph against the plan's; sentences for the operator.
+def confirm_unmoved(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig) -> PlaceCheck:
+    """Hold a new photograph against the plan's.
 
     A photograph of the same camera tells whether it moved, too. One that was given as a file at the desk need not:
     then the object is looked at where each photograph's own registration places it.
@@ -98,21 +98,17 @@ def confirm_unmoved(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig) -
     is_same = is_same_camera(before.frame.identity, now.frame.identity)
     if not reviewed.is_given or (is_same and before.frame.image.shape == now.frame.image.shape):
         checked = check_place(before, now.frame, config)
-        return _told(checked)
+        return replace(checked, sentence=f"beside the reviewed plan's photograph: {checked.sentence}")
     moved_mm = require_unmoved(before.display, now.display, before.grid.pitch_mm)
     aside = "the plan's photograph was given as a file, so it cannot be told whether the camera was moved"
     if moved_mm is None:
-        return (f"{aside}; the photograph shows nothing by which to see whether the object was",)
-    return (f"{aside}; the object is where it was (within {1_000 * moved_mm:.0f} um)",)
+        return PlaceCheck("the photograph shows nothing by which to see whether the object was moved", (aside,))
+    return PlaceCheck(f"the object is where it was when it was reviewed (within {1_000 * moved_mm:.0f} um)", (aside,))
 
 
 def duration_on(plan: ScanPlan, config: ScanConfig, stage: StageModel) -> float:
     """How long a plan takes on another stage than the one that it was priced with, s."""
     return predict_duration(plan.table, stage).total_s + passage_of(config, stage).closing_s(plan.table)
-
-
-def _told(checked: PlaceCheck) -> tuple[str, ...]:
-    return (f"beside the reviewed plan's photograph: {checked.sentence}", *checked.remarks)
 
 
 def _set_aside(plan: ScanPlan, config: ScanConfig) -> tuple[str, ...]:

@@ -123,8 +123,10 @@ class Scan:
         if not self._paths.reviewed.is_dir():
             return None
         reviewed = read_reviewed(self._paths.reviewed, self._config)
-        for sentence in admit(reviewed, sighting, self._config, self._capabilities):
-            self._console.warn(sentence)
+        admitted = admit(reviewed, sighting, self._config, self._capabilities)
+        for remark in admitted.remarks:
+            self._console.warn(remark)
+        self._console.say(f"{admitted.sentence[0].upper()}{admitted.sentence[1:]}")
         self._console.say(f"The plan is the reviewed one, {reviewed.plan.digest}")
         return reviewed.plan
 

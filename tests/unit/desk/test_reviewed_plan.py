@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.calibrate.place import PlaceCheck
 from edge.cameras import FileCamera
 from edge.config import ScanConfig, load_scan_config
 from edge.faults import SafetyStop
@@ -40,7 +41,7 @@ class Review:
         identity = camera or self.reviewed.sighting.frame.identity
         return replace(now, frame=replace(now.frame, identity=identity))
 
-    def admitted(self, now: Sighting, **capabilities: float) -> tuple[str, ...]:
+    def admitted(self, now: Sighting, **capabilities: float) -> PlaceCheck:
         return admit(self.reviewed, now, self.config, replace(CAPABILITIES, **capabilities))
 
 
@@ -58,8 +59,9 @@ def by_file(desk: Desk) -> Review:
 
 
 def test_an_object_that_lies_where_it_lay_is_told_to(review: Review) -> None:
-    (said,) = review.admitted(review.seen())
-    assert said.startswith("beside the reviewed plan's photograph: the object is where it was (within ")
+    admitted = review.admitted(review.seen())
+    assert admitted.sentence.startswith("beside the reviewed plan's photograph: the object is where it was (within ")
+    assert admitted.remarks == ()
 
 
 def test_an_object_that_moved_by_a_cell_is_refused(review: Review) -> None:
@@ -74,9 +76,10 @@ def test_a_photograph_by_another_camera_than_the_plans_is_refused(review: Review
 
 
 def test_of_a_photograph_given_as_a_file_the_object_is_compared_and_the_camera_is_not(by_file: Review) -> None:
-    (said,) = by_file.admitted(by_file.seen(camera="uvc:1234:5678:90"))
-    assert said.startswith("the plan's photograph was given as a file, so it cannot be told whether the camera was")
-    assert "the object is where it was (within " in said
+    admitted = by_file.admitted(by_file.seen(camera="uvc:1234:5678:90"))
+    assert admitted.sentence.startswith("the object is where it was when it was reviewed (within ")
+    (remark,) = admitted.remarks
+    assert remark.startswith("the plan's photograph was given as a file, so it cannot be told whether the camera was")
 
 
 def test_an_object_that_moved_since_a_photograph_was_given_as_a_file_is_refused(by_file: Review) -> None:
@@ -85,12 +88,12 @@ def test_an_object_that_moved_since_a_photograph_was_given_as_a_file_is_refused(
 
 
 def test_the_plans_own_photograph_passes_for_no_look(review: Review) -> None:
-    (said,) = review.admitted(review.reviewed.sighting)
+    said = review.admitted(review.reviewed.sighting).sentence
     assert "gave the plan's own photograph again, which cannot show whether the object has moved" in said
 
 
 def test_a_stage_that_takes_a_little_longer_than_was_reviewed_is_told(review: Review) -> None:
-    _, said = review.admitted(review.reviewed.sighting, max_acceleration_mm_s2=250.0)
+    (said,) = review.admitted(review.reviewed.sighting, max_acceleration_mm_s2=250.0).remarks
     assert said.startswith("the plan was reviewed as one of 1 min ")
     assert said.endswith(" on this stage")
 
@@ -110,5 +113,5 @@ def test_a_dwell_that_the_plan_does_not_keep_to_is_told(review: Review) -> None:
     review.desk.scan["sampling"] |= {"dwell_s": 0.3}
     review.desk.write()
     review.config = load_scan_config(review.desk.config)
-    _, said = review.admitted(review.reviewed.sighting)
+    (said,) = review.admitted(review.reviewed.sighting).remarks
     assert said == "the plan's exposures last 0.1 s; sampling.dwell_s of 0.3 s is not used for them"
