@@ -107,7 +107,7 @@ def motion_from_dict(content: Mapping[str, Any], digest: str = "") -> MotionCali
         ("factor of strokes", calibration.stroke_factor),
     ):
         if not value > 0:
-            raise DamagedCalibration(f"the motion calibration has a {name} of {value:g}: calibrate the motion again")
+            raise DamagedCalibration(f"the motion calibration's {name} is {value:g}: calibrate the motion again")
     times = (motion.settle_s, motion.overhead_s, motion.run_overhead_s, motion.lead_s, motion.margin_mm)
     if not all(math.isfinite(value) and value >= 0 for value in (*times, calibration.dwell_step_s)):
         raise DamagedCalibration("the motion calibration has stops of less than no time: calibrate the motion again")
