@@ -276,8 +276,7 @@ def plan_scan(sighting: Sighting, config: ScanConfig, capabilities: Capabilities
     stage = stage_of(config, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2)
     plan = _planned(sighting, config, stage)
     check_plan(plan, config, capabilities)
-    _refuse_long_rest(plan, config)
-    refuse_short_stop(plan, config)
+    check_whole(plan, config)
     return plan
 
 
@@ -285,8 +284,7 @@ def plan_without_controller(sighting: Sighting, config: ScanConfig) -> ScanPlan:
     """The same with the stage that the configuration describes, checked against area and dose alone."""
     plan = _planned(sighting, config, stage_of(config))
     check_without_controller(plan, config)
-    _refuse_long_rest(plan, config)
-    refuse_short_stop(plan, config)
+    check_whole(plan, config)
     return plan
 
 
@@ -301,7 +299,17 @@ def predicted_whole_s(plan: ScanPlan, config: ScanConfig) -> float:
     return plan.predicted_s * max(1.0, whole / max(len(plan.table), 1))
 
 
-def _refuse_long_rest(plan: ScanPlan, config: ScanConfig) -> None:
+def check_whole(plan: ScanPlan, config: ScanConfig) -> None:
+    """Refuse a plan that grows beyond the dose, or for which the time is over before it can grow.
+
+    Raises
+    ------
+    SafetyStop
+        The beam would be on for too long.
+    UsageError
+        The scan would be stopped before its first part is measured.
+    """
+    refuse_short_stop(plan, config)
     whole_s = predicted_whole_s(plan, config)
     if (config.listens or plan.way is not None) and whole_s > config.dose.max_beam_s:
         raise SafetyStop(

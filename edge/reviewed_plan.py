@@ -14,7 +14,7 @@ from edge.passage import passage_of
 from edge.plan import ScanPlan, check_plan, check_without_controller
 from edge.plan_figures import live_times
 from edge.plan_folder import ReviewedPlan
-from edge.prepare import Sighting, budget_of, predicted_whole_s
+from edge.prepare import Sighting, budget_of, check_whole
 from edge.stage_known import stage_of
 from firmware_bridge.messages import Capabilities
 
@@ -30,12 +30,13 @@ def refuse_unfit(reviewed: ReviewedPlan, config: ScanConfig) -> None:
     Raises
     ------
     SafetyStop
-        It leaves the area, comes to a keep-out, or gives too much dose.
+        It leaves the area, comes to a keep-out, or gives too much dose, with what will come to it.
     UsageError
-        A scan that listens is to begin with more than its whole budget.
+        A scan that listens is to begin with more than its whole budget, or is stopped before it can go on.
     """
     plan = reviewed.plan
     check_without_controller(plan, config)
+    check_whole(plan, config)
     budget = budget_of(config, plan.grid)
     if plan.way is None and config.listens and int(plan.mask.cells.sum()) > budget:
         raise UsageError(
@@ -68,11 +69,6 @@ def admit(reviewed: ReviewedPlan, now: Sighting, config: ScanConfig, capabilitie
     takes_s = duration_on(plan, config, stage)
     longest_s = max(plan.predicted_s, takes_s)
     check_plan(replace(plan, predicted_s=longest_s), config, capabilities)
-    if config.listens and predicted_whole_s(plan, config) > config.dose.max_beam_s:
-        raise SafetyStop(
-            f"the scan keeps the beam on for about {predicted_whole_s(plan, config):.4g} s in all, above "
-            f"dose.max_beam_s of {config.dose.max_beam_s:g} s: lower the rate, or raise the limit"
-        )
     slower = (
         f"the plan was reviewed as one of {duration_text(plan.predicted_s)} and takes {duration_text(takes_s)} on this "
         "stage"
