@@ -21,14 +21,17 @@ from edge.calibrate.show import described
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.dose.path import live_s_per_cell
+from edge.events import Measured, Opened, Planned, Registered
 from edge.faults import EdgeError, SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel, run_starts, stroke_ramps, widened
+from edge.plan import make_plan, plan_to_json
 from edge.prepare import grid_of
 from edge.record.folder import create_recording
 from edge.record.journal import Journal
 from edge.stage_known import examine_motion, read_motion_calibration, stage_of
-from firmware_bridge.messages import Capabilities
+from firmware_bridge.messages import Capabilities, ExposureDone, ExposureFlag
+from models.sampling import SamplingMask
 
 MADE_AT = "2026-03-01T10:20:30+00:00"
 HAS = Capabilities("twin 1", 1, 7, (0.0, 150.0), (0.0, 150.0), 50.0, 500.0, 2048, 64, 0.5)
@@ -247,3 +250,26 @@ def test_a_recording_without_measurements_is_refused(tmp_path: Path) -> None:
     Journal.create(paths.journal).close()
     with pytest.raises(UsageError, match="nothing moved"):
         calibration_from(tmp_path / "empty")
+
+
+def test_a_recording_that_is_too_short_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    config = config_in(tmp_path)
+    grid = grid_of(config.area)
+    cells = np.zeros(grid.shape, np.bool_)
+    cells[::20, ::40] = True
+    mask = SamplingMask(cells, float(cells.mean()), "grid", "none", 0)
+    plan = make_plan(grid=grid, mask=mask, dwell_s=0.1, stage=StageModel(50, 500), registration_digest="d")
+    paths = create_recording(tmp_path / "short")
+    done = [
+        ExposureDone(
+            each.index, each.start, each.end, 0.1, 0.1, 1.0 * number, 1.0 * number + 0.1, 0.0, 0.0, ExposureFlag.NONE,
+            np.zeros(64, np.uint32),
+        )
+        for number, each in enumerate(plan.exposures)
+    ]  # fmt: skip
+    with Journal.create(paths.journal) as journal:
+        journal.append([Opened(MADE_AT, "s", (tmp_path / "scan.yaml").read_text(), (("firmware", "twin 1"),), 1)])
+        journal.append([Registered(MADE_AT, "{}", "f"), Planned(MADE_AT, plan_to_json(plan), plan.digest)])
+        journal.append([Measured(MADE_AT, each) for each in done[:10]])
+    with pytest.raises(UsageError, match=r"9 moves are too few.*give the recording of a longer scan"):
+        calibration_from(tmp_path / "short")
