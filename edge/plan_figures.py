@@ -16,6 +16,7 @@ from edge.console import Console, duration_text
 from edge.dose.limits import photons_per_mm2
 from edge.dose.path import planned_leg_s_per_cell
 from edge.mosaic_placing import is_mosaic
+from edge.passage import passage_of
 from edge.plan import ScanPlan, live_s_per_cell
 from edge.prepare import budget_of, predicted_whole_s, uncovered_mm
 from edge.stage_known import stage_of
@@ -119,7 +120,9 @@ def _photons_sentence(plan: ScanPlan, config: ScanConfig) -> str:
     beam, grid, most = config.instrument.beam, plan.grid, config.dose.max_photons_per_mm2
     if beam.flux_per_s is None or beam.fwhm_mm is None:
         return ""
-    way_s = planned_leg_s_per_cell(plan.table, plan.stage or stage_of(config), grid)
+    stage = plan.stage or stage_of(config)
+    closed = passage_of(config, stage).closed_legs(plan.table)
+    way_s = planned_leg_s_per_cell(plan.table, stage, grid, closed=closed)
     photons = photons_per_mm2(live_s_per_cell(plan.table, grid) + way_s, grid, beam)
     assert photons is not None
     allowed = "not limited" if most is None else f"{most:.3g} allowed"

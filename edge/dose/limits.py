@@ -14,6 +14,7 @@ from edge.dose.received import Received
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable
+from edge.passage import passage_of
 from edge.stage_model import StageModel
 
 Floats = NDArray[np.float64]
@@ -75,7 +76,8 @@ def check_fluence(
     most = config.dose.max_photons_per_mm2
     if most is None:
         return
-    seconds = live_s_per_cell(table, grid) + planned_leg_s_per_cell(table, stage, grid)
+    closed = passage_of(config, stage).closed_legs(table)
+    seconds = live_s_per_cell(table, grid) + planned_leg_s_per_cell(table, stage, grid, closed=closed)
     if received_s_per_cell is not None:
         seconds = seconds + received_s_per_cell
     photons = photons_per_mm2(seconds, grid, config.instrument.beam)
@@ -191,7 +193,9 @@ def _over(
     live_s = live_s_per_cell(whole, grid) + (0.0 if earlier_s is None else earlier_s)
     over = live_s > config.dose.max_live_s_per_cell * (1 + ROUNDING)
     if config.dose.max_photons_per_mm2 is not None:
-        photons = photons_per_mm2(live_s + planned_leg_s_per_cell(whole, stage, grid), grid, config.instrument.beam)
+        closed = passage_of(config, stage).closed_legs(whole)
+        legs_s = planned_leg_s_per_cell(whole, stage, grid, closed=closed)
+        photons = photons_per_mm2(live_s + legs_s, grid, config.instrument.beam)
         assert photons is not None
         over |= photons > config.dose.max_photons_per_mm2 * (1 + ROUNDING)
     return np.asarray(over & (live_s_per_cell(whole[left], grid) > 0))

@@ -13,6 +13,7 @@ from edge.kinematics import ExposureTable, run_starts, stroke_speeds
 from edge.stage_model import StageModel
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _STEPS_PER_CELL = 8
 """Pieces per cell that a stroke is cut into when its time is spread over the cells that it crosses."""
@@ -40,14 +41,23 @@ def counted_s_per_cell(starts_mm: Floats, ends_mm: Floats, seconds: Floats, grid
     return _deposited(_Segments(starts_mm, ends_mm, seconds, constant, constant), grid, _STEPS_PER_CELL)
 
 
-def planned_leg_s_per_cell(table: ExposureTable, stage: StageModel, grid: ScanGrid) -> Floats:
+def planned_leg_s_per_cell(
+    table: ExposureTable, stage: StageModel, grid: ScanGrid, *, closed: Flags | None = None
+) -> Floats:
     """Time that the open beam is predicted to spend in each cell on the way between exposures, shape (rows, columns).
 
     Settling and whatever else an exposure waits for is spent where that exposure begins.
+
+    Parameters
+    ----------
+    closed
+        Whether the shutter is closed on the way to each exposure from the one before, shape (n,); None: nowhere.
     """
     if len(table) < 2:
         return np.zeros(grid.shape)
     stops = run_starts(table, stage)
+    if closed is not None:
+        stops &= ~closed
     later = np.flatnonzero(stops[1:]) + 1
     legs = _legs(table[later - 1], table[later], stage)
     is_dwell = (table[later, 0] == table[later, 2]) & (table[later, 1] == table[later, 3])

@@ -114,3 +114,10 @@ def test_live_time_is_neither_lost_nor_made(strokes: list[tuple[tuple[int, int],
     starts, ends = (GRID.centres_mm(*np.array([pair[i] for pair in strokes]).T) for i in (0, 1))
     table = np.column_stack([starts, ends, np.ones(len(strokes))])
     assert live_s_per_cell(table, GRID).sum() == pytest.approx(len(strokes))
+
+
+def test_a_way_with_the_shutter_closed_gives_nothing_on_it() -> None:
+    table = dwells((5, 2), (5, 17), (8, 17))
+    seconds = planned_leg_s_per_cell(table, STAGE, GRID, closed=np.array([False, True, False]))
+    assert not seconds[5, :17].any()
+    assert seconds[5:9, 17].all()
