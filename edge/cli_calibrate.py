@@ -174,9 +174,9 @@ def motion(
         Path | None,
         typer.Option(help="A recording's folder to calibrate from instead; nothing moves.", show_default=False),
     ] = None,
-    flies: Annotated[
-        bool, typer.Option("--runs/--no-runs", help="Fly some runs, too, where the controller can.")
-    ] = True,
+    is_without_runs: Annotated[
+        bool, typer.Option("--no-runs", help="Fly no rows of strokes, for stages that cannot: dwells only.")
+    ] = False,
     review: Annotated[bool, typer.Option("--review", help="Show the plan and ask before the shutter opens.")] = False,
     out: OutOption = None,
 ) -> None:
@@ -188,7 +188,7 @@ def motion(
     from edge.console import Console
 
     console = Console(quiet=False, log_level="info")
-    calibrate_motion(config, recording=recording, flies=flies, review=review, out=out, console=console)
+    calibrate_motion(config, recording=recording, flies=not is_without_runs, review=review, out=out, console=console)
 
 
 @app.command()
