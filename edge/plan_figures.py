@@ -54,6 +54,8 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
     )
     if more := _more_to_come(plan, config):
         console.say(more)
+    if held_out := held_out_sentence(plan):
+        console.say(held_out)
     for sentence in area_sentences(plan, config):
         console.say(sentence)
     if added := visits_sentence(plan, config):
@@ -75,10 +77,17 @@ def _more_to_come(plan: ScanPlan, config: ScanConfig) -> str:
             if plan.predicted_s < _ALL * plan.way.budget_s
             else ""
         )
-    further = budget_of(config, plan.grid) - len(plan.exposures)
+    further = budget_of(config, plan.grid) - int(plan.mask.cells.sum())
     if config.listens and further > 0:
         return f"{further} more exposures follow, in batches chosen by what is measured: at most about {whole} in all"
     return ""
+
+
+def held_out_sentence(plan: ScanPlan) -> str:
+    """How many exposures no map will know; empty where there are none."""
+    if plan.held_out is None:
+        return ""
+    return f"{int(plan.held_out.sum())} of the exposures, drawn by lot, are held out of the maps and tell their error"
 
 
 def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
@@ -91,6 +100,8 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
     how = _method(plan) if mask.binariser == "none" else f"{_method(plan)} ({mask.binariser})"
     allowed = allowed_cells(config, grid)
     yield f"{int(mask.cells.sum())} of {int(allowed.sum())} cells ({100 * mask.rate:.1f} %) by {how}, seed {mask.seed}"
+    if held_out := held_out_sentence(plan):
+        yield held_out
     for sentence in area_sentences(plan, config):
         yield f"{sentence[0].lower()}{sentence[1:]}"
     if digest := network_digest(mask.origin):

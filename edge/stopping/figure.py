@@ -20,8 +20,12 @@ from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import merged
 from edge.score import scale_of
 
-_SIGNIFICANT = 3.0
+_SIGNIFICANT = 4.0
 """Standard errors by which a measured cell departs from those around it, and it is taken for more than noise."""
+_STRAIGHT = 1e-6
+"""Skewness that makes no difference."""
+_LIKE_IT = 0.1
+"""Weight of a measured cell, noisy itself, in what a cell is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ def figure_of(
     -----
     With residual r, counting variance v and scale s, each held-out cell gives d = (r^2 - v) / s^2, whose expectation is
     the squared error there. Drawn by lot, their mean is unbiased, and its standard error is their scatter over the root
-    of their number (the jackknife of a mean; W. G. Cochran, 1977, chapter 2). Only s, which is taken from the maps, may
+    of their number (the jackknife of a mean; W. G. Cochran, 1977, chapter 2), of which the skewness of squares is taken
+    out by P. Hall's transformation (1992, section 3). Only s, which is taken from the maps, may
     be off: where a rare peak is still hidden, s is too small and the error told is too large.
     """
     held = _usable(held)
@@ -109,11 +114,11 @@ def figure_of(
     def estimate(columns: list[int]) -> Estimate:
         each = (1 - share) * squares[:, columns].mean(axis=1)
         mean = float(each.mean()) + share * float(at_known[columns].mean())
-        deviation = float(each.std(ddof=1)) / math.sqrt(len(each))
+        below, above = _deviations(each)
         return Estimate(
             rmse=math.sqrt(max(mean, 0.0)),
-            low=math.sqrt(max(mean - deviation, 0.0)),
-            high=math.sqrt(max(mean, 0.0) + deviation),
+            low=math.sqrt(max(mean - below, 0.0)),
+            high=math.sqrt(max(mean, 0.0) + above),
             floor=math.sqrt(float(noise[columns].mean())),
         )
 
@@ -128,6 +133,19 @@ def figure_of(
     )
 
 
+def _deviations(each: NDArray[np.float64]) -> tuple[float, float]:
+    """One standard error of a mean, down and up: squares are skewed, and the mean of a few falls short more often."""
+    deviation = float(each.std(ddof=1)) / math.sqrt(len(each))
+    if deviation == 0:
+        return 0.0, 0.0
+    third = float(np.mean(np.power((each - each.mean()) / each.std(), 3))) / math.sqrt(len(each))
+
+    def undone(x: float) -> float:
+        return x if abs(third) < _STRAIGHT else 3 / third * (float(np.cbrt(1 + third * (x - third / 6))) - 1)
+
+    return deviation * max(undone(1.0), 0.0), deviation * max(-undone(-1.0), 0.0)
+
+
 def _usable(held: Samples) -> Samples:
     good = np.isfinite(held.values).all(axis=1) & np.isfinite(held.variance).all(axis=1)
     return Samples(held.rows[good], held.columns[good], held.values[good], held.variance[good])
@@ -138,18 +156,19 @@ def _scale_of(
 ) -> NDArray[np.float64]:
     """99.9th percentile of each map, without the noise that measured cells carry.
 
-    A measured cell that departs from the mean of the eight around it by no more than its noise explains is taken to be
-    like them: of noisy values, the largest are the luckiest.
+    A measured cell that departs from the mean of the eight around it, of which inferred ones count more, by no more
+    than its noise explains is taken to be like them: of noisy values, the largest are the luckiest.
     """
     from scipy.ndimage import convolve
 
     around = np.ones((3, 3))
     around[1, 1] = 0
     calmed = np.where(allowed[:, :, None], values, 0)
-    weight = np.maximum(convolve(allowed.astype(np.float64), around, mode="constant"), 1)
+    counts = np.where(allowed, np.where(measured, _LIKE_IT, 1.0), 0.0)
+    weight = np.maximum(convolve(counts, around, mode="constant"), _LIKE_IT)
     for e in range(values.shape[2]):
         one = calmed[:, :, e]
-        near = convolve(one, around, mode="constant") / weight
+        near = convolve(counts * one, around, mode="constant") / weight
         is_noise = measured & (np.abs(one - near) <= _SIGNIFICANT * error[:, :, e]) & (error[:, :, e] > 0)
         calmed[:, :, e] = np.where(is_noise, near, one)
     return scale_of(calmed[allowed])

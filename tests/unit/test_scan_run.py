@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
 from edge.console import Console
-from edge.events import Faulted, Opened, Planned, Registered, ShutterClosed, ShutterOpened
+from edge.events import Concluded, Faulted, Opened, Planned, Registered, ShutterClosed, ShutterOpened
 from edge.faults import IntegrityError, SafetyStop
 from edge.intake import Source
 from edge.reconnect import Connection
@@ -38,7 +39,12 @@ def run(journal):
     session.record(Opened(now, "scan", "", (), 1), Registered(now, "{}", "0"), Planned(now, "{}", "0"))
 
     def expose(
-        controller: ScriptedController, *, skip: int = 0, retained: int = 0, source: Source | None = None
+        controller: ScriptedController,
+        *,
+        skip: int = 0,
+        retained: int = 0,
+        source: Source | None = None,
+        enough: Callable[[float], str] = lambda _live_s: "",
     ) -> RunOutcome:
         console = Console(quiet=True, log_level="error")
         exposures = [exposure(index) for index in range(COUNT)]
@@ -53,6 +59,7 @@ def run(journal):
             confirm_place=lambda: None,
             console=console,
             source=source,
+            enough=enough,
         ).expose(retained=retained)
 
     expose.session = session
@@ -328,3 +335,41 @@ def test_stopped_while_a_batch_is_waited_for_the_scan_can_go_on(run, journal):
     assert run(ScriptedController(), source=Slow(at=None)) is RunOutcome.STOPPED
     assert recorded(journal) == list(range(COUNT))
     assert not isinstance(run.session.state, Ended)
+
+
+def test_a_run_that_has_enough_finishes_the_exposure_closes_the_shutter_and_is_finished(run, journal):
+    controller = ScriptedController()
+    asked: list[float] = []
+
+    def enough(live_s: float) -> str:
+        asked.append(live_s)
+        return "the error is reached" if live_s > 1.0 else ""
+
+    assert run(controller, source=Batch(at=None), enough=enough) is RunOutcome.FINISHED
+    assert controller.calls == ["move", "open", "pause", "close"]
+    assert not controller.is_open
+    assert 11 <= len(recorded(journal)) < COUNT
+    assert [event.reason for event in events(journal, Concluded)] == ["the error is reached"]
+    assert [event.reason for event in events(journal, ShutterClosed)] == ["enough is measured"]
+    assert run.session.state == Ended("finished", is_planned=True)
+    assert asked == sorted(asked)
+
+
+def test_a_run_that_has_enough_while_a_batch_is_waited_for_opens_the_shutter_no_more(run, journal):
+    class Never(Batch):
+        def wait(self, is_wanted_elsewhere) -> list:
+            assert is_wanted_elsewhere()
+            return []
+
+    controller = ScriptedController()
+    enough = lambda live_s: "the error is reached" if live_s > 3.95 else ""  # noqa: E731
+    assert run(controller, source=Never(at=None), enough=enough) is RunOutcome.FINISHED
+    assert recorded(journal) == list(range(COUNT))
+    assert controller.calls.count("open") == 1
+    assert not controller.is_open
+    assert len(events(journal, Concluded)) == 1
+
+
+def test_a_run_that_has_all_it_planned_is_concluded_by_nothing_else(run, journal):
+    assert run(ScriptedController(), enough=lambda live_s: "enough" if live_s > 3.95 else "") is RunOutcome.FINISHED
+    assert events(journal, Concluded) == []
