@@ -158,7 +158,8 @@ def _why_not(text: str, error: ValidationError) -> str:
             return f"this is no plan of a scan, whatever else it is: {_REMEDY}"
         if isinstance(read.get("version"), int) and read["version"] > VERSION:
             return (
-                f"the plan is of version {read['version']}, this program reads up to {VERSION}: update it, or make it anew"
+                f"the plan is of version {read['version']}, this program reads up to {VERSION}: "
+                "update the program, or make it anew"
             )
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"]) or "the text"
