@@ -13,9 +13,10 @@ import yaml
 from edge import cli
 from edge.cameras import BLANK_BELOW, open_camera
 from edge.config import load_scan_config
-from edge.path.drawing import STRIP_PX
+from edge.path.drawing import CLOSED_RGB, KEEP_OUT_RGB, STRIP_PX
 from edge.plan import plan_from_json, plan_to_json
 from edge.prepare import choose_cells, sight
+from edge.review import course_of_plan
 from tests.unit.desk.panel import Desk
 
 USAGE, DEVICE, SAFETY = 2, 3, 4
@@ -226,3 +227,18 @@ def test_a_stage_without_its_gate_is_refused_as_by_a_scan(desk: Desk) -> None:
         "spectrometer": {"kind": "dp5", "port": "udp://192.0.2.1:10001"},
     }
     assert "gate: instrument.controller.stage.gate is left out" in desk.refused(USAGE)
+
+
+def test_a_dry_run_shows_keep_outs_and_the_legs_that_are_closed_for_them(desk: Desk) -> None:
+    corners = [[60.0, 50.0], [80.0, 50.0], [80.0, 65.0], [60.0, 65.0]]
+    desk.scan["area"]["keep_out"] = [{"name": "wax seal", "polygon": corners}]
+    desk.scan["sampling"] |= {"mask": "grid"}
+    assert desk.plan("--dry-run").code == 0
+    picture = cv2.imread(str(desk.out / "review" / "path.png"))[..., ::-1]
+    assert (picture == KEEP_OUT_RGB).all(axis=-1).any()
+    assert "kept out" in (desk.out / "review" / "path.html").read_text("utf-8")
+    config = load_scan_config(desk.config)
+    plan = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    course = course_of_plan(plan, config)
+    assert course.total_s == pytest.approx(plan.predicted_s)
+    assert (picture == CLOSED_RGB).all(axis=-1).any() == course.is_closed.any()
