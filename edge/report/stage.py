@@ -32,7 +32,8 @@ def stage_words(stage: StageModel) -> str:
     if stage.margin_mm:
         parts.append(f"{significant(stage.margin_mm)} mm more at either end of a run")
     if stage.stroke_factor != 1:
-        parts.append(f"strokes {100 * (stage.stroke_factor - 1):+.1f} % longer than asked")
+        longer = "longer" if stage.stroke_factor > 1 else "shorter"
+        parts.append(f"strokes {100 * abs(stage.stroke_factor - 1):.1f} % {longer} than asked")
     if stage.dwell_step_s:
         parts.append(f"dwells in steps of {duration(stage.dwell_step_s)}")
     return ", ".join(parts) + (f"; {stage.origin}" if stage.origin else "")
