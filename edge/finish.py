@@ -111,6 +111,8 @@ def report_of(
     subject = planned.config.object
     finished_at = history.last_at
     network = network_digest(plan.mask.origin)
+    # what came to it since has made another plan of it
+    reviewed = history.plans[0].plan_digest if recording.paths.reviewed.is_dir() else None
     return ScanReport(
         subject=ScannedObject(subject.title, subject.identifier, subject.operator),
         started_at=datetime.fromisoformat(history.started_at),
@@ -141,6 +143,7 @@ def report_of(
             "registration": sighting.registration.digest,
             "photograph": sighting.frame_sha256,
         }
+        | ({} if reviewed is None else {"reviewed plan": reviewed})
         | ({} if network is None else {"mask network": network}),
     )
 

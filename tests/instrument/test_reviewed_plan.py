@@ -48,6 +48,7 @@ def test_the_reviewed_plan_is_carried_out_whatever_the_configuration_would_choos
     with open_recording(bench.recording) as recording:
         assert recording.history.done == frozenset(range(len(plan.exposures)))
     assert (bench.recording / "reviewed" / "plan.json").read_text("utf-8") == text
+    assert "reviewed plan" in (bench.recording / "report.html").read_text("utf-8")
 
 
 def test_a_reviewed_plan_of_an_object_that_moved_is_refused_and_taken_up_once_it_is_put_back(bench):
