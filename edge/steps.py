@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
@@ -28,6 +29,7 @@ from edge.dose.earlier import earlier_s_per_cell
 from edge.dose.limits import check_dose, refused_repeats, with_repeats
 from edge.events import Opened, Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
+from edge.kinematics import predict_stretches
 from edge.live import LiveMaps
 from edge.passage import Passage, passage_of
 from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
@@ -359,16 +361,17 @@ class Scan:
 
 def bounds_of(plan: ScanPlan, passage: Passage) -> Bounds:
     """What a plan asks of the instrument while it is carried out, whatever cells come to it."""
-    grid = plan.grid
-    longest_move_s = plan.longest_move_s
-    if plan.stage is not None:
-        longest_move_s = max(
-            longest_move_s, float(plan.stage.move_s(np.array(np.hypot(grid.width_mm, grid.height_mm))))
-        )
+    grid, stage = plan.grid, plan.stage
+    longest_s, longest_move_s = float(plan.table[:, 4].max()), plan.longest_move_s
+    if stage is not None:
+        longest_move_s = max(longest_move_s, float(stage.move_s(np.array(np.hypot(grid.width_mm, grid.height_mm)))))
+        # a pair of devices says nothing of a run before its end
+        longest_s = max(longest_s, float(predict_stretches(plan.table, stage).counted_s.max()))
+        longest_s = max(longest_s, stage.longest_run_s if math.isfinite(stage.longest_run_s) else 0.0)
     return Bounds(
         x_mm=(grid.origin_x_mm, grid.origin_x_mm + grid.width_mm),
         y_mm=(grid.origin_y_mm, grid.origin_y_mm + grid.height_mm),
         tolerance_mm=grid.pitch_mm / 2,
-        patience_s=_PATIENCE * (float(plan.table[:, 4].max()) + longest_move_s) + _GRACE_S,
+        patience_s=_PATIENCE * (longest_s + longest_move_s) + _GRACE_S,
         passage=passage,
     )

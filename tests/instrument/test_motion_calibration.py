@@ -147,7 +147,7 @@ PAIR = {"kind": "paired", "spectrometer": {"kind": "dp5", "port": "mca"}}
     [
         # a GRBL stage flies as slowly as its clock, so that its speed is perturbed no further than a pair accepts
         ("grbl", "M8", {"speed_factor": 0.97, "acceleration_factor": 0.6}, lambda: dwells(120, 0.1)),
-        ("grbl", "M8", {"speed_factor": 0.97, "acceleration_factor": 0.6}, lambda: rows(8, 70, 0.25)),
+        ("grbl", "M8", {"speed_factor": 0.97, "acceleration_factor": 0.6}, lambda: rows(5, 70, 0.25)),
         ("marlin", "P57", {"speed_factor": 0.75, "acceleration_factor": 0.6}, lambda: dwells(120, 0.1)),
     ],
 )

@@ -17,6 +17,7 @@ from edge.events import Faulted, Opened, Planned, Registered, Resumed, StandardM
 from edge.faults import DeviceError, SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
+from edge.passage import passage_of
 from edge.plan import ScanPlan, check_rest, make_plan, plan_to_json
 from edge.plan_figures import visits_sentence
 from edge.reconnect import Connection
@@ -25,7 +26,7 @@ from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
 from edge.session import Session, utc_now
 from edge.state import Broken, New
-from edge.steps import Scan
+from edge.steps import Scan, bounds_of
 from firmware_bridge.messages import StagePose
 from models.sampling import SamplingMask
 from tests.unit.scripted_scan import ScriptedController, events
@@ -204,3 +205,15 @@ def test_a_scan_that_a_visit_ended_is_taken_up_without_one_for_an_interval(journ
     )
     taking.scan.prepare_again(history)
     assert [visit.first_after_s for visit in taking.scan._visits(plan)] == [first_after_s]
+
+
+def test_patience_lasts_to_the_end_of_the_longest_run_that_a_pair_flies(plan):
+    # forty strokes of 0.4 s end to end, of which a pair of devices tells nothing before the last is over
+    edges = 10 + 0.2 * np.arange(41)
+    level = np.full(40, 12.0)
+    table = np.column_stack([edges[:-1], level, edges[1:], level, np.full(40, 0.4)])
+    stage = StageModel(50.0, 500.0)
+    flown = replace(plan, table=table, stage=stage)
+    passage = passage_of(CONFIG, stage)
+    assert bounds_of(flown, passage).patience_s > 16
+    assert bounds_of(replace(flown, stage=replace(stage, longest_run_s=20.0)), passage).patience_s > 60
