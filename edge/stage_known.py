@@ -21,6 +21,8 @@ from firmware_bridge.pairing.acceptance import LEAD_S, LONGEST_ROW_S, MOST_CELLS
 
 _ROW_MARGIN_MM: Final = 0.2
 """What a row of a paired stage is lengthened by at either end besides its ramps."""
+_SHORTEST_STROKE_S: Final = 0.02
+"""No pair tells shorter strokes apart, whatever its spectrometer's link; most need longer ones, and say so."""
 
 
 def stage_of(
@@ -113,7 +115,12 @@ def _stated(config: ScanConfig) -> StageModel:
     )
     if isinstance(controller, PairedControllerConfig) and isinstance(controller.stage, GrblStageConfig):
         return replace(
-            stage, lead_s=LEAD_S, margin_mm=_ROW_MARGIN_MM, most_run_cells=MOST_CELLS, longest_run_s=LONGEST_ROW_S
+            stage,
+            lead_s=LEAD_S,
+            margin_mm=_ROW_MARGIN_MM,
+            shortest_stroke_s=max(stage.shortest_stroke_s, _SHORTEST_STROKE_S),
+            most_run_cells=MOST_CELLS,
+            longest_run_s=LONGEST_ROW_S,
         )
     return stage
 
