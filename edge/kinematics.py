@@ -224,6 +224,8 @@ def _priced(flown: ExposureTable, first: NDArray[np.intp], stage: StageModel, st
     _, exits = widened(flown, run_out_mm)
     origin = entries[:1] if start is None else np.array([[start.x_mm, start.y_mm]])
     leaps_mm = entries - np.vstack([origin, exits[:-1]])
+    is_still = is_dwell & ~leaps_mm.any(axis=1)
+    is_still[:1] = False
     return Stretches(
         first=first,
         is_dwell=is_dwell,
@@ -233,7 +235,7 @@ def _priced(flown: ExposureTable, first: NDArray[np.intp], stage: StageModel, st
         run_out_s=ramp_s + margin_s,
         run_up_mm=run_up_mm,
         run_out_mm=run_out_mm,
-        waiting_s=np.where(is_dwell, stage.stop_s, stage.run_stop_s),
+        waiting_s=np.where(is_dwell, stage.stop_s, stage.run_stop_s) - np.where(is_still, stage.settle_s, 0.0),
         counted_s=np.where(is_dwell, _in_steps(flown[:, 4], stage.dwell_step_s), flown[:, 4] * stage.stroke_factor),
     )
 

@@ -159,6 +159,12 @@ def test_a_run_costs_its_own_overhead_and_its_lead() -> None:
     assert predicted.travel_mm == pytest.approx(0.8 + 2 + 10)
 
 
+def test_a_stage_that_stays_where_it_is_does_not_settle_again() -> None:
+    table = np.array([[1, 0, 1, 0, 0.1], [1, 0, 1, 0, 0.1], [2, 0, 2, 0, 0.1]], float)
+    predicted = predict_duration(table, StageModel(50, 500, settle_s=0.5, overhead_s=0.01))
+    assert predicted.waiting_s == pytest.approx(3 * 0.01 + 2 * 0.5)
+
+
 def test_dwells_are_rounded_up_to_the_step_of_the_instrument() -> None:
     table = np.array([[0, 0, 0, 0, 0.101], [0, 0, 0, 0, 0.15]])
     assert predict_duration(table, StageModel(50, 500, dwell_step_s=0.05)).beam_s == pytest.approx(0.3)
