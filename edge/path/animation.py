@@ -25,11 +25,12 @@ from edge.path.drawing import (
 
 MOST_BYTES = 3_000_000
 """An animation is made smaller until it is below this."""
-_FRAMES = 60
-_FRAME_MS = 160
+_WHOLE_MS = 10_000
 _LAST_MS = 3_000
-_SIDES_PX = (900, 640, 450, 320)
-"""Longer side of the picture, the first that keeps to `MOST_BYTES`."""
+_SIZES = ((900, 60), (640, 60), (450, 40), (320, 24), (240, 12))
+"""Longer side in pixels, and pictures: the first that keeps to `MOST_BYTES`, as the last does whatever it shows."""
+_SAMPLE = 4
+"""So many pictures one after the other tell how large all will be."""
 
 
 def animation_png(rgb: Image, grid: ScanGrid, course: Course, *, confines: Confines = UNCONFINED) -> bytes:
@@ -52,26 +53,44 @@ def animation_png(rgb: Image, grid: ScanGrid, course: Course, *, confines: Confi
     if not hasattr(cv2, "imencodeanimation"):
         raise UsageError(f"OpenCV {cv2.__version__} writes no moving pictures: install opencv-python 4.11 or later")
     content = b""
-    for side_px in _SIDES_PX:
-        frames, finished = _frames(ground_of(rgb, grid, longer_side_px=side_px, confines=confines), course)
-        moving = cv2.Animation()
-        # with an opacity, pixels that stay are left out of what follows: a sixth of the bytes
-        moving.frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGRA) for frame in frames]
-        moving.durations = [_FRAME_MS] * (len(frames) - 1) + [_LAST_MS]
-        moving.loop_count = 0
-        moving.still_image = cv2.cvtColor(finished, cv2.COLOR_RGB2BGRA)
-        content = bytes(cv2.imencodeanimation(".png", moving)[1])
+    for side_px, count in _SIZES:
+        ground = ground_of(rgb, grid, longer_side_px=side_px, confines=confines)
+        finished = path_picture(ground, course)
+        frames = _frames(ground, course, count)
+        is_last = (side_px, count) == _SIZES[-1]
+        if not is_last and _expected_bytes(frames, finished) > MOST_BYTES:
+            continue
+        content = _encoded(frames, finished)
         if len(content) < MOST_BYTES:
             break
     return content
 
 
-def _frames(ground: Ground, course: Course) -> tuple[list[Image], Image]:
-    """The pictures in their order, and the whole path."""
-    finished = path_picture(ground, course)
+def _encoded(frames: list[Image], still: Image) -> bytes:
+    import cv2
+
+    moving = cv2.Animation()
+    # with an opacity, pixels that stay are left out of what follows: a sixth of the bytes
+    moving.frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGRA) for frame in frames]
+    moving.durations = [_WHOLE_MS // len(frames)] * (len(frames) - 1) + [_LAST_MS]
+    moving.loop_count = 0
+    moving.still_image = cv2.cvtColor(still, cv2.COLOR_RGB2BGRA)
+    return bytes(cv2.imencodeanimation(".png", moving)[1])
+
+
+def _expected_bytes(frames: list[Image], still: Image) -> float:
+    """What the pictures will take together, by a few from their middle: to pack them all takes seconds."""
+    middle = len(frames) // 2
+    alone = len(_encoded(frames[middle : middle + 1], still))
+    change = (len(_encoded(frames[middle : middle + 1 + _SAMPLE], still)) - alone) / _SAMPLE
+    return alone + len(frames) * change
+
+
+def _frames(ground: Ground, course: Course, count: int) -> list[Image]:
+    """So many pictures at even steps of time, from nothing to the whole path."""
     blank = with_strip(ground.image, course, ground.confines)
     canvas, frames, drawn = ground.image.copy(), [], 0
-    for at_s in np.linspace(0.0, course.total_s, _FRAMES):
+    for at_s in np.linspace(0.0, course.total_s, count):
         reached = int(np.searchsorted(course.from_s, at_s, "right"))
         draw_path(canvas, ground, course, drawn, reached)
         drawn = max(drawn, reached)
@@ -81,7 +100,7 @@ def _frames(ground: Ground, course: Course) -> tuple[list[Image], Image]:
         if reached:
             _beam(frame, ground.pixels(place_at(course, at_s)))
         frames.append(frame)
-    return frames, finished
+    return frames
 
 
 def place_at(course: Course, at_s: float) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel
+from edge.path import animation
 from edge.path import page as page_module
 from edge.path.animation import MOST_BYTES, animation_png, place_at
 from edge.path.course import Course, course_of
@@ -69,7 +70,8 @@ def without_motion(png: bytes) -> bytes:
     return kept
 
 
-def test_the_moving_picture_goes_from_no_path_to_the_whole_one(course: Course) -> None:
+def test_the_moving_picture_goes_from_no_path_to_the_whole_one(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(animation, "_SIZES", ((320, 60),))
     content = animation_png(PHOTO, GRID, course)
     _, moving = cv2.imdecodeanimation(np.frombuffer(content, np.uint8))
     first, last = moving.frames[0].astype(int), moving.frames[-1].astype(int)
@@ -79,6 +81,17 @@ def test_the_moving_picture_goes_from_no_path_to_the_whole_one(course: Course) -
     # a viewer of still pictures shows the whole path, without the ring
     still = cv2.imdecode(np.frombuffer(without_motion(content), np.uint8), cv2.IMREAD_COLOR).astype(int)
     assert (np.abs(still - last[..., :3]) > 8).any(axis=-1).sum() < 0.05 * changes[-1]
+
+
+def test_a_moving_picture_that_would_be_too_large_is_smaller_and_has_fewer_pictures(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(animation, "MOST_BYTES", 100_000)
+    content = animation_png(PHOTO, GRID, course)
+    _, moving = cv2.imdecodeanimation(np.frombuffer(content, np.uint8))
+    assert len(content) < 100_000
+    assert len(moving.frames) < 60
+    assert moving.frames[0].shape[1] < 900
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0, 3.3])
@@ -93,7 +106,9 @@ def test_the_beam_is_on_its_way_where_the_clock_says(seconds: float) -> None:
     assert where.tolist() == pytest.approx([expected, 20.0])
 
 
-def test_a_full_raster_of_many_cells_stays_below_three_megabytes() -> None:
+def test_a_full_raster_of_many_cells_stays_below_three_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the larger ones, which take long to pack, are tried first and given up for less
+    monkeypatch.setattr(animation, "_SIZES", animation._SIZES[2:])
     grid = ScanGrid(0, 0, 0.5, 200, 180)
     photo = cv2.GaussianBlur(RNG.integers(0, 256, (*grid.shape, 3)).astype(np.uint8), (5, 5), 2)
     course = course_of(serpentine(grid), STAGE)
