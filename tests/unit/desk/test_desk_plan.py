@@ -13,6 +13,7 @@ import yaml
 from edge import cli
 from edge.cameras import BLANK_BELOW, open_camera
 from edge.config import load_scan_config
+from edge.path import animation
 from edge.path.drawing import CLOSED_RGB, KEEP_OUT_RGB, STRIP_PX
 from edge.plan import plan_from_json, plan_to_json
 from edge.prepare import choose_cells, sight
@@ -143,6 +144,13 @@ def test_a_plan_that_nobody_named_a_folder_for_goes_under_runs(desk: Desk, monke
     assert (made / "plan.json").is_file()
 
 
+@pytest.fixture
+def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moving pictures of the size that is packed soonest."""
+    monkeypatch.setattr(animation, "_SIZES", ((320, 60),))
+
+
+@pytest.mark.usefixtures("small_frames")
 def test_a_dry_run_leaves_an_animation_and_a_page_besides(desk: Desk) -> None:
     said = desk.plan("--dry-run")
     assert (said.code, said.err) == (0, "")
@@ -229,6 +237,7 @@ def test_a_stage_without_its_gate_is_refused_as_by_a_scan(desk: Desk) -> None:
     assert "gate: instrument.controller.stage.gate is left out" in desk.refused(USAGE)
 
 
+@pytest.mark.usefixtures("small_frames")
 def test_a_dry_run_shows_keep_outs_and_the_legs_that_are_closed_for_them(desk: Desk) -> None:
     corners = [[60.0, 50.0], [80.0, 50.0], [80.0, 65.0], [60.0, 65.0]]
     desk.scan["area"]["keep_out"] = [{"name": "wax seal", "polygon": corners}]
