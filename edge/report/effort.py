@@ -28,7 +28,7 @@ def time_section(report: ScanReport) -> str:
     if not bars:
         return section("time", "Time", absent("No times were recorded."), values)
     caption = "Durations on one scale."
-    if report.outcome != "finished":
+    if not _ran_to_its_end(report):
         caption += " The scan did not run to its end: the predictions are for the whole, the exposures are those made."
     pieces = figure(duration_bars(bars), caption) + values
     about = [] if effort.stage is None else [facts([("Stage, as predicted with", _stage(effort.stage, effort))])]
@@ -36,9 +36,15 @@ def time_section(report: ScanReport) -> str:
     return section("time", "Time", paragraph(_CLOCKS, "note"), f'<div class="figures">{pieces}</div>', *about)
 
 
+def _ran_to_its_end(report: ScanReport) -> bool:
+    """Whether all that was predicted was made: a scan that had enough before is finished, too, and it was not."""
+    had_enough = report.judgement is not None and bool(report.judgement.concluded)
+    return report.outcome == "finished" and not had_enough
+
+
 def _time_rows(report: ScanReport) -> list[tuple[str, str, str, str]]:
     effort = report.effort
-    finished = report.outcome == "finished"
+    finished = _ran_to_its_end(report)
     rows = []
 
     def add(name: str, text: str | None, by: str, against: str = "") -> None:

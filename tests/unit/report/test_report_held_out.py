@@ -47,3 +47,9 @@ def test_an_error_told_by_few_exposures_is_called_an_order_of_magnitude(make_rep
     few = ErrorFigure(100, 9, OVERALL, FIGURE.elements, 0.7, 0.94)
     assert "order of magnitude" in held_out_section(make_report(judgement=judgement(few)))
     assert "order of magnitude" not in held_out_section(make_report(judgement=judgement()))
+
+
+def test_a_scan_that_had_enough_is_not_compared_with_the_whole_plan(make_report):
+    whole, stopped = (render(make_report(judgement=judgement(concluded=why))) for why in ("", "enough"))
+    assert "The scan did not run to its end" not in whole
+    assert "The scan did not run to its end" in stopped
