@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +17,15 @@ if TYPE_CHECKING:
 
 _NEIGHBOURS = 8
 """Nearest ends that a better successor is looked for among."""
-_SPACINGS_PER_BAND = 3.0
-"""Bands whose squared height is this many squared mean spacings make the shortest boustrophedon over random points."""
 _LONGEST_SHIFT = 50_000
 """Positions that one exchange may move at the most; bounds the time for very large plans."""
-_ROW_START_LIMIT = 200_000
-"""Above this many points the long way round from a row-by-row start no longer pays."""
+_LONGEST_SHIFT_OF_A_TRY = 1_000
+_PIECES_PER_TRY = 6
+"""One exchange by chance for so many pieces keeps 40,000 of them under a second."""
+_FEW_TRIES = 1_000
+"""Four for each piece, up to so many, where there are few."""
+_MOST_TURNS = 1_000
+"""In one try, at the most."""
 
 Floats = NDArray[np.float64]
 Order = NDArray[np.intp]
@@ -66,9 +68,10 @@ def order_pieces(
 ) -> tuple[Order, NDArray[np.bool_]]:
     """Order of dwells and runs, and the direction of each run, with little time on the way between them.
 
-    Boustrophedon starts, over rows and over wider bands, are improved by 2-opt and Or-opt among near neighbours (Or
-    1976; Bentley 1992, ORSA J. Computing 4) on the stage's move time, which unlike the distance favours a few long
-    moves over many middling ones. The better outcome is returned; it is never slower than `serpentine`.
+    A greedy start, the cheapest legs first (Bentley 1992, ORSA J. Computing 4), is improved by 2-opt and Or-opt (Or
+    1976) among near neighbours and by exchanges by chance (Martin, Otto and Felten 1991), all on the stage's move
+    time, which unlike the distance favours a few long moves over many middling ones. Where going row by row takes no
+    longer, that is improved instead: the way is never longer than `serpentine`'s.
 
     Parameters
     ----------
@@ -77,7 +80,7 @@ def order_pieces(
     stage
         Prices the moves.
     start
-        Where the stage stands beforehand; None leaves that open.
+        Where the stage stands beforehand: the way from there to the first piece counts. None leaves that open.
     speeds_mm_s
         At which runs are flown, shape (n,), of points 0: their ramps lie before and after them. None: the ramps are
         left out of account.
@@ -95,31 +98,40 @@ def order_pieces(
         points.
     """
     from edge.move_price import price_of
-    from edge.tour import improve, way_s
+    from edge.tour_search import improve, vary, way_s
 
     pieces = np.ascontiguousarray(pieces_mm, np.float64).reshape(-1, 4)
     n = len(pieces)
     if n == 0:
         return np.empty(0, np.intp), np.empty(0, np.bool_)
-    ends = _rests(pieces, stage, speeds_mm_s)
-    price = price_of(stage, barriers, crossing_s)
-    middles = (pieces[:, 0:2] + pieces[:, 2:4]) / 2
-    near = _near_ends(ends, start)
-    rows = serpentine(middles)
-    orders = [rows, _boustrophedon(middles)] if n <= _ROW_START_LIMIT else [_boustrophedon(middles)]
-    tours = [_tour(ends, near, order, price, start) for order in orders]
-    for tour in tours:
-        improve(tour)
-    tours.append(_tour(ends, near, rows, price, start))
-    best = min(tours, key=way_s)
-    place = int(best.place[-1])
-    entered = np.roll(best.order, -place - 1)[:-1]
-    if best.order[place] & 1 == 0:
-        # the outside was entered where the stage stands, and left for nowhere: the way goes backwards
-        entered = entered[::-1] ^ 1
+    rests = rests_mm(pieces, stage, speeds_mm_s)
+    tour, rows = _greedy_and_rows(rests.reshape(-1, 2), price_of(stage, barriers, crossing_s), start)
+    improve(tour)
+    if way_s(rows) <= way_s(tour):
+        improve(rows)
+        tour = rows
+    vary(tour._replace(longest_shift=_LONGEST_SHIFT_OF_A_TRY), max(n // _PIECES_PER_TRY, min(4 * n, _FEW_TRIES)))
+    entered = _from_the_outside(tour)
     order = (entered >> 1).astype(np.intp)
     is_point = (pieces[:, 0:2] == pieces[:, 2:4]).all(axis=1)
     return order, (entered & 1 == 1) & ~is_point[order]
+
+
+def rests_mm(pieces_mm: Floats, stage: StageModel, speeds_mm_s: Floats | None) -> Floats:
+    """Where the stage rests before and after each piece, (x0, y0, x1, y1), shape (n, 4).
+
+    The way at constant speed before a run, in either direction, is shared out between both ends.
+    """
+    way = pieces_mm[:, 2:4] - pieces_mm[:, 0:2]
+    length = np.hypot(way[:, 0], way[:, 1])
+    reach = np.zeros(len(pieces_mm))
+    if speeds_mm_s is not None:
+        _, acceleration, jerk = stage.along(way)
+        speed = np.asarray(speeds_mm_s, np.float64)
+        ramp_s = np.where(speed > 0, ramp_up_s(speed, acceleration, jerk), 0.0)
+        reach = speed * (ramp_s + stage.lead_s) / 2 + stage.margin_mm
+    share = np.divide(reach, length, out=np.zeros_like(length), where=length > 0)[:, None]
+    return np.hstack([pieces_mm[:, 0:2] - share * way, pieces_mm[:, 2:4] + share * way])
 
 
 def serpentine(points_mm: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -132,107 +144,65 @@ def serpentine(points_mm: NDArray[np.float64]) -> NDArray[np.intp]:
 def travel_s(points_mm: NDArray[np.float64], order: NDArray[np.intp], stage: StageModel) -> float:
     """Time on the move along an order, from rest to rest at each point."""
     steps = np.diff(np.asarray(points_mm, np.float64)[order], axis=0)
-    return float(stage.move_s(np.hypot(steps[:, 0], steps[:, 1])).sum())
+    return float(stage.step_s(steps).sum())
 
 
-def travel_bound_s(points_mm: NDArray[np.float64], stage: StageModel) -> float:
-    """Lower bound of `travel_s` over all orders: the spanning tree of least move time.
-
-    A path is a spanning tree, and move time grows with distance, so the Euclidean tree is the one; it lies within
-    the Delaunay triangulation.
-    """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import minimum_spanning_tree
-    from scipy.spatial import Delaunay, QhullError
-
-    points = np.unique(np.asarray(points_mm, np.float64).reshape(-1, 2), axis=0)
-    if len(points) < 2:
-        return 0.0
-    try:
-        corners = Delaunay(points).simplices
-        edges = np.vstack([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
-    except (QhullError, ValueError):
-        # all on one line, sorted by np.unique along it: the tree joins neighbours
-        edges = np.column_stack([np.arange(len(points) - 1), np.arange(1, len(points))])
-    edges = np.unique(np.sort(edges, axis=1), axis=0)
-    step = points[edges[:, 0]] - points[edges[:, 1]]
-    cost = stage.move_s(np.hypot(step[:, 0], step[:, 1]))
-    graph = coo_matrix((cost, (edges[:, 0], edges[:, 1])), shape=(len(points), len(points)))
-    return float(minimum_spanning_tree(graph).sum())
-
-
-def _rests(pieces: Floats, stage: StageModel, speeds_mm_s: Floats | None) -> Floats:
-    """Where the stage rests before and after each piece, (x, y), shape (2 n, 2).
-
-    The way at constant speed before a run, in either direction, is shared out between both ends.
-    """
-    way = pieces[:, 2:4] - pieces[:, 0:2]
-    length = np.hypot(way[:, 0], way[:, 1])
-    reach = np.zeros(len(pieces))
-    if speeds_mm_s is not None:
-        _, acceleration, jerk = stage.along(way)
-        speed = np.asarray(speeds_mm_s, np.float64)
-        ramp_s = np.where(speed > 0, ramp_up_s(speed, acceleration, jerk), 0.0)
-        reach = speed * (ramp_s + stage.lead_s) / 2 + stage.margin_mm
-    share = np.divide(reach, length, out=np.zeros_like(length), where=length > 0)[:, None]
-    return np.hstack([pieces[:, 0:2] - share * way, pieces[:, 2:4] + share * way]).reshape(-1, 2)
-
-
-def _tour(ends: Floats, near: NDArray[np.int32], order: Order, price: MovePrice, start: StagePose | None) -> Tour:
-    """The way through pieces in an order, each run from the end that is nearer to where the one before was left."""
-    from edge.tour import Tour, direct
+def _greedy_and_rows(ends: Floats, price: MovePrice, start: StagePose | None) -> tuple[Tour, Tour]:
+    """Two first ways through all pieces, given by their ends, (x, y), shape (2 n, 2)."""
+    from edge.tour import Tour
+    from edge.tour_search import direct
+    from edge.tour_start import greedy_order
 
     n = len(ends) // 2
-    outside = np.zeros((2, 2)) if start is None else np.tile([start.x_mm, start.y_mm], (2, 1))
-    all_ends = np.vstack([ends, outside])
-    entered = np.append(2 * order, 2 * n + 1).astype(np.int32)
+    home = [0.0, 0.0] if start is None else [start.x_mm, start.y_mm]
+    all_ends = np.vstack([ends, home, home])
+    is_point = (all_ends[0::2] == all_ends[1::2]).all(axis=1)
+    is_point[n] = False
+    nowhere = 2 * n if start is None else 2 * n + 1
+    cheapest = greedy_order(all_ends, nowhere, price)
+    rows = np.append(2 * serpentine((ends[0::2] + ends[1::2]) / 2), 2 * n + 1).astype(np.int32)
     tour = Tour(
         ends=all_ends,
-        is_point=(all_ends[0::2] == all_ends[1::2]).all(axis=1),
-        near=near,
-        nowhere=2 * n if start is None else 2 * n + 1,
-        order=entered,
-        place=np.empty(n + 1, np.int32),
+        is_point=is_point,
+        near=_near_ends(all_ends, is_point),
+        nowhere=nowhere,
+        order=cheapest,
+        place=np.argsort(cheapest >> 1).astype(np.int32),
         price=price,
         longest_shift=_LONGEST_SHIFT,
+        turns=np.empty((_MOST_TURNS, 2), np.int32),
+        turn_count=np.zeros(1, np.int64),
     )
-    direct(tour)
-    return tour
+    row_tour = tour._replace(order=rows, place=np.empty_like(rows))
+    direct(row_tour)
+    return tour, row_tour
 
 
-def _near_ends(ends: Floats, start: StagePose | None) -> NDArray[np.int32]:
-    """The nearest ends of other pieces to each end and to the start, nearest first: shape (2 n + 2, k)."""
+def _from_the_outside(tour: Tour) -> NDArray[np.int32]:
+    """The end at which each piece is entered on the way from where the stage stands, shape (n,)."""
+    outside = int(tour.place[-1])
+    entered = np.roll(tour.order, -outside - 1)[:-1]
+    # entered where the stage stands and left for nowhere, it has the way's end before it: the way goes backwards
+    return np.asarray(entered if tour.order[outside] & 1 else entered[::-1] ^ 1)
+
+
+def _near_ends(ends: Floats, is_point: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The nearest ends of other pieces to each end, nearest first, shape (2 n, k); the last piece is nobody's."""
     from scipy.spatial import cKDTree
 
-    n = len(ends) // 2
-    is_point = (ends[0::2] == ends[1::2]).all(axis=1)
-    kept = np.flatnonzero(~np.column_stack([np.zeros(n, np.bool_), is_point]))
+    asked = np.flatnonzero(~np.column_stack([np.zeros_like(is_point), is_point]))
+    kept = asked[:-2]
     wanted = min(_NEIGHBOURS + 2, len(kept))
-    home = np.zeros(2) if start is None else np.array([start.x_mm, start.y_mm])
-    asked = np.vstack([ends[kept], home])
-    _, found = cKDTree(ends[kept]).query(asked, k=wanted)
+    _, found = cKDTree(ends[kept]).query(ends[asked], k=wanted)
     found = kept[found.reshape(len(asked), wanted)]
-    itself = found >> 1 == (np.append(kept, 2 * n) >> 1)[:, None]
-    # a piece's own ends go to the end of the list, and where both are few, they are never better than what is there
-    order = np.argsort(itself, axis=1, kind="stable")
+    # a piece's own ends go to the end of the list; the search passes them over where they stay
+    order = np.argsort(found >> 1 == asked[:, None] >> 1, axis=1, kind="stable")
     found = np.take_along_axis(found, order, axis=1)[:, :_NEIGHBOURS]
-    near = np.empty((2 * n + 2, found.shape[1]), np.int32)
-    near[kept] = found[:-1]
-    near[2 * n : 2 * n + 2] = found[-1]
+    near = np.empty((len(ends), found.shape[1]), np.int32)
+    near[asked] = found
     odd = 2 * np.flatnonzero(is_point) + 1
     near[odd] = near[odd - 1]
     return near
-
-
-def _boustrophedon(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Back and forth over bands as high as suits the points' mean spacing."""
-    width, height = (float(extent) for extent in np.ptp(points, axis=0))
-    if height == 0:
-        return _back_and_forth(points, np.zeros(len(points), np.intp))
-    squared_bands = len(points) * height / (_SPACINGS_PER_BAND * width) if width > 0 else math.inf
-    bands = max(1, round(math.sqrt(min(squared_bands, len(points) ** 2))))
-    share = (points[:, 1] - points[:, 1].min()) / height
-    return _back_and_forth(points, np.minimum(share * bands, bands - 1).astype(np.intp))
 
 
 def _back_and_forth(points: NDArray[np.float64], band: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -1,12 +1,9 @@
-"""The compiled local search over tours of pieces: 2-opt and Or-opt with neighbour lists and a work queue.
+"""Exchanges that make a tour of pieces shorter, compiled: 2-opt and Or-opt with neighbour lists.
 
 A piece has two ends; it is entered at one and left at the other, and a point's ends coincide. End 2 p and end 2 p + 1
 belong to piece p. The last piece stands for what lies outside the tour: its even end is where the stage stands
 beforehand, its odd end is nowhere, and with it the way is a closed one, of which either side of an exchange may be
 turned round, whichever is shorter.
-
-A step of the search looks at one piece and its nearest neighbours, makes the first exchange that saves time, and puts
-the pieces whose surroundings changed back on the queue; it ends when no piece has a saving exchange left.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.move_price import MovePrice, leg_s
 
-_LEAST_SAVING_S = 1e-10
+LEAST_SAVING_S = 1e-10
 _LONGEST_SEGMENT = 3
 
 
@@ -41,71 +38,62 @@ class Tour(NamedTuple):
     price: MovePrice
     longest_shift: int
     """Positions that one exchange may move at the most."""
+    turns: NDArray[np.int32]
+    """First position and number of positions of what was turned round since a try began, shape (m, 2)."""
+    turn_count: NDArray[np.int64]
+    """How many rows of `turns` hold, shape (1,); below 0 while none are noted."""
 
 
 @njit(cache=True, error_model="numpy")
-def improve(tour: Tour) -> int:
-    """Shorten a tour in place; returns the number of exchanges made."""
-    n = tour.order.size
-    queue = tour.order >> 1
-    queued = np.ones(n, np.bool_)
-    first, waiting = 0, n
-    touched = np.empty(6, np.int64)
-    exchanges = 0
-    while waiting > 0:
-        piece = queue[first]
-        first = (first + 1) % n
-        waiting -= 1
-        queued[piece] = False
-        while _exchange(tour, piece, touched):
-            exchanges += 1
-            for end in touched:
-                other = end >> 1
-                if not queued[other]:
-                    queued[other] = True
-                    queue[(first + waiting) % n] = other
-                    waiting += 1
-    return exchanges
+def exchange(tour: Tour, piece: int, touched: NDArray[np.int64]) -> float:
+    """Make one exchange at a piece; returns what it saves, 0 where none does.
 
-
-@njit(cache=True, error_model="numpy")
-def _exchange(tour: Tour, piece: int, touched: NDArray[np.int64]) -> bool:
+    Ends whose surroundings it changed are left in `touched`, shape (6,).
+    """
+    if tour.turn_count[0] > tour.turns.shape[0] - 4:
+        return 0.0
     for end in (2 * piece, 2 * piece + 1):
-        if end < tour.nowhere and (_two_opt(tour, end, touched) or _or_opt(tour, end, touched)):
-            return True
-    return False
+        if end >= tour.nowhere:
+            continue
+        gain = _two_opt(tour, end, touched)
+        if gain == 0.0:
+            gain = _or_opt(tour, end, touched)
+        if gain > 0.0:
+            return gain
+    return 0.0
 
 
-@njit(cache=True, error_model="numpy")
-def _cost_s(tour: Tour, a: int, b: int) -> float:
+@njit(cache=True, error_model="numpy", inline="always")
+def cost_s(tour: Tour, a: int, b: int) -> float:
+    """Time from rest at one end to rest at another; nothing to or from nowhere."""
     if a >= tour.nowhere or b >= tour.nowhere:
         return 0.0
     return leg_s(tour.price, tour.ends[a, 0], tour.ends[a, 1], tour.ends[b, 0], tour.ends[b, 1])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def _across(tour: Tour, end: int) -> int:
     """The end that a leg joins to this one."""
     order = tour.order
     i = tour.place[end >> 1]
     if order[i] == end:
-        return order[i - 1 if i > 0 else order.size - 1] ^ 1
-    return order[i + 1 if i + 1 < order.size else 0]
+        return int(order[i - 1 if i > 0 else order.size - 1]) ^ 1
+    return int(order[i + 1 if i + 1 < order.size else 0])
 
 
 @njit(cache=True, error_model="numpy")
-def _two_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> bool:
+def _two_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> float:
     """Join an end to a near one by turning round the stretch between them."""
     order, place = tour.order, tour.place
     i = place[end >> 1]
     is_entry = order[i] == end
     beside = _across(tour, end)
-    now = _cost_s(tour, end, beside)
+    now = cost_s(tour, end, beside)
     for k in range(tour.near.shape[1]):
-        other = np.int64(tour.near[end, k])
-        gain = now - _cost_s(tour, end, other)
-        if gain <= _LEAST_SAVING_S:
-            return False
+        other = int(tour.near[end, k])
+        gain = now - cost_s(tour, end, other)
+        if gain <= LEAST_SAVING_S:
+            return 0.0
         j = place[other >> 1]
         if j == i:
             continue
@@ -114,14 +102,14 @@ def _two_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> bool:
                 continue
             other ^= 1
         beyond = _across(tour, other)
-        gain += _cost_s(tour, other, beyond) - _cost_s(tour, beside, beyond)
-        if gain > _LEAST_SAVING_S:
+        gain += cost_s(tour, other, beyond) - cost_s(tour, beside, beyond)
+        if gain > LEAST_SAVING_S:
             low, high = (i, j - 1) if is_entry else (i + 1, j)
             if _turn_shorter(tour, low, high):
                 touched[0], touched[1], touched[2] = end, beside, other
                 touched[3], touched[4], touched[5] = beyond, beyond, beyond
-                return True
-    return False
+                return gain
+    return 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -133,15 +121,18 @@ def _turn_shorter(tour: Tour, low: int, high: int) -> bool:
         low, count = high + 1, n - count
     if count > tour.longest_shift:
         return False
-    _turn(tour, low % n, count)
+    turn(tour, low % n, count)
     return True
 
 
 @njit(cache=True, error_model="numpy")
-def _turn(tour: Tour, low: int, count: int) -> None:
+def turn(tour: Tour, low: int, count: int) -> None:
     """Turn round so many positions from one on, past the end of the array to its beginning."""
     order, place = tour.order, tour.place
     n = order.size
+    if tour.turn_count[0] >= 0:
+        tour.turns[tour.turn_count[0], 0], tour.turns[tour.turn_count[0], 1] = low, count
+        tour.turn_count[0] += 1
     high = low + count - 1
     if high >= n:
         high -= n
@@ -154,13 +145,13 @@ def _turn(tour: Tour, low: int, count: int) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _or_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> bool:
+def _or_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> float:
     """Move a stretch of up to three pieces, of which this is an outer end, to lie beside a near end."""
     order, n = tour.order, tour.order.size
     i = tour.place[end >> 1]
     is_entry = order[i] == end
     beside = _across(tour, end)
-    before_s = _cost_s(tour, end, beside)
+    before_s = cost_s(tour, end, beside)
     for size in range(1, min(_LONGEST_SEGMENT, n - 2) + 1):
         if is_entry:
             low = i
@@ -169,11 +160,11 @@ def _or_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> bool:
             low = (i - size + 1) % n
             tail = order[low]
         beyond_tail = _across(tour, tail)
-        freed = before_s + _cost_s(tour, tail, beyond_tail) - _cost_s(tour, beside, beyond_tail)
+        freed = before_s + cost_s(tour, tail, beyond_tail) - cost_s(tour, beside, beyond_tail)
         for k in range(tour.near.shape[1]):
-            other = np.int64(tour.near[end, k])
-            saved = freed - _cost_s(tour, end, other)
-            if saved <= _LEAST_SAVING_S:
+            other = int(tour.near[end, k])
+            saved = freed - cost_s(tour, end, other)
+            if saved <= LEAST_SAVING_S:
                 break
             if (tour.place[other >> 1] - low) % n < size:
                 continue
@@ -182,12 +173,12 @@ def _or_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> bool:
                 if target in (beside, beyond_tail):
                     continue
                 beyond = _across(tour, target)
-                gain = saved + _cost_s(tour, target, beyond) - _cost_s(tour, tail, beyond)
-                if gain > _LEAST_SAVING_S and _move(tour, low, size, end, target):
+                gain = saved + cost_s(tour, target, beyond) - cost_s(tour, tail, beyond)
+                if gain > LEAST_SAVING_S and _move(tour, low, size, end, target):
                     touched[0], touched[1], touched[2] = end, beside, tail
                     touched[3], touched[4], touched[5] = beyond_tail, target, beyond
-                    return True
-    return False
+                    return gain
+    return 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -201,34 +192,14 @@ def _move(tour: Tour, low: int, size: int, end: int, target: int) -> bool:
     if min(ahead, behind) > tour.longest_shift:
         return False
     if ahead <= behind:
-        _turn(tour, low, ahead + size)
-        _turn(tour, low, ahead)
+        turn(tour, low, ahead + size)
+        turn(tour, low, ahead)
         low = (low + ahead) % n
     else:
         first = (left + 1) % n
-        _turn(tour, first, behind + size)
-        _turn(tour, (first + size) % n, behind)
+        turn(tour, first, behind + size)
+        turn(tour, (first + size) % n, behind)
         low = first
     if _across(tour, end) != target:
-        _turn(tour, low, size)
+        turn(tour, low, size)
     return True
-
-
-@njit(cache=True, error_model="numpy")
-def way_s(tour: Tour) -> float:
-    """Time of all legs."""
-    total = 0.0
-    for i in range(tour.order.size):
-        total += _cost_s(tour, tour.order[i - 1] ^ 1, tour.order[i])
-    return total
-
-
-@njit(cache=True, error_model="numpy")
-def direct(tour: Tour) -> None:
-    """Enter each piece in the order at the end that is nearer to where the one before was left."""
-    order = tour.order
-    for i in range(order.size):
-        tour.place[order[i] >> 1] = i
-        left = order[i - 1] ^ 1
-        if i + 1 < order.size and _cost_s(tour, left, order[i] ^ 1) < _cost_s(tour, left, order[i]):
-            order[i] ^= 1
