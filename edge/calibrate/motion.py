@@ -82,6 +82,7 @@ def calibrate_motion(
     if recording is None:
         assert path is not None
         recording, made_by = _recorded(path, flies=flies, review=review, console=console)
+        console.say(f"To have the run count as dose of a scan of the same object: dose.earlier: [{recording}]")
     calibration = calibration_from(recording, made_by)
     for line in told(calibration, recording):
         console.say(line)

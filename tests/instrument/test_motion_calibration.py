@@ -107,7 +107,7 @@ def rows(count: int, cells: int, cell_s: float, *, pitch_mm: float = 0.5) -> Exp
 
 def test_a_whole_scan_lasts_as_predicted_on_a_stage_that_nobody_described(bench: Bench) -> None:
     bench.instrument["twin"] |= {
-        "clock_factor": 10.0,
+        "clock_factor": 20.0,
         "queue_length": 2_000,  # nothing waits for this computer, whose delays the fast clock would magnify
         "speed_factor": SPEED / 50,
         "acceleration_factor": ACCELERATION / 500,
@@ -117,7 +117,7 @@ def test_a_whole_scan_lasts_as_predicted_on_a_stage_that_nobody_described(bench:
     }
     with bench.running():
         found = read_motion_calibration(calibrate(bench))
-        calibrated, stated = scanned(bench, lambda: np.vstack([dwells(90, 0.03), rows(6, 30, 0.05)]))
+        calibrated, stated = scanned(bench, lambda: np.vstack([dwells(90, 0.03), rows(5, 30, 0.05)]))
         events = bench.twin_events()
     # The same from its recording, without the instrument.
     (run,) = (bench.folder / "runs").iterdir()
