@@ -43,6 +43,7 @@ from edge.stage_known import examine_motion
 from edge.state import Ended, New
 from edge.steps import Planner, Scan, opened_event
 from edge.stopping.asked import NOTHING_ASKED, AskedStop
+from edge.stopping.first_part import warn_of_floor
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.registry import CONNECT, SPECTROMETERS, STAGES, STANDOFFS, connect_pair
@@ -74,6 +75,7 @@ def run_scan(
     """
     config = stop.applied_to(load_scan_config(path))
     require_known_names(config)
+    warn_of_floor(config, console)
     reviewed = None if reviewed_plan is None else read_reviewed(reviewed_plan, config)
     if reviewed is not None:
         refuse_unfit(reviewed, config)

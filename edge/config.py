@@ -397,6 +397,7 @@ _PATHS = (
     ("instrument", "camera_calibration"),
     ("instrument", "stage_calibration"),
     ("instrument", "motion_calibration"),
+    ("sampling", "stop", "dwell_test"),
     ("instrument", "controller", "port"),
     ("instrument", "controller", "stage", "port"),
     ("instrument", "controller", "spectrometer", "port"),

@@ -19,6 +19,7 @@ from edge.record.folder import new_folder
 from edge.review import write_animation, write_pictures
 from edge.scan_plan import ScanPlan
 from edge.stage_placing import read_stage_calibration
+from edge.stopping.first_part import warn_of_floor
 
 
 def write_plan(
@@ -71,6 +72,7 @@ def _written(
 ) -> Path:
     config = load_scan_config(path)
     require_known_names(config)
+    warn_of_floor(config, console)
     folder = out or new_folder(config.object.identifier, suffix="-plan")
     refuse_in_use(folder)
     require([*examine_installation(), *examine_wiring(config)])

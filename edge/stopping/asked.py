@@ -40,6 +40,7 @@ class AskedStop:
             elements={**before.elements, **self.elements},
             time_s=before.time_s if self.time_s is None else self.time_s,
             live_s=before.live_s,
+            dwell_test=before.dwell_test,
         )
         if stop == before:
             return config

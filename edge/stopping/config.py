@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edge.schema import Closed, ElementName
+from edge.schema import Closed, ElementName, Name
 
 ErrorTarget = Annotated[float, Field(gt=0, lt=1)]
 """Root mean squared error of a map, relative to its 99.9th percentile."""
@@ -24,6 +24,9 @@ class StopConfig(Closed):
     """From the first opening of the shutter on, travel and looks included, pauses not; None: not limited."""
     live_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
     """Live time that the object receives in all; None: not limited."""
+
+    dwell_test: Name | None = None
+    """File of a dwell test of the object, by which an error below what counting leaves is known before the beam."""
 
     @property
     def has_error(self) -> bool:

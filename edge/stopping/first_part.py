@@ -1,9 +1,9 @@
-"""A scan that stops after a time must at least get through its first part, which goes over the whole area."""
+"""What can be said of a stop before the beam: whether its time does for the first part, and its error is in reach."""
 
 from __future__ import annotations
 
 from edge.config import ScanConfig
-from edge.console import duration_text
+from edge.console import Console, duration_text
 from edge.faults import UsageError
 from edge.scan_plan import ScanPlan
 
@@ -32,6 +32,23 @@ def refuse_short_stop(plan: ScanPlan, config: ScanConfig) -> None:
                 f"{duration_text(needed_s)}: give {_upwards(needed_s)} s or more, lower "
                 f"{_what_to_lower(plan, config)} to {limit_s / needed_s:.2g} of what it is, or shorten sampling.dwell_s"
             )
+
+
+def warn_of_floor(config: ScanConfig, console: Console) -> None:
+    """Say before the beam what a dwell test says against the errors that are asked for.
+
+    Raises
+    ------
+    UsageError, IntegrityError
+        The dwell test cannot be read.
+    """
+    if config.sampling.stop.dwell_test is None:
+        return
+    from edge.stopping.floor import floor_sentence
+
+    sentence = floor_sentence(config)
+    if sentence:
+        console.warn(sentence)
 
 
 def _what_to_lower(plan: ScanPlan, config: ScanConfig) -> str:
