@@ -215,7 +215,9 @@ class Preview:
         assert self._fit is not None
         self.close()
         # a raster of few photons shows kriging while it grows: until its end it is not one
-        follows = self._planned.config.reconstruct.method in ("automatic", "kriging")
+        # what was flown over is estimated together, which knows no updates
+        method, way = self._planned.config.reconstruct.method, self._planned.plan.way
+        follows = method == "kriging" or (method == "automatic" and way is None)
         self._drawing = (Followed if follows else Anew)(self._fit.model, self._planned)
 
     def _straighten(self) -> None:

@@ -23,6 +23,7 @@ from edge.plan import ScanPlan, plan_from_json
 from edge.prepare import Sighting, frame_digest, place
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import merged
+from edge.reconstruct.choice import AUTOMATIC, method_in_motion
 from edge.reconstruct.visible import with_visible
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, RecordingPaths, open_recording
@@ -211,15 +212,19 @@ def join(parts: list[Samples]) -> Samples:
     )
 
 
-def maps_of(samples: Samples, model: SpectrumModel, planned: Planned, method: str | None = None) -> ElementMaps:
-    """Full maps from what has been measured so far."""
-    return reconstruct(
-        samples,
-        planned.plan.grid.shape,
-        elements=model.elements,
-        rgb=planned.sighting.rgb,
-        method=method or planned.config.reconstruct.method,
-    )
+def maps_of(
+    samples: Samples,
+    model: SpectrumModel,
+    planned: Planned,
+    method: str | None = None,
+    live_s: NDArray[np.floating] | None = None,
+) -> ElementMaps:
+    """Full maps from what has been measured so far, with the live time behind each sample where that differs."""
+    shape, elements = planned.plan.grid.shape, model.elements
+    method = method or planned.config.reconstruct.method
+    if method == AUTOMATIC and planned.plan.way is not None:
+        method = method_in_motion(merged(samples, shape, elements, live_s))
+    return reconstruct(samples, shape, elements=elements, rgb=planned.sighting.rgb, method=method, live_s=live_s)
 
 
 def results_of(recording: Recording, planned: Planned) -> Results:
@@ -228,8 +233,8 @@ def results_of(recording: Recording, planned: Planned) -> Results:
     model, samples = fitted.model, fitted.samples
     placing = placed_by_samples(samples, model.elements, planned.sighting, planned.config)
     planned = replace(planned, sighting=placing.sighting)
-    once, _ = by_live_time(samples, fitted.live_s, planned.plan.grid.shape)
-    maps = with_visible(maps_of(once, model, planned), once, placing.sighting.rgb)
+    once, live_s = by_live_time(samples, fitted.live_s, planned.plan.grid.shape)
+    maps = with_visible(maps_of(once, model, planned, live_s=live_s), once, placing.sighting.rgb)
     allowed = allowed_cells(planned.config, planned.plan.grid)
     figure = judged(maps, fitted.held, fitted.held_live_s, planned, exposures=len(samples) + len(fitted.held))
     maps = limited_to(maps, allowed)

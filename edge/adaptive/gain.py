@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.adaptive.worth import worth_of_cells
+from edge.adaptive.worth import distance_to, worth_of_cells
 from edge.reconstruct.cells import MeasuredCells, checked_photograph
+from edge.reconstruct.choice import STARVED, method_in_motion
 from edge.reconstruct.covariance import Learned
 from edge.reconstruct.kriging import krige, learn_parameters, usable_photograph
 from edge.reconstruct.photograph import Photograph
+from edge.reconstruct.photon_starved import photon_starved
 from edge.reconstruct.tiling import tile_count
 
 Floats = NDArray[np.float32]
@@ -44,7 +46,6 @@ class Gain:
 
 def gain_of_cells(
     cells: MeasuredCells,
-    live_s: NDArray[np.floating],
     *,
     rgb: NDArray[Any] | None,
     interest: Floats | None = None,
@@ -52,40 +53,53 @@ def gain_of_cells(
 ) -> Gain:
     """What is left to gain after these values.
 
-    Where nothing was measured, the error is shared out as `edge.adaptive.worth` says, its mean being that of the
-    maps' own standard error; where something was, it is the standard error alone.
+    Where photons are what lacks, the error of every cell is the maps' own standard error. Where cells are, that is
+    shared out over the cells between as `edge.adaptive.worth` says.
 
     Parameters
     ----------
-    live_s
-        Live time behind each value, shape (n,).
+    cells
+        With the live time behind each value.
     rgb
         Photograph on the grid.
     interest, planned
         As in `worth_of_cells`.
     """
-    photograph = None if rgb is None else usable_photograph(checked_photograph(rgb, cells.shape))
+    photograph = None if rgb is None else checked_photograph(rgb, cells.shape)
+    measured = np.zeros(cells.shape, np.bool_)
+    measured[cells.rows, cells.columns] = True
+    if method_in_motion(cells) == STARVED:
+        found = photon_starved(cells, photograph)
+        weights = _weights(cells, found.standard_error, interest)
+        squared = (np.square(found.standard_error) * weights).sum(axis=2)
+        maps, distance = found.maps, distance_to(measured if planned is None else measured | planned)
+    else:
+        maps, squared, distance, weights = _between_samples(cells, photograph, measured, interest, planned)
+    noise = (_noise_of_a_second(cells, maps) * weights).sum(axis=2)
+    return Gain(squared.astype(np.float32), noise.astype(np.float32), distance)
+
+
+def _between_samples(
+    cells: MeasuredCells,
+    rgb: Floats | None,
+    measured: NDArray[np.bool_],
+    interest: Floats | None,
+    planned: NDArray[np.bool_] | None,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Maps, squared error, distance to samples and the elements' weights where cells are kriged."""
+    photograph = None if rgb is None else usable_photograph(rgb)
     learned = learn_parameters(cells, photograph)
     maps, standard_error = estimated_everywhere(cells, learned, photograph)
     worth = worth_of_cells(
-        cells,
-        learned,
-        photograph,
-        maps=maps,
-        standard_error=standard_error,
-        interest=interest,
-        planned=planned,
+        cells, learned, photograph, maps=maps, standard_error=standard_error, interest=interest, planned=planned
     )
-    measured = np.zeros(cells.shape, np.bool_)
-    measured[cells.rows, cells.columns] = True
-    weights = _weights(cells, standard_error, measured, interest)
+    weights = _weights(cells, standard_error, interest)
     squared = (np.square(standard_error) * weights).sum(axis=2)
     if not measured.all():
         shared = np.square(worth.value * np.maximum(worth.distance, 1))
         open_mean = float(squared[~measured].mean()) / max(float(shared[~measured].mean()), 1e-20)
         squared = np.where(measured, squared, shared * np.float32(open_mean))
-    noise = (_noise_of_a_second(cells, live_s, maps) * weights).sum(axis=2)
-    return Gain(squared.astype(np.float32), noise.astype(np.float32), worth.distance)
+    return maps, squared, worth.distance, weights
 
 
 def estimated_everywhere(
@@ -99,9 +113,7 @@ def estimated_everywhere(
     return maps, standard_error
 
 
-def _weights(
-    cells: MeasuredCells, standard_error: Floats, measured: NDArray[np.bool_], interest: Floats | None
-) -> Floats:
+def _weights(cells: MeasuredCells, standard_error: Floats, interest: Floats | None) -> Floats:
     """Of each element's squared error: by its mean, so that all count alike, times the interest; shape (elements,)."""
     mean = np.square(standard_error).mean(axis=(0, 1), dtype=np.float64)
     wanted = np.ones(cells.elements) if interest is None else np.asarray(interest, np.float64)
@@ -109,13 +121,15 @@ def _weights(
     return np.where(varies, wanted / np.maximum(mean, 1e-20), 0).astype(np.float32)
 
 
-def _noise_of_a_second(cells: MeasuredCells, live_s: NDArray[np.floating], maps: Floats) -> Floats:
+def _noise_of_a_second(cells: MeasuredCells, maps: Floats) -> Floats:
     """Counting variance that a second of live time would leave, times a second, shape (rows, columns, elements).
 
     A part of it goes with the element's own rate, a part is the same everywhere: least squares over the cells.
     """
     noise = np.empty_like(maps)
-    seconds = np.asarray(live_s, np.float64)
+    if cells.live_s is None:
+        return noise * 0
+    seconds = cells.live_s.astype(np.float64)
     for element in range(cells.elements):
         values, each = cells.values[:, element].astype(np.float64), cells.variance[:, element] * seconds
         spread = float(values.var())

@@ -14,7 +14,6 @@ from edge.adaptive.choice import chosen_cells
 from edge.adaptive.growth import left_text
 from edge.adaptive.listening import worth_of_samples
 from edge.area import allowed_cells
-from edge.maps import by_live_time
 from edge.modes.growth import ByTime, pieces_to_json
 from edge.modes.of_scan import setting_of
 from edge.modes.registry import MODES
@@ -62,15 +61,12 @@ def _pieces(planned: Planned, fitted: FittedRecording) -> Any:
     plan, config = planned.plan, planned.config
     assert plan.way is not None
     assert plan.stage is not None
-    samples, live_s = by_live_time(fitted.samples, fitted.live_s, plan.grid.shape)
-    cells = merged(samples, plan.grid.shape, fitted.model.elements)
+    cells = merged(fitted.samples, plan.grid.shape, fitted.model.elements, fitted.live_s)
     interest = interest_in(config.sampling.interest, fitted.model.elements)
     setting = replace(setting_of(planned.sighting, config, plan.stage), interest=interest)
     mode = MODES[plan.way.mode]
     part_s = ByTime(mode, setting, plan.way.budget_s, passage_of(config, plan.stage)).part_s(plan)
-    known = np.isfinite(samples.values).all(axis=1) & np.isfinite(samples.variance).all(axis=1)
-    seen = Seen(cells, live_s[known].astype(np.float32), plan.mask.cells)
-    return pieces_to_json(mode.next(setting, seen, part_s))
+    return pieces_to_json(mode.next(setting, Seen(cells, plan.mask.cells), part_s))
 
 
 def main(folder: Path) -> None:

@@ -70,12 +70,6 @@ def worth_of_cells(
     planned
         Cells that will be measured anyhow, shape (rows, columns): others keep their distance from these too.
     """
-    import cv2
-
-    def distance_to(cells_there: NDArray[np.bool_]) -> Floats:
-        elsewhere = np.where(cells_there, np.uint8(0), np.uint8(1))
-        return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-
     measured = np.zeros(cells.shape, np.bool_)
     measured[cells.rows, cells.columns] = True
     away = np.maximum(distance_to(measured), 1)
@@ -93,6 +87,14 @@ def worth_of_cells(
     value = np.cbrt(surprise * steepness * doubt / max(float(doubt.mean()), 1e-12))
     distance = distance_to(measured if planned is None else measured | planned)
     return Worth(value.astype(np.float32, copy=False), distance)
+
+
+def distance_to(cells: NDArray[np.bool_]) -> Floats:
+    """Cells from each cell to the nearest marked one, shape (rows, columns)."""
+    import cv2
+
+    elsewhere = np.where(cells, np.uint8(0), np.uint8(1))
+    return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
 
 
 def _weights(cells: MeasuredCells, interest: Floats | None) -> Floats:

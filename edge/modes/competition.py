@@ -17,7 +17,6 @@ from edge.modes.mode import Mode
 from edge.modes.registry import MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates, maps_of_colours
-from edge.reconstruct import reconstruct
 from edge.score import score
 
 _MOST_CELLS = 40_000
@@ -49,7 +48,7 @@ def predict(mode: Mode, setting: Setting, rates: ExpectedRates, budget_s: float)
     except UsageError as reason:
         return Predicted(mode.name, budget_s, np.nan, np.nan, str(reason))
     seen = target.seen()
-    maps = reconstruct(seen.samples(), band.shape, elements=seen.cells.names, rgb=band.rgb).maps
+    maps = seen.maps(band.rgb).maps
     error = score(maps, target.rates.astype(np.float32), band.allowed).rmse
     return Predicted(mode.name, budget_s, course.seconds / share, error)
 

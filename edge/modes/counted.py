@@ -60,5 +60,6 @@ class CountedObject:
             (counts / live_s[:, None] - self._background_per_s).astype(np.float32),
             (counts / np.square(live_s)[:, None]).astype(np.float32),
             self._elements,
+            live_s.astype(np.float32),
         )
-        return Seen(cells, live_s.astype(np.float32), self._live_s > 0 if planned is None else planned)
+        return Seen(cells, self._live_s > 0 if planned is None else planned)

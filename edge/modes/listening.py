@@ -20,7 +20,7 @@ _FIRST_OF_POINTS = 0.3
 _BATCHES_OF_POINTS = 8
 _FIRST_OF_RUNS = 0.6
 _BATCHES_OF_RUNS = 4
-_SLOWER = (1.0, 2.0, 4.0)
+_SLOWER = (1.0, 2.0)
 """Times on a cell that a batch of runs is tried with, relative to the least."""
 _LOOKS = 3
 _CLOSE = 0.02
@@ -51,7 +51,7 @@ class Points:
     def next(self, setting: Setting, seen: Seen, part_s: float) -> Pieces:
         """Cells of most worth for a second of travel and beam."""
         allowed = setting.allowed & ~seen.planned
-        gain = gain_of_cells(seen.cells, seen.live_s, rgb=setting.rgb, interest=setting.interest, planned=seen.planned)
+        gain = gain_of_cells(seen.cells, rgb=setting.rgb, interest=setting.interest, planned=seen.planned)
         score = np.sqrt(gain.of_dwell(setting.dwell_s))
         value = np.divide(score, gain.distance, out=np.zeros_like(score), where=gain.distance > 0)
         worth = Worth(value, gain.distance)
@@ -80,7 +80,7 @@ class Runs:
 
     def next(self, setting: Setting, seen: Seen, part_s: float) -> Pieces:
         """Stretches, at the speed at which the batch brings most."""
-        gain = gain_of_cells(seen.cells, seen.live_s, rgb=setting.rgb, interest=setting.interest, planned=seen.planned)
+        gain = gain_of_cells(seen.cells, rgb=setting.rgb, interest=setting.interest, planned=seen.planned)
         distance = np.asarray(as_lines(setting, gain.distance), np.float32)
         allowed = np.asarray(as_lines(setting, setting.allowed), np.bool_)
         best, best_gain = Pieces.none(), -1.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel
-from edge.maps import Samples
+from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import MeasuredCells
 from models.binarise import DEFAULT_BINARISER
 from models.masks.request import MaskRequest
@@ -66,12 +66,16 @@ class Seen:
     """What has been measured so far."""
 
     cells: MeasuredCells
-    live_s: NDArray[np.float32]
-    """Live time behind each of its values, shape (n,)."""
+    """With the live time behind each value."""
     planned: NDArray[np.bool_]
     """Cells that are measured, or will be without anybody's asking, shape (rows, columns)."""
 
-    def samples(self) -> Samples:
-        """The same as a reconstruction takes it."""
+    def maps(self, rgb: NDArray[Any] | None) -> ElementMaps:
+        """The maps that these values make, by the method that suits them."""
+        from edge.reconstruct import reconstruct
+        from edge.reconstruct.choice import method_in_motion
+
         cells = self.cells
-        return Samples(cells.rows, cells.columns, cells.values, cells.variance)
+        method = method_in_motion(cells)
+        samples = Samples(cells.rows, cells.columns, cells.values, cells.variance)
+        return reconstruct(samples, cells.shape, elements=cells.names, rgb=rgb, method=method, live_s=cells.live_s)

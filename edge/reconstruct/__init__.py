@@ -120,14 +120,15 @@ def reconstruct(
     elements: tuple[str, ...],
     rgb: NDArray[np.generic] | None = None,
     method: str = AUTOMATIC,
+    live_s: NDArray[np.floating] | None = None,
 ) -> ElementMaps:
     """Full maps with standard error from the exposures measured so far.
 
     Parameters
     ----------
     samples
-        Measured values at cells. Exposures of one cell are merged by inverse variance. An exposure with a value
-        that is not finite, in any element, is left out whole: it counts as not measured.
+        Measured values at cells. Exposures of one cell are merged, see `edge.reconstruct.cells.merged`. An exposure
+        with a value that is not finite, in any element, is left out whole: it counts as not measured.
     shape
         Rows and columns of the scan grid.
     elements
@@ -136,6 +137,8 @@ def reconstruct(
         Photograph on the same grid, (rows, columns, 3), uint8 or floating point in [0, 1]; None: colour-blind.
     method
         A name in `METHODS`, or ``automatic``: what suits the samples, see `edge.reconstruct.choice`.
+    live_s
+        Live time behind each sample, shape (n,): cells were measured for longer or shorter. None: nobody says.
 
     Raises
     ------
@@ -144,7 +147,7 @@ def reconstruct(
     """
     if method not in NAMES:
         raise UsageError(f"unknown reconstruction {method!r}: choose one of {', '.join(NAMES)}")
-    cells = merged(samples, shape, elements)
+    cells = merged(samples, shape, elements, live_s)
     remarks: tuple[str, ...] = ()
     is_chosen_here = method == AUTOMATIC
     if is_chosen_here:

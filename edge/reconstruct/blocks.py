@@ -55,6 +55,7 @@ def within(cells: MeasuredCells, rows: Span, columns: Span) -> MeasuredCells:
         cells.values[inside],
         cells.variance[inside],
         cells.names,
+        None if cells.live_s is None else cells.live_s[inside],
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-from edge.maps import Samples
+from edge.maps import Samples, by_live_time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +26,8 @@ class MeasuredCells:
     """Counting variance of each value, shape (n, elements); zero where unknown."""
     names: tuple[str, ...]
     """The elements' names."""
+    live_s: NDArray[np.float32] | None = None
+    """Live time behind each value, shape (n,); None where nobody says, or it is the same for all."""
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])
@@ -35,12 +37,18 @@ class MeasuredCells:
         return int(self.values.shape[1])
 
 
-def merged(samples: Samples, shape: tuple[int, int], elements: tuple[str, ...]) -> MeasuredCells:
+def merged(
+    samples: Samples,
+    shape: tuple[int, int],
+    elements: tuple[str, ...],
+    live_s: NDArray[np.floating] | None = None,
+) -> MeasuredCells:
     """Check the samples against the grid and merge those that share a cell.
 
-    Values are weighted by inverse variance. Where one of the exposures to merge has no known variance for an
-    element (zero), that element takes the plain mean, and the mean variance divided by the number of exposures.
-    An exposure with a value or variance that is not finite is left out whole.
+    Values are weighted by the live time behind them, shape (n,), where it is given, and by inverse variance otherwise.
+    Then, where one of the exposures to merge has no known variance for an element (zero), that element takes the plain
+    mean, and the mean variance divided by the number of exposures. An exposure with a value or variance that is not
+    finite is left out whole.
 
     Raises
     ------
@@ -54,9 +62,16 @@ def merged(samples: Samples, shape: tuple[int, int], elements: tuple[str, ...]) 
     if not usable.any():
         raise UsageError("no usable sample to reconstruct from: measure at least one cell with finite values")
     rows, columns, values, variance = rows[usable], columns[usable], values[usable], variance[usable]
+    known_s = None if live_s is None else np.asarray(live_s)[usable]
     if rows.min() < 0 or columns.min() < 0 or rows.max() >= shape[0] or columns.max() >= shape[1]:
         raise UsageError(
             f"a sample lies outside the {shape[0]} x {shape[1]} grid: check that samples and grid are of one scan"
+        )
+    if known_s is not None:
+        once, total_s = by_live_time(Samples(rows, columns, values, variance), known_s, shape)
+        names = tuple(map(str, elements))
+        return MeasuredCells(
+            shape, once.rows, once.columns, once.values, once.variance, names, total_s.astype(np.float32)
         )
     order = np.argsort(rows * shape[1] + columns, kind="stable")
     cell, first, count = np.unique((rows * shape[1] + columns)[order], return_index=True, return_counts=True)

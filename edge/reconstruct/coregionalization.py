@@ -106,17 +106,26 @@ def log_posterior(transform: Floats, bands: Bands, signal: Matrices) -> float:
 
 def estimated(transform: Floats, bands: Bands, signal: Matrices, noise: Floats) -> Floats:
     """Best linear estimate of the maps, for a noise variance (channels,) that may differ from 1."""
+    return _returned(transform, _gains(signal, noise.astype(np.float64)), bands)
+
+
+def multiplied(maps: Floats, matrices: Matrices, bands: Bands) -> Floats:
+    """Maps whose coefficients in each band, as rows, are multiplied by its matrix from the right."""
+    return _returned(transformed(maps), matrices, bands)
+
+
+def _returned(transform: Floats, matrices: Matrices, bands: Bands) -> Floats:
     from scipy.fft import idctn
 
-    gains = _gains(signal, noise.astype(np.float64)).astype(np.float32)
     channels = transform.shape[2]
     sorted_coefficients = transform.reshape(-1, channels)[bands.order]
     ends = np.append(bands.starts[1:], len(bands.order))
+    factors = matrices.astype(np.float32)
     for band, (start, end) in enumerate(zip(bands.starts, ends, strict=True)):
-        sorted_coefficients[start:end] = sorted_coefficients[start:end] @ gains[band]
-    smoothed = np.empty_like(sorted_coefficients)
-    smoothed[bands.order] = sorted_coefficients
-    return np.asarray(idctn(smoothed.reshape(transform.shape), axes=(0, 1), norm="ortho"), np.float32)
+        sorted_coefficients[start:end] = sorted_coefficients[start:end] @ factors[band]
+    product = np.empty_like(sorted_coefficients)
+    product[bands.order] = sorted_coefficients
+    return np.asarray(idctn(product.reshape(transform.shape), axes=(0, 1), norm="ortho"), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Maps of a full grid that was measured with few photons: every cell noisy, none missing, or few.
+"""Maps of a grid that was measured with few photons: every cell noisy, up to three in five missing.
 
 Where photons are all that a cell costs, a short dwell in every cell beats a long one in some. Each map is then full of
 counting noise, and what is known of a cell lies in its neighbours, in the other elements, and in the photograph.
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.reconstruct.blocks import in_blocks
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.choice import DENSE_SHARE, LEAST_CELLS
+from edge.reconstruct.choice import LEAST_CELLS, LEAST_SHARE
 from edge.reconstruct.coregionalization import (
     ExpectedError,
     bands_of,
-    estimated,
     expected_error,
     learn_covariance,
     transformed,
 )
+from edge.reconstruct.holes import completed
 from edge.reconstruct.kriging import kriging
 from edge.reconstruct.photograph import Alignment, Photograph
 from edge.reconstruct.reconstruction import Reconstruction
@@ -45,7 +45,6 @@ _LEAST_GUESS = 1e-4
 _HOLED = (
     "Kriged, as a part of this large grid has too few measured cells for the reconstruction of photon-starved maps."
 )
-_FILLING_ROUNDS = 8
 _LEAST_GAIN = 0.3
 """No standard error is taken to fall below the root of this share of the linear estimate's variance."""
 
@@ -75,7 +74,7 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
 
     Large grids are reconstructed in overlapping blocks with a covariance each: memory is bounded, cost goes with cells.
 
-    Where less than 80 % of the cells are measured, fewer than 64, or no variance is known, there is nothing to learn
+    Where less than 40 % of the cells are measured, fewer than 64, or no variance is known, there is nothing to learn
     the noise or the covariance from: kriging's maps come back, with a remark; so they do of a large grid with a block
     like that.
 
@@ -117,10 +116,10 @@ def _at_once(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstru
 def _why_not(cells: MeasuredCells) -> str:
     """What keeps the method from these cells, a sentence, or nothing."""
     total = cells.shape[0] * cells.shape[1]
-    if len(cells) < max(DENSE_SHARE * total, LEAST_CELLS):
+    if len(cells) < max(LEAST_SHARE * total, LEAST_CELLS):
         return (
             f"Kriged, as {len(cells)} of {total} cells are measured and the reconstruction of photon-starved maps "
-            f"needs {DENSE_SHARE:.0%} of them, and at least {LEAST_CELLS}."
+            f"needs {LEAST_SHARE:.0%} of them, and at least {LEAST_CELLS}."
         )
     if not cells.variance.any():
         return "Kriged, as no value's variance is known and the reconstruction of photon-starved maps rests on it."
@@ -201,14 +200,10 @@ def _channels(rgb: Floats | None, shape: tuple[int, int]) -> tuple[Floats, list[
 def _modelled(grid: _Grid, photograph: Floats) -> tuple[_Grid, Model]:
     """The covariance; unmeasured cells become what the others say, the fixed point of filling in and estimating."""
     bands, elements = bands_of(grid.measured.shape), grid.values.shape[2]
-    values, noise = grid.values, np.ones(elements + photograph.shape[2], np.float32)
+    values = grid.values
     signal = learn_covariance(transformed(np.concatenate([values, photograph], axis=2)), bands)
     if not grid.measured.all():
-        values = values.copy()
-        for _ in range(_FILLING_ROUNDS):
-            transform = transformed(np.concatenate([values, photograph], axis=2))
-            estimate = estimated(transform, bands, signal, noise)[:, :, :elements]
-            values[~grid.measured] = estimate[~grid.measured]
+        values, signal = completed(values, grid.measured, photograph, bands, signal)
     filled = _Grid(values, grid.noise, grid.measured, grid.mean, grid.scale)
     return filled, Model(bands, signal, expected_error(bands, signal), elements)
 
