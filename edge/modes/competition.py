@@ -19,7 +19,7 @@ from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates, maps_of_colours
 from edge.score import score
 
-_MOST_CELLS = 40_000
+_MOST_CELLS = 16_000
 """That are tried; of a larger grid a band of whole lines is."""
 _SEED = 20
 

@@ -23,6 +23,7 @@ TABLES = {
     "figure10": "tools.reproduce.figure10",
     "portrait": "tools.reproduce.portrait",
     "starved": "tools.reproduce.starved",
+    "time-to-quality": "tools.reproduce.time_to_quality",
     "held-out": "tools.reproduce.held_out",
 }
 """Each name's module has a ``TABLE`` with ``add_options`` and ``run``, and a line ``HELP``."""

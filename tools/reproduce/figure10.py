@@ -18,10 +18,10 @@ from edge.reconstruct.fusion.relaxation import relaxed
 from edge.reconstruct.harmonic import harmonic
 from edge.reconstruct.kriging import kriging
 from edge.reconstruct.mumford_shah import mumford_shah
+from edge.report.curves import Curve, drawn
 from models.density import cells_for_rate
 from tools.measurement_folder import measurement_folder
 from tools.reproduce import page, provenance
-from edge.report.curves import Curve, drawn
 from tools.reproduce.estimators import measured_cells
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.masks import Absent, MaskCandidate, mask_candidates
