@@ -7,7 +7,7 @@ from edge.report.contents import ScanReport
 from edge.report.markup import absent, figure, label, line, paragraph, rectangle, section, svg, table
 from edge.report.scales import ticks
 from edge.report.wording import percent, significant, whole
-from edge.stopping.drawing import FEWEST
+from edge.stopping.drawing import LEAST_LEFT
 from edge.stopping.figure import ErrorFigure, Estimate
 from edge.stopping.judgement import Judgement
 
@@ -26,7 +26,7 @@ def held_out_section(report: ScanReport) -> str:
         why = judgement.why_none or "too few of those that were held out were measured"
         return section(ANCHOR, TITLE, *parts, absent(f"No error can be told by exposures held out: {why}."))
     parts.append(paragraph(_about(judgement.figure)))
-    if judgement.figure.held_out < FEWEST:
+    if judgement.figure.held_out < LEAST_LEFT:
         parts.append(paragraph(_FEW, "verdict over"))
     if len(judgement.course) > 1:
         parts.append(figure(_chart(judgement), _caption(judgement), "full"))

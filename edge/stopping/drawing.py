@@ -7,6 +7,7 @@ the maps do not know, whatever was chosen and why.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -22,9 +23,11 @@ from edge.scan_plan import ScanPlan, frozen_table
 from firmware_bridge.messages import StagePose
 
 FEWEST = 24
-"""Exposures that an error is told by: of fewer, not even the error's own uncertainty can be told."""
+"""Exposures that an error is told by, as they are expected to be left when the scan has measured all it may."""
+LEAST_LEFT = 16
+"""Of fewer, and by chance fewer than expected may be left, not even the error's own uncertainty can be told."""
 _WORTH_IT = 300
-"""Exposures of a scan from which on so many are held out, if a part of them would be fewer."""
+"""Exposures of a scan from which on so many are held out though a part of them would be fewer."""
 _MOST = 0.25
 """Part of the exposures that is held out at the most, where an error is asked for."""
 _STREAM = 0x68656C64
@@ -58,20 +61,21 @@ def held_out_count(config: ScanConfig, exposures: int, cells: int) -> int:
         if sampling.stop.has_error:
             raise UsageError(
                 "sampling.stop asks for an error, and a scan of every cell holds nothing out to tell it by: lower "
-                "sampling.rate, or leave the error out"
+                "sampling.rate or sampling.time_s, or leave the error out"
             )
         return 0
     count = round(sampling.held_out * exposures)
-    if count >= FEWEST or exposures >= _WORTH_IT:
-        return max(count, FEWEST)
-    if not sampling.stop.has_error:
-        return 0
-    if exposures * _MOST < FEWEST:
+    # chosen without knowing of them, as great a part of them as of all cells comes to the maps in the end
+    needed = math.ceil(FEWEST / (1 - exposures / cells))
+    is_possible, is_usual = needed <= _MOST * exposures, count >= FEWEST or exposures >= _WORTH_IT
+    if is_possible and (is_usual or sampling.stop.has_error):
+        return max(count, needed)
+    if sampling.stop.has_error:
         raise UsageError(
-            f"sampling.stop asks for an error, which takes {FEWEST} exposures to tell, and the scan has {exposures}: "
-            f"raise sampling.rate above {FEWEST / _MOST / cells:.2g}, or leave the error out"
+            f"sampling.stop asks for an error, which takes {needed} exposures to tell in this scan of {exposures} on "
+            f"{cells} cells: hold so many out of a larger scan, or leave the error out"
         )
-    return FEWEST
+    return 0
 
 
 def drawn(free: Cells, count: int, seed: int) -> Cells:

@@ -22,6 +22,9 @@ from edge.score import scale_of
 
 _SIGNIFICANT = 4.0
 """Standard errors by which a measured cell departs from those around it, and it is taken for more than noise."""
+_SCALE_ERROR = 0.1
+"""Relative standard error of a scale that comes from the maps: the root mean square of what is systematic in the errors
+told in 18 cases of two objects, docs/results/held-out.md."""
 _STRAIGHT = 1e-6
 """Skewness that makes no difference."""
 _LIKE_IT = 0.1
@@ -91,8 +94,9 @@ def figure_of(
     With residual r, counting variance v and scale s, each held-out cell gives d = (r^2 - v) / s^2, whose expectation is
     the squared error there. Drawn by lot, their mean is unbiased, and its standard error is their scatter over the root
     of their number (the jackknife of a mean; W. G. Cochran, 1977, chapter 2), of which the skewness of squares is taken
-    out by P. Hall's transformation (1992, section 3). Only s, which is taken from the maps, may
-    be off: where a rare peak is still hidden, s is too small and the error told is too large.
+    out by P. Hall's transformation (1992, section 3). Only s, which is taken from the maps, may be off: where a rare
+    peak is still hidden it is too small, and the error told too large; noise works the other way. How far off it is
+    known to be adds to the range in quadrature.
     """
     held = _usable(held)
     if len(held) < 2:
@@ -115,10 +119,11 @@ def figure_of(
         each = (1 - share) * squares[:, columns].mean(axis=1)
         mean = float(each.mean()) + share * float(at_known[columns].mean())
         below, above = _deviations(each)
+        rmse, scaling = math.sqrt(max(mean, 0.0)), _SCALE_ERROR * math.sqrt(max(mean, 0.0))
         return Estimate(
-            rmse=math.sqrt(max(mean, 0.0)),
-            low=math.sqrt(max(mean - below, 0.0)),
-            high=math.sqrt(max(mean, 0.0) + above),
+            rmse=rmse,
+            low=max(rmse - math.hypot(rmse - math.sqrt(max(mean - below, 0.0)), scaling), 0.0),
+            high=rmse + math.hypot(math.sqrt(max(mean, 0.0) + above) - rmse, scaling),
             floor=math.sqrt(float(noise[columns].mean())),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.console import duration_text
 from edge.stopping.config import StopConfig, is_named
-from edge.stopping.drawing import FEWEST
+from edge.stopping.drawing import LEAST_LEFT
 from edge.stopping.figure import ErrorFigure, Estimate
 
 
@@ -27,7 +27,7 @@ def reason_to_stop(stop: StopConfig, figure: ErrorFigure | None, *, running_s: f
         return f"the time that was given, {duration_text(stop.time_s)}, is spent"
     if stop.live_s is not None and live_s >= stop.live_s:
         return f"the live time that was given, {duration_text(stop.live_s)}, is spent"
-    if figure is None or figure.held_out < FEWEST:
+    if figure is None or figure.held_out < LEAST_LEFT:
         return ""
     told = targets_of(stop, figure)
     if not told or any(estimate.high >= target for _, target, estimate in told):

@@ -12,7 +12,7 @@ from edge.record.folder import open_recording
 from edge.state import Ended
 
 BUDGET = 384
-HELD_OUT = 24
+HELD_OUT = 26
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ PEAK_COUNTS = (0, 100, 10)
 """Expected at each element's 99.9th percentile, with a background of a fiftieth; 0: no noise."""
 HELD_OUT = (24, 50, 200)
 SEEDS = 2
-DRAWS = 100
+DRAWS = 25
 _CROP, _CROPS = 160, ((100, 60), (300, 60), (550, 60))
 """Side, and first row and column, of squares of the portrait."""
 _BACKGROUND = 0.02
@@ -216,7 +216,9 @@ def _lines(tallies: dict[tuple[str, float, int, int], _Tally], options: argparse
         "standard errors of the maps.",
         "",
         "What is systematic in *told / true* comes from the scale, which is the maps' own: where rare peaks are still "
-        "hidden it is too small and the error told too large, where noise raises the maps' peaks it is the other way.",
+        "hidden it is too small and the error told too large, where noise raises the maps' peaks it is the other way. "
+        "Its root mean square over the cases with 200 held out is a tenth, which the range allows for; where the scale "
+        "is right, the range therefore holds the true error more often than it says.",
         "",
     ]
     header = ["object, rate, counts", "held out", "told / true", "range holds", "upper end below", "within one, two"]

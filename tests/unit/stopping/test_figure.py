@@ -85,10 +85,9 @@ def test_the_range_holds_the_true_error_about_as_often_as_it_says(count, counts_
         truth = np.sqrt(np.square(true_rmse(maps)).mean())
         holds.append(overall.low <= truth <= overall.high)
         below.append(overall.high < truth)
-    # 68 and 16 % in the limit, 66 and 20 % of 24 squares of Gaussian errors; 250 trials tell a share to 3 %, and the
-    # maps' own scale takes a percent or two of the error off, which is a tenth of its range
-    assert 0.58 < np.mean(holds) < 0.78
-    assert np.mean(below) < 0.30
+    # 68 and 16 % at least: what is allowed for the scale, which is known here, comes on top; 250 trials tell to 3 %
+    assert np.mean(holds) > 0.60
+    assert np.mean(below) < 0.25
 
 
 def test_cells_that_the_maps_know_count_with_the_maps_own_standard_error():

@@ -36,8 +36,8 @@ def test_an_error_is_reached_when_the_upper_end_is_below_it_and_not_before():
 
 
 def test_an_error_told_by_too_few_does_not_stop_a_scan():
-    assert why(StopConfig(error=0.05), figure(0.001, held_out=23)) == ""
-    assert why(StopConfig(error=0.05), figure(0.001, held_out=24))
+    assert why(StopConfig(error=0.05), figure(0.001, held_out=15)) == ""
+    assert why(StopConfig(error=0.05), figure(0.001, held_out=16))
 
 
 def test_all_that_is_asked_for_has_to_be_reached():
