@@ -13,6 +13,8 @@ from edge.kinematics import StageModel
 
 _NEIGHBOURS = 10
 """Ends nearest to each whose exact price counts; all others are taken to be as near as the last of these."""
+_FEW = 500
+"""Ends of which all pairs are priced."""
 _STEP = 0.03
 """Of the tree, how much the first ascents would raise it by if fees changed nothing but what they are paid for."""
 _SHRINK = 0.8
@@ -97,7 +99,7 @@ def _near_pairs(ends: Floats, stage: StageModel) -> _Pairs:
     places[sites[:, 0]], places[sites[:, 1]] = ends[:, 0:2], ends[:, 2:4]
     owner = np.empty(site_count, np.intp)
     owner[sites[:, 0]] = owner[sites[:, 1]] = np.arange(n)
-    wanted = min(_NEIGHBOURS + 2, site_count)
+    wanted = site_count if site_count <= _FEW else _NEIGHBOURS + 2
     distance, found = cKDTree(places).query(places, k=wanted)
     far_s = np.full(site_count, math.inf) if wanted == site_count else _least_s(distance[:, -1], stage)
     a, b = np.repeat(owner, wanted), owner[found.ravel()]

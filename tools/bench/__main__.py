@@ -16,6 +16,7 @@ BENCHES = {
     "link": "tools.bench.link",
     "mask": "tools.bench.mask",
     "mosaic": "tools.bench.mosaic",
+    "plan": "tools.bench.plan",
     "reconstruct": "tools.bench.reconstruct",
     "soak": "tools.bench.soak",
     "spectra": "tools.bench.spectra",
