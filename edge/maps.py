@@ -53,7 +53,7 @@ def by_live_time(
     """
     cell, which = np.unique(samples.rows * shape[1] + samples.columns, return_inverse=True)
     weight = np.asarray(live_s, np.float64)
-    total = np.bincount(which, weight, len(cell))
+    total = np.asarray(np.bincount(which, weight, len(cell)), np.float64)
     if len(cell) == len(samples):
         order = np.argsort(which)
         values, variance = samples.values[order], samples.variance[order]

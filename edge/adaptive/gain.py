@@ -40,8 +40,8 @@ class Gain:
         A value with the noise of counting is weighed against what was known: the variance of the two together is less
         by the square of the known one over their sum.
         """
-        taken: Floats = np.square(self.squared_error) / (self.squared_error + self.noise_s / np.float32(cell_s) + 1e-20)
-        return taken
+        total = self.squared_error + self.noise_s / np.float32(cell_s) + np.float32(1e-20)
+        return np.asarray(np.square(self.squared_error) / total, np.float32)
 
 
 def gain_of_cells(

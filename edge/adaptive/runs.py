@@ -88,12 +88,12 @@ def _choose(
     """Mark the stretches that are worth more than their time at a price; tells the time that they take."""
     rows, columns = gain.shape
     left = gain.copy()
-    furthest = np.int64(np.ceil(reach.max()))
+    furthest = int(np.ceil(reach.max()))
     worth = np.empty(rows, np.float32)
     state = np.empty((rows, columns), np.bool_)
     for i in range(rows):
         worth[i] = _stretches(left[i], price, start_s, cell_s, state[i])
-    seconds = 0.0
+    seconds = np.float32(0)
     open_rows = np.ones(rows, np.bool_)
     while True:
         best, best_worth = -1, np.float32(0)
@@ -101,9 +101,9 @@ def _choose(
             if open_rows[i] and worth[i] > best_worth:
                 best, best_worth = i, worth[i]
         if best < 0:
-            return seconds
+            return float(seconds)
         open_rows[best] = False
-        takes, before = 0.0, False
+        takes, before = np.float32(0), False
         for j in range(columns):
             if state[best, j]:
                 takes += cell_s + (np.float32(0) if before else start_s)

@@ -8,15 +8,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from edge.area_config import OutlinedConfig
-from edge.config import (
-    ElementName,
-    FiducialsConfig,
-    LensConfig,
-    ObjectConfig,
-    ReconstructConfig,
-    SamplingConfig,
-)
-from edge.schema import Closed, Name, validate_yaml
+from edge.config import FiducialsConfig, LensConfig, ObjectConfig, ReconstructConfig, SamplingConfig
+from edge.schema import Closed, ElementName, Name, validate_yaml
 
 
 class PlacedScanConfig(Closed):

@@ -117,7 +117,8 @@ def _detail_of_lines(setting: Setting) -> NDArray[np.float64]:
     """Mean difference of neighbouring cells of the photograph along each line."""
     assert setting.rgb is not None
     grey = np.asarray(setting.rgb, np.float64).mean(axis=2)
-    return np.abs(np.diff(np.asarray(as_lines(setting, grey), np.float64), axis=1)).mean(axis=1)
+    along = np.diff(np.asarray(as_lines(setting, grey), np.float64), axis=1)
+    return np.asarray(np.abs(along).mean(axis=1), np.float64)
 
 
 def _most_typical(detail: NDArray[np.float64], allowed: NDArray[np.intp], lines: int) -> int:

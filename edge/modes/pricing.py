@@ -119,4 +119,4 @@ def points_within(budget_s: float, dwell_s: float, stage: StageModel, *, area_mm
     each_s = dwell_s + stage.stop_s
     counts = np.geomspace(1, 1e7, 400)
     seconds = counts * (each_s + stage.move_s(_MEAN_WAY * np.sqrt(area_mm2 / counts)))
-    return int(counts[max(np.searchsorted(seconds, budget_s) - 1, 0)])
+    return int(counts[max(int(np.searchsorted(seconds, budget_s)) - 1, 0)])

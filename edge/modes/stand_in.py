@@ -42,7 +42,7 @@ def maps_of_colours(rgb: NDArray[Any]) -> NDArray[np.float32]:
     squared = np.square(lab[:, None] - places).sum(axis=2)
     shares = np.exp((squared.min(axis=1, keepdims=True) - squared) / (2 * _SOFTNESS**2))
     shares /= shares.sum(axis=1, keepdims=True)
-    return shares.reshape(*rgb.shape[:2], len(places)).astype(np.float32)
+    return np.asarray(shares.reshape(*rgb.shape[:2], len(places)), np.float32)
 
 
 def _places(lab: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,9 +75,10 @@ def estimated_with_holes(maps: Floats, known: NDArray[np.bool_], bands: Bands, s
     """
     unit = np.eye(maps.shape[2])
     least = signal + _LEAST_SIGNAL * unit
-    inverse = np.linalg.inv(least)
-    leading = np.linalg.inv(inverse + np.diag(known.mean(axis=(0, 1))))
-    excess = multiplied(maps, np.linalg.inv(least + unit), bands)
+    inverse: Matrices = np.linalg.inv(least).astype(np.float64)
+    leading: Matrices = np.linalg.inv(inverse + np.diag(known.mean(axis=(0, 1)))).astype(np.float64)
+    both: Matrices = np.linalg.inv(least + unit).astype(np.float64)
+    excess = multiplied(maps, both, bands)
     found = multiplied(excess, least, bands)
     residual = np.where(known, maps - found, 0) - excess
     lead = multiplied(residual, leading, bands)
@@ -99,7 +100,7 @@ def estimated_with_holes(maps: Floats, known: NDArray[np.bool_], bands: Bands, s
 def _drawn(signal: Matrices, bands: Bands, shape: tuple[int, ...], chance: np.random.Generator) -> Floats:
     """Maps of the covariance, by chance."""
     channels = signal.shape[1]
-    root = np.linalg.cholesky(signal + _LEAST_SIGNAL * np.eye(channels))
+    root: Matrices = np.linalg.cholesky(signal + _LEAST_SIGNAL * np.eye(channels)).astype(np.float64)
     white = chance.standard_normal((*shape, channels), dtype=np.float32)
     return multiplied(white, np.swapaxes(root, 1, 2), bands)
 

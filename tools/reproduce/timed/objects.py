@@ -31,7 +31,7 @@ class HalvedObject:
         self._elements = elements
         self._chance = np.random.default_rng((seed, 2))
         self._counts = np.zeros(half.shape)
-        self._live_s = np.zeros(half.shape[:2])
+        self._live_s = np.zeros((half.shape[0], half.shape[1]))
 
     def expose(self, pieces: Pieces) -> None:
         """Draw for each cell the share of its photons that falls into the time."""
@@ -50,7 +50,7 @@ class HalvedObject:
         rows, columns = np.nonzero(self._live_s > 0)
         live_s = self._live_s[rows, columns]
         counts = self._counts[rows, columns]
-        shape = (self._live_s.shape[0], self._live_s.shape[1])
+        shape = (int(self._live_s.shape[0]), int(self._live_s.shape[1]))
         values, variance = counts / live_s[:, None], counts / np.square(live_s)[:, None]
         cells = MeasuredCells(
             shape,
@@ -118,7 +118,8 @@ def hands(folder: Path, seed: int) -> TimedObject:
     kept = np.random.default_rng(seed).binomial(raster.counts, HALF)
     truth = (raster.counts - kept).astype(np.float32)
     about = (
-        f"MA-XRF of painted hands, gross counts of {truth.shape[2]} windows, {truth.shape[0]} x {truth.shape[1]} cells, "
+        f"MA-XRF of painted hands, gross counts of {truth.shape[2]} windows, {truth.shape[0]} x {truth.shape[1]} "
+        "cells, "
         "no photograph; scans draw from one half of the photons, the other is the truth, as noisy as a full raster"
     )
     return TimedObject(

@@ -30,8 +30,10 @@ def page_of(rows: Sequence[Row], *, about: Sequence[str]) -> page.Page:
     lines = [
         "# Time to quality",
         "",
-        "Scans carried out in thought: pieces are ordered and priced by the stage's kinematics, photons are counted one by "
-        "one, maps are made by `reconstruct` as a scan's are, and held against a truth that no scan has seen. PSNR in dB, "
+        "Scans carried out in thought: pieces are ordered and priced by the stage's kinematics, photons are counted "
+        "one by "
+        "one, maps are made by `reconstruct` as a scan's are, and held against a truth that no scan has seen. PSNR "
+        "in dB, "
         "each element scaled by the 99.9th percentile of its true map, averaged over elements; RMSE is the root of the "
         "mean over elements on the same scale. The full raster is what people scan today: every cell flown over in the "
         "dwell, along the longer side, shown as it was counted.",
@@ -43,7 +45,8 @@ def page_of(rows: Sequence[Row], *, about: Sequence[str]) -> page.Page:
             for name, stage in STAGES.items()
         ),
         *(f"- `{name}`: {mode.about}." for name, mode in MODES.items()),
-        f"- `{COARSE}`: as people scan in a hurry, every so many rows, a dwell for so many cells, drawn by interpolation.",
+        f"- `{COARSE}`: as people scan in a hurry, every so many rows, a dwell for so many cells, drawn by "
+        "interpolation.",
         "",
         *_hour(rows),
         *_against_raster(usual),
@@ -82,7 +85,8 @@ def _against_raster(rows: Sequence[Row]) -> Iterator[str]:
     yield from (
         "## How much faster",
         "",
-        "The least share of the full raster's time, of those tried, in which the best mode is at most 1 dB below the raw "
+        "The least share of the full raster's time, of those tried, in which the best mode is at most 1 dB below the "
+        "raw "
         "raster, and in which it is as good; – where none is.",
         "",
     )
@@ -107,7 +111,8 @@ def _best(rows: Sequence[Row]) -> Iterator[str]:
     yield from (
         "## The best mode, and the one that was chosen",
         "",
-        "For each share of the full raster's time the mode that shows most, its PSNR, and the coarse raster's; where the "
+        "For each share of the full raster's time the mode that shows most, its PSNR, and the coarse raster's; where "
+        "the "
         "photograph allowed a choice beforehand and it fell on another mode, that one and what it lost.",
         "",
     )
@@ -126,7 +131,8 @@ def _times(rows: Sequence[Row]) -> Iterator[str]:
     yield from (
         "## Time to an error",
         "",
-        f"Least time, of those tried, to a normalised RMSE of {', '.join(f'{error:g}' for error in _ERRORS)}: by any mode, by "
+        f"Least time, of those tried, to a normalised RMSE of {', '.join(f'{error:g}' for error in _ERRORS)}: by any "
+        "mode, by "
         "the coarse raster, and by the full one.",
         "",
     )
@@ -153,7 +159,8 @@ def _prediction(rows: Sequence[Row]) -> Iterator[str]:
     yield from (
         "## How good the prediction is",
         "",
-        "Before the beam is on, the error of each mode is predicted on maps that the photograph suggests. By mode: how many "
+        "Before the beam is on, the error of each mode is predicted on maps that the photograph suggests. By mode: "
+        "how many "
         "dB the error came out above what was predicted, on average, and the standard deviation of that.",
         "",
     )
@@ -166,7 +173,8 @@ def _prediction(rows: Sequence[Row]) -> Iterator[str]:
     losses = [loss for _, loss in lost]
     behind = sum(loss > _WORTH for loss in losses)
     yield from (
-        f"The mode of least predicted error was the best one, or within {_WORTH:g} dB of it, in {len(losses) - behind} of "
+        f"The mode of least predicted error was the best one, or within {_WORTH:g} dB of it, in {len(losses) - "
+        "behind} of "
         f"{len(losses)} cases; on average it lost {np.mean(losses):.2f} dB, at most {max(losses):.2f} dB.",
         "",
     )
