@@ -43,8 +43,8 @@ def improve(tour: Tour) -> None:
 def vary(tour: Tour, tries: int) -> None:
     """Exchange two neighbouring stretches, settle, and take that back unless the tour is shorter; so many times.
 
-    The stretches are chosen by chance, the same in each run (Martin, Otto and Felten 1991; the local form of their
-    move is Johnson and McGeoch's, 1997, section 6.2).
+    Their lengths are chosen by chance, the same in each run: the double bridge of Martin, Otto and Felten (1991),
+    between places that are near to each other.
     """
     n = tour.order.size
     queue = Queue(np.empty(n, np.int32), np.zeros(n, np.bool_), np.zeros(2, np.int64))
