@@ -31,9 +31,8 @@ def page_of(rows: Sequence[Row], *, about: Sequence[str]) -> page.Page:
         "# Time to quality",
         "",
         "Scans carried out in thought: pieces are ordered and priced by the stage's kinematics, photons are counted "
-        "one by "
-        "one, maps are made by `reconstruct` as a scan's are, and held against a truth that no scan has seen. PSNR "
-        "in dB, "
+        "one by one, maps are made by `reconstruct` as a scan's are, and held against a truth that no scan has seen. "
+        "PSNR is in dB, "
         "each element scaled by the 99.9th percentile of its true map, averaged over elements; RMSE is the root of the "
         "mean over elements on the same scale. The full raster is what people scan today: every cell flown over in the "
         "dwell, along the longer side, shown as it was counted.",
@@ -171,10 +170,9 @@ def _prediction(rows: Sequence[Row]) -> Iterator[str]:
     yield from page.table(["", "mean", "standard deviation", "scans"], table)
     lost = [_choice(here) for here in _choices(rows)]
     losses = [loss for _, loss in lost]
-    behind = sum(loss > _WORTH for loss in losses)
+    well = sum(loss <= _WORTH for loss in losses)
     yield from (
-        f"The mode of least predicted error was the best one, or within {_WORTH:g} dB of it, in {len(losses) - "
-        "behind} of "
+        f"The mode of least predicted error was the best one, or within {_WORTH:g} dB of it, in {well} of "
         f"{len(losses)} cases; on average it lost {np.mean(losses):.2f} dB, at most {max(losses):.2f} dB.",
         "",
     )
