@@ -18,7 +18,7 @@ Indices = NDArray[np.int32]
 
 
 def greedy_order(ends: Ends, nowhere: int, price: MovePrice) -> Indices:
-    """The end at which each piece is entered, one after another: the greedy start of Bentley (1992, ORSA J. Computing 4).
+    """The end at which each piece is entered, one after another: Bentley's greedy start (1992, ORSA J. Computing 4).
 
     Parameters
     ----------
