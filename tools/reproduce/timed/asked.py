@@ -21,7 +21,7 @@ from tools.reproduce.timed.trial import (
 )
 
 _COUNTS = 300.0
-_STEP = 4
+_PART = (200, 120)
 _SEED = 1
 
 
@@ -69,4 +69,4 @@ def subject_of(name: str, folder: Path) -> TimedObject:
     kind, _, counts = name.partition(" ")
     if name in ("hands", "hour hands"):
         return hands(folder, _SEED)
-    return portrait(folder, float(counts), step=1) if kind == "hour" else portrait(folder, _COUNTS, step=_STEP)
+    return portrait(folder, float(counts)) if kind == "hour" else portrait(folder, _COUNTS, part=_PART)

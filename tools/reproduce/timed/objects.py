@@ -82,24 +82,27 @@ class TimedObject:
         return self.truth.shape[0], self.truth.shape[1]
 
 
-def portrait(folder: Path, counts: float, *, step: int = 1) -> TimedObject:
+def portrait(folder: Path, counts: float, *, part: tuple[int, int] | None = None) -> TimedObject:
     """The portrait's maps as rates, so that the brightest cell of each element counts so many in a full dwell.
 
     Parameters
     ----------
-    step
-        Every so many cells of it, both ways.
+    part
+        Rows and columns of its middle; None: the whole.
     """
     path = folder / "maxrf_portrait" / "portrait_811x285.npz"
     if not path.exists():
         raise ReproductionError(f"{path}: is not there: give the folder of the measurements as --data")
     stack = load_stack(path)
-    maps = np.maximum(stack.maps[::step, ::step], 0).astype(np.float64)
+    rows, columns = part or stack.shape
+    top_row, left = (stack.shape[0] - rows) // 2, (stack.shape[1] - columns) // 2
+    window = np.s_[top_row : top_row + rows, left : left + columns]
+    maps = np.maximum(stack.maps[window], 0).astype(np.float64)
     top = np.percentile(maps.reshape(-1, maps.shape[2]), _TOP, axis=0)
     truth = maps / np.where(top > 0, top, 1) * counts
-    rgb = None if stack.rgb is None else np.ascontiguousarray(stack.rgb[::step, ::step])
+    rgb = None if stack.rgb is None else np.ascontiguousarray(stack.rgb[window])
     about = (
-        f"MA-XRF of a hand-coloured portrait, {truth.shape[2]} elements, {truth.shape[0]} x {truth.shape[1]} cells, "
+        f"MA-XRF of a hand-coloured portrait{'' if part is None else ', its middle'}, {truth.shape[2]} elements, {truth.shape[0]} x {truth.shape[1]} cells, "
         f"with its photograph; its maps as rates, {counts:g} counts in a full dwell in the brightest cell of each"
     )
     return TimedObject(
