@@ -179,7 +179,7 @@ def replay(
         float | None, typer.Option(help="Fraction of the cells to measure; 0.1 when not given.", show_default=False)
     ] = None,
     mask: Annotated[
-        str | None, typer.Option(help="Where to measure; netm, or grid without a photograph; adaptive: by listening.")
+        str | None, typer.Option(help="Where to measure; adaptive: by listening to what is measured.")
     ] = None,
     reconstruct: Annotated[str, typer.Option(help="How to fill the maps.")] = "automatic",
     seed: Annotated[int, typer.Option(help="Seed of the mask.")] = 0,

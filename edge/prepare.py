@@ -323,14 +323,11 @@ def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanP
     free = allowed_cells(config, plan.grid) & ~plan.mask.cells
     if plan.way is None:
         exposures = cells_for_rate(config.sampling.rate, allowed_count(config, plan.grid))
+        count = held_out_count(config, exposures, int(free.sum() + plan.mask.cells.sum()))
     else:
-        # points cost far more time than cells in motion: as many are held out as if all were points
-        from edge.modes.pricing import points_within
+        from edge.modes.of_scan import held_out_in_time, setting_of
 
-        exposures = points_within(
-            plan.way.budget_s, config.sampling.dwell_s, stage, area_mm2=free.sum() * plan.grid.pitch_mm**2
-        )
-    count = held_out_count(config, exposures, int(free.sum() + plan.mask.cells.sum()))
+        count = held_out_in_time(setting_of(sighting, config, stage), config)
     cells = drawn(free, count, config.sampling.seed)
     return with_held_out(plan, cells, dwell_s=config.sampling.dwell_s, passage=passage_of(config, stage))
 

@@ -105,14 +105,13 @@ def replay_source(
     """
     if not 0 < rate <= 1:
         raise UsageError(f"--rate {rate:g} is no fraction of the cells: give more than 0 and at most 1")
-    if model is not None and mask != "netm":
-        raise UsageError("--model is for the mask netm alone: give --mask netm, or leave --model out")
-
-    if stop != NOTHING_ASKED and mask != ADAPTIVE:
+    name = mask or ADAPTIVE
+    if model is not None and name not in ("netm", ADAPTIVE):
+        raise UsageError(f"--model is of no use to the mask {name}: give --mask netm or adaptive, or leave --model out")
+    if stop != NOTHING_ASKED and name != ADAPTIVE:
         raise UsageError("--error stops sampling that listens: give --mask adaptive, or leave --error out")
 
     def choose(stack: Stack) -> SamplingMask | Listened:
-        name = mask or ("netm" if stack.rgb is not None else "grid")
         request = _request(stack, rate, seed, model)
         return _listened(stack, request, stop, method) if name == ADAPTIVE else make_mask(name, request).mask
 

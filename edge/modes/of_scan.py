@@ -15,11 +15,13 @@ from edge.faults import UsageError
 from edge.kinematics import StageModel
 from edge.modes.competition import best_of, compete
 from edge.modes.planning import plan_of_pieces
+from edge.modes.pricing import points_within
 from edge.modes.registry import AUTOMATIC, MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
 from edge.passage import passage_of
 from edge.scan_plan import ScanPlan, Way
+from edge.stopping.drawing import held_out_count
 
 if TYPE_CHECKING:
     from edge.prepare import Sighting
@@ -90,7 +92,7 @@ def first_plan(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Sca
     setting = setting_of(sighting, config, stage)
     way = way_of(setting, config)
     mode, passage = MODES[way.mode], passage_of(config, stage)
-    part_s = mode.parts(setting, way.budget_s)[0]
+    part_s, *rest_s = mode.parts(setting, way.budget_s)
 
     def planned(time_s: float) -> ScanPlan:
         return plan_of_pieces(
@@ -104,7 +106,31 @@ def first_plan(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Sca
             passage=passage,
         )
 
-    return _within(part_s, planned, way) if passage else planned(part_s)
+    def within(time_s: float) -> ScanPlan:
+        return _within(time_s, planned, way) if passage else planned(time_s)
+
+    if rest_s:
+        return within(part_s)
+    # what is held out has its time in the only part, unless that leaves no cell to hold out
+    plan = within((1 - held_out_share(setting, config)) * part_s)
+    return within(part_s) if plan.mask.cells[setting.allowed].all() else plan
+
+
+def held_out_share(setting: Setting, config: ScanConfig) -> float:
+    """Part of a time that exposures held out of the maps take, as if all of it went to points."""
+    return held_out_in_time(setting, config) / max(_points_within(setting, config), 1)
+
+
+def held_out_in_time(setting: Setting, config: ScanConfig) -> int:
+    """How many exposures are held out of the maps: as many as if all were points, which cost far more time than cells
+    in motion."""
+    return held_out_count(config, _points_within(setting, config), int(setting.allowed.sum()))
+
+
+def _points_within(setting: Setting, config: ScanConfig) -> int:
+    assert config.sampling.time_s is not None
+    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
+    return points_within(config.sampling.time_s, setting.dwell_s, setting.stage, area_mm2=area_mm2)
 
 
 def _within(part_s: float, planned: Callable[[float], ScanPlan], way: Way) -> ScanPlan:

@@ -11,9 +11,11 @@ AUTOMATIC = "automatic"
 """The name by which the configuration leaves the choice to `method_for`."""
 DENSE_SHARE = 0.8
 """Share of the cells from which on a scan is a raster with few holes rather than a sparse one."""
-LEAST_SHARE = 0.4
-"""Share of the cells from which on the covariance of a whole grid can be learned in spite of the holes: kriging is as
-good where a third of them are measured, in lines, and 1 to 3 dB less where a half are."""
+LEAST_SHARE = 0.25
+"""Share of the cells from which on the covariance of a whole grid can be learned in spite of the holes."""
+_SHARE_OF_FEW_HOLES = 0.4
+"""The same where most of what is seen is signal: kriging is as good where a third of the cells are measured, in lines,
+and 1 to 3 dB less where a half are."""
 STARVED = "photon-starved"
 LEAST_CELLS = 64
 """Fewer tell nothing of how the maps vary."""
@@ -47,10 +49,13 @@ def method_in_motion(cells: MeasuredCells) -> str:
 
     ``photon-starved`` wherever it has enough cells, and counting blurs half of the elements.
     """
-    if len(cells) < max(LEAST_SHARE * cells.shape[0] * cells.shape[1], LEAST_CELLS):
-        return "kriging"
+    share = len(cells) / (cells.shape[0] * cells.shape[1])
     shares = counting_shares(cells)
-    return STARVED if len(shares) and float(np.median(shares)) >= _BLURRED else "kriging"
+    if len(cells) < LEAST_CELLS or not len(shares):
+        return "kriging"
+    counting = float(np.median(shares))
+    is_estimated = share >= _SHARE_OF_FEW_HOLES if counting < _NOISY else share >= LEAST_SHARE
+    return STARVED if is_estimated and counting >= _BLURRED else "kriging"
 
 
 def counting_shares(cells: MeasuredCells) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Maps of a grid that was measured with few photons: every cell noisy, up to three in five missing.
+"""Maps of a grid that was measured with few photons: every cell noisy, up to three in four missing.
 
 Where photons are all that a cell costs, a short dwell in every cell beats a long one in some. Each map is then full of
 counting noise, and what is known of a cell lies in its neighbours, in the other elements, and in the photograph.
@@ -74,8 +74,8 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
 
     Large grids are reconstructed in overlapping blocks with a covariance each: memory is bounded, cost goes with cells.
 
-    Where less than 40 % of the cells are measured, fewer than 64, or no variance is known, there is nothing to learn
-    the noise or the covariance from: kriging's maps come back, with a remark; so they do of a large grid with a block
+    Where less than a quarter of the cells is measured, fewer than 64, or no variance is known, there is nothing to
+    learn the noise or the covariance from: kriging's maps come back, with a remark; so they do of a large grid with a block
     like that.
 
     Raises

@@ -88,8 +88,8 @@ def test_the_same_seed_gives_the_same_maps_and_another_one_others(stack, tmp_pat
     assert not np.array_equal(first.mask.cells, other.mask.cells)
 
 
-def test_without_a_photograph_the_grid_is_the_default(stack, tmp_path):
-    assert replayed(changed(stack, rgb=None), tmp_path / "out").mask.origin == "grid"
+def test_a_replay_listens_unless_a_mask_is_named(stack, tmp_path):
+    assert replayed(changed(stack, rgb=None), tmp_path / "out").mask.origin == "adaptive after blue-noise"
 
 
 def test_more_samples_bring_the_maps_nearer_to_the_truth(stack, tmp_path):

@@ -113,7 +113,7 @@ def test_a_replay_takes_a_network(tmp_path: Path) -> None:
     )
     replay = partial(replay_source, raster, rate=0.1, method="nearest", seed=0, out=tmp_path / "out")
     assert network_digest(replay(mask="netm", model=model).mask.origin) == open_network(model).sha256
-    with pytest.raises(UsageError, match="--model is for the mask netm alone"):
+    with pytest.raises(UsageError, match="--model is of no use to the mask grid"):
         replay(mask="grid", model=model)
 
 

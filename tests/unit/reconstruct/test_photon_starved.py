@@ -137,10 +137,10 @@ def test_cells_that_are_missing_or_not_finite_are_filled_with_a_larger_error() -
 def test_a_few_measured_cells_are_kriged_and_it_is_said() -> None:
     cells, _ = counted(painted(64, 72)[0], 20)
     few = MeasuredCells(
-        cells.shape, cells.rows[::4], cells.columns[::4], cells.values[::4], cells.variance[::4], cells.names
+        cells.shape, cells.rows[::5], cells.columns[::5], cells.values[::5], cells.variance[::5], cells.names
     )
     found = photon_starved(few)
-    assert found.remarks[0].startswith("Kriged, as 1152 of 4608 cells are measured")
+    assert found.remarks[0].startswith("Kriged, as 922 of 4608 cells are measured")
     np.testing.assert_array_equal(found.maps[few.rows, few.columns], few.values)
 
 
@@ -211,7 +211,7 @@ def test_a_grid_in_blocks_is_reconstructed_as_at_once_and_shows_no_seam(monkeypa
 
 def test_a_large_grid_with_a_hole_as_large_as_a_block_is_kriged_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, _ = counted(painted(150, 160)[0], 10)
-    there = (cells.rows < 100) | (cells.columns < 100)
+    there = (cells.rows < 60) | (cells.columns < 60)
     holed = MeasuredCells(
         cells.shape, cells.rows[there], cells.columns[there], cells.values[there], cells.variance[there], cells.names
     )

@@ -102,7 +102,8 @@ def portrait(folder: Path, counts: float, *, part: tuple[int, int] | None = None
     truth = maps / np.where(top > 0, top, 1) * counts
     rgb = None if stack.rgb is None else np.ascontiguousarray(stack.rgb[window])
     about = (
-        f"MA-XRF of a hand-coloured portrait{'' if part is None else ', its middle'}, {truth.shape[2]} elements, {truth.shape[0]} x {truth.shape[1]} cells, "
+        f"MA-XRF of a hand-coloured portrait{'' if part is None else ', its middle'}, {truth.shape[2]} elements, "
+        f"{truth.shape[0]} x {truth.shape[1]} cells, "
         f"with its photograph; its maps as rates, {counts:g} counts in a full dwell in the brightest cell of each"
     )
     return TimedObject(
