@@ -12,7 +12,7 @@ from edge.console import Console, duration_text
 from edge.durations import seconds_of
 from edge.faults import UsageError
 from edge.modes.comparison import Comparison, by_error, by_time, frontier_svg, table, time_of_rate
-from edge.modes.of_scan import setting_of
+from edge.modes.of_scan import expected_rates, setting_of
 from edge.modes.registry import AUTOMATIC, MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
@@ -69,7 +69,7 @@ def compared(aim: Aim, sighting: Sighting, config: ScanConfig, folder: Path, con
         Nothing does what is asked; the text says what could be done.
     """
     setting = setting_of(sighting, config, stage_of(config))
-    comparison = aim.compare(setting, ExpectedRates())
+    comparison = aim.compare(setting, expected_rates(config))
     for line in table(comparison):
         console.say(f"  {line}")
     console.say(f"A full raster at {setting.dwell_s:g} s a cell takes {duration_text(comparison.full_raster_s)}")

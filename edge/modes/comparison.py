@@ -14,7 +14,6 @@ from edge.kinematics import predict_raster_s
 from edge.modes.competition import Predicted, best_of, compete, soonest_of
 from edge.modes.pieces import Pieces
 from edge.modes.pricing import priced
-from edge.modes.registry import MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
 from edge.report.curves import Curve, drawn
@@ -80,11 +79,7 @@ def frontier_svg(comparison: Comparison) -> str:
     UsageError
         Nothing is possible in any of the times.
     """
-    curves = [
-        Curve(f"{name}: {MODES[name].about}", points, "solid")
-        for name, points in _points(comparison.predicted)
-        if points
-    ]
+    curves = [Curve(name, points, "solid") for name, points in _points(comparison.predicted) if points]
     if not curves:
         raise UsageError(f"no mode can do anything in these times; {comparison.predicted[0].reason}")
     return drawn(

@@ -61,6 +61,16 @@ def require_known_mode(config: ScanConfig) -> None:
         raise UsageError(f"sampling.mode: there is no {name!r}: choose one of {', '.join([AUTOMATIC, *MODES])}")
 
 
+def expected_rates(config: ScanConfig) -> ExpectedRates:
+    """What the object will count, as its dwell test says, if there is one."""
+    path = config.sampling.stop.dwell_test
+    if path is None:
+        return ExpectedRates()
+    from edge.dwell_test.expected import read_dwell_test
+
+    return read_dwell_test(Path(path)).alike
+
+
 def way_of(setting: Setting, config: ScanConfig) -> Way:
     """The mode that the scan's time is spent in.
 
@@ -74,7 +84,7 @@ def way_of(setting: Setting, config: ScanConfig) -> Way:
     if mode != AUTOMATIC:
         MODES[mode].parts(setting, time_s)
         return Way(mode, time_s)
-    predicted = compete(setting, ExpectedRates(), [time_s])
+    predicted = compete(setting, expected_rates(config), [time_s])
     best = best_of(predicted)
     if best is None:
         raise UsageError(f"sampling.time_s of {time_s:g} s is too short for any mode; {predicted[0].reason}")

@@ -75,8 +75,8 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
     Large grids are reconstructed in overlapping blocks with a covariance each: memory is bounded, cost goes with cells.
 
     Where less than a quarter of the cells is measured, fewer than 64, or no variance is known, there is nothing to
-    learn the noise or the covariance from: kriging's maps come back, with a remark; so they do of a large grid with a block
-    like that.
+    learn the noise or the covariance from: kriging's maps come back, with a remark; so they do of a large grid with a
+    block like that.
 
     Raises
     ------

@@ -156,7 +156,12 @@ def _what_the_error_means(report: ScanReport) -> list[str]:
     ]
     left_out = report.maps.left_out
     if left_out is None:
-        sentences.append("No exposures were held back to check these errors.")
+        judged = report.judgement is not None and report.judgement.figure is not None
+        sentences.append(
+            "Exposures that were held out of the maps tell how far these are off: see below."
+            if judged
+            else "No exposures were held back to check these errors."
+        )
     elif left_out.exposures:
         sentences.append(
             f"As a check, {whole(left_out.exposures)} exposures were predicted from the others: by element, "
