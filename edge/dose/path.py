@@ -61,7 +61,9 @@ def planned_leg_s_per_cell(
     later = np.flatnonzero(stops[1:]) + 1
     legs = _legs(table[later - 1], table[later], stage)
     is_dwell = (table[later, 0] == table[later, 2]) & (table[later, 1] == table[later, 3])
-    waiting_s = np.where(is_dwell, stage.stop_s, stage.run_stop_s)
+    # where the stage stays, it settles no second time
+    settles = (np.abs(table[later, 0:2] - table[later - 1, 2:4]) > 0).any(axis=1) | ~is_dwell
+    waiting_s = np.where(is_dwell, stage.stop_s, stage.run_stop_s) - np.where(settles, 0.0, stage.settle_s)
     return _of_legs(legs, legs.moving_s + waiting_s, grid)
 
 

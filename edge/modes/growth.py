@@ -28,8 +28,10 @@ class ByTime:
     """A time, part after part as a mode shares it out."""
 
     def __init__(self, mode: Mode, setting: Setting, budget_s: float, passage: Passage) -> None:
-        self._mode, self._setting = mode, setting
+        self._setting = setting
         self._budget_s, self._passage = budget_s, passage
+        # asked for at every turn of a running scan, and not free
+        self._parts_s = np.array(mode.parts(setting, budget_s))
         self._is_content = False
 
     def is_whole(self, plan: ScanPlan) -> bool:
@@ -45,9 +47,8 @@ class ByTime:
         left_s = self._budget_s - plan.predicted_s
         if left_s < _SPENT * self._budget_s:
             return 0.0
-        parts_s = self._mode.parts(self._setting, self._budget_s)
-        ends_s = np.cumsum(parts_s)
-        open_parts = int((ends_s - _NEARLY * np.array(parts_s) > plan.predicted_s).sum())
+        nearly_s = np.cumsum(self._parts_s) - _NEARLY * self._parts_s
+        open_parts = int((nearly_s > plan.predicted_s).sum())
         return left_s / open_parts if open_parts else 0.0
 
     def taken(self, plan: ScanPlan, left: Any) -> ScanPlan | None:

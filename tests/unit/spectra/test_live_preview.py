@@ -65,7 +65,8 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     recording = SimpleNamespace(paths=bench.paths, reader=bench.reader)
-    plan = SimpleNamespace(grid=GRID, exposures=range(10**6), mask=SimpleNamespace(cells=np.ones(GRID.shape, np.bool_)))
+    mask = SimpleNamespace(cells=np.ones(GRID.shape, np.bool_))
+    plan = SimpleNamespace(grid=GRID, exposures=range(10**6), table=range(10**6), mask=mask, held=None, way=None)
     planned = SimpleNamespace(config=CONFIG, plan=plan, sighting=SimpleNamespace(rgb=None))
     monkeypatch.setattr("edge.record.folder.open_recording", lambda folder: recording)
     monkeypatch.setattr("edge.results.read_planned", lambda _recording: planned)
