@@ -54,9 +54,7 @@ def write_plan(
     return _written(path, out=out, photograph=photograph, console=console, write=write_pictures, aim=aim)
 
 
-def dry_run(
-    path: Path, *, out: Path | None, photograph: Path | None, console: Console, aim: Aim | None = None
-) -> Path:
+def dry_run(path: Path, *, out: Path | None, photograph: Path | None, console: Console, aim: Aim | None = None) -> Path:
     """As `write_plan`, and go through the plan in time: an animation of the path, and a page to look at closely."""
     return _written(path, out=out, photograph=photograph, console=console, write=_pictures_and_animation, aim=aim)
 

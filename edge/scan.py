@@ -313,7 +313,7 @@ class Run:
         return wish
 
     def _call_back(self) -> None:
-        """Leave nothing with the controller: what it has measured already it passes over, and goes another way for it."""
+        """Leave nothing with the controller: what it has measured it passes over, and goes another way for it."""
         known = 2 if self._intake.is_under_way else 0
         if known:
             self._standstill.drop_queue()

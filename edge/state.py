@@ -113,10 +113,8 @@ def _after(state: ScanState, event: ScanEvent) -> ScanState | Refused:
             after = _corrected(state)
         case Planned():
             after = _planned(state)
-        case ShutterOpened():
-            after = Scanning() if isinstance(state, Ready) else Refused(_WHY_NO_BEAM[type(state)])
-        case ShutterClosed():
-            after = Ready() if isinstance(state, Scanning) else state
+        case ShutterOpened() | ShutterClosed():
+            after = _shuttered(state, event)
         case Measured() | StandardMeasured() | StandardMissed():
             after = _measured(state)
         case LeftOut() | Judged() | Concluded():
@@ -142,6 +140,14 @@ _WHY_NO_BEAM: dict[type[ScanState], str] = {
     Broken: "a fault stopped the scan: resume it first",
     Ended: "the scan is over",
 }
+
+
+def _shuttered(state: ScanState, event: ShutterOpened | ShutterClosed) -> ScanState | Refused:
+    match event:
+        case ShutterOpened():
+            return Scanning() if isinstance(state, Ready) else Refused(_WHY_NO_BEAM[type(state)])
+        case ShutterClosed():
+            return Ready() if isinstance(state, Scanning) else state
 
 
 def _reopened(state: ScanState) -> ScanState | Refused:

@@ -44,4 +44,3 @@ class Batches:
         ends = np.cumsum(self.sizes(cells))
         further = ends[ends > planned]
         return int(further[0]) - planned if len(further) else 0
-

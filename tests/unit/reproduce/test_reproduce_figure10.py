@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.reproduce.__main__ import main
 from edge.report.curves import Curve, drawn
+from tools.reproduce.__main__ import main
 
 
 def test_one_command_gives_the_curves_their_picture_and_where_they_end(tmp_path: Path) -> None:
