@@ -70,20 +70,23 @@ def compared(aim: Aim, sighting: Sighting, config: ScanConfig, folder: Path, con
     """
     setting = setting_of(sighting, config, stage_of(config))
     comparison = aim.compare(setting, expected_rates(config))
+    if all(one.reason for one in comparison.predicted):
+        raise UsageError(_why_none(comparison))
     for line in table(comparison):
         console.say(f"  {line}")
     console.say(f"A full raster at {setting.dwell_s:g} s a cell takes {duration_text(comparison.full_raster_s)}")
+    found = comparison.chosen
+    if found is None and aim.mode == AUTOMATIC:
+        raise UsageError(_why_none(comparison))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FRONTIER).write_text(frontier_svg(comparison), encoding="utf-8")
     console.say(f"Error against time for each mode: {folder / FRONTIER}")
-    found = comparison.chosen
     if aim.mode != AUTOMATIC:
         own = [one for one in comparison.predicted if one.mode == aim.mode]
         time_s = found.budget_s if found is not None else own[len(own) // 2].budget_s
         console.say(f"Planned as asked: {aim.mode}, {MODES[aim.mode].about}")
         return _with_sampling(config, time_s=time_s, mode=aim.mode)
-    if found is None:
-        raise UsageError(_why_none(comparison))
+    assert found is not None
     console.say(
         f"Chosen: {found.mode}, {MODES[found.mode].about}: {duration_text(found.seconds)}, error {found.error:.3f}"
     )
@@ -93,7 +96,14 @@ def compared(aim: Aim, sighting: Sighting, config: ScanConfig, folder: Path, con
 def _why_none(comparison: Comparison) -> str:
     possible = [one for one in comparison.predicted if not one.reason]
     if not possible:
-        return f"no mode can do anything in this time; {comparison.predicted[0].reason}"
+        longest = max(comparison.predicted, key=lambda one: (one.budget_s, one.mode == "rows"))
+        return f"no mode can do anything in this time, nor in four times of it; {longest.reason}"
+    if comparison.time_s is not None:
+        soonest = min(possible, key=lambda one: one.seconds)
+        return (
+            f"no mode can do anything in {duration_text(comparison.time_s)}: the soonest is {soonest.mode}, in "
+            f"{duration_text(soonest.seconds)}: give that much or more"
+        )
     least = min(possible, key=lambda one: one.error)
     return (
         f"no mode is predicted to reach that error in the time of a full raster: {least.error:.3f} is the least, by "

@@ -35,13 +35,15 @@ class Comparison:
     """The best for what was asked; None where none will do."""
     full_raster_s: float
     """The classical raster at the operator's dwell, for comparison."""
+    time_s: float | None = None
+    """What was given, where a time was."""
 
 
 def by_time(setting: Setting, rates: ExpectedRates, time_s: float) -> Comparison:
     """What shows most in a time."""
     predicted = compete(setting, rates, [step * time_s for step in _STEPS])
     chosen = best_of(one for one in predicted if math.isclose(one.budget_s, time_s))
-    return Comparison(tuple(predicted), chosen, _full_raster_s(setting))
+    return Comparison(tuple(predicted), chosen, _full_raster_s(setting), time_s)
 
 
 def by_error(setting: Setting, rates: ExpectedRates, error: float) -> Comparison:
