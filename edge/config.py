@@ -308,15 +308,6 @@ class ScanConfig(Closed):
         return self
 
     @model_validator(mode="after")
-    def _placement_knows_its_cells(self) -> Self:
-        is_stated = "mask" in self.sampling.model_fields_set
-        if self.placement is not None and is_stated and self.sampling.mask == "adaptive":
-            raise ValueError(
-                "sampling.mask adaptive is not for a placement, whose cells the campaign chose: leave it out"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _looks_can_show_something(self) -> Self:
         camera = self.instrument.camera
         if self.checks.every_minutes is not None and isinstance(camera, FileCameraConfig | MosaicCameraConfig):

@@ -27,7 +27,8 @@ def require_that_it_stopped_at_its_error(bench) -> None:
     assert history.concluded is not None
     assert "asked for 0.1" in history.concluded.reason
     assert history.irregular == ()
-    assert history.shutter[-1].reason == "enough is measured"
+    # the rule may be met while the shutter is closed for the next batch
+    assert history.shutter[-1].reason in ("enough is measured", "choosing where to measure next")
     assert history.judged[-1].exposures <= history.exposures
     plan = plan_from_json(history.plan_json)
     assert len(history.done) < round(0.25 * plan.mask.cells.size)

@@ -51,6 +51,7 @@ def scanned(bench: Bench) -> Scanned:
         "gain_drift_per_hour": 0.02,
         "position_error_mm": 0.0,
     }
+    bench.scan["sampling"]["held_out"] = 0
     bench.instrument["standard"] = {"x_mm": 140.0, "y_mm": 20.0}
     bench.scan["instrument"]["standard"] = {"x_mm": 140.0, "y_mm": 20.0, "live_s": 20.0, "every_minutes": 0.01}
     with bench.running():
@@ -131,6 +132,7 @@ def test_maps_are_right_within_their_errors_with_visits_and_wrong_without(scanne
 
 
 def visiting(bench: Bench, *, live_s: float, every_s: float) -> None:
+    bench.scan["sampling"]["held_out"] = 0
     bench.instrument["standard"] = {"x_mm": 140.0, "y_mm": 20.0}
     bench.scan["instrument"]["standard"] = {
         "x_mm": 140.0,
