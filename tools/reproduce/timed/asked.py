@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.reproduce.timed.objects import TimedObject, hands, portrait
-from tools.reproduce.timed.stages import STAGES
+from tools.reproduce.timed.stages import PITCH_MM, STAGES
 from tools.reproduce.timed.trial import (
     COARSE,
     RAW,
@@ -45,11 +45,13 @@ def tried(asked: Asked, folder: Path) -> tuple[Trial, float]:
     stage = STAGES[asked.stage]
     full_s = full_raster_s(one, stage, asked.dwell_s)
     budget_s = asked.share * full_s
+    # where the stage is slower than the dwell, it sets the time in a cell, and the photons that a raster counts there
+    full_dwell_s = max(asked.dwell_s, PITCH_MM / stage.speed_mm_s)
     if asked.way == RAW:
-        return raw_raster(one, stage, asked.dwell_s, _SEED), full_s
+        return raw_raster(one, stage, full_dwell_s, _SEED), full_s
     if asked.way == COARSE:
-        return coarse_raster(one, stage, asked.dwell_s, budget_s, _SEED), full_s
-    times = {"dwell_s": asked.dwell_s, "full_dwell_s": asked.dwell_s, "budget_s": budget_s}
+        return coarse_raster(one, stage, full_dwell_s, budget_s, _SEED), full_s
+    times = {"dwell_s": asked.dwell_s, "full_dwell_s": full_dwell_s, "budget_s": budget_s}
     trial = scanned(one, stage, asked.way, **times, seed=_SEED)
     guess = (
         math.nan if asked.subject.startswith("hour") else predicted_error(one, stage, asked.way, **times, seed=_SEED)
