@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
@@ -17,6 +18,7 @@ def is_open(bench: Bench) -> bool:
     return shutter[-1:] == ["shutter_opened"]
 
 
+@pytest.mark.campaign
 def test_what_the_crash_may_have_begun_is_left_out_and_every_other_cell_is_exposed_once(bench: Bench) -> None:
     bench.instrument["twin"]["clock_factor"] = 100.0
     bench.scan["sampling"]["mask"] = "grid"

@@ -35,7 +35,8 @@ def test_a_look_closes_the_shutter_and_the_scan_goes_on(bench):
     events = story(bench)
     closed = [event.reason for event in events if isinstance(event, ShutterClosed)]
     assert closed.count(LOOK) >= 1
-    assert closed[-1] == "finished"
+    # a look that is due with the last exposure closes the shutter for good
+    assert closed[-1] in ("finished", LOOK)
     assert [event.reason for event in events if isinstance(event, ShutterOpened)][1] == f"after {LOOK}"
     assert ended.stdout.count("The object is where it was") == 1 + closed.count(LOOK)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from edge.events import Planned
 from edge.plan import plan_from_json
@@ -51,6 +52,7 @@ def test_the_reviewed_plan_is_carried_out_whatever_the_configuration_would_choos
     assert "reviewed plan" in (bench.recording / "report.html").read_text("utf-8")
 
 
+@pytest.mark.campaign
 def test_a_reviewed_plan_of_an_object_that_moved_is_refused_and_taken_up_once_it_is_put_back(bench):
     with bench.running():
         text = planned_at_a_desk(bench)
@@ -71,6 +73,7 @@ def test_a_reviewed_plan_of_an_object_that_moved_is_refused_and_taken_up_once_it
     assert journalled(bench) == [text]
 
 
+@pytest.mark.campaign
 def test_a_scan_that_listens_begins_with_the_reviewed_plan(bench):
     bench.scan["sampling"] |= {"mask": "adaptive", "batches": 1}
     with bench.running():
