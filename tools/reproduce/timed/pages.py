@@ -35,8 +35,8 @@ def page_of(rows: Sequence[Row], *, about: Sequence[str]) -> page.Page:
         "PSNR is in dB, "
         "each element scaled by the 99.9th percentile of its true map, averaged over elements; RMSE is the root of the "
         "mean over elements on the same scale. The full raster is what people scan today: every cell flown over in the "
-        "dwell, along the longer side, shown as it was counted; where the stage at full speed takes longer than the dwell, "
-        "for as long as that.",
+        "dwell, along the longer side, shown as it was counted; where the stage at full speed takes longer than the "
+        "dwell, for as long as that.",
         "",
         *(f"- `{name}`: {text}." for name, text in zip(subjects, about, strict=True)),
         *(
