@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from edge.about_config import AboutConfig
 from edge.area_config import AreaConfig, require_free, require_reach
 from edge.camera_config import CameraConfig, ColourConfig, FileCameraConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
@@ -128,6 +129,7 @@ class BeamConfig(Closed):
 class InstrumentConfig(Closed):
     """Everything that is plugged in."""
 
+    about: AboutConfig = AboutConfig()
     controller: ControllerConfig
     reconnect_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
     """How long a running scan looks for a controller that it has lost; 0: it ends at once."""
