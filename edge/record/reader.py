@@ -78,6 +78,11 @@ class JournalReader:
     Every method works on a snapshot, raises `IntegrityError` at the first damaged or missing record, and never holds
     the writer up: no snapshot outlives a call, or a window of some hundred records in `events`.
 
+    Parameters
+    ----------
+    upto_seq
+        Read no record behind this one, whatever is written meanwhile; None: all that there is when asked.
+
     Raises
     ------
     UsageError
@@ -86,8 +91,9 @@ class JournalReader:
         The file is foreign, newer or damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, upto_seq: int | None = None) -> None:
         self._path = path
+        self._upto_seq = upto_seq
         self._turn = threading.Lock()
         with explained(path):
             self._connection = connect(path, "ro")
@@ -111,7 +117,7 @@ class JournalReader:
     def last_seq(self) -> int:
         """Number of the last durable record, 0 when there is none."""
         with self._snapshot():
-            return read_extent(self._connection, self._path)
+            return self._end()
 
     def events(self, after_seq: int = 0) -> Iterator[tuple[int, ScanEvent]]:
         """Every event behind a number, with its own number, in the order of recording, spectra among them."""
@@ -171,8 +177,7 @@ class JournalReader:
         """The next records without a gap, and the last one's number; nothing when there are no more."""
         events = _EVENTS if whole_events else "SELECT seq FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
         with self._snapshot():
-            end = read_extent(self._connection, self._path)
-            last = min(after + _WINDOW, end)
+            last = min(after + _WINDOW, self._end())
             rows: list[tuple[int, _Row]] = []
             size = 0
             for row in self._connection.execute(events, (after, last)):
@@ -190,6 +195,10 @@ class JournalReader:
         if after + len(rows) < last:
             raise self._damage(after + len(rows) + 1, "it is missing")
         return max(last, after), rows
+
+    def _end(self) -> int:
+        extent = read_extent(self._connection, self._path)
+        return extent if self._upto_seq is None else min(extent, self._upto_seq)
 
     def _decoded(self, seq: int, row: _Row) -> ScanEvent:
         try:

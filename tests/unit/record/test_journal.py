@@ -327,3 +327,18 @@ def test_a_full_disk_is_not_taken_for_damage(tmp_path):
         connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(UsageError, match="free some space"), explained(path):
             connection.execute("CREATE TABLE larger AS SELECT zeroblob(1000000)")
+
+
+def test_a_reader_can_be_kept_to_what_there_was(path: Path) -> None:
+    pose = StagePose(0.0, 0.0)
+    done = [
+        ExposureDone(i, pose, pose, 0.1, 0.1, 0.0, 0.1, 1.0, 1.0, ExposureFlag.NONE, np.full(4, i, np.uint32))
+        for i in range(4)
+    ]
+    with Journal.create(path) as journal:
+        journal.append([Measured(AT, one) for one in done[:2]])
+        with JournalReader(path, upto_seq=2) as reader:
+            journal.append([Measured(AT, one) for one in done[2:]])
+            assert reader.last_seq() == 2
+            assert reader.measured_arrays().indices.tolist() == [0, 1]
+            assert reader.done_indices() == {0, 1}
