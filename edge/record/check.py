@@ -12,6 +12,7 @@ from edge.faults import IntegrityError
 from edge.record.codec import DamagedRecord, check_event, check_exposure
 from edge.record.schema import (
     EVENT_COLUMNS,
+    ReadMode,
     connect,
     explained,
     exposure_columns,
@@ -22,6 +23,7 @@ from edge.record.schema import (
 from edge.record.wal import commits_behind_damage
 
 _WINDOW = 512
+_TABLES = ("events", "exposures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class JournalCheck:
         return self.intact == self.records and not self.trouble
 
 
-def check_journal(path: Path) -> JournalCheck:
+def check_journal(path: Path, *, mode: ReadMode = "ro") -> JournalCheck:
     """Look at every record of a journal that nobody writes; changes nothing.
 
     Raises
@@ -53,21 +55,33 @@ def check_journal(path: Path) -> JournalCheck:
     """
     trouble = _log_trouble(wal_path(path))
     with explained(path):
-        connection = connect(path, "ro")
+        connection = connect(path, mode)
         try:
             identify(connection, path)
             records = read_extent(connection, path)
             intact = 0
             damaged: list[int] = []
-            for first in range(1, records + 1, _WINDOW):
+            first = 1
+            while first <= records:
                 last = min(first + _WINDOW - 1, records)
                 sound = _sound_records(connection, first, last)
                 intact += len(sound)
                 if len(damaged) < 100:
                     damaged += [seq for seq in range(first, last + 1) if seq not in sound]
+                first = last + 1 if sound else next_record(connection, last, records)
             return JournalCheck(records, intact, tuple(damaged[:100]), trouble or _structure_trouble(connection))
         finally:
             connection.close()
+
+
+def next_record(connection: sqlite3.Connection, after: int, records: int) -> int:
+    """The first record there is behind a number, one more than ``records`` where there is none: no hole is searched."""
+    query = "SELECT min(seq) FROM {} WHERE seq > ? AND seq <= ?"
+    try:
+        found = [connection.execute(query.format(table), (after, records)).fetchone()[0] for table in _TABLES]
+    except sqlite3.Error:
+        return after + 1
+    return min((seq for seq in found if isinstance(seq, int)), default=records + 1)
 
 
 def refuse_unsound(path: Path) -> None:

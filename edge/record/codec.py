@@ -45,6 +45,10 @@ MAX_STORED_BODY = 64 * 1024 * 1024
 MAX_STORED_SPECTRUM = 4 * MAX_CHANNELS + 1024
 """Longest spectrum as stored: incompressible counts and the coder's overhead, in bytes."""
 _PLAIN_BODY = 4096
+_PLAIN_JSON = 1024 * 1024
+"""Most bytes of a body outside its texts."""
+_MOST_QUOTES = 4096
+"""Most quotation marks in a body of more than that."""
 
 EventRow = tuple[int, str, str, bytes, int]
 """seq, kind, at, body, crc."""
@@ -119,11 +123,28 @@ def decode_event(row: tuple[Any, ...]) -> ScanEvent:
         raise DamagedRecord(f"its kind '{kind[:40]}' is unknown")
     if not body.startswith(b"{"):
         body = _inflate(body, MAX_BODY)
+    if not _is_flat(body):
+        raise DamagedRecord(f"its content is not that of an event '{kind}'")
     try:
         content = json.loads(body)
         return _event(event_type, at.decode(), content)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DamagedRecord(f"its content is not that of an event '{kind}'") from None
+
+
+def letters_of(event: ScanEvent) -> int:
+    """How many letters an event's texts have."""
+    return sum(len(value) for field in fields(event) if isinstance(value := getattr(event, field.name), str))
+
+
+def _is_flat(body: bytes) -> bool:
+    """Whether a body is few long texts: of many small things each takes many times its bytes in memory."""
+    if len(body) <= _PLAIN_JSON:
+        return True
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if bare.count(b'"') > _MOST_QUOTES:
+        return False
+    return sum(len(outside) for outside in bare.split(b'"')[::2]) <= _PLAIN_JSON
 
 
 def check_event(row: tuple[Any, ...]) -> None:

@@ -23,10 +23,12 @@ from edge.record.codec import (
     decode_counts,
     decode_event,
     decode_exposure,
+    letters_of,
 )
 from edge.record.schema import (
     EVENT_COLUMNS,
     TRUNCATED,
+    ReadMode,
     connect,
     explained,
     exposure_columns,
@@ -37,6 +39,8 @@ from firmware_bridge.messages import ExposureDone
 
 _WINDOW = 512
 _WINDOW_BYTES = 16 * 1024 * 1024
+_MOST_LETTERS = 1024**3
+"""Most letters in the events of a journal: a history holds them all."""
 _EXPOSURES = f"FROM exposures WHERE seq > ? AND seq <= ? AND length(spectrum) <= {MAX_STORED_SPECTRUM} ORDER BY seq"
 _EVENTS = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
 _Row = tuple[Any, ...]
@@ -91,12 +95,12 @@ class JournalReader:
         The file is foreign, newer or damaged.
     """
 
-    def __init__(self, path: Path, *, upto_seq: int | None = None) -> None:
+    def __init__(self, path: Path, *, upto_seq: int | None = None, mode: ReadMode = "ro") -> None:
         self._path = path
         self._upto_seq = upto_seq
         self._turn = threading.Lock()
         with explained(path):
-            self._connection = connect(path, "ro")
+            self._connection = connect(path, mode)
             try:
                 identify(self._connection, path)
             except BaseException:
@@ -121,12 +125,20 @@ class JournalReader:
 
     def events(self, after_seq: int = 0) -> Iterator[tuple[int, ScanEvent]]:
         """Every event behind a number, with its own number, in the order of recording, spectra among them."""
+        letters = 0
         while True:
             last, rows = self._window(after_seq, whole_events=True)
             if last == after_seq:
                 return
             for seq, row in rows:
-                yield seq, self._decoded(seq, row)
+                event = self._decoded(seq, row)
+                letters += 0 if isinstance(event, Measured) else letters_of(event)
+                if letters > _MOST_LETTERS:
+                    raise IntegrityError(
+                        f"{self._path}: its events up to record {seq} unpack to more than {_MOST_LETTERS} letters,"
+                        " which no scan writes: keep the file, and restore a copy"
+                    )
+                yield seq, event
             after_seq = last
 
     def measured(self, after_seq: int = 0) -> tuple[int, list[ExposureDone]]:
@@ -186,8 +198,7 @@ class JournalReader:
                 if size > _WINDOW_BYTES:
                     last = row[0]
                     break
-            exposures = f"SELECT {exposure_columns(self._connection)} {_EXPOSURES}"
-            rows += [(row[0], row) for row in self._connection.execute(exposures, (after, last))]
+            last = self._add_exposures(rows, after, last)
         rows.sort(key=lambda numbered: numbered[0])
         for expected, (seq, _) in enumerate(rows, start=after + 1):
             if seq != expected:
@@ -195,6 +206,26 @@ class JournalReader:
         if after + len(rows) < last:
             raise self._damage(after + len(rows) + 1, "it is missing")
         return max(last, after), rows
+
+    def _add_exposures(self, rows: list[tuple[int, _Row]], after: int, last: int) -> int:
+        """Add the exposures among the next records; gives the last record, nearer where they fill the window.
+
+        No column of a hostile file may be longer than a spectrum: its pages could be shared by all rows.
+        """
+        exposures = f"SELECT {exposure_columns(self._connection)} {_EXPOSURES}"
+        longest = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * MAX_STORED_SPECTRUM)
+        try:
+            size = 0
+            for row in self._connection.execute(exposures, (after, last)):
+                rows.append((row[0], row))
+                size += sum(len(column) for column in row if isinstance(column, bytes))
+                if size > _WINDOW_BYTES:
+                    last = row[0]
+                    rows[:] = [numbered for numbered in rows if numbered[0] <= last]
+                    break
+        finally:
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+        return last
 
     def _end(self) -> int:
         extent = read_extent(self._connection, self._path)

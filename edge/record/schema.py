@@ -26,6 +26,9 @@ _WITHOUT_CORRECTIONS = 2
 _WITHOUT_LEFT_OUT = 3
 """The format whose readers know no event ``left-out``, ``judged`` or ``concluded``, and of no closing whether it cut an
 exposure short."""
+ReadMode = Literal["ro", "untouched"]
+"""How a journal is opened to be read: beside a writer, or where none is and nothing may be left behind."""
+Mode = Literal["rw", "rwc"] | ReadMode
 _MAX_VALUE = 80 * 1024 * 1024
 _WAIT_S = 10.0
 
@@ -66,13 +69,21 @@ def exposure_columns(connection: sqlite3.Connection) -> str:
     return EXPOSURE_COLUMNS if is_stated else EXPOSURE_COLUMNS.replace("pose_uncertainty_mm", "NULL")
 
 
-def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
+def connect(path: Path, mode: Mode) -> sqlite3.Connection:
     """Open a connection without touching the file by other means.
 
     Closing any other descriptor of the file would drop this process's locks on it, so nothing here reads it directly.
     A read-only connection cannot undo a change of journal mode that was cut off; that is done first.
+
+    Parameters
+    ----------
+    mode
+        ``untouched`` reads a journal that nobody writes, its log too, and leaves no trace in the folder; what a writer
+        does meanwhile would be misread. Not in a process that writes the same journal.
     """
-    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if mode == 'untouched' else mode}"
+    if mode == "untouched":
+        uri += "&vfs=unix-none" if wal_path(path).exists() else "&immutable=1"
     if mode == "ro":
         if path.with_name(path.name + "-journal").exists():
             with contextlib.closing(connect(path, "rw")) as recovery:
@@ -80,6 +91,9 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
         elif not os.access(path.parent, os.W_OK) and not wal_path(path).exists():
             uri += "&immutable=1"
     connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+    if mode == "untouched":
+        # without it, the index of the log would be shared through a file in the folder
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.text_factory = bytes
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
     connection.execute("PRAGMA trusted_schema = OFF")
