@@ -5,6 +5,8 @@ What is derived from the samples (normalised values, relative noise, colours) is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,66 @@ from edge.reconstruct.tiling import TILE_CELLS, tile_centres, tile_count
 from edge.reconstruct.trial import features
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupPlaces:
+    """What the elements of one group are estimated from."""
+
+    elements: NDArray[np.intp]
+    law: Floats
+    """`Covariance.as_array`."""
+    features: Floats
+    """Of each sample, shape (n, 8)."""
+    values: Floats
+    """Normalised, shape (n, elements of the group)."""
+    colour: Floats
+    """Of every cell of the grid, shape (rows, columns, 3), or `NO_COLOUR`."""
+    guide: Floats
+    """The guide's, likewise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiling:
+    """Everything that tiles are estimated by, settled for the whole grid: no tile needs to know of another one."""
+
+    groups: tuple[GroupPlaces, ...]
+    noise: Floats
+    """Relative noise variance of each sample, shape (n,)."""
+    metric: Floats
+    """Of each tile of the grid, shape (tiles, 3)."""
+    scaling: Floats
+    """What `tiles.krige_tiles` needs to know of each element, shape (8, elements)."""
+
+    def estimate(
+        self,
+        which: NDArray[np.intp],
+        neighbours: NDArray[np.int32],
+        *,
+        maps: Floats,
+        standard_error: Floats,
+        deviation: Floats,
+    ) -> None:
+        """As `GrowingKriging.estimate`."""
+        for group in self.groups:
+            tiles.krige_tiles(
+                which.astype(np.int32),
+                TILE_CELLS,
+                neighbours,
+                group.features,
+                group.values,
+                self.noise,
+                self.metric[which],
+                group.colour,
+                group.guide,
+                group.law,
+                np.ascontiguousarray(self.scaling[:, group.elements]),
+                TRUST,
+                group.elements.astype(np.int32),
+                maps,
+                standard_error,
+                deviation,
+            )
 
 
 class GrowingKriging:
@@ -111,27 +173,15 @@ class GrowingKriging:
         deviation
             Of each tile of the grid, shape (tiles, elements): what its standard error is proportional to.
         """
-        learned = self._learned
-        per_element = self._scaling()
-        for group, part in zip(learned.groups, self._parts, strict=True):
-            tiles.krige_tiles(
-                which.astype(np.int32),
-                TILE_CELLS,
-                neighbours,
-                part.features,
-                part.values,
-                self._noise,
-                self._metric[which],
-                part.colour,
-                NO_COLOUR if part.guide is None else part.guide.colours,
-                group.covariance.as_array(),
-                np.ascontiguousarray(per_element[:, group.elements]),
-                TRUST,
-                group.elements.astype(np.int32),
-                maps,
-                standard_error,
-                deviation,
-            )
+        self.tiling().estimate(which, neighbours, maps=maps, standard_error=standard_error, deviation=deviation)
+
+    def tiling(self) -> Tiling:
+        """What the tiles are estimated by as things stand; arrays are not copied."""
+        groups = [
+            part.places(group.elements, group.covariance.as_array())
+            for group, part in zip(self._learned.groups, self._parts, strict=True)
+        ]
+        return Tiling(tuple(groups), self._noise, self._metric, self._scaling())
 
     def _scaling(self) -> Floats:
         """What `tiles.krige_tiles` needs to know of each element, shape (8, elements)."""
@@ -163,6 +213,10 @@ class _GroupSamples:
         self.values[places] = normalised[:, self._elements]
         new = places[places >= before]
         self.features[new] = features(cells.rows[new], cells.columns[new], self.photograph, self._alignment, self.guide)
+
+    def places(self, elements: NDArray[np.intp], law: Floats) -> GroupPlaces:
+        guide = NO_COLOUR if self.guide is None else self.guide.colours
+        return GroupPlaces(elements, law, self.features, self.values, self.colour, guide)
 
 
 def _room_for(array: Floats, needed: int, used: int) -> Floats:

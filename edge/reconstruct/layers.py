@@ -79,19 +79,66 @@ def kriging_visible(cells: MeasuredCells, rgb: Floats) -> Floats | None:
 
 def _visible(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> Floats:
     """The colour-following field of every element and its mean, in the samples' unit."""
-    visible = _explained(cells, photograph, alignment)
-    visible *= Scale.of(cells).spread
-    visible += cells.values.mean(axis=0)
-    return visible
+    return visible_law(cells, photograph, alignment).on(photograph.aligned(alignment))
 
 
-def _explained(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> Floats:
-    """The colour-following field of every element, normalised, shape (rows, columns, elements)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowedColour:
+    """Elements whose visible part follows the photograph alike."""
+
+    elements: NDArray[np.intp]
+    weights: Floats
+    """Of each place, shape (places, elements of the group)."""
+    width: float
+    """Of likeness in colour, in Lab / 100."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisibleLaw:
+    """What the visible part of any cell is made up from: some places of the whole grid, and what each counts."""
+
+    places: Floats
+    """Row, column and colour, shape (places, 5)."""
+    groups: tuple[FollowedColour, ...]
+    mean: Floats
+    """Normalised, shape (elements,)."""
+    region: float
+    """Of likeness in place, in cells."""
+    spread: Floats
+    """What the normalised field is to be multiplied by, shape (elements,)."""
+    offset: Floats
+    """And what is added to it, shape (elements,)."""
+
+    def on(self, colour: Floats, top: int = 0, left: int = 0) -> Floats:
+        """The visible part of a rectangle of the grid, shape (rows, columns, elements), in the samples' unit.
+
+        Parameters
+        ----------
+        colour
+            Aligned colour of its cells, shape (rows, columns, 3).
+        top, left
+            Its first row and column.
+        """
+        visible = np.zeros((*colour.shape[:2], len(self.mean)), np.float32)
+        places = self.places - np.array([top, left, 0, 0, 0], np.float32)
+        for group in self.groups:
+            part = np.empty((*colour.shape[:2], len(group.elements)), np.float32)
+            _add_up(places, group.weights, colour, group.width, self.region, part)
+            visible[:, :, group.elements] = part
+        visible += self.mean
+        visible *= self.spread
+        visible += self.offset
+        return visible
+
+
+def visible_law(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> VisibleLaw:
+    """Choose the law of each element, and weigh the places that it rests on; at least 64 cells."""
     drawn = np.arange(len(cells))
     if len(cells) > _SAMPLES:
         drawn = np.sort(np.random.default_rng(0).choice(len(cells), _SAMPLES, replace=False))
     places = features(cells.rows[drawn], cells.columns[drawn], photograph, alignment)[:, :5]
-    values = Scale.of(cells).normalised(cells.values[drawn]).astype(np.float64)
+    scale = Scale.of(cells)
+    values = scale.normalised(cells.values[drawn]).astype(np.float64)
     spacing = float(np.sqrt(cells.shape[0] * cells.shape[1] / len(drawn)))
     region = _REGION * max(cells.shape)
     laws = [_Law(0.0, 1.0, noise, reach * spacing, region) for noise in _NOISES for reach in _REACHES]
@@ -101,18 +148,16 @@ def _explained(cells: MeasuredCells, photograph: Photograph, alignment: Alignmen
     ]
     solved = [_left_out(law, places.astype(np.float64), values) for law in laws]
     best = _chosen([squares for squares, _, _ in solved], blind=len(_NOISES) * len(_REACHES))
-    colour = photograph.aligned(alignment)
-    explained = np.zeros((*cells.shape, values.shape[1]), np.float32)
+    average = np.empty(values.shape[1], np.float32)
+    groups = []
     for index in np.unique(best):
         members, law = np.flatnonzero(best == index), laws[index]
         _, weights, mean = solved[index]
         if law.share > 0:
-            part = np.empty((*cells.shape, len(members)), np.float32)
             own = np.ascontiguousarray(weights[:, members], np.float32) * np.float32(law.share)
-            _add_up(places, own, colour, law.width, law.region, part)
-            explained[:, :, members] = part
-        explained[:, :, members] += mean[members].astype(np.float32)
-    return explained
+            groups.append(FollowedColour(members, own, law.width))
+        average[members] = mean[members].astype(np.float32)
+    return VisibleLaw(places, tuple(groups), average, region, scale.spread, cells.values.mean(axis=0))
 
 
 def _chosen(squares: list[Doubles], *, blind: int) -> NDArray[np.intp]:
