@@ -34,7 +34,7 @@ from edge.photograph import keep_flat_field
 from edge.plan_folder import ReviewedPlan, read_reviewed, write_plan_folder
 from edge.prepare import plan_scan, require_known_names
 from edge.reconnect import Connection, home_where_needed
-from edge.record.folder import RecordingPaths, create_recording, new_folder, open_recording, refuse_taken
+from edge.record.folder import RecordingPaths, create_recording, new_folder, open_recording, recording_at, refuse_taken
 from edge.record.journal import Journal
 from edge.reviewed_plan import refuse_unfit
 from edge.scan import RunOutcome
@@ -190,12 +190,7 @@ def yaml_of(config: ScanConfig) -> str:
 
 def _reopened(folder: Path) -> Journal:
     """The journal of an existing recording, locked for writing, every record looked at."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder: give the folder of a recording")
-    journal = RecordingPaths(folder).journal
-    if not journal.is_file():
-        raise UsageError(f"{folder}: not a recording, it holds no {journal.name}: give a folder that a scan made")
-    return Journal.open(journal)
+    return Journal.open(recording_at(folder).journal)
 
 
 def _connect(config: ScanConfig) -> Controller:

@@ -23,6 +23,7 @@ from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.maps import Samples
 from edge.prepare import Sighting, place
+from edge.record.own_files import read_note
 from edge.resample import refuse_unseen_area
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Corrections:
             return None
         self._looked_s = self._clock()
         try:
-            left = json.loads(self._path.read_text(encoding="utf-8"))
+            left = json.loads(read_note(self._path))
             after = registration_from_dict(left["registration"])
             exposures = int(left["exposures"])
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError):

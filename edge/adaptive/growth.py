@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from edge.adaptive.batches import Batches
 from edge.passage import Passage
 from edge.plan import extended
+from edge.record.own_files import read_note
 from edge.scan_plan import ScanPlan
 
 Cells = NDArray[np.bool_]
+_LONGEST_BATCH = 32 * 1024 * 1024
+"""Longest text of a batch, in bytes: some millions of cells."""
 
 
 class Growth(Protocol):
@@ -40,7 +43,7 @@ class Growth(Protocol):
 def left_for(path: Path, plan: ScanPlan) -> Any:
     """What was left to follow a plan; None where there is nothing, or nothing that can be read."""
     try:
-        left = json.loads(path.read_text(encoding="utf-8"))
+        left = json.loads(read_note(path, at_most=_LONGEST_BATCH))
         return left["batch"] if left["plan"] == plan.digest else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

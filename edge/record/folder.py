@@ -11,6 +11,7 @@ from typing import Self
 from edge.faults import UsageError
 from edge.record.durable import sync_folder
 from edge.record.fold import ScanHistory, fold
+from edge.record.own_files import refuse_links
 from edge.record.reader import JournalReader
 
 
@@ -137,6 +138,25 @@ def create_recording(folder: Path) -> RecordingPaths:
     return RecordingPaths(folder)
 
 
+def recording_at(folder: Path) -> RecordingPaths:
+    """The files of a recording that is there.
+
+    Raises
+    ------
+    UsageError
+        The folder is missing or holds no journal.
+    IntegrityError
+        Something in it leads elsewhere.
+    """
+    paths = RecordingPaths(folder)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder: give the folder of a recording")
+    if not paths.journal.is_file():
+        raise UsageError(f"{folder}: not a recording, it holds no {paths.journal.name}: give a folder that a scan made")
+    refuse_links(folder)
+    return paths
+
+
 def open_recording(folder: Path) -> Recording:
     """Open a recording for reading, at rest or being written, and fold its journal.
 
@@ -145,13 +165,9 @@ def open_recording(folder: Path) -> Recording:
     UsageError
         The folder is missing or holds no journal.
     IntegrityError
-        The journal is foreign, newer or damaged.
+        The journal is foreign, newer or damaged, or something in the folder leads elsewhere.
     """
-    paths = RecordingPaths(folder)
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder: give the folder of a recording")
-    if not paths.journal.is_file():
-        raise UsageError(f"{folder}: not a recording, it holds no {paths.journal.name}: give a folder that a scan made")
+    paths = recording_at(folder)
     reader = JournalReader(paths.journal)
     try:
         last_seq = reader.last_seq()

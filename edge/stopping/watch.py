@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.events import Judged
+from edge.record.own_files import read_note
 from edge.session import Session, utc_now
 from edge.stopping.config import StopConfig
 from edge.stopping.figure import ErrorFigure, figure_from_json, figure_to_json
@@ -76,7 +77,7 @@ class Watch:
     def _look(self) -> None:
         """Take over a figure of more exposures than the one that is known; a file that is damaged is none."""
         try:
-            figure = figure_from_json(self._path.read_text(encoding="utf-8"))
+            figure = figure_from_json(read_note(self._path))
         except (OSError, ValueError):
             return
         if self._figure is not None and figure.exposures <= self._figure.exposures:
