@@ -19,9 +19,10 @@ from edge.kinematics import predict_raster_s
 from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
 from edge.motion_refit import Refit, refit, seen_in
 from edge.motion_seen import held_against
+from edge.plan import ScanPlan
 from edge.prepare import density_of_plan
 from edge.record.fold import ScanHistory
-from edge.record.folder import Recording, open_recording
+from edge.record.folder import Recording, RecordingPaths, open_recording
 from edge.record.maps_file import write_maps
 from edge.report.accounts import output_course, scale_course
 from edge.report.contents import (
@@ -65,22 +66,24 @@ def finish_recording(folder: Path) -> list[str]:
         if recording.history.exposures == 0:
             return ["Nothing was measured, so there are no maps"]
         planned = read_planned(recording)
-        results = results_of(recording, planned)
-        plan = planned.plan
-        ledger = read_ledger(recording.reader, plan.grid)
-        stage = plan.stage or stage_of(planned.config)
-        received = dose_map(ledger, recording.history, plan, stage, planned.config.instrument.beam)
-        attributes = {"unit": MAPS_UNIT, "scan_id": recording.history.scan_id, "plan": plan.digest}
-        write_maps(
-            paths.maps,
-            results.maps,
-            mask=plan.mask.cells,
-            rgb=results.placing.sighting.display,
-            grid=plan.grid,
-            attributes=attributes,
-            received=received.datasets(),
-        )
-        report = report_of(recording, planned, results, ledger=ledger, received=received)
+        return write_finished(recording, planned, results_of(recording, planned), paths)
+
+
+def write_finished(recording: Recording, planned: Planned, results: Results, paths: RecordingPaths) -> list[str]:
+    """Write ``maps.h5`` and ``report.html`` of results where ``paths`` says; gives lines for the operator."""
+    plan = planned.plan
+    ledger = read_ledger(recording.reader, plan.grid)
+    received = dose_of(recording.history, planned, ledger)
+    write_maps(
+        paths.maps,
+        results.maps,
+        mask=plan.mask.cells,
+        rgb=results.placing.sighting.display,
+        grid=plan.grid,
+        attributes=attributes_of(recording.history, plan),
+        received=received.datasets(),
+    )
+    report = report_of(recording, planned, results, ledger=ledger, received=received)
     write_report(paths.report, report)
     moved = results.placing.was_moved
     where = correction_sentence(results.placing.sighting.registration)
@@ -94,6 +97,17 @@ def finish_recording(folder: Path) -> list[str]:
         f"Report: {paths.report}",
         f"Maps:   {paths.maps}",
     ]
+
+
+def dose_of(history: ScanHistory, planned: Planned, ledger: Ledger) -> DoseMap:
+    """What each cell received, as the recording says."""
+    plan, config = planned.plan, planned.config
+    return dose_map(ledger, history, plan, plan.stage or stage_of(config), config.instrument.beam)
+
+
+def attributes_of(history: ScanHistory, plan: ScanPlan) -> dict[str, str | float]:
+    """What ``maps.h5`` says of a scan beside its maps."""
+    return {"unit": MAPS_UNIT, "scan_id": history.scan_id, "plan": plan.digest}
 
 
 def error_lines(results: Results, planned: Planned) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,8 @@ from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
 from edge.spectra.scan_fit import ScanFit, fit_of_scan
-from edge.standard_course import Following, course_of
+from edge.spectra.standard import TubeOutput
+from edge.standard_course import Following, StandardCourse, course_of
 from edge.stopping.figure import ErrorFigure, figure_of
 from edge.stopping.interest import ignored_elements
 
@@ -122,6 +124,18 @@ def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArra
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FittedPart:
+    """Some of a recording's spectra, fitted."""
+
+    samples: Samples
+    """Rates at the tube's output of the first visit to the standard, where it was visited."""
+    live_s: NDArray[np.float64]
+    """Live time behind each sample, shape (n,)."""
+    indices: NDArray[np.int64]
+    """Of the exposures, shape (n,)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FittedRecording:
     """Every spectrum of a recording, fitted."""
 
@@ -139,6 +153,29 @@ class FittedRecording:
     following: Following
     """How scale and output went."""
 
+    @classmethod
+    def of(
+        cls,
+        parts: Sequence[FittedPart],
+        fit: ScanFit,
+        standard: StandardCourse,
+        plan: ScanPlan,
+        *,
+        sum_counts: NDArray[np.float64],
+    ) -> Self:
+        """All parts of a recording, in their order."""
+        samples, live_s = join([part.samples for part in parts]), np.concatenate([part.live_s for part in parts])
+        is_fitted = fitted_exposures(np.concatenate([part.indices for part in parts]), plan)
+        return cls(
+            model=fit.model,
+            samples=samples.picked(is_fitted),
+            live_s=live_s[is_fitted],
+            held=samples.picked(~is_fitted),
+            held_live_s=live_s[~is_fitted],
+            sum_counts=sum_counts,
+            following=Following.of(fit, standard),
+        )
+
 
 def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
     """Fit every spectrum of a recording: once through for the sum, once through for the exposures."""
@@ -152,29 +189,23 @@ def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
     fit = fit_of_scan(
         blocks, live_s, lambda total, seconds: spectrum_model(total, seconds, planned.config), standard.scale
     )
-    parts: list[Samples] = []
-    lives: list[NDArray[np.float64]] = []
-    shown: list[NDArray[np.bool_]] = []
+    parts: list[FittedPart] = []
     first = 0
     for batch in portions(recording.reader):
-        positions = first + np.arange(len(batch))
-        rates = fit.fit(batch.counts, batch.live_s, positions=positions)
-        if standard.output is not None:
-            rates = standard.output.normalised(rates, positions)
-        parts.append(_at_cells(batch, rates, planned.plan))
-        lives.append(batch.live_s)
-        shown.append(fitted_exposures(batch.indices, planned.plan))
+        parts.append(fitted_part(batch, fit, standard.output, planned.plan.grid, first=first))
         first += len(batch)
-    samples, each_s, is_fitted = join(parts), np.concatenate(lives), np.concatenate(shown)
-    return FittedRecording(
-        model=fit.model,
-        samples=samples.picked(is_fitted),
-        live_s=each_s[is_fitted],
-        held=samples.picked(~is_fitted),
-        held_live_s=each_s[~is_fitted],
-        sum_counts=blocks.total(),
-        following=Following.of(fit, standard),
-    )
+    return FittedRecording.of(parts, fit, standard, planned.plan, sum_counts=blocks.total())
+
+
+def fitted_part(
+    batch: MeasuredArrays, fit: ScanFit, output: TubeOutput | None, grid: ScanGrid, *, first: int
+) -> FittedPart:
+    """Fit some exposures of a recording, before which ``first`` had been measured."""
+    positions = first + np.arange(len(batch))
+    rates = fit.fit(batch.counts, batch.live_s, positions=positions)
+    if output is not None:
+        rates = output.normalised(rates, positions)
+    return FittedPart(_at_cells(batch, rates, grid), batch.live_s, batch.indices)
 
 
 def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
@@ -188,11 +219,11 @@ def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanC
 def samples_of(batch: MeasuredArrays, fit: ScanFit, plan: ScanPlan, *, first: int) -> Samples:
     """Element rates of a batch at the cells where the beam was; ``first`` exposures had been measured before it."""
     positions = first + np.arange(len(batch))
-    return _at_cells(batch, fit.fit(batch.counts, batch.live_s, positions=positions), plan)
+    return _at_cells(batch, fit.fit(batch.counts, batch.live_s, positions=positions), plan.grid)
 
 
-def _at_cells(batch: MeasuredArrays, rates: ElementRates, plan: ScanPlan) -> Samples:
-    cells = cells_of(batch, plan.grid)
+def _at_cells(batch: MeasuredArrays, rates: ElementRates, grid: ScanGrid) -> Samples:
+    cells = cells_of(batch, grid)
     return Samples(cells[:, 0], cells[:, 1], rates.values, rates.variance)
 
 
@@ -229,7 +260,11 @@ def maps_of(
 
 def results_of(recording: Recording, planned: Planned) -> Results:
     """The whole way from a recording to its maps, with the photograph where all exposures together say that it lies."""
-    fitted = fit_recording(recording, planned)
+    return results_from(fit_recording(recording, planned), planned)
+
+
+def results_from(fitted: FittedRecording, planned: Planned) -> Results:
+    """The way from fitted spectra on."""
     model, samples = fitted.model, fitted.samples
     placing = placed_by_samples(samples, model.elements, planned.sighting, planned.config)
     planned = replace(planned, sighting=placing.sighting)

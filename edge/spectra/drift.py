@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,6 +76,19 @@ class BlockSums:
         self._lengths: list[int] = []
         self._open, self._open_length = np.zeros(channels), 0
 
+    @classmethod
+    def of(cls, sums: NDArray[np.float64], lengths: Sequence[int]) -> Self:
+        """Blocks that are known already: their sums, shape (blocks, channels), and how many exposures each holds."""
+        known = cls(sums.shape[1])
+        known._sums, known._lengths = list(sums), list(lengths)
+        return known
+
+    def lengths(self) -> list[int]:
+        """How many exposures each of `blocks` holds, in their order."""
+        if not self._open_length:
+            return list(self._lengths)
+        return [*self._lengths[:-1], sum(self._lengths[-1:]) + self._open_length]
+
     def add(self, counts: NDArray[np.unsignedinteger]) -> None:
         """Take in exposures, shape (n, channels)."""
         ends = np.cumsum(counts.sum(axis=1, dtype=np.int64))
@@ -103,11 +118,11 @@ class BlockSums:
 
     def blocks(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Sums, shape (blocks, channels), and their middles in exposures; a remainder joins the last."""
-        sums, lengths = list(self._sums), list(self._lengths)
+        sums, lengths = list(self._sums), self.lengths()
         if self._open_length and sums:
-            sums[-1], lengths[-1] = sums[-1] + self._open, lengths[-1] + self._open_length
+            sums[-1] = sums[-1] + self._open
         elif self._open_length:
-            sums, lengths = [self._open.copy()], [self._open_length]
+            sums = [self._open.copy()]
         ends = np.cumsum(np.array(lengths, dtype=float))
         return np.array(sums).reshape(len(sums), -1), ends - np.array(lengths, dtype=float) / 2.0 - 0.5
 
