@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.replay_matrix.learner import learner_cells
 from models.binarise import DEFAULT_BINARISER
 from models.faults import MissingModel
 from models.masks import MASKS, MaskRequest, make_mask
@@ -121,9 +122,11 @@ def _learner() -> MaskCandidate | Absent:
         return Absent(LEARNER, "the extra `rivals` is not installed")
     from importlib.metadata import version
 
-    from tools.reproduce.learner import learner_cells
+    return MaskCandidate(LEARNER, f"{code_version(learner_cells)}-{version('adaptive')}", _learned)
 
-    return MaskCandidate(LEARNER, f"{code_version(learner_cells)}-{version('adaptive')}", learner_cells)
+
+def _learned(subject: Subject, count: int) -> NDArray[np.bool_]:
+    return learner_cells(subject.values, subject.allowed, count)
 
 
 def _listening() -> MaskCandidate:

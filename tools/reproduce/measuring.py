@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import EdgeError
+from edge.replay_matrix.result_cache import MaskRow, ResultCache, ScoreRow, digest_of, packed, unpacked
 from models.density import cells_for_rate
 from models.faults import ModelsError
 from tools.reproduce.estimators import Estimator
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.masks import MaskCandidate
 from tools.reproduce.provenance import processor_name
-from tools.reproduce.result_cache import MaskRow, ResultCache, ScoreRow, digest_of, packed, unpacked
 from tools.reproduce.subjects import Subject
 
 _WARM_CELLS = 32

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from edge.replay_matrix.result_cache import ScoreRow
 from tools.measurement_folder import measurement_folder
 from tools.reproduce import page
 from tools.reproduce.estimators import Estimator, estimators
 from tools.reproduce.masks import LEARNER, LISTENING, Absent, MaskCandidate, mask_candidates
 from tools.reproduce.measuring import Plan, Results, measured
 from tools.reproduce.options import absent_of, add_shared, caps_of, networks_of, require_counts, require_known
-from tools.reproduce.result_cache import ScoreRow
 from tools.reproduce.stacks import STACKS, Stack
 
 FORMS = ("netm-code",)

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.replay_matrix.result_cache import digest_of
 from models.training.photographs import Crops, open_photographs
 from tools.reproduce.faults import ReproductionError
-from tools.reproduce.result_cache import digest_of
 from tools.reproduce.scoring import Figures, colours, elements
 
 Measure = Literal["colours", "elements"]

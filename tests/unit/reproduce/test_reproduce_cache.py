@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.faults import UsageError
+from edge.replay_matrix.result_cache import MaskRow, RowFile, packed, unpacked
 from models.faults import UnusableRequest
 from tools.reproduce.estimators import Estimator
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.masks import MaskCandidate
 from tools.reproduce.measuring import Plan, measured
 from tools.reproduce.page import closing
-from tools.reproduce.result_cache import MaskRow, RowFile, packed, unpacked
 from tools.reproduce.subjects import Subject
 
 SIDE = 12
@@ -196,14 +197,14 @@ def test_a_row_that_cannot_be_kept_ends_in_one_sentence(tmp_path):
     rows = RowFile(tmp_path / "rows.csv", MaskRow)
     (tmp_path / "rows.csv").unlink()
     (tmp_path / "rows.csv").mkdir()
-    with pytest.raises(ReproductionError, match=r"rows.csv: cannot be written \(Is a directory\): mend that and give"):
+    with pytest.raises(UsageError, match=r"rows.csv: cannot be written \(Is a directory\): mend that and give"):
         rows.append([row("a")])
     assert rows.rows == {}
 
 
 def test_a_file_of_other_columns_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "rows.csv").write_text("something,else\n1,2\n")
-    with pytest.raises(ReproductionError, match="other columns than this version writes: move it, or delete it"):
+    with pytest.raises(UsageError, match="other columns than this version writes: move it, or delete it"):
         RowFile(tmp_path / "rows.csv", MaskRow)
 
 

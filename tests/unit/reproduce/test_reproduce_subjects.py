@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.replay_matrix.learner import learner_cells
 from models.coverage import widest_hole
 from models.inpainter import INPUTS, OUTPUTS, InpainterManifest
 from models.manifest import manifest_path, manifest_text
@@ -17,7 +18,6 @@ from tests.unit.models.tiny_onnx import FLOAT, edges_network, manifest_of, node,
 from tools.mask_validation import reconstruction_db
 from tools.reproduce.estimators import Estimator, estimators
 from tools.reproduce.faults import ReproductionError
-from tools.reproduce.learner import learner_cells
 from tools.reproduce.masks import Absent, mask_candidates
 from tools.reproduce.subjects import Subject, crop_subjects, painting_subjects, portrait_subjects
 
@@ -237,7 +237,7 @@ def test_learner2d_takes_the_count_from_allowed_cells_alone():
     pytest.importorskip("adaptive", reason="the extra `rivals` is not installed")
     allowed = np.ones((30, 40), np.bool_)
     allowed[:6, :6] = False
-    cells = learner_cells(raised_patch(allowed), 150)
+    cells = learner_cells(raised_patch(allowed).values, allowed, 150)
     assert cells.sum() == 150
     assert not (cells & ~allowed).any()
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from tools.reproduce.subjects import Subject
 
 _AT_ONCE = 50
 """Points asked for at a time."""
 
 
-def learner_cells(subject: Subject, count: int) -> NDArray[np.bool_]:
+def learner_cells(values: NDArray[np.float32], allowed: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     """Cells that Learner2D (B. Nijholt, J. Weston et al., `adaptive`) asks for, on all channels as one vector.
 
     The channels are scaled by the true 99.9th percentiles, which a scan would have to guess. A point goes to the
     nearest allowed cell; one that was measured before costs nothing.
+
+    Parameters
+    ----------
+    values
+        What a measurement gives, shape (rows, columns, channels).
+    allowed
+        Cells that may be measured, at least `count`, shape (rows, columns).
     """
     from adaptive import Learner2D
     from scipy.ndimage import distance_transform_edt
 
-    rows, columns = subject.shape
-    scale = np.percentile(subject.values[subject.allowed], 99.9, axis=0)
-    scaled = subject.values / np.where(scale > 0, scale, 1)
-    nearest = distance_transform_edt(~subject.allowed, return_distances=False, return_indices=True)
+    rows, columns = allowed.shape
+    scale = np.percentile(values[allowed], 99.9, axis=0)
+    scaled = values / np.where(scale > 0, scale, 1)
+    nearest = distance_transform_edt(~allowed, return_distances=False, return_indices=True)
     learner = Learner2D(lambda point: point, [(0, rows - 1), (0, columns - 1)])
-    cells = np.zeros(subject.shape, np.bool_)
+    cells = np.zeros(allowed.shape, np.bool_)
     missing = count
     while missing:
         points, _ = learner.ask(min(_AT_ONCE, missing))

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.reproduce.faults import ReproductionError
+from edge.faults import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class RowFile(Generic[Row]):
 
         Raises
         ------
-        ReproductionError
+        UsageError
             The file is of another kind, or cannot be written.
         """
         self._path: Path = path
@@ -91,12 +91,10 @@ class RowFile(Generic[Row]):
             if not text:
                 self._write(_line(self._columns))
         except OSError as error:
-            raise ReproductionError(
-                f"{path}: cannot be used ({error.strerror}): give another folder as --cache"
-            ) from None
+            raise UsageError(f"{path}: cannot be used ({error.strerror}): give another folder") from None
         header, *lines = text.split("\n")[:-1] or [",".join(self._columns)]
         if header != ",".join(self._columns):
-            raise ReproductionError(f"{path}: holds other columns than this version writes: move it, or delete it")
+            raise UsageError(f"{path}: holds other columns than this version writes: move it, or delete it")
         for line in lines:
             row = self._parsed(line)
             if row is not None:
@@ -107,7 +105,7 @@ class RowFile(Generic[Row]):
 
         Raises
         ------
-        ReproductionError
+        UsageError
             The file cannot be written.
         """
         if rows:
@@ -115,9 +113,9 @@ class RowFile(Generic[Row]):
             try:
                 self._write(text)
             except OSError as error:
-                raise ReproductionError(
+                raise UsageError(
                     f"{self._path}: cannot be written ({error.strerror}): mend that and give the same command again, "
-                    "which goes on after what is kept, or give another folder as --cache"
+                    "which goes on after what is kept, or give another folder"
                 ) from None
         self.rows.update({row.key: row for row in rows})
 
