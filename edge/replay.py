@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge.adaptive.batches import ADAPTIVE
 from edge.faults import UsageError
+from edge.imports.found import NOTHING_SET, ImportSettings
 from edge.maps import ElementMaps, limited_to
 from edge.reconstruct import reconstruct
 from edge.reconstruct.visible import with_visible
@@ -87,8 +88,9 @@ def replay_source(
     out: Path,
     model: Path | None = None,
     stop: AskedStop = NOTHING_ASKED,
+    settings: ImportSettings = NOTHING_SET,
 ) -> ReplayResult:
-    """Replay a recording's folder or an ``.npz`` stack and write ``report.json`` and ``maps.h5``.
+    """Replay a recording or a raster and write ``report.json`` and ``maps.h5``.
 
     A full raster is its own truth: every valid cell is scored. A sparse recording is scored only on the exposures
     that the replay left out.
@@ -97,6 +99,8 @@ def replay_source(
     ----------
     stop
         Errors at which sampling that listens is over.
+    settings
+        What the source does not say by itself.
 
     Raises
     ------
@@ -115,10 +119,12 @@ def replay_source(
         request = _request(stack, rate, seed, model)
         return _listened(stack, request, stop, method) if name == ADAPTIVE else make_mask(name, request).mask
 
-    return _replayed(source, choose, rate, method, out)
+    return _replayed(source, choose, rate, method, out, settings)
 
 
-def replay_plan(source: Path, plan: Path, *, method: str, out: Path) -> ReplayResult:
+def replay_plan(
+    source: Path, plan: Path, *, method: str, out: Path, settings: ImportSettings = NOTHING_SET
+) -> ReplayResult:
     """As `replay_source`, on the cells of a plan.
 
     Parameters
@@ -133,7 +139,7 @@ def replay_plan(source: Path, plan: Path, *, method: str, out: Path) -> ReplayRe
     IntegrityError
         One of them is damaged.
     """
-    return _replayed(source, lambda stack: planned_cells(plan, stack, source), None, method, out)
+    return _replayed(source, lambda stack: planned_cells(plan, stack, source), None, method, out, settings)
 
 
 def _replayed(
@@ -142,10 +148,11 @@ def _replayed(
     asked_rate: float | None,
     method: str,
     out: Path,
+    settings: ImportSettings,
 ) -> ReplayResult:
     watch = _Stopwatch()
     with watch.stage("load"):
-        stack = load_stack(source)
+        stack = load_stack(source, settings)
     with watch.stage("mask"):
         found = choose(stack)
         plan = found if isinstance(found, PlannedCells) else None

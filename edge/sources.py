@@ -1,4 +1,4 @@
-"""What can be replayed: a full raster in an ``.npz``, or a recording of ours."""
+"""What can be replayed: a full raster of anybody's, or a recording of ours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.imports.found import NOTHING_SET, Found, FoundCube, FoundMaps, ImportSettings
 from edge.maps import Samples
 from edge.npz import load_arrays
 
@@ -30,6 +31,10 @@ class Stack:
     unit: str
     scanned: NDArray[np.bool_] | None = None
     """Cells that were to be scanned, shape (rows, columns); None: all."""
+    pitch_mm: float | None = None
+    """Side of a cell; None where nobody says."""
+    remarks: tuple[str, ...] = ()
+    """What was decided while reading and a reader must know, one sentence each."""
 
     @property
     def cells(self) -> int:
@@ -47,27 +52,82 @@ class Stack:
         return Samples(rows, columns, self.maps[rows, columns], self.variance[rows, columns])
 
 
-def load_stack(source: Path) -> Stack:
+def load_stack(source: Path, settings: ImportSettings = NOTHING_SET) -> Stack:
     """Load what a path holds.
+
+    Parameters
+    ----------
+    settings
+        What the file of somebody else does not say; of no use to a recording of ours.
 
     Raises
     ------
     UsageError
-        There is nothing there, or it is neither kind of source.
+        There is nothing there, or nothing that can be replayed.
     IntegrityError
         A recording is damaged.
     """
-    if source.is_dir():
+    if (source / "journal.sqlite").is_file():
         from edge.results import stack_of_recording
 
+        if settings != NOTHING_SET:
+            raise UsageError(
+                f"{source}: a recording holds its own photograph, scale and live times: leave --rgb, --match, "
+                "--calibration, --tube, --live-time, --elements and --dataset out"
+            )
         return stack_of_recording(source)
     if not source.exists():
-        raise UsageError(f"{source}: no such file or folder: give a recording's folder or an .npz")
-    return _load_npz(source)
+        raise UsageError(f"{source}: no such file or folder: give a recording's folder or a raster")
+    if source.suffix.lower() == ".npz":
+        found: Found = _of_npz(source)
+    else:
+        from edge.imports.readers import read_found
+
+        found = read_found(source, settings)
+    return _stack_of(found, source, settings)
 
 
-def _load_npz(path: Path) -> Stack:
+def _stack_of(found: Found, path: Path, settings: ImportSettings) -> Stack:
+    if isinstance(found, FoundCube):
+        from edge.imports.cube import maps_of_cube
+
+        found = maps_of_cube(found, path, settings)
+    elif settings.calibration or settings.tube_kv or settings.anode or settings.live_s or settings.elements:
+        raise UsageError(
+            f"{path}: holds maps and no spectra: leave --calibration, --tube, --live-time and --elements out"
+        )
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(found.maps).all(axis=2))
+    if found.valid is not None:
+        known &= found.valid
+    if not known.any():
+        raise UsageError(f"{path}: no cell is valid and finite: there is nothing to replay")
+    maps = np.where(known[..., None], found.maps, 0)
+    errors = found.standard_error
+    rgb, remarks = found.rgb, list[str]()
+    if settings.photograph is not None:
+        from edge.imports.photograph import photograph_on_raster
+
+        rgb, words = photograph_on_raster(settings.photograph, maps, known, settings)
+        remarks.append(words)
+    elif settings.pairs:
+        raise UsageError("--match says where a photograph lies: give the photograph as --rgb PHOTO")
+    return Stack(
+        maps=maps,
+        variance=np.zeros_like(maps) if errors is None else np.where(known[..., None], errors**2, 0),
+        elements=found.elements,
+        rgb=rgb,
+        known=known,
+        is_full=True,
+        unit=found.unit,
+        pitch_mm=found.pitch_mm,
+        remarks=tuple(remarks),
+    )
+
+
+def _of_npz(path: Path) -> Found:
     arrays = load_arrays(path)
+    if "counts" in arrays and "maps" not in arrays:
+        return _cube_of_npz(path, arrays)
     for name in ("maps", "elements"):
         if name not in arrays:
             raise UsageError(f"{path}: has no array '{name}': save maps (rows x columns x elements) and elements")
@@ -77,24 +137,30 @@ def _load_npz(path: Path) -> Stack:
     elements = tuple(str(name) for name in arrays["elements"].ravel())
     if len(elements) != maps.shape[2]:
         raise UsageError(f"{path}: {maps.shape[2]} maps but {len(elements)} element names: give one name per map")
-    maps = maps.astype(np.float32)
     valid = _optional(path, arrays, "valid", maps.shape[:2])
-    known = np.isfinite(maps).all(axis=2)
-    if valid is not None:
-        known &= valid.astype(bool)
-    if not known.any():
-        raise UsageError(f"{path}: no cell is valid and finite: there is nothing to replay")
     rgb = _optional(path, arrays, "rgb", (*maps.shape[:2], 3))
     if rgb is not None and rgb.dtype != np.uint8:
         raise UsageError(f"{path}: rgb is {rgb.dtype}: give 8-bit sRGB (uint8)")
-    return Stack(
-        maps=np.where(known[..., None], maps, 0),
-        variance=np.zeros_like(maps),
-        elements=elements,
-        rgb=rgb,
-        known=known,
-        is_full=True,
-        unit="as in the source",
+    return FoundMaps(maps.astype(np.float32), elements, rgb=rgb, valid=None if valid is None else valid.astype(bool))
+
+
+def _cube_of_npz(path: Path, arrays: dict[str, np.ndarray]) -> FoundCube:
+    """Spectra as ``counts``, with ``live_time_s`` or ``real_time_s`` of each cell where they are there."""
+    from edge.imports.bounds import require_cube
+
+    counts = arrays["counts"]
+    shape = require_cube(path, counts.shape)
+    live_s = next((arrays[name] for name in ("live_time_s", "real_time_s") if name in arrays), None)
+    scale = {
+        name: float(arrays[name])
+        for name in ("offset_kev", "gain_kev")
+        if name in arrays and arrays[name].size == 1 and arrays[name].dtype.kind in "fiu"
+    }
+    return FoundCube(
+        shape,
+        lambda first, last: counts[first:last],
+        live_s=None if live_s is None else live_s.astype(np.float64),
+        **scale,
     )
 
 

@@ -1,0 +1,39 @@
+"""Names of elements from names of files and images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+
+_LINE = re.compile(r"(?:^|[^A-Za-z])([A-Z][a-z]?)[-_ ]?([KLM])(?:[-_ ]?(?:a|b|alpha|beta|α|β)\d?)?(?=$|[^A-Za-z])")
+_EDGES = " -_.()[]"
+
+
+def element_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Short names, each once: a line group where every name holds one, else what differs between them.
+
+    >>> element_names(["scan_Fe-K", "scan_Pb-L"])
+    ('Fe-K', 'Pb-L')
+    """
+    found = [_LINE.search(name) for name in names]
+    if all(found):
+        lines = tuple(f"{one.group(1)}-{one.group(2)}" for one in found if one is not None)
+        if len(set(lines)) == len(lines):
+            return lines
+    before = len(_common_beginning(names))
+    behind = len(_common_beginning([name[::-1] for name in names]))
+    short = [name[before : len(name) - behind].strip(_EDGES) for name in names]
+    usable = all(short) and len(set(short)) == len(short)
+    return tuple(short if usable else (f"{name} {number}" for number, name in enumerate(names, 1)))
+
+
+def _common_beginning(names: Sequence[str]) -> str:
+    """What all names begin with, no more of it than whole words; nothing of a single name."""
+    if len(names) < 2:
+        return ""
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    common = "".join(letters[0] for letters in alike)
+    while common and common[-1] not in _EDGES:
+        common = common[:-1]
+    return common
