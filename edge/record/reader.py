@@ -35,6 +35,7 @@ from edge.record.schema import (
     exposure_columns,
     identify,
     read_extent,
+    version_of,
 )
 from firmware_bridge.messages import ExposureDone
 
@@ -123,6 +124,11 @@ class JournalReader:
         """Number of the last durable record, 0 when there is none."""
         with self._snapshot():
             return self._end()
+
+    def format_version(self) -> int:
+        """The format that the journal is written in, from 1 to the present one."""
+        with self._snapshot():
+            return version_of(self._connection)
 
     def events(self, after_seq: int = 0) -> Iterator[tuple[int, ScanEvent]]:
         """Every event behind a number, with its own number, in the order of recording, spectra among them."""

@@ -65,7 +65,7 @@ EXPOSURE_COLUMNS = (
 
 def exposure_columns(connection: sqlite3.Connection) -> str:
     """What to select for an exposure's row, whatever the journal's format; to be asked anew in each transaction."""
-    is_stated = _version_of(connection) > _WITHOUT_UNCERTAINTY
+    is_stated = version_of(connection) > _WITHOUT_UNCERTAINTY
     return EXPOSURE_COLUMNS if is_stated else EXPOSURE_COLUMNS.replace("pose_uncertainty_mm", "NULL")
 
 
@@ -125,7 +125,7 @@ def identify(connection: sqlite3.Connection, path: Path) -> None:
         A foreign database, a newer format, or a damaged schema.
     """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = _version_of(connection)
+    version = version_of(connection)
     if application != APPLICATION_ID:
         raise IntegrityError(f"{path}: not a journal of Pointillist but another database: give a recording's folder")
     if version > FORMAT_VERSION:
@@ -141,7 +141,7 @@ def identify(connection: sqlite3.Connection, path: Path) -> None:
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
     """Give an identified journal of an older format the present one's tables, all at once; its records stay."""
-    version = _version_of(connection)
+    version = version_of(connection)
     if version < FORMAT_VERSION:
         connection.execute("BEGIN IMMEDIATE")
         if version == _WITHOUT_UNCERTAINTY:
@@ -150,7 +150,8 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
 
 
-def _version_of(connection: sqlite3.Connection) -> int:
+def version_of(connection: sqlite3.Connection) -> int:
+    """The format that a journal is written in."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
 
