@@ -20,6 +20,7 @@ from edge.faults import IntegrityError, UsageError
 from edge.plan import ScanPlan, plan_from_json, plan_to_json
 from edge.prepare import Sighting, frame_digest, grid_of, place
 from edge.record.folder import RecordingPaths, open_recording
+from edge.record.own_files import read_note
 from edge.results import read_planned
 
 PLAN_NAME: Final = "plan.json"
@@ -141,6 +142,19 @@ def read_reviewed(path: Path, config: ScanConfig) -> ReviewedPlan:
     return _on_its_grid(ReviewedPlan(plan, place(frame, config, registration), is_given), path)
 
 
+def reviewed_in(folder: Path) -> ScanPlan:
+    """The plan in a folder that `pointillist plan` left, or a scan kept; its photograph belongs to it.
+
+    Raises
+    ------
+    UsageError, IntegrityError
+        Something is missing, damaged, too new, or belongs to another plan.
+    """
+    plan = read_plan(folder)
+    _beside(folder, plan)
+    return plan
+
+
 def picture_on_grid(path: Path, plan: ScanPlan) -> NDArray[np.uint8] | None:
     """What a plan was made from, one pixel a cell, shape (rows, columns, 3); None where that is not there.
 
@@ -219,8 +233,8 @@ def _read_place(path: Path) -> dict[str, Any]:
         "registration": dict,
     }
     try:
-        record = json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
+        record = json.loads(read_note(path))
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError):
         raise IntegrityError(f"{path}: is damaged, no JSON: {_AGAIN}") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise IntegrityError(f"{path}: is not what pointillist plan leaves beside a plan: {_AGAIN}")

@@ -43,8 +43,13 @@ class JournalCheck:
         return self.intact == self.records and not self.trouble
 
 
-def check_journal(path: Path, *, mode: ReadMode = "ro") -> JournalCheck:
-    """Look at every record of a journal that nobody writes; changes nothing.
+def check_journal(path: Path, *, mode: ReadMode = "ro", is_running: bool = False) -> JournalCheck:
+    """Look at every record of a journal; changes nothing.
+
+    Parameters
+    ----------
+    is_running
+        Whether somebody may be writing it: its log, which is being rewritten, is then left to SQLite.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def check_journal(path: Path, *, mode: ReadMode = "ro") -> JournalCheck:
     IntegrityError
         The file is foreign, newer, or too damaged to say how many records it holds.
     """
-    trouble = _log_trouble(wal_path(path))
+    trouble = "" if is_running else _log_trouble(wal_path(path))
     with explained(path):
         connection = connect(path, mode)
         try:

@@ -18,6 +18,8 @@ PAGE_SIZE = 4096
 """Page size of every journal, in bytes."""
 _HEADER = 32
 _FRAME = 24 + PAGE_SIZE
+_AT_ONCE = 2048
+"""Frames that are unpacked at a time: a log, or what is put in its place, may be larger than the memory."""
 _MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}
 _Words = NDArray[np.uint32]
 
@@ -34,14 +36,14 @@ def commits_behind_damage(wal: Path) -> int:
         The log exists and cannot be read.
     """
     try:
-        stored = wal.read_bytes()
+        frames = (wal.stat().st_size - _HEADER) // _FRAME
     except FileNotFoundError:
         return 0
-    frames = (len(stored) - _HEADER) // _FRAME
     if frames < 1:
         return 0
-    raw = np.frombuffer(stored, np.uint8, frames * _FRAME, _HEADER).reshape(frames, _FRAME)
+    raw = np.memmap(wal, np.uint8, "r", _HEADER, (frames, _FRAME))
     heads = np.ascontiguousarray(raw[:, :24]).view(">u4")
+    stored = bytes(np.memmap(wal, np.uint8, "r", 0, (_HEADER,)))
     header = np.frombuffer(stored, ">u4", 8)
     sound = _sound_frames(stored, header, heads, raw)
     salt = header[4:6] if sound is not None else heads[0, 2:4]
@@ -57,12 +59,15 @@ def _sound_frames(stored: bytes, header: _Words, heads: _Words, raw: NDArray[np.
     sums = _Sums(*_contribution(np.frombuffer(stored, order, 6)[np.newaxis])[0])
     if (sums.first, sums.second) != (int(header[6]), int(header[7])):
         return None
-    covered = np.concatenate([raw[:, :8], raw[:, 24:]], axis=1).view(order)
-    pairs = covered.shape[1] // 2
-    for i, (first, second) in enumerate(_contribution(covered)):
-        sums = sums.after(pairs, int(first), int(second))
-        if (sums.first, sums.second) != (int(heads[i, 4]), int(heads[i, 5])) or (heads[i, 2:4] != header[4:6]).any():
-            return i
+    for begin in range(0, len(heads), _AT_ONCE):
+        block = raw[begin : begin + _AT_ONCE]
+        covered = np.concatenate([block[:, :8], block[:, 24:]], axis=1).view(order)
+        pairs = covered.shape[1] // 2
+        for i, (first, second) in enumerate(_contribution(covered), start=begin):
+            sums = sums.after(pairs, int(first), int(second))
+            stated = int(heads[i, 4]), int(heads[i, 5])
+            if (sums.first, sums.second) != stated or (heads[i, 2:4] != header[4:6]).any():
+                return i
     return len(heads)
 
 

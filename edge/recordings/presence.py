@@ -1,0 +1,92 @@
+"""Whether a scan is writing a recording, asked without being in its way; and its journal, opened as that allows."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.faults import UsageError
+from edge.record.folder import RecordingPaths
+from edge.record.schema import ReadMode, wal_path
+
+_BUSY = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN}
+
+
+def is_being_written(folder: Path) -> bool:
+    """Whether a process holds the recording's lock for writing; on a share that knows no locks nobody is seen."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _BUSY
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a journal is read, and where."""
+
+    path: Path
+    mode: ReadMode
+    is_running: bool
+    """Whether a scan was writing it when the look began."""
+    has_log: bool
+    """Whether a write-ahead log lay beside it: of a running scan, or of one that was killed."""
+    stamp: tuple[tuple[int, int], ...]
+
+    def has_moved(self, paths: RecordingPaths) -> bool:
+        """Whether somebody began to write a journal that was at rest: what was read of it means nothing."""
+        return not self.is_running and (is_being_written(paths.folder) or _stamp(paths) != self.stamp)
+
+
+@contextlib.contextmanager
+def looked_at(paths: RecordingPaths) -> Iterator[Look]:
+    """The journal as it can be read without leaving anything in its folder: beside a writer as SQLite provides for it.
+
+    A journal whose closing was cut off cannot be read without mending it; that is done to a copy, in a temporary
+    folder.
+
+    Raises
+    ------
+    UsageError
+        There is no room for such a copy.
+    """
+    is_running = is_being_written(paths.folder)
+    stamp, has_log = _stamp(paths), wal_path(paths.journal).exists()
+    mode: ReadMode = "ro" if is_running else "untouched"
+    half_closed = paths.journal.with_name(paths.journal.name + "-journal")
+    if is_running or not half_closed.exists():
+        yield Look(paths.journal, mode, is_running, has_log, stamp)
+        return
+    with tempfile.TemporaryDirectory(prefix="pointillist-") as folder:
+        try:
+            for path in (paths.journal, half_closed, wal_path(paths.journal)):
+                if path.exists():
+                    shutil.copyfile(path, Path(folder) / path.name, follow_symlinks=False)
+        except OSError as error:
+            raise UsageError(
+                f"{paths.journal}: its closing was cut off, and {folder} takes no copy to mend ({error.strerror}): "
+                "point TMPDIR to a folder with room"
+            ) from None
+        yield Look(Path(folder) / paths.journal.name, "ro", is_running, has_log, stamp)
+
+
+def _stamp(paths: RecordingPaths) -> tuple[tuple[int, int], ...]:
+    found = []
+    for path in (paths.journal, wal_path(paths.journal)):
+        with contextlib.suppress(OSError):
+            state = path.stat()
+            found.append((state.st_size, state.st_mtime_ns))
+    return tuple(found)
