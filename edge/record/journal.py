@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Literal, Self
 
 from edge.events import Measured, ScanEvent
 from edge.faults import IntegrityError, ScanStopped, UsageError
@@ -37,6 +37,9 @@ from edge.record.schema import (
 )
 from firmware_bridge.messages import ExposureDone
 
+Log = Literal["write-ahead", "rollback"]
+"""How a transaction is made all or nothing."""
+_JOURNAL_MODE: Final[dict[Log, str]] = {"write-ahead": "WAL", "rollback": "DELETE"}
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
 _COMMIT_BYTES = 16 * 1024
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?)"
@@ -49,7 +52,7 @@ class Journal:
     A folder has one writer at a time: the lock is held on the folder, and dies with the process.
     """
 
-    def __init__(self, path: Path, folder: int) -> None:
+    def __init__(self, path: Path, folder: int, log: Log = "write-ahead") -> None:
         """Use `create` or `open`; takes over the locked folder's descriptor.
 
         The checkpoint writes and syncs what a failed process may have left in the log unsynced.
@@ -61,7 +64,7 @@ class Journal:
         self._bytes_in_log = 0
         with explained(path):
             self._connection = connect(path, "rw")
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute(f"PRAGMA journal_mode = {_JOURNAL_MODE[log]}")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -69,8 +72,14 @@ class Journal:
             self._last_seq = read_extent(self._connection, path)
 
     @classmethod
-    def create(cls, path: Path) -> Self:
+    def create(cls, path: Path, *, log: Log = "write-ahead") -> Self:
         """Begin an empty journal; the file is whole, or absent, whatever happens meanwhile.
+
+        Parameters
+        ----------
+        log
+            ``rollback`` for a copy on a share, where processes cannot share memory: readers and writer hold each other
+            up.
 
         Raises
         ------
@@ -89,10 +98,10 @@ class Journal:
                 replace_durably(path, write)
             except sqlite3.Error as error:
                 raise UsageError(f"{path}: cannot be made ({error}): free space, or give a writable folder") from None
-            return cls(path, folder)
+            return cls(path, folder, log)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, log: Log = "write-ahead") -> Self:
         """Go on with a journal, after looking at every record of it; one of an older format gets the present one.
 
         Raises
@@ -104,7 +113,7 @@ class Journal:
         """
         with _locked_folder_of(path) as folder:
             refuse_unsound(path)
-            return cls(path, folder)
+            return cls(path, folder, log)
 
     @property
     def path(self) -> Path:
