@@ -49,12 +49,13 @@ SCHEMA = (
 )
 """``events`` and ``exposures`` share one running number from 1 without gaps; ``extent`` holds the last, in one row."""
 
-_SCHEMA_OF = {
+SCHEMA_OF = {
     _WITHOUT_UNCERTAINTY: tuple(statement.replace(_UNCERTAINTY, "") for statement in SCHEMA),
     _WITHOUT_CORRECTIONS: SCHEMA,
     _WITHOUT_LEFT_OUT: SCHEMA,
     FORMAT_VERSION: SCHEMA,
 }
+"""The statements that made a journal's tables, by its format."""
 
 EVENT_COLUMNS = "seq, kind, at, body, crc"
 EXPOSURE_COLUMNS = (
@@ -135,7 +136,7 @@ def identify(connection: sqlite3.Connection, path: Path) -> None:
     stored = connection.execute(
         "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 20"
     ).fetchall()
-    if [sql for (sql,) in stored] != [statement.encode() for statement in _SCHEMA_OF.get(version, ())]:
+    if [sql for (sql,) in stored] != [statement.encode() for statement in SCHEMA_OF.get(version, ())]:
         raise IntegrityError(f"{path}: the journal's tables are damaged or altered: restore the file from a copy")
 
 
