@@ -47,7 +47,8 @@ $(VENV)/.runtime: $(INPUTS) tools/setup/prepare.sh
 $(VENV)/.tests: $(VENV)/.runtime tools/setup/compiler.sh
 	@sh tools/setup/compiler.sh
 	@echo "Installing what tests and training need into $(VENV)/ ..."
-	@$(PIP) --editable '.[test,train]'
+	@$(PIP) --editable '.[test,train,readers]'
+	@$(PIP) --editable '.[peers]' || echo "PyMca5 cannot be had here: what is held against it is skipped"
 	@touch $@
 
 $(VENV)/.fuzz: $(VENV)/.runtime tools/setup/compiler.sh

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge import cli_calibrate, cli_plan
+from edge import cli_calibrate, cli_export, cli_plan, cli_recordings, cli_replay
 
 app = typer.Typer(
     name="pointillist",
@@ -112,6 +112,9 @@ def scan(
 
 
 app.command()(cli_plan.plan)
+app.command()(cli_recordings.verify)
+app.command()(cli_recordings.copy)
+app.command()(cli_export.export)
 
 
 @app.command()
@@ -171,42 +174,7 @@ def simulate(
     run_instrument(instrument, log=log, announce=typer.echo, follow_input=follow_input)
 
 
-@app.command()
-def replay(
-    source: Annotated[Path, typer.Argument(help="A recording's folder, or an .npz with maps and elements.")],
-    out: Annotated[Path, typer.Option(help="Folder for report.json and maps.h5.")],
-    rate: Annotated[
-        float | None, typer.Option(help="Fraction of the cells to measure; 0.1 when not given.", show_default=False)
-    ] = None,
-    mask: Annotated[
-        str | None, typer.Option(help="Where to measure; adaptive: by listening to what is measured.")
-    ] = None,
-    reconstruct: Annotated[str, typer.Option(help="How to fill the maps.")] = "automatic",
-    seed: Annotated[int, typer.Option(help="Seed of the mask.")] = 0,
-    model: Annotated[Path | None, typer.Option(help="A mask network's ONNX file, for --mask netm.")] = None,
-    plan: Annotated[
-        Path | None, typer.Option(help="Measure the cells of this plan, of the same grid.", show_default=False)
-    ] = None,
-    error: Annotated[
-        list[str] | None,
-        typer.Option(help="With --mask adaptive: stop once the maps are so near, as in scan.", show_default=False),
-    ] = None,
-) -> None:
-    """Measure a recorded scan or full raster again, sparsely, and score the maps against what was left out."""
-    from edge.faults import UsageError
-    from edge.replay import replay_plan, replay_source
-    from edge.stopping.asked import asked_stop
-
-    if plan is None:
-        wanted, stop = 0.1 if rate is None else rate, asked_stop(error or [])
-        result = replay_source(
-            source, rate=wanted, mask=mask, method=reconstruct, seed=seed, model=model, out=out, stop=stop
-        )
-    elif rate is not None or mask is not None or model is not None or seed or error:
-        raise UsageError("--plan names the cells: leave --rate, --mask, --model, --seed and --error out")
-    else:
-        result = replay_plan(source, plan, method=reconstruct, out=out)
-    typer.echo(result.summary())
+app.command()(cli_replay.replay)
 
 
 @app.command()
