@@ -38,7 +38,7 @@ from edge.stage_placing import (
     require_precise,
 )
 from edge.stopping.drawing import drawn, held_out_count, with_held_out
-from edge.stopping.first_part import refuse_short_stop
+from edge.stopping.first_part import refuse_short_stop, refuse_untold_error
 from firmware_bridge.messages import Capabilities, StagePose
 from models.binarise import BINARISERS
 from models.density import cells_for_rate
@@ -256,9 +256,9 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
 def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> NDArray[np.float32] | None:
     """The density that chose a plan's cells, made again.
 
-    None where the network that made it is gone or another, and where a campaign chose them.
+    None where the network that made it is gone or another, and where a campaign or a mode chose them.
     """
-    if config.placement is not None:
+    if config.placement is not None or plan.way is not None:
         return None
     try:
         density = choose_cells(sighting, config).density
@@ -307,9 +307,10 @@ def check_whole(plan: ScanPlan, config: ScanConfig) -> None:
     SafetyStop
         The beam would be on for too long.
     UsageError
-        The scan would be stopped before its first part is measured.
+        The scan would be stopped before its first part is measured, or for an error that nothing will tell.
     """
     refuse_short_stop(plan, config)
+    refuse_untold_error(plan, config)
     whole_s = predicted_whole_s(plan, config)
     if (config.listens or plan.way is not None) and whole_s > config.dose.max_beam_s:
         raise SafetyStop(

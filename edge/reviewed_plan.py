@@ -37,8 +37,10 @@ def refuse_unfit(reviewed: ReviewedPlan, config: ScanConfig) -> None:
     plan = reviewed.plan
     check_without_controller(plan, config)
     check_whole(plan, config)
+    if plan.way is not None or not config.listens:
+        return
     budget = budget_of(config, plan.grid)
-    if plan.way is None and config.listens and int(plan.mask.cells.sum()) > budget:
+    if int(plan.mask.cells.sum()) > budget:
         raise UsageError(
             f"the plan holds {int(plan.mask.cells.sum())} cells, and the whole budget of this scan that listens is "
             f"{budget}: raise sampling.rate, or name another sampling.mask to measure this plan alone"

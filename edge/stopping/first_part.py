@@ -7,6 +7,9 @@ from edge.console import Console, duration_text
 from edge.faults import UsageError
 from edge.scan_plan import ScanPlan
 
+_ALL = 0.95
+"""Part of a time from which on nothing that is worth telling follows a plan."""
+
 
 def refuse_short_stop(plan: ScanPlan, config: ScanConfig) -> None:
     """Refuse limits of time within which a part of the area would not be visited at all.
@@ -32,6 +35,30 @@ def refuse_short_stop(plan: ScanPlan, config: ScanConfig) -> None:
                 f"{duration_text(needed_s)}: give {_upwards(needed_s)} s or more, lower "
                 f"{_what_to_lower(plan, config)} to {limit_s / needed_s:.2g} of what it is, or shorten sampling.dwell_s"
             )
+
+
+def refuse_untold_error(plan: ScanPlan, config: ScanConfig) -> None:
+    """Refuse an error to stop at that no exposure of a plan will tell, or none before its last.
+
+    Raises
+    ------
+    UsageError
+        The text says what could be done.
+    """
+    if not config.sampling.stop.has_error:
+        return
+    way = "" if plan.way is None else f" in {duration_text(plan.way.budget_s)}, by the mode {plan.way.mode!r},"
+    what = f"sampling.stop asks for an error, and the plan{way}"
+    if plan.held_out is None:
+        raise UsageError(
+            f"{what} holds nothing out to tell it by: write mode: points or mode: runs with less time, make a reviewed "
+            "plan anew, or leave the error out"
+        )
+    if plan.way is not None and plan.predicted_s >= _ALL * plan.way.budget_s:
+        raise UsageError(
+            f"{what} is known beforehand and measured in travel order, its error not before its end: write mode: "
+            "points or mode: runs, or leave the error out"
+        )
 
 
 def warn_of_floor(config: ScanConfig, console: Console) -> None:
