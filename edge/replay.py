@@ -15,6 +15,7 @@ from edge.faults import UsageError
 from edge.imports.found import NOTHING_SET, ImportSettings
 from edge.maps import ElementMaps, limited_to
 from edge.reconstruct import reconstruct
+from edge.reconstruct.choice import AUTOMATIC
 from edge.reconstruct.visible import with_visible
 from edge.record.durable import write_durably
 from edge.record.maps_file import write_maps
@@ -107,6 +108,37 @@ def replay_source(
     UsageError
         The source cannot be read, the rate is impossible, or a name is unknown.
     """
+    watch = _Stopwatch()
+    name = _checked_mask(mask, rate, model, stop)
+    with watch.stage("load"):
+        stack = load_stack(source, settings)
+    return _replayed(stack, source, _chooser(name, rate, seed, model, stop, method), rate, method, out, watch)
+
+
+def replay_stack(
+    stack: Stack,
+    source: Path,
+    *,
+    rate: float,
+    mask: str,
+    seed: int,
+    out: Path,
+    model: Path | None = None,
+    loaded_s: float = 0.0,
+) -> ReplayResult:
+    """As `replay_source`, of what was loaded from there already, by the automatic reconstruction.
+
+    Parameters
+    ----------
+    loaded_s
+        What loading it took.
+    """
+    name = _checked_mask(mask, rate, model, NOTHING_ASKED)
+    choose = _chooser(name, rate, seed, model, NOTHING_ASKED, AUTOMATIC)
+    return _replayed(stack, source, choose, rate, AUTOMATIC, out, _Stopwatch({"load": loaded_s}))
+
+
+def _checked_mask(mask: str | None, rate: float, model: Path | None, stop: AskedStop) -> str:
     if not 0 < rate <= 1:
         raise UsageError(f"--rate {rate:g} is no fraction of the cells: give more than 0 and at most 1")
     name = mask or ADAPTIVE
@@ -114,12 +146,17 @@ def replay_source(
         raise UsageError(f"--model is of no use to the mask {name}: give --mask netm or adaptive, or leave --model out")
     if stop != NOTHING_ASKED and name != ADAPTIVE:
         raise UsageError("--error stops sampling that listens: give --mask adaptive, or leave --error out")
+    return name
 
+
+def _chooser(
+    name: str, rate: float, seed: int, model: Path | None, stop: AskedStop, method: str
+) -> Callable[[Stack], SamplingMask | Listened]:
     def choose(stack: Stack) -> SamplingMask | Listened:
         request = _request(stack, rate, seed, model)
         return _listened(stack, request, stop, method) if name == ADAPTIVE else make_mask(name, request).mask
 
-    return _replayed(source, choose, rate, method, out, settings)
+    return choose
 
 
 def replay_plan(
@@ -139,20 +176,21 @@ def replay_plan(
     IntegrityError
         One of them is damaged.
     """
-    return _replayed(source, lambda stack: planned_cells(plan, stack, source), None, method, out, settings)
+    watch = _Stopwatch()
+    with watch.stage("load"):
+        stack = load_stack(source, settings)
+    return _replayed(stack, source, lambda known: planned_cells(plan, known, source), None, method, out, watch)
 
 
 def _replayed(
+    stack: Stack,
     source: Path,
     choose: Callable[[Stack], SamplingMask | PlannedCells | Listened],
     asked_rate: float | None,
     method: str,
     out: Path,
-    settings: ImportSettings,
+    watch: _Stopwatch,
 ) -> ReplayResult:
-    watch = _Stopwatch()
-    with watch.stage("load"):
-        stack = load_stack(source, settings)
     with watch.stage("mask"):
         found = choose(stack)
         plan = found if isinstance(found, PlannedCells) else None

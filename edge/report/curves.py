@@ -10,6 +10,7 @@ from typing import Literal
 from edge.report.scales import ticks
 from edge.report.wording import escaped
 
+Stroke = Literal["solid", "dashed", "dotted"]
 _COLOURS = ("#1f5fa8", "#c2571a", "#2f7d4f", "#8a3d8f", "#9a7b16", "#4d4d4d")
 _DASHES = {"solid": "", "dashed": "7 4", "dotted": "2 3"}
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70.0, 640.0, 20.0, 400.0
@@ -22,7 +23,7 @@ class Curve:
     name: str
     points: Sequence[tuple[float, float]]
     """Across, from 0, and up."""
-    stroke: Literal["solid", "dashed", "dotted"]
+    stroke: Stroke
 
 
 def drawn(curves: Sequence[Curve], *, across: str, up: str, alt: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import tempfile
-from importlib import resources
 from pathlib import Path
 
 from edge.faults import UsageError
 from edge.report.accounts import course_section, provenance_section, registration_section, spectrum_section
 from edge.report.contents import ScanReport
+from edge.report.document import document
 from edge.report.dose import dose_section
 from edge.report.effort import time_section
 from edge.report.held_out import ANCHOR, TITLE, held_out_section
@@ -19,7 +17,6 @@ from edge.report.imagery import make_imagery
 from edge.report.narrative import head
 from edge.report.pictures import elements_section, sampling_section
 from edge.report.unexplained import unexplained_section
-from edge.report.wording import escaped
 
 _CONTENTS = (
     ("sampling", "Visited cells"),
@@ -42,20 +39,11 @@ def render(report: ScanReport) -> str:
     would break it are shown in blocks of cells, which the page then says.
     """
     imagery = make_imagery(report)
-    style = resources.files("edge.report").joinpath("page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     title = report.subject.title or report.subject.identifier or "Untitled object"
     links = "".join(f'<li><a href="#{anchor}">{name}</a></li>' for anchor, name in _CONTENTS)
-    return "".join(
+    return document(
+        f"{title} · X-ray fluorescence scan report",
         [
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-            f"<title>{escaped(title)} · X-ray fluorescence scan report</title>\n<style>{style}</style>\n",
-            "</head>\n<body>\n",
-            imagery.definitions,
-            "\n<main>\n",
             head(report),
             f'<nav class="contents" aria-label="Contents"><ol>{links}</ol></nav>\n',
             sampling_section(report, imagery),
@@ -68,8 +56,8 @@ def render(report: ScanReport) -> str:
             registration_section(report),
             course_section(report),
             provenance_section(report),
-            "</main>\n</body>\n</html>\n",
-        ]
+        ],
+        before=imagery.definitions,
     )
 
 

@@ -1,0 +1,104 @@
+"""The source's maps beside what each way of sampling makes of them, and the cells that it visits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.adaptive.batches import ADAPTIVE
+from edge.reconstruct import reconstruct
+from edge.replay_matrix.design import GRID, LEARNER, OURS, PLAIN, Trial
+from edge.replay_matrix.trials import Outcome
+from edge.report.figures import MARK_RGB, ColourLimits, block_mean, colour_limits, map_png
+from edge.report.markup import data_uri, figure
+from edge.report.png import rgb_png
+from edge.report.wording import element_name, escaped
+from edge.score import scale_of
+from edge.sources import Stack
+
+_MOST_PX = 360
+"""Longer side of a map's picture."""
+_MOST_ELEMENTS = 4
+_WIDTH_PX = 230
+_SHOWN = ((ADAPTIVE, OURS), (GRID, PLAIN), (LEARNER, PLAIN))
+_PALE = 0.45
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    words: str
+    cells: NDArray[np.bool_]
+    maps: NDArray[np.float32]
+
+
+def pictures(stack: Stack, outcome: Outcome, rate: float, ours: NDArray[np.float32]) -> str:
+    """Markup: for each of a few elements a row of maps on one colour scale, and the visited cells above.
+
+    Parameters
+    ----------
+    ours
+        The maps of sampling that listens at this rate, shape (rows, columns, elements).
+    """
+    shown = []
+    for mask, method in _SHOWN:
+        trial = Trial(mask, rate, method)
+        if trial in outcome.scores:
+            cells = outcome.cells[mask, rate]
+            maps = ours if mask == ADAPTIVE else _maps(stack, cells, method)
+            shown.append(_Shown(f"{mask}, {method}: {outcome.scores[trial].db:.1f} dB", cells, maps))
+    block = max(1, math.ceil(max(stack.shape) / _MOST_PX))
+    rows = [_row("Visited cells", _ground(stack, block), [(one.words, _visited(stack, one.cells)) for one in shown])]
+    for element in _telling(stack):
+        truth = _only_known(stack.maps[:, :, element], stack)
+        limits = colour_limits(truth)
+        drawn = [(one.words, _map(_only_known(one.maps[:, :, element], stack), block, limits)) for one in shown]
+        name = element_name(stack.elements[element])
+        rows.append(_row(name, ("source", _map(truth, block, limits)), drawn))
+    return "\n".join(rows)
+
+
+def _maps(stack: Stack, cells: NDArray[np.bool_], method: str) -> NDArray[np.float32]:
+    return reconstruct(stack.samples(cells), stack.shape, elements=stack.elements, rgb=stack.rgb, method=method).maps
+
+
+def _telling(stack: Stack) -> list[int]:
+    """Elements whose maps differ most between their cells, relative to their range."""
+    values = stack.maps[stack.known].astype(np.float64)
+    spread = (values / scale_of(values)).std(axis=0)
+    return sorted(int(one) for one in np.argsort(-spread)[:_MOST_ELEMENTS])
+
+
+def _only_known(values: NDArray[np.float32], stack: Stack) -> NDArray[np.float32]:
+    shown = stack.known if stack.is_full else np.ones_like(stack.known)
+    return np.where(shown, values, np.float32(np.nan))
+
+
+def _map(values: NDArray[np.float32], block: int, limits: ColourLimits) -> str:
+    return data_uri(map_png(block_mean(values, block), "viridis", limits))
+
+
+def _ground(stack: Stack, block: int) -> tuple[str, str]:
+    if stack.rgb is None:
+        return "no photograph", ""
+    smaller = np.rint(block_mean(stack.rgb.astype(np.float32), block)).astype(np.uint8)
+    return "photograph", data_uri(rgb_png(smaller))
+
+
+def _visited(stack: Stack, cells: NDArray[np.bool_]) -> str:
+    """Cells over the pale photograph, every one of them, whatever the size."""
+    ground = np.full((*cells.shape, 3), 235, np.uint8) if stack.rgb is None else stack.rgb
+    picture = np.rint(255 - _PALE * (255 - ground.astype(np.float32))).astype(np.uint8)
+    picture[cells] = MARK_RGB
+    return data_uri(rgb_png(picture))
+
+
+def _row(title: str, first: tuple[str, str], others: list[tuple[str, str]]) -> str:
+    drawn = [
+        figure(f'<img class="sharp" width="{_WIDTH_PX}" alt="{escaped(f"{title}, {words}")}" src="{uri}">', words)
+        for words, uri in (first, *others)
+        if uri
+    ]
+    return f'<h3>{escaped(title)}</h3>\n<div class="figures">{"".join(drawn)}</div>'
