@@ -19,8 +19,10 @@ from edge.keep_outs import NOTHING, KeepOuts
 from edge.kinematics import ExposureTable, StageModel, run_starts, stroke_speeds, widened
 from firmware_bridge.messages import Exposure, StagePose
 
-_RESERVE = 1.5
-"""Stages run up and out by so much further than they announce, at the most."""
+_RESERVE, _RESERVE_UNMEASURED = 1.5, 2.0
+"""Stages run up and out for so much longer than is believed of them, at the most: calibrated ones, and others."""
+_SETS_IN_S = 0.05
+"""And uncalibrated ones for so much besides: the time in which acceleration sets in, which no controller announces."""
 
 Flags = NDArray[np.bool_]
 
@@ -117,8 +119,9 @@ class Passage:
         """The furthest that the stage comes to rest before and after each exposure, each of shape (n, 2)."""
         stage, speed_mm_s = self.stage, stroke_speeds(table)
         ramp_s = ramp_up_s(speed_mm_s, stage.acceleration_mm_s2, stage.jerk_mm_s3)
+        longest_s = _RESERVE * ramp_s if stage.is_calibrated else _RESERVE_UNMEASURED * ramp_s + _SETS_IN_S
         margin_mm = np.where(speed_mm_s > 0, stage.margin_mm, 0.0) + speed_mm_s * stage.lead_s
-        return widened(table, _RESERVE * speed_mm_s * ramp_s / 2 + margin_mm)
+        return widened(table, speed_mm_s * longest_s / 2 + margin_mm)
 
 
 def passage_of(config: ScanConfig, stage: StageModel) -> Passage:

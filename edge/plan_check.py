@@ -18,6 +18,7 @@ from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable, StageModel, predict_duration, stroke_ramps, stroke_speeds, widened
 from edge.passage import Passage, passage_of
 from edge.scan_plan import ScanPlan
+from edge.stage_known import slowest_to_stop
 from firmware_bridge.messages import Capabilities
 
 _ROUNDING = 1e-6
@@ -32,7 +33,7 @@ def check_plan(plan: ScanPlan, config: ScanConfig, capabilities: Capabilities) -
     SafetyStop
         Names the first violation and its remedy.
     """
-    check_without_controller(plan, config)
+    _check_whatever_it_does(plan, config, slowest_to_stop(plan.stage or _stage_of(config), config, capabilities))
     _check_stage(plan.table, capabilities)
 
 
@@ -44,11 +45,16 @@ def check_without_controller(plan: ScanPlan, config: ScanConfig) -> None:
     SafetyStop
         Names the first violation and its remedy.
     """
+    _check_whatever_it_does(plan, config, plan.stage or _stage_of(config))
+
+
+def _check_whatever_it_does(plan: ScanPlan, config: ScanConfig, stage: StageModel) -> None:
+    """As `check_without_controller`, of a stage that runs up and out like this one."""
     if len(plan.table) == 0:
         raise SafetyStop("the plan holds no exposure: raise sampling.rate or widen the area")
     _check_numbers(plan.table)
     _check_area(plan.table, config.area)
-    check_kept_off(plan.table, plan.grid, config, plan.stage or _stage_of(config))
+    check_kept_off(plan.table, plan.grid, config, stage)
     _check_dose(plan, config)
 
 
@@ -110,7 +116,7 @@ def check_kept_off(table: ExposureTable, grid: ScanGrid, config: ScanConfig, sta
         x, y = table[first, 0:2]
         raise SafetyStop(
             f"exposure {first} at ({x:.3f}, {y:.3f}) mm brings the beam onto the keep-out {name!r}, or its run-up or "
-            "run-out does: make the plan anew for this area"
+            "run-out does: make the plan anew for this area and stage"
         )
     outside = (live_s_per_cell(table, grid) > 0) & ~allowed_cells(config, grid)
     if outside.any():

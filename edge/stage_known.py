@@ -42,6 +42,27 @@ def stage_of(
     return _within(stage, max_speed_mm_s, max_acceleration_mm_s2)
 
 
+def slowest_to_stop(planned: StageModel, config: ScanConfig, capabilities: Capabilities) -> StageModel:
+    """The stage that a plan was priced with, as far as what is known of the connected one runs up and out no further.
+
+    It says where the beam may come, and prices nothing: a plan may be from a file, and for another stage.
+
+    Raises
+    ------
+    UsageError
+        As of `stage_of`.
+    """
+    known = stage_of(config, capabilities.max_speed_mm_s, capabilities.max_acceleration_mm_s2)
+    return replace(
+        planned,
+        acceleration_mm_s2=min(planned.acceleration_mm_s2, known.acceleration_mm_s2),
+        jerk_mm_s3=min(planned.jerk_mm_s3, known.jerk_mm_s3),
+        lead_s=max(planned.lead_s, known.lead_s),
+        margin_mm=max(planned.margin_mm, known.margin_mm),
+        origin=known.origin,
+    )
+
+
 def stated_stage(config: ScanConfig, capabilities: Capabilities | None = None) -> StageModel:
     """The same without regard for a calibration."""
     if capabilities is None:

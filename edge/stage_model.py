@@ -88,6 +88,11 @@ class StageModel:
                 raise UsageError(f"stage.{name} is {value}: give 0 or more")
 
     @property
+    def is_calibrated(self) -> bool:
+        """Whether the figures were measured, rather than stated or announced."""
+        return bool(self.origin)
+
+    @property
     def ramp_mm(self) -> float:
         """Shortest move that reaches full speed along a line: half of it to speed up, half to slow down."""
         return self.speed_mm_s * float(ramp_up_s(self.speed_mm_s, self.acceleration_mm_s2, self.jerk_mm_s3))

@@ -45,7 +45,7 @@ from edge.reviewed_plan import admit
 from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
-from edge.stage_known import examine_motion, stage_of
+from edge.stage_known import examine_motion, slowest_to_stop, stage_of
 from edge.standard_visit import StandardVisit
 from edge.state import Ready
 from edge.stopping.watch import Watch
@@ -332,7 +332,8 @@ class Scan:
         check_rest(plan, done, self._session.beam.received_s, self._config.dose, stage, self._passage(plan))
 
     def _passage(self, plan: ScanPlan) -> Passage:
-        return passage_of(self._config, plan.stage or stage_of(self._config))
+        planned = plan.stage or stage_of(self._config)
+        return passage_of(self._config, slowest_to_stop(planned, self._config, self._capabilities))
 
     def _camera(self) -> Camera:
         """The camera, with the stage out of its way."""

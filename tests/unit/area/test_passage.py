@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ from edge.passage import Passage
 from edge.plan import extended, make_plan
 from edge.scan_plan import Exposures
 from firmware_bridge.messages import StagePose
+from firmware_bridge.twins.native.kinematics import Axes
 from models.sampling import SamplingMask
 from tests.unit.area.outlines import along, depth_mm, outlines
 from tests.unit.area.test_area import area, keep_out
@@ -152,15 +155,23 @@ def test_no_open_beam_meets_a_keep_out_on_runs_and_their_ramps(polygons, live_s,
     assert worst_depth_mm(polygons, starts, ends) < -MARGIN_MM + _SINGLE_MM
 
 
-def test_a_run_that_ends_at_a_keep_out_is_dwelled_on_there_alone():
-    # 0.5 mm in 0.02 s are 25 mm/s, with 500 mm/s2 a ramp of 0.625 mm, of which half as much again is kept clear
+@pytest.mark.parametrize(
+    ("stage", "longest_at_rest"),
+    [
+        # a run-out of 0.9375 mm, half as much again as the ramp, leaves 0.25 mm to the keep-out at 8 mm
+        (replace(STAGE, origin="calibrated"), [13, 14, 15]),
+        # one of 1.875 mm: twice the ramp, and 50 ms more in which the acceleration may set in
+        (STAGE, [11, 12, 13, 14, 15]),
+    ],
+)
+def test_a_run_that_ends_at_a_keep_out_is_dwelled_on_there_alone(stage, longest_at_rest):
+    # 0.5 mm in 0.02 s are 25 mm/s, with 500 mm/s2 a ramp of 0.625 mm
     cells = np.zeros(GRID.shape, np.bool_)
     cells[20, :16] = True
-    way = passage(SQUARE)
+    way = passage(SQUARE, stage=stage)
     kept = way.kept_off(rows_of_strokes(cells))
     at_rest = (kept[:, 0] == kept[:, 2]).nonzero()[0].tolist()
-    # a stroke may end where its run-out of 0.9375 mm leaves 0.25 mm to the keep-out at 8 mm
-    assert at_rest == [13, 14, 15]
+    assert at_rest == longest_at_rest
     assert kept[15].tolist() == [7.75, 10.25, 7.75, 10.25, 0.02]
     assert way.kept_off(kept).tolist() == kept.tolist()
 
@@ -184,6 +195,16 @@ def test_each_way_across_is_priced_with_the_shutter_closed():
     grown = extended(plan, _cells([20, 4]), passage=way)
     assert grown.predicted_s > plan.predicted_s
     assert grown.mask.rate == 3 / 1600
+
+
+@pytest.mark.parametrize("speed_mm_s", [1.0, 5.0, 10.0, 20.0, 25.0, 39.0])
+def test_a_stage_far_worse_than_announced_runs_out_no_further_than_was_looked_at(speed_mm_s):
+    # the perturbed stage of ADR 14, which announces 50 mm/s and 500 mm/s2, and says nothing of its jerk
+    true_mm = Axes(39.0, 305.0, 9_000.0).ramp(speed_mm_s).length_mm
+    beside = [[1 + true_mm, 9.0], [3 + true_mm, 9.0], [3 + true_mm, 11.0], [1 + true_mm, 11.0]]
+    stroke = np.array([[0.0, 10.0, 1.0, 10.0, 1.0 / speed_mm_s]])
+    bare = Passage(replace(passage(beside).keep_outs, margin_mm=0.0), STAGE)
+    assert bare.trespass(stroke) is not None
 
 
 def test_a_stroke_that_runs_out_over_a_keep_out_is_named():

@@ -10,9 +10,10 @@ import pytest
 from edge.faults import SafetyStop
 from edge.kinematics import StageModel, predict_duration
 from edge.passage import Passage, passage_of
-from edge.plan import check_rest, check_without_controller, make_plan, plan_from_json, plan_to_json
+from edge.plan import check_plan, check_rest, check_without_controller, make_plan, plan_from_json, plan_to_json
 from edge.plan_text import sealed
 from edge.scan_plan import frozen_table
+from firmware_bridge.messages import Capabilities
 from models.sampling import SamplingMask
 from tests.unit.area.test_area import GRID, config, keep_out
 
@@ -54,6 +55,20 @@ def test_a_stroke_is_refused_for_its_run_out_alone():
     plan = read_again(sealed(replace(plan_of((20, 2)), table=frozen_table(flown))))
     with pytest.raises(SafetyStop, match=r"exposure 1 .* or its run-up or run-out does"):
         check_without_controller(plan, config(keep_out=[keep_out(SQUARE)]))
+
+
+def test_a_stroke_is_refused_for_the_run_out_of_the_stage_that_is_connected():
+    # at 25 mm/s, 0.16 mm with the 2,000 mm/s2 that the plan was made for, and 3.1 mm with 100 mm/s2
+    flown = np.array([[4.0, 10.0, 6.0, 10.0, 0.08]])
+    desk = StageModel(50.0, 2_000.0)
+    plan = read_again(sealed(replace(plan_of((20, 10)), table=frozen_table(flown), stage=desk)))
+    stated = config(keep_out=[keep_out(SQUARE)])
+    as_stated = stated.instrument.stage.model_copy(update={"acceleration_mm_s2": 2_000.0})
+    stated = stated.model_copy(update={"instrument": stated.instrument.model_copy(update={"stage": as_stated})})
+    quick = Capabilities("twin", 1, 1, (-20.0, 50.0), (-20.0, 50.0), 50.0, 2_000.0, 1024, 64, 0.5)
+    check_plan(plan, stated, quick)
+    with pytest.raises(SafetyStop, match=r"exposure 0 .* or its run-up or run-out does"):
+        check_plan(plan, stated, replace(quick, max_acceleration_mm_s2=100.0))
 
 
 def test_the_rest_of_a_scan_is_priced_with_the_ways_that_are_then_left():
