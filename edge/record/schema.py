@@ -79,12 +79,12 @@ def connect(path: Path, mode: Mode) -> sqlite3.Connection:
     Parameters
     ----------
     mode
-        ``untouched`` reads a journal that nobody writes, its log too, and leaves no trace in the folder; what a writer
-        does meanwhile would be misread. Not in a process that writes the same journal.
+        ``untouched`` reads a journal that nobody writes, and leaves no trace in the folder; a log is read too, if its
+        index (``-shm``) lies there. What a writer does meanwhile would be misread.
     """
     uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if mode == 'untouched' else mode}"
     if mode == "untouched":
-        uri += "&vfs=unix-none" if wal_path(path).exists() else "&immutable=1"
+        uri += "&readonly_shm=1" if wal_path(path).exists() else "&immutable=1"
     if mode == "ro":
         if path.with_name(path.name + "-journal").exists():
             with contextlib.closing(connect(path, "rw")) as recovery:
@@ -92,9 +92,6 @@ def connect(path: Path, mode: Mode) -> sqlite3.Connection:
         elif not os.access(path.parent, os.W_OK) and not wal_path(path).exists():
             uri += "&immutable=1"
     connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-    if mode == "untouched":
-        # without it, the index of the log would be shared through a file in the folder
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.text_factory = bytes
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
     connection.execute("PRAGMA trusted_schema = OFF")
