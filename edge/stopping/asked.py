@@ -61,7 +61,8 @@ def asked_stop(errors: Sequence[str], time: str | None = None) -> AskedStop:
     Raises
     ------
     UsageError
-        One of them is neither a number between 0 and 1 nor an element with one, or the time is no duration.
+        One of them is neither a number between 0 and 1 nor an element with one, or comes twice, or the time is no
+        duration.
     """
     overall, elements = None, dict[str, float]()
     for text in errors:
@@ -69,6 +70,8 @@ def asked_stop(errors: Sequence[str], time: str | None = None) -> AskedStop:
         if separator and not _ELEMENT.fullmatch(name):
             raise UsageError(f"--error {text}: there is no element {name!r}: give one as Pb=0.05, or Pb-L=0.05")
         target = _target_of(text, number)
+        if name in elements or (not separator and overall is not None):
+            raise UsageError(f"--error {text}: {name or 'all elements together'} has an error already: give it once")
         if separator:
             elements[name] = target
         else:

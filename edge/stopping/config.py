@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from edge.durations import LONGEST_S
 from edge.schema import Closed, ElementName, Name
 
 ErrorTarget = Annotated[float, Field(gt=0, lt=1)]
@@ -20,9 +21,9 @@ class StopConfig(Closed):
     """Of all elements together; None: whatever they reach."""
     elements: dict[ElementName, ErrorTarget] = Field(default={}, max_length=60)
     """Of single elements; all of them, and `error`, have to be met."""
-    time_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
+    time_s: Annotated[float, Field(gt=0, le=LONGEST_S)] | None = None
     """From the first opening of the shutter on, travel and looks included, pauses not; None: not limited."""
-    live_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
+    live_s: Annotated[float, Field(gt=0, le=LONGEST_S)] | None = None
     """Live time that the object receives in all; None: not limited."""
 
     dwell_test: Name | None = None

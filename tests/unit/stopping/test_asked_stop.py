@@ -38,6 +38,23 @@ def test_an_error_that_cannot_be_is_refused_with_an_example(text, words):
         asked_stop([text])
 
 
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        (["0.03", "0.05"], "all elements together has an error already"),
+        (["Pb=0.1", "0.2", "Pb=0.2"], "Pb has an error"),
+    ],
+)
+def test_two_errors_of_the_same_are_refused_and_none_is_preferred(errors, words):
+    with pytest.raises(UsageError, match=words):
+        asked_stop(errors)
+
+
+def test_a_time_longer_than_any_scan_is_refused_with_a_sentence():
+    with pytest.raises(UsageError, match="about 115 days"):
+        asked_stop([], "200d")
+
+
 @pytest.mark.parametrize("stop", [{"error": 0.0}, {"error": 1.0}, {"elements": {"Pb": 2.0}}, {"time_s": 0.0}])
 def test_a_configured_stop_that_cannot_be_is_refused(stop):
     with pytest.raises(ValidationError):
