@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area_config import AreaConfig, OutlinedConfig, corners_of
+from edge.area_config import AreaConfig, OutlinedConfig, beam_reach_mm, corners_of
 from edge.config import ScanConfig
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.keep_outs import BEAM_REACH, KeepOuts, Points, distances_mm, inside
+from edge.keep_outs import KeepOuts, Points, distances_mm, inside
 from firmware_bridge.messages import StagePose
 
 Cells = NDArray[np.bool_]
@@ -25,8 +25,7 @@ def keep_outs_of(config: ScanConfig) -> KeepOuts:
 
     That is half a cell where `instrument.beam.fwhm_mm` is not stated: then the beam is taken as no wider than a cell.
     """
-    fwhm_mm = config.instrument.beam.fwhm_mm
-    return keep_outs_in(config.area, config.area.pitch_mm / 2 if fwhm_mm is None else BEAM_REACH * fwhm_mm)
+    return keep_outs_in(config.area, beam_reach_mm(config.area, config.instrument.beam.fwhm_mm))
 
 
 def keep_outs_in(area: AreaConfig, margin_mm: float) -> KeepOuts:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from edge.outline import encloses, why_no_outline
+from edge.outline import distance_mm, encloses, why_no_outline
 from edge.schema import Closed, Millimetres, Name, PositiveMillimetres
 
 _MOST_CELLS = 20e6
@@ -14,6 +14,9 @@ _MOST_CELLS_A_SIDE = 30_000
 _MOST_CORNERS = 400
 _MOST_KEEP_OUTS = 100
 _ROUNDING_MM = 1e-6
+_BEAM_REACH = 1.0
+"""Of its full width at half maximum, how far from its middle a beam counts: a Gaussian one has 94 % of its photons
+within."""
 
 CornerConfig = Annotated[list[Millimetres], Field(min_length=2, max_length=2)]
 """x, y in stage mm."""
@@ -91,8 +94,18 @@ class AreaConfig(OutlinedConfig):
         return self.polygon is None and not self.keep_out
 
 
-def require_free(area: AreaConfig, x_mm: float, y_mm: float) -> None:
-    """Refuse a standard that lies in a keep-out: the beam is to go there, and must not.
+def beam_reach_mm(area: OutlinedConfig, fwhm_mm: float | None) -> float:
+    """How far from its middle the beam counts; where its full width at half maximum is not stated, half a cell."""
+    return area.pitch_mm / 2 if fwhm_mm is None else _BEAM_REACH * fwhm_mm
+
+
+def require_free(area: AreaConfig, x_mm: float, y_mm: float, *, reach_mm: float) -> None:
+    """Refuse a standard from which the beam reaches into a keep-out: it is to go there, and must not.
+
+    Parameters
+    ----------
+    reach_mm
+        The beam's.
 
     Raises
     ------
@@ -100,10 +113,13 @@ def require_free(area: AreaConfig, x_mm: float, y_mm: float) -> None:
         Names the keep-out.
     """
     for each in area.keep_out:
-        if encloses(corners_of(each.polygon), x_mm, y_mm):
+        corners = corners_of(each.polygon)
+        away_mm = 0.0 if encloses(corners, x_mm, y_mm) else distance_mm(corners, x_mm, y_mm)
+        if away_mm < reach_mm:
+            where = f"{away_mm:.3g} mm from the keep-out" if away_mm > 0 else "in the keep-out"
             raise ValueError(
-                f"instrument.standard, ({x_mm:g}, {y_mm:g}) mm, lies in the keep-out {each.name!r}: place it "
-                "elsewhere, or draw the keep-out smaller"
+                f"instrument.standard, ({x_mm:g}, {y_mm:g}) mm, lies {where} {each.name!r}, which the beam there, "
+                f"reaching {reach_mm:.3g} mm, would touch: place it elsewhere, or draw the keep-out smaller"
             )
 
 

@@ -9,11 +9,14 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from edge.about_config import AboutConfig
-from edge.area_config import AreaConfig, require_free, require_reach
+from edge.area_config import AreaConfig, beam_reach_mm, require_free, require_reach
 from edge.camera_config import CameraConfig, ColourConfig, FileCameraConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
 from edge.schema import Closed, ElementName, Millimetres, Name, PositiveMillimetres, read_text, validated
 from edge.stopping.config import StopConfig, refuse_unknown_names, refuse_vain_error
+
+_SOFTER = 4.0
+"""So many times the stated run-out beyond the area, no stage brings the beam; a keep-out there is a slip."""
 
 
 class ObjectConfig(Closed):
@@ -322,7 +325,7 @@ class ScanConfig(Closed):
     @model_validator(mode="after")
     def _keep_outs_lie_in_reach(self) -> Self:
         stage = self.instrument.stage
-        run_out_mm = stage.speed_mm_s**2 / (2 * stage.acceleration_mm_s2)
+        run_out_mm = _SOFTER * stage.speed_mm_s**2 / (2 * stage.acceleration_mm_s2)
         require_reach(self.area, run_out_mm + (self.instrument.beam.fwhm_mm or self.area.pitch_mm))
         return self
 
@@ -331,7 +334,8 @@ class ScanConfig(Closed):
         standard, area = self.instrument.standard, self.area
         if standard is None:
             return self
-        require_free(area, standard.x_mm, standard.y_mm)
+        reach_mm = beam_reach_mm(area, self.instrument.beam.fwhm_mm)
+        require_free(area, standard.x_mm, standard.y_mm, reach_mm=reach_mm)
         beside_mm = max(
             area.x_mm - standard.x_mm,
             standard.x_mm - area.x_mm - area.width_mm,

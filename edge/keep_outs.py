@@ -13,9 +13,6 @@ Points = NDArray[np.float64]
 """Shape (n, 2), as (x, y) in stage mm."""
 Flags = NDArray[np.bool_]
 
-BEAM_REACH = 1.0
-"""Of its full width at half maximum, how far from its middle a beam counts: a Gaussian one has 94 % of its photons
-within."""
 _ROUNDING_MM = 2e-6
 """Poses are written to a millionth of a millimetre; what is nearer by that only is not nearer."""
 _AT_ONCE = 1_000_000

@@ -39,6 +39,17 @@ def encloses(corners: list[Corner], x_mm: float, y_mm: float) -> bool:
     return is_inside
 
 
+def distance_mm(corners: list[Corner], x_mm: float, y_mm: float) -> float:
+    """How far a point lies from a polygon's outline."""
+    nearest_mm = math.inf
+    for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        along_x, along_y = x1 - x0, y1 - y0
+        share = ((x_mm - x0) * along_x + (y_mm - y0) * along_y) / (along_x**2 + along_y**2)
+        share = min(max(share, 0.0), 1.0)
+        nearest_mm = min(nearest_mm, math.hypot(x0 + share * along_x - x_mm, y0 + share * along_y - y_mm))
+    return nearest_mm
+
+
 def _crossing_sides(corners: list[Corner]) -> list[tuple[int, int]]:
     """The first two sides that meet elsewhere than at the corner that they share, by the corners they begin at."""
     sides = [(corner, corners[(i + 1) % len(corners)]) for i, corner in enumerate(corners)]

@@ -62,14 +62,15 @@ def test_a_corner_of_the_area_outside_its_rectangle_is_named(tmp_path):
 
 
 def test_a_keep_out_where_the_beam_never_comes_is_refused(tmp_path):
-    # 2.5 mm of run-out at 50 mm/s and 500 mm/s2, and half a millimetre of beam
-    beside = [[x + 21.2, y] for x, y in SQUARE]
-    with pytest.raises(UsageError, match=r"keep-out 'seal' lies 3\.2 mm outside the area, where the beam never comes"):
+    # four times 2.5 mm of run-out at 50 mm/s and 500 mm/s2, and half a millimetre of beam
+    beside = [[x + 28.6, y] for x, y in SQUARE]
+    with pytest.raises(UsageError, match=r"keep-out 'seal' lies 10\.6 mm outside the area, where the beam never comes"):
         parsed(tmp_path, keep_out=[{"name": "seal", "polygon": beside}])
 
 
-def test_a_keep_out_beside_the_area_that_strokes_run_out_over_is_kept(tmp_path):
-    beside = [[x + 19.5, y] for x, y in SQUARE]
+@pytest.mark.parametrize("away_mm", [1.5, 6.0])
+def test_a_keep_out_beside_the_area_that_strokes_run_out_over_is_kept(tmp_path, away_mm):
+    beside = [[x + 18.0 + away_mm, y] for x, y in SQUARE]
     assert len(parsed(tmp_path, keep_out=[{"name": "clamp", "polygon": beside}]).area.keep_out) == 1
 
 
@@ -79,6 +80,28 @@ def test_a_standard_in_a_keep_out_is_refused(tmp_path):
     with pytest.raises(UsageError, match="lies in the keep-out 'clamp'"):
         parsed(tmp_path, {"standard": standard}, keep_out=[{"name": "clamp", "polygon": beside}])
     parsed(tmp_path, {"standard": standard | {"y_mm": 8.0}}, keep_out=[{"name": "clamp", "polygon": beside}])
+
+
+@pytest.mark.parametrize(
+    ("place", "fwhm_mm", "is_refused"),
+    [
+        ((25.9, 4.0), 0.5, True),
+        ((25.8, 6.3), 0.5, True),
+        ((25.8, 6.6), 0.5, False),
+        ((25.7, 4.0), None, True),
+        ((25.8, 4.0), None, False),
+        ((30.0, 4.0), 5.0, True),
+    ],
+)
+def test_a_standard_from_which_the_beam_reaches_into_a_keep_out_is_refused(tmp_path, place, fwhm_mm, is_refused):
+    beside = [[x + 19.5, y] for x, y in SQUARE]
+    instrument = {"standard": {"x_mm": place[0], "y_mm": place[1]}, "beam": {"fwhm_mm": fwhm_mm}}
+    clamp = [{"name": "clamp", "polygon": beside}]
+    if not is_refused:
+        assert parsed(tmp_path, instrument, keep_out=clamp).instrument.standard is not None
+        return
+    with pytest.raises(UsageError, match=r"from the keep-out 'clamp', which the beam there, reaching .* would touch"):
+        parsed(tmp_path, instrument, keep_out=clamp)
 
 
 def test_two_keep_outs_of_one_name_are_refused(tmp_path):
