@@ -55,8 +55,8 @@ class Look:
 def looked_at(paths: RecordingPaths) -> Iterator[Look]:
     """The journal as it can be read without leaving anything in its folder: beside a writer as SQLite provides for it.
 
-    A journal whose closing was cut off cannot be read without mending it; that is done to a copy, in a temporary
-    folder.
+    A journal whose closing was cut off cannot be read without mending it, nor a log that lost its index; that is done
+    to a copy, in a temporary folder.
 
     Raises
     ------
@@ -66,8 +66,9 @@ def looked_at(paths: RecordingPaths) -> Iterator[Look]:
     is_running = is_being_written(paths.folder)
     stamp, has_log = _stamp(paths), wal_path(paths.journal).exists()
     mode: ReadMode = "ro" if is_running else "untouched"
-    half_closed = paths.journal.with_name(paths.journal.name + "-journal")
-    if is_running or not half_closed.exists():
+    half_closed, index = (paths.journal.with_name(paths.journal.name + ending) for ending in ("-journal", "-shm"))
+    is_readable = not half_closed.exists() and (index.exists() or not has_log)
+    if is_running or is_readable:
         yield Look(paths.journal, mode, is_running, has_log, stamp)
         return
     with tempfile.TemporaryDirectory(prefix="pointillist-") as folder:
@@ -77,8 +78,8 @@ def looked_at(paths: RecordingPaths) -> Iterator[Look]:
                     shutil.copyfile(path, Path(folder) / path.name, follow_symlinks=False)
         except OSError as error:
             raise UsageError(
-                f"{paths.journal}: its closing was cut off, and {folder} takes no copy to mend ({error.strerror}): "
-                "point TMPDIR to a folder with room"
+                f"{paths.journal}: was not closed, and {folder} takes no copy to mend ({error.strerror}): point TMPDIR "
+                "to a folder with room"
             ) from None
         yield Look(Path(folder) / paths.journal.name, "ro", is_running, has_log, stamp)
 
