@@ -44,6 +44,9 @@ def replay(
     dwell_s: Annotated[
         float | None, typer.Option("--dwell", help="Time on a cell, s, to predict times.", show_default="0.1")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with this recording or raster instead.", show_default=False)
+    ] = None,
     rgb: Annotated[Path | None, typer.Option(help="Photograph of the object.", show_default=False)] = None,
     match: Annotated[
         list[str] | None,
@@ -70,6 +73,14 @@ def replay(
     from edge.stopping.asked import asked_stop
 
     settings = _settings(rgb, match or [], calibration, tube, live_s, elements, dataset)
+    if against is not None:
+        from edge.replay_against.run import compare_recordings
+
+        asked = (rate, mask, reconstruct, model, plan, error, within, pitch_mm, dwell_s)
+        if seed or is_quick or any(one is not None for one in asked):
+            raise UsageError("--against compares what was recorded: leave all options of a replay out")
+        compare_recordings(source, against, out, settings=settings, say=typer.echo)
+        return
     if plan is None and mask is None and reconstruct is None and not error:
         from edge.durations import seconds_of
         from edge.replay_matrix.run import Wanted, compare_masks

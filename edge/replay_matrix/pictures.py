@@ -65,9 +65,10 @@ def _maps(stack: Stack, cells: NDArray[np.bool_], method: str) -> NDArray[np.flo
 
 
 def _telling(stack: Stack) -> list[int]:
-    """Elements whose maps differ most between their cells, relative to their range."""
+    """Elements whose maps differ most between their cells, relative to their range and beyond counting noise."""
     values = stack.maps[stack.known].astype(np.float64)
-    spread = (values / scale_of(values)).std(axis=0)
+    noise = stack.variance[stack.known].mean(axis=0, dtype=np.float64)
+    spread = (values.var(axis=0) - noise) / scale_of(values) ** 2
     return sorted(int(one) for one in np.argsort(-spread)[:_MOST_ELEMENTS])
 
 
