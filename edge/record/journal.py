@@ -7,6 +7,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -40,6 +41,8 @@ from firmware_bridge.messages import ExposureDone
 Log = Literal["write-ahead", "rollback"]
 """How a transaction is made all or nothing."""
 _JOURNAL_MODE: Final[dict[Log, str]] = {"write-ahead": "WAL", "rollback": "DELETE"}
+_LOOKS, _LOOK_S = 40, 0.025
+"""How often, and how long each time, whoever is reading is waited for when a journal is closed."""
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
 _COMMIT_BYTES = 16 * 1024
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?)"
@@ -161,11 +164,22 @@ class Journal:
             with contextlib.suppress(sqlite3.Error):
                 if not self._failure:
                     self._connection.execute("PRAGMA busy_timeout = 0")
-                    self._connection.execute("PRAGMA journal_mode = DELETE")
+                    self._fold_away()
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             os.close(self._folder)
             self._folder = -1
+
+    def _fold_away(self) -> None:
+        """Make one plain file; a reader's look is waited for, one that holds on is not."""
+        for turn in range(_LOOKS):
+            try:
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+                return
+            except sqlite3.OperationalError:
+                if turn == _LOOKS - 1:
+                    raise
+                time.sleep(_LOOK_S)
 
     def __enter__(self) -> Self:
         return self
