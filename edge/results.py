@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -179,10 +180,11 @@ class FittedRecording:
 
 def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
     """Fit every spectrum of a recording: once through for the sum, once through for the exposures."""
-    blocks, live_s = BlockSums(planned.config.instrument.detector.channels), 0.0
+    blocks, lives = BlockSums(planned.config.instrument.detector.channels), list[float]()
     for batch in portions(recording.reader):
         blocks.add(batch.counts)
-        live_s += float(batch.live_s.sum())
+        lives += batch.live_s.tolist()
+    live_s = math.fsum(lives)
     if live_s == 0:
         raise UsageError(f"{recording.paths.folder}: holds no exposure yet: go on with --resume")
     standard = course_of(planned.history.visits, planned.config)

@@ -72,9 +72,18 @@ def kriging_visible(cells: MeasuredCells, rgb: Floats) -> Floats | None:
     That is with a photograph of a single colour, or with fewer than 64 samples.
     """
     photograph = usable_photograph(rgb)
+    law = kriging_visible_law(cells, photograph)
+    return None if law is None or photograph is None else law[0].on(photograph.aligned(law[1]))
+
+
+def kriging_visible_law(
+    cells: MeasuredCells, photograph: Photograph | None, alignment: Alignment | None = None
+) -> tuple[VisibleLaw, Alignment] | None:
+    """What `kriging_visible` adds up, and where the photograph lies for it: as given, or as the samples say."""
     if photograph is None or len(cells) < _ENOUGH:
         return None
-    return _visible(cells, photograph, alignment_of(NormalisedSamples.of(cells, photograph)))
+    found = alignment or alignment_of(NormalisedSamples.of(cells, photograph))
+    return visible_law(cells, photograph, found), found
 
 
 def _visible(cells: MeasuredCells, photograph: Photograph, alignment: Alignment) -> Floats:
