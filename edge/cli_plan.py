@@ -56,12 +56,13 @@ def plan(
     With --dwell-test the beam is on: started from a terminal on the instrument, this is the arming.
     """
     if diff is not None:
-        others = is_dry_run or is_dwell_test or at or live_s or time or rate or error or mode != "automatic"
-        is_alone = config is None and photograph is None and not others
+        given = (config, photograph, live_s, time, rate, error)
+        is_alone = all(one is None for one in given) and not (is_dry_run or is_dwell_test or at or mode != "automatic")
         _compare_plans(*diff, out=out, is_alone=is_alone)
         return
     if is_dwell_test or at or live_s is not None:
-        if photograph is not None or is_dry_run or time or rate or error or not is_dwell_test:
+        is_compared = time is not None or rate is not None or error is not None or mode != "automatic"
+        if photograph is not None or is_dry_run or is_compared or not is_dwell_test:
             _refuse_mixture()
         _test_dwells(config, out=out, at=at or [], live_s=live_s)
         return
@@ -81,8 +82,8 @@ def _refuse_mixture() -> None:
     from edge.faults import UsageError
 
     raise UsageError(
-        "--at and --live-s belong to --dwell-test, which asks the camera and measures: leave --photograph and "
-        "--dry-run out"
+        "--at and --live-s belong to --dwell-test, which asks the camera and measures: leave --photograph, --dry-run, "
+        "--time, --rate, --error and --mode out"
     )
 
 

@@ -12,6 +12,7 @@ from edge.about_config import AboutConfig
 from edge.area_config import AreaConfig, beam_reach_mm, require_free, require_reach
 from edge.camera_config import CameraConfig, ColourConfig, FileCameraConfig, MosaicCameraConfig
 from edge.device_config import ControllerConfig
+from edge.durations import LONGEST_S
 from edge.schema import Closed, ElementName, Millimetres, Name, PositiveMillimetres, read_text, validated
 from edge.stopping.config import StopConfig, refuse_unknown_names, refuse_vain_error
 
@@ -167,12 +168,16 @@ class InstrumentConfig(Closed):
         return self
 
 
+OF_A_RATE = ("rate", "mask", "batches")
+"""Keys that say nothing where a time is given."""
+
+
 class SamplingConfig(Closed):
     """Where to measure."""
 
     rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Fraction of the cells that are visited, where no time is given."""
-    time_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
+    time_s: Annotated[float, Field(gt=0, le=LONGEST_S)] | None = None
     """Time for the whole scan, spent as `mode` says; None: a rate is asked for."""
     mode: Name = "automatic"
     """How a time is spent, by a name of `edge.modes.registry`; the one that is predicted to show most by itself."""
@@ -201,8 +206,11 @@ class SamplingConfig(Closed):
     @model_validator(mode="after")
     def _time_or_rate(self) -> Self:
         # a recorded configuration states the defaults, too
-        if self.time_s is not None and self.rate != SamplingConfig.model_fields["rate"].default:
+        stated = [key for key in OF_A_RATE if getattr(self, key) != SamplingConfig.model_fields[key].default]
+        if self.time_s is not None and "rate" in stated:
             raise ValueError("rate and time_s both say how much is measured: keep one of them")
+        if self.time_s is not None and stated:
+            raise ValueError(f"{stated[0]} chooses cells for a rate, and mode spends time_s: leave one of them out")
         if self.time_s is None and self.mode != "automatic":
             raise ValueError(f"mode {self.mode!r} shares out a time: give time_s too, or leave mode out")
         return self
@@ -282,6 +290,15 @@ class ScanConfig(Closed):
     def has_time(self) -> bool:
         """Whether a time is given, rather than a number of cells."""
         return self.placement is None and self.sampling.time_s is not None
+
+    @model_validator(mode="after")
+    def _placement_is_its_campaigns(self) -> Self:
+        if self.placement is not None and self.sampling.time_s is not None:
+            raise ValueError(
+                "sampling.time_s says how much is measured, and of a placement its campaign does: leave time_s out, or "
+                "limit the time with sampling.stop.time_s"
+            )
+        return self
 
     @model_validator(mode="after")
     def _dwell_within_dose(self) -> Self:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from edge.config import ScanConfig
+import numpy as np
+
+from edge.config import OF_A_RATE, ScanConfig
 from edge.console import Console, duration_text
-from edge.durations import seconds_of
+from edge.durations import LONGEST_S, seconds_of
 from edge.faults import UsageError
 from edge.modes.comparison import Comparison, by_error, by_time, frontier_svg, table, time_of_rate
+from edge.modes.competition import Predicted, soonest_of, stand_in
 from edge.modes.of_scan import expected_rates, setting_of
 from edge.modes.registry import AUTOMATIC, MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
 from edge.prepare import Sighting
+from edge.score import scale_of
 from edge.stage_known import stage_of
 
 FRONTIER = "frontier.svg"
@@ -29,6 +33,18 @@ class Aim:
     compare: Callable[[Setting, ExpectedRates], Comparison]
     mode: str
     """The one to plan with whatever is predicted, or `AUTOMATIC`."""
+    error: float | None = None
+    """To be reached, where that is the aim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of it."""
+
+    config: ScanConfig
+    """With the time and the mode that were found."""
+    frontier: str
+    """Error against time for each mode, an SVG."""
 
 
 def aim_of(*, time: str | None, rate: float | None, error: float | None, mode: str) -> Aim | None:
@@ -54,64 +70,101 @@ def aim_of(*, time: str | None, rate: float | None, error: float | None, mode: s
     if error is not None:
         if not 0 < error < 1:
             raise UsageError(f"--error {error:g}: give a part of each map's range, above 0 and below 1")
-        return Aim(lambda setting, rates: by_error(setting, rates, error), mode)
+        return Aim(lambda setting, rates: by_error(setting, rates, error), mode, error)
     if mode != AUTOMATIC:
         raise UsageError(f"--mode {mode} needs a time to spend: give --time, --rate or --error too")
     return None
 
 
-def compared(aim: Aim, sighting: Sighting, config: ScanConfig, folder: Path, console: Console) -> ScanConfig:
-    """Print what each mode is predicted to do, draw the frontier, and give the configuration of the one chosen.
+def compared(aim: Aim, sighting: Sighting, config: ScanConfig, console: Console) -> Compared:
+    """Print what each mode is predicted to do, and choose.
 
     Raises
     ------
     UsageError
         Nothing does what is asked; the text says what could be done.
     """
-    setting = setting_of(sighting, config, stage_of(config))
-    comparison = aim.compare(setting, expected_rates(config))
+    setting, rates = setting_of(sighting, config, stage_of(config)), expected_rates(config)
+    comparison = aim.compare(setting, rates)
     if all(one.reason for one in comparison.predicted):
         raise UsageError(_why_none(comparison))
     for line in table(comparison):
         console.say(f"  {line}")
     console.say(f"A full raster at {setting.dwell_s:g} s a cell takes {duration_text(comparison.full_raster_s)}")
-    found = comparison.chosen
-    if found is None and aim.mode == AUTOMATIC:
-        raise UsageError(_why_none(comparison))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FRONTIER).write_text(frontier_svg(comparison), encoding="utf-8")
-    console.say(f"Error against time for each mode: {folder / FRONTIER}")
-    if aim.mode != AUTOMATIC:
-        own = [one for one in comparison.predicted if one.mode == aim.mode]
-        time_s = found.budget_s if found is not None else own[len(own) // 2].budget_s
-        console.say(f"Planned as asked: {aim.mode}, {MODES[aim.mode].about}")
-        return _with_sampling(config, time_s=time_s, mode=aim.mode)
-    assert found is not None
+    found = _found(aim, comparison)
+    if found is None:
+        why = _why_none(comparison) if aim.error is None else _out_of_reach(aim.error, aim.mode, comparison)
+        raise UsageError(why if aim.error is None else f"{why}; {_floor_words(aim.error, setting, rates)}")
+    if found.reason:
+        raise UsageError(f"the mode {found.mode!r} does nothing in {duration_text(found.budget_s)}: {found.reason}")
     console.say(
-        f"Chosen: {found.mode}, {MODES[found.mode].about}: {duration_text(found.seconds)}, error {found.error:.3f}"
+        f"{'Chosen' if aim.mode == AUTOMATIC else 'As asked'}: {found.mode}, {MODES[found.mode].about}: "
+        f"{duration_text(found.seconds)}, error {found.error:.3g}"
     )
-    return _with_sampling(config, time_s=found.budget_s, mode=found.mode)
+    return Compared(_in_time(config, found.budget_s, found.mode), frontier_svg(comparison))
+
+
+def _found(aim: Aim, comparison: Comparison) -> Predicted | None:
+    """What is planned: the best for the aim, or what the mode that was asked for does for it."""
+    if aim.mode == AUTOMATIC:
+        return comparison.chosen
+    own = [one for one in comparison.predicted if one.mode == aim.mode]
+    if aim.error is not None:
+        return soonest_of(own, aim.error)
+    assert comparison.time_s is not None
+    return next(one for one in own if math.isclose(one.budget_s, comparison.time_s))
 
 
 def _why_none(comparison: Comparison) -> str:
+    """Of a time."""
     possible = [one for one in comparison.predicted if not one.reason]
     if not possible:
         longest = max(comparison.predicted, key=lambda one: (one.budget_s, one.mode == "rows"))
         return f"no mode can do anything in this time, nor in four times of it; {longest.reason}"
-    if comparison.time_s is not None:
-        soonest = min(possible, key=lambda one: one.seconds)
-        return (
-            f"no mode can do anything in {duration_text(comparison.time_s)}: the soonest is {soonest.mode}, in "
-            f"{duration_text(soonest.seconds)}: give that much or more"
-        )
-    least = min(possible, key=lambda one: one.error)
+    soonest = min(possible, key=lambda one: one.budget_s)
     return (
-        f"no mode is predicted to reach that error in the time of a full raster: {least.error:.3f} is the least, by "
-        f"{least.mode} in {duration_text(least.seconds)}; counting alone leaves more than is asked at this dwell: "
-        "give a larger error, or dwell longer"
+        f"no mode can do anything in {duration_text(comparison.time_s or 0.0)}: {soonest.mode} can in "
+        f"{duration_text(soonest.budget_s)}: give that much or more"
     )
 
 
-def _with_sampling(config: ScanConfig, **changes: Any) -> ScanConfig:
-    sampling = config.sampling.model_dump(exclude={"rate"}) | changes
+def _out_of_reach(error: float, mode: str, comparison: Comparison) -> str:
+    possible = [one for one in comparison.predicted if not one.reason and mode in (AUTOMATIC, one.mode)]
+    who = "no mode is" if mode == AUTOMATIC else f"the mode {mode!r} is not"
+    if not possible:
+        return f"{who} predicted to do anything in the time of a full raster"
+    least = min(possible, key=lambda one: one.error)
+    return (
+        f"{who} predicted to reach an error of {error:g} in the time of a full raster: {least.error:.3g} is the least, "
+        f"by {least.mode} in {duration_text(least.seconds)}"
+    )
+
+
+def _floor_words(error: float, setting: Setting, rates: ExpectedRates) -> str:
+    """Whether counting alone leaves more than is asked, and what can be done."""
+    floor = _floor_of(setting, rates)
+    remedy = "give a larger error, or more time with --time"
+    if error >= floor:
+        return remedy
+    return (
+        f"counting alone leaves {floor:.3g} at {setting.dwell_s:g} s a cell, every cell measured: {remedy}, or dwell "
+        "longer"
+    )
+
+
+def _floor_of(setting: Setting, rates: ExpectedRates) -> float:
+    """The error of a raster at the operator's dwell as far as counting makes it, on the stand-in.
+
+    As of `edge.stopping.floor.floor_of`.
+    """
+    expected = stand_in(setting, rates).rates[setting.allowed]
+    noise = (expected.mean(axis=0) + rates.background_per_s) / setting.dwell_s
+    return float(np.sqrt((noise / np.square(scale_of(expected))).mean()))
+
+
+def _in_time(config: ScanConfig, time_s: float, mode: str) -> ScanConfig:
+    """The configuration that spends so much time in a mode."""
+    if time_s > LONGEST_S:
+        raise UsageError(f"a scan of {duration_text(time_s)} is longer than any can be: make it smaller, or coarser")
+    sampling: dict[str, Any] = config.sampling.model_dump(exclude=set(OF_A_RATE)) | {"time_s": time_s, "mode": mode}
     return config.model_copy(update={"sampling": type(config.sampling).model_validate(sampling)})

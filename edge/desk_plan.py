@@ -9,7 +9,7 @@ from edge.camera_lens import read_camera_calibration
 from edge.cameras import Camera, FileCamera, open_camera
 from edge.config import ScanConfig, load_scan_config
 from edge.console import Console
-from edge.desk_comparison import Aim, compared
+from edge.desk_comparison import FRONTIER, Aim, compared
 from edge.doctor import examine_disk, examine_installation, examine_wiring, require
 from edge.faults import UsageError
 from edge.plan_figures import figures, tell_plan, tell_registration
@@ -70,18 +70,25 @@ def _written(
 ) -> Path:
     config = load_scan_config(path)
     require_known_names(config)
+    if aim is not None and config.placement is not None:
+        raise UsageError("what a placement measures is its campaign's business: leave --time, --rate and --error out")
     warn_of_floor(config, console)
     folder = out or new_folder(config.object.identifier, suffix="-plan")
     refuse_in_use(folder)
     require([*examine_installation(), *examine_wiring(config)])
     sighting = sight(_camera(config, photograph), config)
     tell_registration(sighting.registration, console)
+    frontier = ""
     if aim is not None:
-        config = compared(aim, sighting, config, folder / "review", console)
+        found = compared(aim, sighting, config, console)
+        config, frontier = found.config, found.frontier
     plan = plan_without_controller(sighting, config)
     tell_plan(plan, config, console)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = write(folder / "review", sighting, plan, config)
+    if frontier:
+        pictures.append(folder / "review" / FRONTIER)
+        pictures[-1].write_text(frontier, encoding="utf-8")
     file = write_plan_folder(folder, ReviewedPlan(plan, sighting, is_given=photograph is not None))
     console.say("Look at")
     for picture in pictures:

@@ -128,3 +128,17 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(UsageError, match="cannot be read"):
         load_scan_config(path)
+
+
+@pytest.mark.parametrize("key", ["rate: 0.2", "mask: blue-noise", "batches: 3"])
+def test_what_chooses_cells_for_a_rate_is_refused_beside_a_time(tmp_path, key):
+    text = GOOD.replace("{rate: 0.1,", f"{{time_s: 600, {key},")
+    assert "time_s" in complaint(tmp_path, text)
+    assert f"sampling: {key.partition(':')[0]}" in complaint(tmp_path, text)
+
+
+def test_a_placement_is_given_no_time_but_one_to_stop_at(tmp_path):
+    placed = GOOD + "placement: {campaign: c.yaml, name: left}\n"
+    assert "of a placement its campaign does" in complaint(tmp_path, placed.replace("rate: 0.1", "time_s: 60"))
+    stopped = placed.replace("rate: 0.1", "stop: {time_s: 60}")
+    assert load_scan_config(written(tmp_path, stopped)).sampling.stop.time_s == 60
