@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.dose.path import live_s_per_cell
 from edge.dose.received import Received
+from edge.dose.repeats import begun_s
 from edge.faults import EdgeError, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable
@@ -54,7 +55,8 @@ def _read(folders: tuple[str, ...], grid: ScanGrid) -> NDArray[np.float64]:
 def given(table: ExposureTable, received: Received) -> ExposureTable:
     """A plan's exposures with the live time that each has given so far, shape (n, 5)."""
     so_far = table.copy()
-    for index, planned_s in enumerate(table[:, 4].tolist()):
-        begun_s = sum(min(passed_s, planned_s) for passed_s in received.cut_short_s.get(index, ()))
-        so_far[index, 4] = received.live_s.get(index, 0.0) + begun_s
+    so_far[:, 4] = begun_s(table, received)
+    for index, live_s in received.live_s.items():
+        if index < len(table):
+            so_far[index, 4] += live_s
     return so_far

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.config import BeamConfig, DoseConfig, ScanConfig
 from edge.dose.path import live_s_per_cell, planned_leg_s_per_cell
 from edge.dose.received import Received
+from edge.dose.repeats import beside_s
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.kinematics import ExposureTable
@@ -129,9 +130,7 @@ def with_repeats(table: ExposureTable, received: Received) -> ExposureTable:
     whole = table.copy()
     for index in received.left_out:
         whole[index, 4] = 0.0
-    for index in received.repeated:
-        planned_s = float(table[index, 4])
-        whole[index, 4] += received.repeats_s(index, planned_s)
+    whole[:, 4] += beside_s(table, received)
     return whole
 
 
@@ -168,11 +167,12 @@ def refused_repeats(
     refused: dict[int, str] = {}
     left = np.fromiter(lacking, np.intp, len(lacking))
     over = _over(whole, left, grid, config, stage, earlier_s)
-    begun = np.isin(left, list(received.repeated))
+    beside = beside_s(table, received)
+    begun = beside[left] > 0
     for index in _crossing(table, np.concatenate([left[begun], left[~begun]]), over, grid):
         cells = live_s_per_cell(table[index : index + 1], grid) > 0
         if (cells & over).any():
-            refused[index] = _sentence(index, table, cells & over, received, config.dose, grid)
+            refused[index] = _sentence(index, cells & over, float(beside[index]), config.dose, grid)
             whole[index, 4] -= table[index, 4]
             left = left[left != index]
             over = _over(whole, left, grid, config, stage, earlier_s)
@@ -202,26 +202,20 @@ def _over(
 
 
 def _crossing(table: ExposureTable, indices: NDArray[np.intp], cells: NDArray[np.bool_], grid: ScanGrid) -> list[int]:
-    """Those of some exposures whose start, middle or end lies in one of some cells, in the order given."""
+    """Those of some exposures that may pass through one of some cells, in the order given."""
     rows = table[indices]
-    hit = np.zeros(len(rows), np.bool_)
-    for share in (0.0, 0.5, 1.0):
-        where = grid.cells_of((1 - share) * rows[:, 0:2] + share * rows[:, 2:4])
-        inside = ((where >= 0) & (where < np.array(grid.shape))).all(axis=1)
-        hit[inside] |= cells[tuple(where[inside].T)]
-    return [int(index) for index in indices[hit]]
+    first, last = np.sort(np.stack([grid.cells_of(rows[:, 0:2]), grid.cells_of(rows[:, 2:4])]), axis=0)
+    limit = np.array(grid.shape)
+    first, last = np.clip(first, 0, limit), np.clip(last + 1, 0, limit)
+    # how many of them lie in the box that a stroke spans, by sums over the upper left
+    sums = np.pad(np.cumsum(np.cumsum(cells, axis=0), axis=1), ((1, 0), (1, 0)))
+    held = sums[last[:, 0], last[:, 1]] - sums[first[:, 0], last[:, 1]]
+    held += sums[first[:, 0], first[:, 1]] - sums[last[:, 0], first[:, 1]]
+    return [int(index) for index in indices[held > 0]]
 
 
-def _sentence(
-    index: int,
-    table: ExposureTable,
-    cells: NDArray[np.bool_],
-    received: Received,
-    dose: DoseConfig,
-    grid: ScanGrid,
-) -> str:
+def _sentence(index: int, cells: NDArray[np.bool_], begun_s: float, dose: DoseConfig, grid: ScanGrid) -> str:
     row, column = divmod(int(np.argmax(cells)), grid.columns)
-    begun_s = received.repeats_s(index, float(table[index, 4]))
     begun = f"was cut short after {begun_s:.3g} s at the most and" if begun_s > 0 else "comes to a cell that"
     limit = (
         f"dose.max_live_s_per_cell of {dose.max_live_s_per_cell:g} s"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge.config import BeamConfig
 from edge.dose.limits import photons_per_mm2
 from edge.dose.path import counted_s_per_cell, live_s_per_cell, measured_leg_s_per_cell
+from edge.dose.repeats import begun_s
 from edge.ledger import Ledger
 from edge.plan import ScanPlan
 from edge.record.fold import ScanHistory
@@ -86,8 +87,6 @@ def dose_map(ledger: Ledger, history: ScanHistory, plan: ScanPlan, stage: StageM
 
 def _cut_short(history: ScanHistory, plan: ScanPlan) -> NDArray[np.float64]:
     """The most that exposures gave to each cell that ended without a spectrum."""
-    received = history.received.settled()
-    begun = plan.table[[index for index in received.cut_short_s if index < len(plan.table)]].copy()
-    for row, index in enumerate(index for index in received.cut_short_s if index < len(plan.table)):
-        begun[row, 4] = sum(min(passed_s, begun[row, 4]) for passed_s in received.cut_short_s[index])
-    return live_s_per_cell(begun, plan.grid)
+    begun = plan.table.copy()
+    begun[:, 4] = begun_s(plan.table, history.received.settled())
+    return live_s_per_cell(begun[begun[:, 4] > 0], plan.grid)

@@ -2,7 +2,7 @@
 
 An exposure that is cut short is begun again by the controller, and no spectrum tells what it gave until then. The
 journal says when its opening ended and when the last spectrum before had come, and no more than that time can have gone
-to it.
+to it. A controller that was started again has lost more: whatever it had finished and not handed over.
 """
 
 from __future__ import annotations
@@ -15,6 +15,18 @@ from edge.events import LeftOut, Measured, Opened, ScanEvent, ShutterClosed, Shu
 from firmware_bridge.messages import ExposureFlag
 
 
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """An opening that ended before what was in progress did."""
+
+    first: int
+    """The exposure that was in progress: the first of which there is no whole spectrum."""
+    passed_s: float
+    """Time since the last spectrum, by the computer's clock."""
+    is_lost: bool
+    """Whether the controller was started again, and forgot what it had finished and not handed over."""
+
+
 @dataclass(slots=True)
 class Received:
     """Seconds by exposure; begins empty, grows with `add`."""
@@ -25,11 +37,14 @@ class Received:
     """Exposures that were begun and not brought to their end, at least once."""
     left_out: set[int] = field(default_factory=set)
     """Exposures that are not made any more."""
-    cut_short_s: dict[int, tuple[float, ...]] = field(default_factory=dict)
-    """Time, at most, that went to an exposure's beginning, each time that its opening was cut short, by the computer's
-    clock."""
+    cut_short: tuple[CutShort, ...] = ()
+    """Each time that an opening was; `edge.dose.repeats` tells what that may have given."""
     pending_s: tuple[float, ...] = ()
-    """The same of what comes next: which exposure that is shows once the shutter opens again."""
+    """Time of those whose exposure shows once the shutter opens again."""
+    _boot_id: int | None = None
+    """Of the controller that is connected."""
+    _is_lost: bool = False
+    """Whether another one was found while something was pending."""
     _met: set[int] = field(default_factory=set)
     """Exposures from `_next` on that need not be measured any more."""
     _next: int = 0
@@ -51,6 +66,8 @@ class Received:
                 # Nobody knows when the program before this one ended.
                 self._cut_short(event.at)
                 self._since = ""
+                self._is_lost |= bool(self.pending_s) and event.boot_id != self._boot_id
+                self._boot_id = event.boot_id
             case LeftOut(index=index):
                 self._settle()
                 self.left_out.add(index)
@@ -69,8 +86,10 @@ class Received:
             dict(self.live_s),
             set(self.repeated),
             set(self.left_out),
-            dict(self.cut_short_s),
+            self.cut_short,
             self.pending_s,
+            self._boot_id,
+            self._is_lost,
             set(self._met),
             self._next,
             self._since,
@@ -82,22 +101,14 @@ class Received:
         copy._settle()
         return copy
 
-    def repeats_s(self, index: int, planned_s: float) -> float:
-        """Live time that an exposure gave, or may have given, beside the whole that is wanted of it.
-
-        Parameters
-        ----------
-        planned_s
-            Its live time as planned: nothing that was cut short had more.
-        """
-        begun_s = sum(min(passed_s, planned_s) for passed_s in self.cut_short_s.get(index, ()))
-        whole_s = planned_s if self._is_met(index) and index not in self.left_out else 0.0
-        return begun_s + max(0.0, self.live_s.get(index, 0.0) - whole_s)
+    def is_whole(self, index: int) -> bool:
+        """Whether an exposure was brought to its end."""
+        return (index < self._next or index in self._met) and index not in self.left_out
 
     @property
     def is_plain(self) -> bool:
         """Whether every exposure so far was made once and whole: the object received what the plan says."""
-        return not (self.repeated or self.cut_short_s or self.pending_s)
+        return not (self.repeated or self.cut_short or self.pending_s)
 
     def _cut_short(self, at: str) -> None:
         if self._since:
@@ -107,12 +118,9 @@ class Received:
     def _settle(self) -> None:
         """Write what was cut short to the exposure that comes first."""
         if self.pending_s:
-            self.cut_short_s[self._next] = self.cut_short_s.get(self._next, ()) + self.pending_s
+            self.cut_short += tuple(CutShort(self._next, passed_s, self._is_lost) for passed_s in self.pending_s)
             self.repeated.add(self._next)
-            self.pending_s = ()
-
-    def _is_met(self, index: int) -> bool:
-        return index < self._next or index in self._met
+            self.pending_s, self._is_lost = (), False
 
     def _meet(self, index: int) -> None:
         if index < self._next:

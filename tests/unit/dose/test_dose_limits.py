@@ -12,7 +12,7 @@ from edge.config import BeamConfig, DoseConfig, ScanConfig
 from edge.dose.limits import check_dose, check_fluence, photons_per_mm2, refused_repeats, with_repeats
 from edge.dose.path import live_s_per_cell
 from edge.dose.received import Received
-from edge.events import LeftOut, ShutterClosed, ShutterOpened
+from edge.events import LeftOut, Opened, ShutterClosed, ShutterOpened
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.stage_model import StageModel
@@ -96,6 +96,28 @@ def replace_left_out(book: Received, index: int) -> Received:
     settled = book.settled()
     settled.left_out.add(index)
     return settled
+
+
+def test_a_long_stroke_over_a_cell_that_a_repetition_filled_is_refused() -> None:
+    # 0.2 s in each cell of its row; that in the second was cut short, and made whole since
+    start, end = GRID.centres_mm(np.array([0, 0]), np.array([0, 5]))
+    stroke = [*start, *end, 1.0]
+    table = np.vstack([dwells((0, 1)), stroke])
+    book = Received(live_s={0: 1.4}, repeated={0}, _next=1)
+    refused = refused_repeats(table, [1], book, grid=GRID, config=config({"max_live_s_per_cell": 1.5}), stage=STAGE)
+    assert list(refused) == [1]
+    assert refused_repeats(table, [1], book, grid=GRID, config=config({"max_live_s_per_cell": 1.7}), stage=STAGE) == {}
+
+
+def test_what_a_controller_that_was_started_again_may_have_given_is_not_given_again() -> None:
+    table = dwells((0, 0), (0, 1), (0, 2), (0, 3))
+    book = Received(live_s={0: 1.0}, _next=1)
+    book.add(Opened(at(0), "scan", "", (), 1))
+    book.add(ShutterOpened(at(0), "start", 3, 1.0))
+    book.add(ShutterClosed(at(2), "closed by its lease, without the link", is_cut_short=True))
+    book.add(Opened(at(9), "scan", "", (), 2))
+    limits = config({"max_live_s_per_cell": 1.5})
+    assert list(refused_repeats(table, [1, 2, 3], book, grid=GRID, config=limits, stage=STAGE)) == [1, 2]
 
 
 def test_what_earlier_recordings_gave_counts_when_something_is_repeated() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.dose.received import Received
+from edge.dose.received import CutShort, Received
+from edge.dose.repeats import beside_s
 from edge.events import LeftOut, Measured, Opened, ScanEvent, ShutterClosed, ShutterOpened
 from edge.record.fold import fold
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
@@ -33,6 +34,12 @@ def received(*events: ScanEvent) -> Received:
     return book
 
 
+def dwells(*live_s: float) -> np.ndarray:
+    """A plan's table of dwells beside each other."""
+    x_mm, y_mm = np.arange(len(live_s), dtype=float), np.zeros(len(live_s))
+    return np.column_stack([x_mm, y_mm, x_mm, y_mm, live_s])
+
+
 def test_an_exposure_that_is_made_once_gives_its_live_time_and_nothing_else() -> None:
     book = received(ShutterOpened(at(0), "start", 2, 0.0), measured(2, 0), ShutterClosed(at(2), "finished"))
     assert book.live_s == {0: 1.0}
@@ -46,17 +53,16 @@ def test_what_a_closing_cut_short_counts_for_the_exposure_that_comes_first_after
         ShutterClosed(at(9), "lease expired", is_cut_short=True),
         ShutterOpened(at(20), "lease expired", 1, 1.0),
     )
-    assert book.cut_short_s == {1: (7.0,)}
+    assert book.cut_short == (CutShort(1, 7.0, is_lost=False),)
     # It lasted longer than the exposure would have: it had less than the whole, or it would have come.
-    assert book.repeats_s(1, planned_s=3.0) == 3.0
-    assert book.repeats_s(0, planned_s=1.0) == 0.0
+    assert beside_s(dwells(1.0, 3.0, 3.0), book).tolist() == [0.0, 3.0, 0.0]
 
 
 def test_after_a_crash_the_next_exposure_may_have_had_all_the_time_since_the_last_spectrum() -> None:
     opened = Opened(at(100), "scan", "", (), 1)
     book = received(ShutterOpened(at(0), "start", 2, 0.0), measured(2, 0), opened)
-    assert book.settled().cut_short_s == {1: (98.0,)}
-    assert book.settled().repeats_s(1, planned_s=1.0) == 1.0
+    assert book.settled().cut_short == (CutShort(1, 98.0, is_lost=True),)
+    assert beside_s(dwells(1.0, 1.0), book.settled()).tolist() == [0.0, 1.0]
 
 
 def test_an_exposure_that_came_late_was_not_the_one_that_was_cut_short() -> None:
@@ -67,7 +73,7 @@ def test_an_exposure_that_came_late_was_not_the_one_that_was_cut_short() -> None
         measured(9, 1),
         ShutterOpened(at(20), "connected again", 1, 2.0),
     )
-    assert book.cut_short_s == {2: (5.0,)}
+    assert book.cut_short == (CutShort(2, 5.0, is_lost=False),)
 
 
 def test_a_closing_that_waited_for_the_exposure_cuts_nothing_short() -> None:
@@ -89,7 +95,7 @@ def test_a_truncated_spectrum_and_its_repetition_both_count() -> None:
         measured(4, 0, live_s=1.0),
     )
     assert book.live_s == {0: pytest.approx(1.4)}
-    assert book.repeats_s(0, planned_s=1.0) == pytest.approx(0.4)
+    assert beside_s(dwells(1.0), book) == pytest.approx([0.4])
 
 
 def test_what_is_left_out_is_passed_over_when_the_next_exposure_is_cut_short() -> None:
@@ -101,8 +107,47 @@ def test_what_is_left_out_is_passed_over_when_the_next_exposure_is_cut_short() -
         ShutterClosed(at(12), "fault", is_cut_short=True),
         ShutterOpened(at(20), "again", 1, 0.0),
     )
-    assert book.cut_short_s == {0: (5.0,), 1: (2.0,)}
-    assert book.repeats_s(0, planned_s=8.0) == 5.0
+    assert book.cut_short == (CutShort(0, 5.0, is_lost=False), CutShort(1, 2.0, is_lost=False))
+    assert beside_s(dwells(8.0, 8.0), book).tolist() == [5.0, 2.0]
+
+
+def after_a_crash(boot_id: int, *, seconds: int = 60) -> Received:
+    """The first exposure recorded, then nothing for a while, and the program started again."""
+    return received(
+        Opened(at(0), "scan", "", (), 1),
+        ShutterOpened(at(0), "start", 9, 0.0),
+        measured(2, 0),
+        Opened(at(2 + seconds), "scan", "", (), boot_id),
+        ShutterOpened(at(100), "started again with --resume", 8, 1.0),
+    )
+
+
+def test_a_controller_that_kept_what_it_measured_lost_no_more_than_what_was_in_progress() -> None:
+    assert beside_s(dwells(*[1.0] * 9), after_a_crash(1)).tolist() == [0, 1, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_controller_that_was_started_again_may_have_measured_unheard_what_it_forgot() -> None:
+    # five seconds until the lease is no longer renewed, half of one until it ends
+    assert beside_s(dwells(*[1.0] * 9), after_a_crash(2)).tolist() == [0, 1, 1, 1, 1, 1, 1, 1, 0]
+    assert beside_s(dwells(*[1.0] * 9), after_a_crash(2, seconds=3)).tolist() == [0, 1, 1, 1, 0, 0, 0, 0, 0]
+
+
+def test_a_run_that_a_forgetful_controller_was_flying_may_have_been_flown_to_its_end() -> None:
+    row = np.column_stack([np.arange(9.0), np.zeros(9), np.arange(1, 10.0), np.zeros(9), np.full(9, 4.0)])
+    row[6:, 1] = row[6:, 3] = 1.0
+    assert beside_s(row, after_a_crash(2)).tolist() == [0, 4, 4, 4, 4, 4, 0, 0, 0]
+
+
+def test_a_link_that_is_found_again_on_a_controller_that_booted_has_lost_what_was_finished() -> None:
+    book = received(
+        Opened(at(0), "scan", "", (), 1),
+        ShutterOpened(at(0), "start", 4, 0.0),
+        measured(2, 0),
+        ShutterClosed(at(4), "closed by its lease, without the link", is_cut_short=True),
+        Opened(at(9), "scan", "", (), 2),
+        ShutterOpened(at(10), "connected again", 3, 1.0),
+    )
+    assert beside_s(dwells(1.0, 1.0, 1.0, 1.0), book).tolist() == [0, 1, 1, 0]
 
 
 EVENTS = st.one_of(
