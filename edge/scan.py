@@ -112,6 +112,7 @@ class Run:
         self._refused = refused
         self._enough = enough
         self._enough_because = ""
+        self._is_concluded = False
         self._source = source
         self._budget = budget or planned
         self._connection = connection
@@ -274,8 +275,10 @@ class Run:
             return self._abort()
         self._shutter.close("enough is measured", is_cut_short=is_cut_short)
         self._intake.drain()
-        self._session.record(Concluded(utc_now(), self._enough_because))
-        self._console.say(f"Done: {self._enough_because}")
+        if not self._is_concluded:
+            self._session.record(Concluded(utc_now(), self._enough_because))
+            self._is_concluded = True
+            self._console.say(f"Done: {self._enough_because}")
         self._between.bid_farewell()
         return RunOutcome.FINISHED
 

@@ -11,9 +11,10 @@ from typing import ClassVar
 import pytest
 
 from edge.console import Console
-from edge.events import Concluded, Faulted, Opened, Planned, Registered, ShutterClosed, ShutterOpened
+from edge.events import Concluded, Faulted, Opened, Planned, Registered, Resumed, ShutterClosed, ShutterOpened
 from edge.faults import IntegrityError, SafetyStop
 from edge.intake import Source
+from edge.intermissions import Intermission
 from edge.reconnect import Connection
 from edge.record.journal import Journal
 from edge.scan import Run, RunOutcome
@@ -45,21 +46,36 @@ def run(journal):
         retained: int = 0,
         source: Source | None = None,
         enough: Callable[[float], str] = lambda _live_s: "",
+        farewell: Intermission | None = None,
+        again: ScriptedController | None = None,
     ) -> RunOutcome:
         console = Console(quiet=True, log_level="error")
         exposures = [exposure(index) for index in range(COUNT)]
+        controllers = [controller] if again is None else [again, controller]
+        patience_s = 0.0 if again is None else 5.0
+
+        def rejoin(recorded: frozenset[int]) -> int:
+            # as `edge.steps` journals it
+            session.record(Opened(utc_now(), "scan", "", (), 2), Resumed(utc_now(), "connected again"))
+            return 0
+
         return Run(
-            Connection(lambda: controller, patience_s=0.0, console=console),
+            Connection(
+                lambda: controllers.pop() if len(controllers) > 1 else controllers[0],
+                patience_s=patience_s,
+                console=console,
+            ),
             session,
             exposures[skip:],
             bounds=Bounds((0.0, 40.0), (0.0, 10.0), tolerance_mm=0.25, patience_s=0.5),
             planned=COUNT,
             live_s=0.0,
-            rejoin=lambda recorded: 0,
+            rejoin=rejoin,
             confirm_place=lambda: None,
             console=console,
             source=source,
             enough=enough,
+            farewell=farewell,
         ).expose(retained=retained)
 
     expose.session = session
@@ -373,3 +389,37 @@ def test_a_run_that_has_enough_while_a_batch_is_waited_for_opens_the_shutter_no_
 def test_a_run_that_has_all_it_planned_is_concluded_by_nothing_else(run, journal):
     assert run(ScriptedController(), enough=lambda live_s: "enough" if live_s > 3.95 else "") is RunOutcome.FINISHED
     assert events(journal, Concluded) == []
+
+
+def test_a_run_that_has_enough_before_it_begins_never_opens_the_shutter(run, journal):
+    controller = ScriptedController()
+    assert run(controller, skip=30, enough=lambda _live_s: "the time that was given is spent") is RunOutcome.FINISHED
+    assert "open" not in controller.calls
+    assert events(journal, ShutterOpened) == []
+    assert len(events(journal, Concluded)) == 1
+    assert run.session.state == Ended("finished", is_planned=True)
+
+
+def test_a_link_that_is_lost_after_the_conclusion_does_not_conclude_the_scan_again(run, journal):
+    class Lost:
+        reason, first_after_s, every_s = "visit to the standard", 0.0, 1e9
+
+        def carry_out(self, standstill) -> str:
+            raise LinkLost("the controller stopped answering: check the cable")
+
+        def give_up(self, standstill, fault) -> str:
+            return ""
+
+    class Silent(ScriptedController):
+        def status(self):
+            if "pause" in self.calls and self.calls[-1] == "abort":
+                raise LinkLost("the controller stopped answering: check the cable")
+            return super().status()
+
+    first, again = Silent(), ScriptedController()
+    enough = lambda live_s: "the error is reached" if live_s > 1.0 else ""  # noqa: E731
+    assert run(first, enough=enough, farewell=Lost(), again=again) is RunOutcome.FINISHED
+    assert not again.is_open
+    assert "open" not in again.calls
+    assert [event.reason for event in events(journal, Concluded)] == ["the error is reached"]
+    assert run.session.state == Ended("finished", is_planned=True)
