@@ -46,6 +46,7 @@ from edge.spectra.energy import EnergyCalibration, NotCalibrated, describe_calib
 from edge.stage_known import stage_of
 from edge.standard_course import Following
 from edge.state import Ended
+from edge.stopping.drawing import LEAST_LEFT
 from edge.stopping.interest import not_seen
 from edge.stopping.judgement import judgement_of
 from models.masks.network import network_digest
@@ -113,7 +114,10 @@ def attributes_of(history: ScanHistory, plan: ScanPlan) -> dict[str, str | float
 def error_lines(results: Results, planned: Planned) -> list[str]:
     """What the operator reads of the maps' error, and of elements that were wanted and are not there."""
     figure, unseen = results.figure, not_seen(planned.config.sampling.interest, results.maps.elements)
-    lines = [] if figure is None else [f"Error, by {figure.held_out} exposures held out: {figure.overall.words}"]
+    lines = []
+    if figure is not None:
+        few = "" if figure.held_out >= LEAST_LEFT else ": so few tell its order of magnitude alone"
+        lines = [f"Error, by {figure.held_out} exposures held out: {figure.overall.words}{few}"]
     return [*lines, unseen] if unseen else lines
 
 

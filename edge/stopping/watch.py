@@ -37,7 +37,7 @@ class Watch:
     note
         Shows the error beside the progress.
     clock
-        Monotonic time in s.
+        Monotonic time in s: the computer's may be set, by hours where it has no clock of its own.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Watch:
         self._warn, self._note = warn, note
         self._clock = clock
         self._looked_s = -float("inf")
+        self._running_s, self._since = session.running.ended_s, ""
         self._figure: ErrorFigure | None = None
         self._noted = noted
         self._warned: set[str] = set()
@@ -64,15 +65,23 @@ class Watch:
 
         Takes no time: a file is looked at twice a second at the most.
         """
-        if self._clock() - self._looked_s < _PERIOD_S:
+        now_s = self._clock()
+        if now_s - self._looked_s < _PERIOD_S:
             return ""
-        self._looked_s = self._clock()
+        self._run_on(now_s - self._looked_s)
+        self._looked_s = now_s
         self._look()
-        running_s = self._session.running.until_s(utc_now())
-        reason = reason_to_stop(self._stop, self._figure, running_s=running_s, live_s=live_s)
+        reason = reason_to_stop(self._stop, self._figure, running_s=self._running_s, live_s=live_s)
         if reason and self._figure is not None:
             self._record(self._figure)
         return reason
+
+    def _run_on(self, seconds: float) -> None:
+        """So long has passed since the last look; it counts unless the scan stood still at either, or in between."""
+        since = self._session.running.since
+        if since and since == self._since:
+            self._running_s += seconds
+        self._since = since
 
     def _look(self) -> None:
         """Take over a figure of more exposures than the one that is known; a file that is damaged is none."""

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge.events import Judged, Opened, Planned, Registered
+from edge.events import Judged, Opened, Paused, Planned, Registered, Resumed, ShutterClosed, ShutterOpened
 from edge.record.journal import Journal
+from edge.running_time import RunningTime
 from edge.session import Session, utc_now
 from edge.state import New
 from edge.stopping.config import StopConfig
@@ -26,7 +27,7 @@ class Scene:
         self.now_s = 0.0
         self.warnings: list[str] = []
         self.notes: list[str] = []
-        session = Session(journal, New())
+        session = self.session = Session(journal, New())
         now = utc_now()
         session.record(Opened(now, "scan", "", (), 1), Registered(now, "{}", "0"), Planned(now, "{}", "0"))
         self.watch = Watch(
@@ -97,3 +98,41 @@ def test_live_time_stops_without_any_figure(tmp_path, journal):
     assert scene.watch.enough(29.0) == ""
     scene.now_s = 2.0
     assert "is spent" in scene.watch.enough(30.0)
+
+
+def at(hour: int) -> str:
+    """By the computer's clock, which nobody should trust."""
+    return f"2026-01-02T{hour:02}:00:00.000000Z"
+
+
+def test_a_time_is_spent_as_it_passes_whatever_the_computers_clock_is_set_to(tmp_path, journal):
+    scene = Scene(tmp_path, journal, StopConfig(time_s=10.0))
+    scene.session.record(ShutterOpened(at(3), "start", 9, 0.0))
+    spent = []
+    for second in range(1, 15):
+        scene.now_s = float(second)
+        spent.append(scene.watch.enough(0.0))
+    # the first look only sees that the scan runs
+    assert [bool(reason) for reason in spent] == [False] * 10 + [True] * 4
+
+
+def test_a_pause_spends_no_time(tmp_path, journal):
+    scene = Scene(tmp_path, journal, StopConfig(time_s=10.0))
+    scene.session.record(ShutterOpened(at(3), "start", 9, 0.0))
+    for second in (1, 6):
+        scene.now_s = float(second)
+        assert scene.watch.enough(0.0) == ""
+    scene.session.record(ShutterClosed(at(3), "operator"), Paused(at(3), "operator"), Resumed(at(4), "operator"))
+    scene.session.record(ShutterOpened(at(4), "resumed by the operator", 9, 0.0))
+    for second in (3_600, 3_604):
+        scene.now_s = float(second)
+        assert scene.watch.enough(0.0) == ""
+    scene.now_s = 3_605.0
+    assert "10.0 s, is spent" in scene.watch.enough(0.0)
+
+
+def test_what_was_spent_before_a_resumption_counts(tmp_path, journal):
+    session = Session(journal, New(), running=RunningTime(ended_s=10.0))
+    stop = StopConfig(time_s=10.0)
+    watch = Watch(stop, tmp_path / "error.json", session, noted=0, warn=print, note=print, clock=lambda: 1.0)
+    assert "is spent" in watch.enough(0.0)
