@@ -36,6 +36,10 @@ class BeamTime:
             case _:
                 return replace(self, last_at=event.at)
 
+    def until_s(self, at: str) -> float:
+        """Time over the object up to a moment, the present opening's among it."""
+        return self._closed(at).received_s
+
     def _closed(self, at: str) -> BeamTime:
         match self.over:
             case "object":

@@ -32,3 +32,25 @@ def copy(
     typer.echo(f"Copied {what}, to {target}; every digest was compared after reading back")
     if copied.is_running:
         typer.echo("The scan goes on: call this again to bring the copy up to date")
+
+
+def watch(
+    recording: Annotated[Path, typer.Argument(help="A recording's folder.")],
+    once: Annotated[bool, typer.Option("--once", help="Show it as it is now, and end.")] = False,
+    interval_s: Annotated[
+        float, typer.Option("--interval", min=0.1, max=3600.0, help="Seconds between two looks.")
+    ] = 1.0,
+) -> None:
+    """Watch a running scan from another terminal, without disturbing it; ends with the scan's own exit code."""
+    from edge.faults import ScanStopped
+    from edge.recordings.screen import screen_for
+    from edge.recordings.watch import show_once, watch_recording
+
+    try:
+        with screen_for(str(recording), typer.echo) as screen:
+            if once:
+                show_once(recording, screen=screen)
+            else:
+                watch_recording(recording, screen=screen, interval_s=interval_s)
+    except KeyboardInterrupt:
+        raise ScanStopped("no longer watched; the scan goes on") from None

@@ -72,6 +72,11 @@ class Books:
         """Indices of the exposures measured in full, as they came."""
         return np.array(self._whole, np.int64)
 
+    @property
+    def measured(self) -> int:
+        """How many exposures were measured in full."""
+        return len(self._whole)
+
     def add(self, seq: int, record: ScanEvent | ExposureHead) -> None:
         """Enter the next record."""
         self.last_seq = seq
