@@ -114,6 +114,7 @@ def scan(
 app.command()(cli_plan.plan)
 app.command()(cli_recordings.verify)
 app.command()(cli_recordings.copy)
+app.command()(cli_recordings.watch)
 app.command()(cli_export.export)
 
 
