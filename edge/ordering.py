@@ -26,6 +26,9 @@ _FEW_TRIES = 1_000
 """Four for each piece, up to so many, where there are few."""
 _MOST_TURNS = 1_000
 """In one try, at the most."""
+_LEAST_SAVING_S = 1e-10
+_ROUNDING = 1e-13
+"""Of the longest way, what sums of a few ways are surely true to."""
 
 Floats = NDArray[np.float64]
 Order = NDArray[np.intp]
@@ -149,6 +152,7 @@ def travel_s(points_mm: NDArray[np.float64], order: NDArray[np.intp], stage: Sta
 
 def _greedy_and_rows(ends: Floats, price: MovePrice, start: StagePose | None) -> tuple[Tour, Tour]:
     """Two first ways through all pieces, given by their ends, (x, y), shape (2 n, 2)."""
+    from edge.move_price import leg_s
     from edge.tour import Tour
     from edge.tour_search import direct
     from edge.tour_start import greedy_order
@@ -170,6 +174,7 @@ def _greedy_and_rows(ends: Floats, price: MovePrice, start: StagePose | None) ->
         place=np.argsort(cheapest >> 1).astype(np.int32),
         price=price,
         longest_shift=_LONGEST_SHIFT,
+        least_saving_s=max(_LEAST_SAVING_S, _ROUNDING * leg_s(price, *all_ends.min(axis=0), *all_ends.max(axis=0))),
         turns=np.empty((_MOST_TURNS, 2), np.int32),
         turn_count=np.zeros(1, np.int64),
     )

@@ -13,6 +13,8 @@ from edge.faults import UsageError
 
 Floats = NDArray[np.float64]
 _LINE_SLACK = 1 + 1e-9
+_SLOWEST = 1e-4
+"""Of speed, acceleration and jerk, in mm and s: a plan of anything slower outlasts whoever waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class StageModel:
     Raises
     ------
     UsageError
-        A speed, acceleration or jerk that is not above zero, a time that is negative, a value that is not finite, or
-        an axis that is slower than the stage along any line.
+        A speed, acceleration or jerk that is not above zero, or so low that no stage has it, a time that is negative, a
+        value that is not finite, or an axis that is slower than the stage along any line.
     """
 
     speed_mm_s: float
@@ -82,6 +84,9 @@ class StageModel:
         for name in ("jerk_mm_s3", "longest_run_s", "most_run_cells"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"stage.{name} is {getattr(self, name)}: give a number above 0")
+        for name in ("speed_mm_s", "acceleration_mm_s2", "jerk_mm_s3"):
+            if getattr(self, name) < _SLOWEST:
+                raise UsageError(f"stage.{name} is {getattr(self, name):g}, as no stage's: give {_SLOWEST:g} or more")
         for name in _AT_LEAST_0:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):

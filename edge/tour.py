@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from edge.move_price import MovePrice, leg_s
 
-LEAST_SAVING_S = 1e-10
 _LONGEST_SEGMENT = 3
 
 
@@ -38,6 +37,8 @@ class Tour(NamedTuple):
     price: MovePrice
     longest_shift: int
     """Positions that one exchange may move at the most."""
+    least_saving_s: float
+    """Less is not saved, but rounded: exchanges that undid each other would go on for ever."""
     turns: NDArray[np.int32]
     """First position and number of positions of what was turned round since a try began, shape (m, 2)."""
     turn_count: NDArray[np.int64]
@@ -92,7 +93,7 @@ def _two_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> float:
     for k in range(tour.near.shape[1]):
         other = int(tour.near[end, k])
         gain = now - cost_s(tour, end, other)
-        if gain <= LEAST_SAVING_S:
+        if gain <= tour.least_saving_s:
             return 0.0
         j = place[other >> 1]
         if j == i:
@@ -103,7 +104,7 @@ def _two_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> float:
             other ^= 1
         beyond = _across(tour, other)
         gain += cost_s(tour, other, beyond) - cost_s(tour, beside, beyond)
-        if gain > LEAST_SAVING_S:
+        if gain > tour.least_saving_s:
             low, high = (i, j - 1) if is_entry else (i + 1, j)
             if _turn_shorter(tour, low, high):
                 touched[0], touched[1], touched[2] = end, beside, other
@@ -164,7 +165,7 @@ def _or_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> float:
         for k in range(tour.near.shape[1]):
             other = int(tour.near[end, k])
             saved = freed - cost_s(tour, end, other)
-            if saved <= LEAST_SAVING_S:
+            if saved <= tour.least_saving_s:
                 break
             if (tour.place[other >> 1] - low) % n < size:
                 continue
@@ -174,7 +175,7 @@ def _or_opt(tour: Tour, end: int, touched: NDArray[np.int64]) -> float:
                     continue
                 beyond = _across(tour, target)
                 gain = saved + cost_s(tour, target, beyond) - cost_s(tour, tail, beyond)
-                if gain > LEAST_SAVING_S and _move(tour, low, size, end, target):
+                if gain > tour.least_saving_s and _move(tour, low, size, end, target):
                     touched[0], touched[1], touched[2] = end, beside, tail
                     touched[3], touched[4], touched[5] = beyond_tail, target, beyond
                     return gain

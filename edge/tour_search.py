@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edge.tour import LEAST_SAVING_S, Tour, cost_s, exchange, turn
+from edge.tour import Tour, cost_s, exchange, turn
 
 _LONGEST_STRETCH = 30
 """Pieces in each of two stretches that are exchanged by chance."""
@@ -64,7 +64,7 @@ def vary(tour: Tour, tries: int) -> None:
         tour.turn_count[0] = 0
         lost = _swap(tour, low, first, second, queue)
         saved = _settle(tour, queue)
-        if saved <= lost + LEAST_SAVING_S:
+        if saved <= lost + tour.least_saving_s:
             noted = tour.turn_count[0]
             tour.turn_count[0] = -1
             for m in range(noted - 1, -1, -1):

@@ -206,7 +206,18 @@ def test_nothing_takes_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [(0, 500), (-1, 500), (50, 0), (math.nan, 500), (50, math.inf), (50, 500, -1), (50, 500, 0, math.nan)]
+    "values",
+    [
+        (0, 500),
+        (-1, 500),
+        (1e-300, 500),
+        (50, 1e-5),
+        (50, 0),
+        (math.nan, 500),
+        (50, math.inf),
+        (50, 500, -1),
+        (50, 500, 0, math.nan),
+    ],
 )
 def test_kinematics_of_nonsense_are_refused(values: tuple[float, ...]) -> None:
     with pytest.raises(UsageError, match=r"stage\.\w+ is"):
@@ -217,6 +228,7 @@ def test_kinematics_of_nonsense_are_refused(values: tuple[float, ...]) -> None:
     "values",
     [
         {"jerk_mm_s3": 0},
+        {"jerk_mm_s3": 1e-200},
         {"jerk_mm_s3": math.nan},
         {"axis_speeds_mm_s": (40, 60)},
         {"axis_accelerations_mm_s2": (500, math.nan)},

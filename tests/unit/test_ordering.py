@@ -187,6 +187,16 @@ def test_large_masks_are_visited_within_a_tenth_of_the_bound(name: str) -> None:
     assert travelled < travel_s(points, serpentine(points), STAGE)
 
 
+@pytest.mark.parametrize("span_mm", [1.0, 1_000.0, 1e6])
+def test_ways_whose_times_are_rounded_coarsely_are_ordered_all_the_same(span_mm: float) -> None:
+    # legs of up to 1e10 s, whose sums are true to no better than a microsecond
+    points = np.random.default_rng(7).uniform(0, span_mm, (300, 2))
+    slow = StageModel(1e-4, 1e-4, axis_speeds_mm_s=(1e-4, 2e-4), axis_accelerations_mm_s2=(1e-4, 3e-4))
+    order = order_points(points, slow)
+    assert sorted(order) == list(range(300))
+    assert travel_s(points, order, slow) < travel_s(points, serpentine(points), slow)
+
+
 def test_coinciding_points_are_each_visited() -> None:
     points = np.zeros((12, 2))
     assert sorted(order_points(points, STAGE)) == list(range(12))
