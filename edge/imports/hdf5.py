@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.imports.bounds import FEWEST_CHANNELS, MOST_MAPS, require_cube, require_maps
 from edge.imports.found import Found, FoundCube, FoundMaps
-from edge.imports.hdf5_tree import channel_scale, members, named_object, plain_dataset, seconds_of
+from edge.imports.hdf5_tree import channel_scale, energies_beside, members, named_object, plain_dataset, seconds_of
 
 _NO_MAPS = ("error", "sigma", "uncertaint", "mask", "chisq", "fit_integral", "data_integral", "num_free", "nfree")
 """In the names of images that are kept beside maps and are none."""
@@ -127,31 +127,58 @@ def _error_of(group: Any, name: str, shape: tuple[int, int], path: Path) -> NDAr
 
 
 def _of_dataset(dataset: Any, path: Path) -> Found | None:
-    """A cube of spectra, or a stack of maps, by which axis is long enough for spectra."""
+    """A cube of spectra, or a stack of maps."""
     if dataset.ndim != 3 or dataset.dtype.kind not in "iuf":
         return None
-    said = str(dataset.attrs.get("interpretation", ""))
-    channels_last = said == "spectrum" or (said != "image" and dataset.shape[2] >= FEWEST_CHANNELS)
-    channels_first = not channels_last and dataset.shape[0] > MOST_MAPS
-    if channels_last or channels_first:
-        return _cube(dataset, path, channels_first=channels_first)
-    by_rows = said == "image" or dataset.shape[0] <= min(dataset.shape[1:])
-    maps = dataset.shape[0] if by_rows else dataset.shape[2]
-    rows, columns = dataset.shape[1:] if by_rows else dataset.shape[:2]
+    axis, is_of_spectra = _axis(dataset)
+    if is_of_spectra:
+        return _cube(dataset, path, channels_first=axis == 0)
+    rows, columns = (length for other, length in enumerate(dataset.shape) if other != axis)
+    maps = dataset.shape[axis]
     require_maps(path, rows, columns, maps)
-    values = _array(dataset, path)
-    return FoundMaps(
-        np.ascontiguousarray(np.moveaxis(values, 0, 2)) if by_rows else values, _names_beside(dataset, maps)
-    )
+    values = np.ascontiguousarray(np.moveaxis(_array(dataset, path), axis, 2))
+    return FoundMaps(values, _names_beside(dataset, maps))
+
+
+def _axis(dataset: Any) -> tuple[int, bool]:
+    """Which axis, the first or the last, runs over elements or channels, and whether it is channels.
+
+    By what the file says; else channels are as many as a power of two, and elements fewer than rows and columns.
+    """
+    said = str(dataset.attrs.get("interpretation", ""))
+    if said in ("spectrum", "image"):
+        return (2, True) if said == "spectrum" else (0, dataset.shape[0] > MOST_MAPS)
+    ends = (2, 0)
+    for axis in ends:
+        if _list_beside(dataset, dataset.shape[axis]) is not None:
+            return axis, False
+    for test in (_has_energies, _is_of_channels):
+        for axis in ends:
+            if test(dataset, dataset.shape[axis]):
+                return axis, True
+    shortest = min(ends, key=lambda axis: int(dataset.shape[axis]))
+    return (shortest, False) if dataset.shape[shortest] <= MOST_MAPS else (2, True)
+
+
+def _has_energies(dataset: Any, length: int) -> bool:
+    return length >= FEWEST_CHANNELS and energies_beside(dataset, length) is not None
+
+
+def _is_of_channels(_dataset: Any, length: int) -> bool:
+    return length >= 2 * FEWEST_CHANNELS and length & (length - 1) == 0
 
 
 def _names_beside(dataset: Any, maps: int) -> tuple[str, ...]:
     """Names of a stack's maps, from a list beside it; else numbers."""
+    return _list_beside(dataset, maps) or tuple(f"map {number}" for number in range(1, maps + 1))
+
+
+def _list_beside(dataset: Any, maps: int) -> tuple[str, ...] | None:
     for name in ("elements", "names", "labels", "channels"):
         beside = dataset.parent.get(name)
         if beside is not None and getattr(beside, "shape", None) == (maps,) and beside.dtype.kind in "OS":
             return tuple(str(text) for text in beside.asstr()[()])
-    return tuple(f"map {number}" for number in range(1, maps + 1))
+    return None
 
 
 def _largest_cube(file: Any, path: Path) -> Found | None:

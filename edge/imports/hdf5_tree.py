@@ -91,15 +91,20 @@ def channel_scale(dataset: Any, channels: int) -> tuple[float | None, float | No
         a, b, *c = (float(value) for value in calibration)
         if b > 0 and abs(c[0] if c else 0.0) * channels < _NEAR_LINEAR * b:
             return a, b
+    energies = energies_beside(dataset, channels)
+    if energies is None:
+        return None, None
+    gain, offset = np.polyfit(np.arange(channels), energies, 1)
+    return (float(offset), float(gain)) if gain > 0 else (None, None)
+
+
+def energies_beside(dataset: Any, channels: int) -> NDArray[np.float64] | None:
+    """Energy of each channel, keV, from beside a cube."""
     for name in ("energy", "energies", "channel_energy", "energy_axis"):
         energy = _beside(dataset, name, (channels,))
-        if energy is None or not np.isfinite(energy).all():
-            continue
-        unit = 1e-3 if energy[-1] > 1_000 else 1.0
-        gain, offset = np.polyfit(np.arange(channels), energy * unit, 1)
-        if gain > 0:
-            return float(offset), float(gain)
-    return None, None
+        if energy is not None and np.isfinite(energy).all():
+            return energy * (1e-3 if energy[-1] > 1_000 else 1.0)
+    return None
 
 
 def seconds_of(dataset: Any, shape: tuple[int, int]) -> NDArray[np.float64] | float | None:

@@ -21,7 +21,7 @@ def element_names(names: Sequence[str]) -> tuple[str, ...]:
         lines = tuple(f"{one.group(1)}-{one.group(2)}" for one in found if one is not None)
         if len(set(lines)) == len(lines):
             return lines
-    before = len(_common_beginning(names))
+    before = min([len(_common_beginning(names)), *(one.start(1) for one in found if one is not None)])
     behind = len(_common_beginning([name[::-1] for name in names]))
     short = [name[before : len(name) - behind].strip(_EDGES) for name in names]
     usable = all(short) and len(set(short)) == len(short)

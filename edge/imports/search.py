@@ -7,6 +7,7 @@ coefficient over all six numbers of an affine transformation (G. D. Evangelidis 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,18 +18,22 @@ from edge.imports.points import Doubles
 
 Floats = NDArray[np.float32]
 
-_TEMPLATE_CELLS = 96
+_SEARCHED_CELLS = 96
 """Longer side of the raster that is looked for."""
+_SIFTED_CELLS, _JUDGED_CELLS, _FINEST_CELLS = (96, 192), (384,), (1000,)
+"""The same of those that places are refined on: all candidates, the two best of them, and the one that is left."""
 _SCALES = 49
 _LEAST_SHARE = 0.3
 """Of the photograph's width or height that the raster takes at least."""
 _BLUR_CELLS = 1.0
-_LEAST_CORRELATION = 0.25
-_STANDS_OUT = 1.15
+_CANDIDATES = 6
+"""Places that are refined; their correlation then decides."""
+_LEAST_CORRELATION = 0.45
+_STANDS_OUT = 1.4
 """Times the best correlation elsewhere."""
 _NEIGHBOURHOOD = 0.12
 """Of the raster's size: places nearer than that are the same place."""
-_FARTHEST_REFINED = 0.1
+_FARTHEST_REFINED = 0.15
 """Of the raster's size: what the refinement may move a corner by."""
 
 
@@ -72,32 +77,49 @@ def place_by_maps(picture: NDArray[np.uint8], maps: Floats, known: NDArray[np.bo
     known
         Cells that mean something, shape (rows, columns).
     """
+    candidates = _candidates(picture, maps, known)
+    if not candidates:
+        return NoPlace("the maps show no edges")
+    sifted = [_refined(picture, maps, known, one, _SIFTED_CELLS) for one in candidates]
+    sifted.sort(key=lambda one: -one[0])
+    others = [one for one in sifted[1:] if _is_elsewhere(one[1], sifted[0][1], known.shape)]
+    judged = [_refined(picture, maps, known, place, _JUDGED_CELLS) for _, place in (sifted[0], *others[:1])]
+    judged.sort(key=lambda one: -one[0])
+    (correlation, place), elsewhere = judged[0], judged[1][0] if len(judged) > 1 else 0.0
+    if correlation < _LEAST_CORRELATION or correlation < _STANDS_OUT * elsewhere:
+        return NoPlace(f"edges correlate by {correlation:.2f} at the best place and by {elsewhere:.2f} elsewhere")
+    finer, finest = _refined(picture, maps, known, place, _FINEST_CELLS)
+    return Place(finest if finer > 0 else place, correlation, elsewhere)
+
+
+def _candidates(picture: NDArray[np.uint8], maps: Floats, known: NDArray[np.bool_]) -> list[Doubles]:
+    """The most promising places, at upright scales; none where the maps have no edges."""
     import cv2
 
     rows, columns = known.shape
-    shrink = min(1.0, _TEMPLATE_CELLS / max(rows, columns))
+    shrink = min(1.0, _SEARCHED_CELLS / max(rows, columns))
     size = (max(8, round(columns * shrink)), max(8, round(rows * shrink)))
     template = _edges_of_maps(maps, known, size)
     if not template.std() > 0:
-        return NoPlace("the maps show no edges")
+        return []
     height, width = picture.shape[:2]
     fits = min(width / columns, height / rows)
-    best: list[tuple[float, float, float, float]] = []
+    found: list[tuple[float, Doubles]] = []
     for px_per_cell in np.geomspace(_LEAST_SHARE * fits, fits, _SCALES):
         zoom = shrink / px_per_cell
         at_size = (max(size[0], round(width * zoom)), max(size[1], round(height * zoom)))
         edges = _edges_of_picture(picture, at_size)
-        found = np.asarray(cv2.matchTemplate(edges, template, cv2.TM_CCOEFF_NORMED), np.float32)
-        best += [(value, px_per_cell, x / zoom, y / zoom) for value, x, y in _peaks(found, size)]
-    best.sort(reverse=True)
-    correlation, px_per_cell, x, y = best[0]
-    span = px_per_cell * max(rows, columns)
-    elsewhere = max((one[0] for one in best if _is_elsewhere(one, best[0], span)), default=0.0)
-    if correlation < _LEAST_CORRELATION or correlation < _STANDS_OUT * elsewhere:
-        return NoPlace(f"edges correlate by {correlation:.2f} at the best place and by {elsewhere:.2f} elsewhere")
-    half = (px_per_cell - 1) / 2
-    start = np.array([[px_per_cell, 0, x + half], [0, px_per_cell, y + half], [0, 0, 1]])
-    return Place(_refined(picture, maps, known, start), correlation, elsewhere)
+        alike = np.asarray(cv2.matchTemplate(edges, template, cv2.TM_CCOEFF_NORMED), np.float32)
+        half = (px_per_cell - 1) / 2
+        for value, x, y in _peaks(alike, size):
+            place = np.array([[px_per_cell, 0, x / zoom + half], [0, px_per_cell, y / zoom + half], [0, 0, 1]])
+            found.append((value, place))
+    found.sort(key=lambda one: -one[0])
+    chosen: list[Doubles] = []
+    for _, place in found:
+        if len(chosen) < _CANDIDATES and all(_is_elsewhere(place, other, known.shape) for other in chosen):
+            chosen.append(place)
+    return chosen
 
 
 def _peaks(found: Floats, size: tuple[int, int]) -> list[tuple[float, int, int]]:
@@ -112,9 +134,12 @@ def _peaks(found: Floats, size: tuple[int, int]) -> list[tuple[float, int, int]]
     return peaks
 
 
-def _is_elsewhere(one: tuple[float, float, float, float], best: tuple[float, float, float, float], span: float) -> bool:
-    moved = max(abs(one[2] - best[2]), abs(one[3] - best[3]), span * abs(one[1] / best[1] - 1))
-    return moved > _NEIGHBOURHOOD * span
+def _is_elsewhere(one: Doubles, other: Doubles, shape: tuple[int, ...]) -> bool:
+    """Whether some corner of the raster lies far from where the other place has it."""
+    rows, columns = shape
+    corners = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]], dtype=np.float64).T
+    moved = np.abs((one - other) @ corners)[:2].max()
+    return bool(moved > _NEIGHBOURHOOD * abs(other[0, 0]) * max(shape))
 
 
 def _edges_of_maps(maps: Floats, known: NDArray[np.bool_], size: tuple[int, int]) -> Floats:
@@ -122,13 +147,16 @@ def _edges_of_maps(maps: Floats, known: NDArray[np.bool_], size: tuple[int, int]
     import cv2
 
     total = np.zeros((size[1], size[0]), np.float32)
+    reach = max(3, round(6 * _BLUR_CELLS * max(known.shape) / max(size)))
+    inner = cv2.erode(known.astype(np.float32), np.ones((reach, reach)), borderType=cv2.BORDER_REPLICATE)
+    weight = np.asarray(cv2.resize(inner, size, interpolation=cv2.INTER_AREA), np.float32)
     for element in range(maps.shape[2]):
         one = np.where(known, maps[:, :, element], 0).astype(np.float32)
         low, high = np.percentile(one[known], [1, 99])
         if high > low:
             scaled = np.sqrt(np.clip((one - low) / (high - low), 0, 1))
             total += _gradient(cv2.resize(scaled, size, interpolation=cv2.INTER_AREA)) ** 2
-    return np.asarray(np.sqrt(total), np.float32)
+    return np.asarray(np.sqrt(total) * weight, np.float32)
 
 
 def _edges_of_picture(picture: NDArray[np.uint8], size: tuple[int, int]) -> Floats:
@@ -147,25 +175,56 @@ def _gradient(image: Any) -> Floats:
     return np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)).astype(np.float32)
 
 
-def _refined(picture: NDArray[np.uint8], maps: Floats, known: NDArray[np.bool_], start: Doubles) -> Doubles:
-    """The place that raises the correlation of edges most, near the one it starts from; that one where none does."""
+def _refined(
+    picture: NDArray[np.uint8], maps: Floats, known: NDArray[np.bool_], start: Doubles, levels: Sequence[int]
+) -> tuple[float, Doubles]:
+    """The place that raises the correlation of edges most, near the one it starts from; and that correlation."""
+    place, correlation = start, 0.0
+    for most in levels:
+        shrink = min(1.0, most / max(known.shape))
+        step, value = _step(picture, maps, known, place, shrink)
+        if step is None:
+            break
+        place, correlation = step, value
+        if shrink == 1.0:
+            break
+    rows, columns = known.shape
+    corners = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]], dtype=np.float64).T
+    moved = np.abs((place - start) @ corners)[:2].max()
+    return (correlation if moved < _FARTHEST_REFINED * start[0, 0] * max(known.shape) else 0.0), place
+
+
+def _step(
+    picture: NDArray[np.uint8], maps: Floats, known: NDArray[np.bool_], place: Doubles, shrink: float
+) -> tuple[Doubles | None, float]:
+    """One refinement on a raster shrunk so far, the photograph alike; None where it finds no way."""
     import cv2
 
     rows, columns = known.shape
-    px_per_cell = float(start[0, 0])
-    zoom = min(1.0, 1.0 / px_per_cell)
-    size = (round(picture.shape[1] * zoom), round(picture.shape[0] * zoom))
-    edges = _edges_of_picture(picture, size)
-    template = _edges_of_maps(maps, known, (columns, rows))
-    scaled = np.diag([zoom, zoom, 1.0]) @ start
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
+    size = (max(8, round(columns * shrink)), max(8, round(rows * shrink)))
+    zoom = min(1.0, shrink / float(place[0, 0]))
+    height, width = picture.shape[:2]
+    edges = _edges_of_picture(picture, (round(width * zoom), round(height * zoom)))
+    template = _edges_of_maps(maps, known, size)
+    cells, pixels = _centred(columns / size[0], rows / size[1]), _centred(1 / zoom, 1 / zoom)
+    start = np.linalg.inv(pixels) @ place @ cells
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 80, 1e-5)
     try:
-        _, warp = cv2.findTransformECC(
-            template, edges, scaled[:2].astype(np.float32), cv2.MOTION_AFFINE, criteria, known.astype(np.uint8), 5
+        value, warp = cv2.findTransformECC(
+            template,
+            edges,
+            start[:2].astype(np.float32),
+            cv2.MOTION_AFFINE,
+            criteria,
+            np.ones(edges.shape, np.uint8),
+            5,
         )
     except cv2.error:
-        return start
-    refined = np.diag([1 / zoom, 1 / zoom, 1.0]) @ np.vstack([np.asarray(warp, np.float64), [0, 0, 1]])
-    corners = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]], dtype=np.float64).T
-    moved = np.abs((refined - start) @ corners)[:2].max()
-    return refined if moved < _FARTHEST_REFINED * px_per_cell * max(rows, columns) else start
+        return None, 0.0
+    found = np.vstack([np.asarray(warp, np.float64), [0, 0, 1]])
+    return pixels @ found @ np.linalg.inv(cells), float(value)
+
+
+def _centred(across: float, down: float) -> Doubles:
+    """From coarse cells to fine ones, middles of the first at 0 each."""
+    return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1.0]])

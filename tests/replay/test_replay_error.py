@@ -14,15 +14,22 @@ from edge.stopping.asked import asked_stop
 SHAPE = (48, 64)
 
 
-@pytest.fixture
-def raster(tmp_path):
+@pytest.fixture(scope="module")
+def raster(tmp_path_factory):
     """Smooth maps with an edge, and a photograph that shows it."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]] / 48
     edge = (x + 0.3 * np.sin(6 * y) > 0.7).astype(float)
     maps = np.stack([edge + 0.2 * np.sin(9 * x), 0.5 + 0.4 * np.cos(7 * x) * np.sin(6 * y)], axis=2) * 100 + 30
     rgb = np.repeat((255 * (0.2 + 0.6 * edge))[:, :, None], 3, axis=2).astype(np.uint8)
-    np.savez(tmp_path / "raster.npz", maps=maps.astype(np.float32), elements=np.array(["Fe", "Pb"]), rgb=rgb)
-    return tmp_path / "raster.npz"
+    path = tmp_path_factory.mktemp("raster") / "raster.npz"
+    np.savez(path, maps=maps.astype(np.float32), elements=np.array(["Fe", "Pb"]), rgb=rgb)
+    return path
+
+
+@pytest.fixture(scope="module")
+def to_its_end(raster):
+    """A replay that is asked for no error, and its report."""
+    return replayed(raster)
 
 
 def replayed(raster, *errors: str, mask: str | None = "adaptive", rate: float = 0.2):
@@ -31,8 +38,8 @@ def replayed(raster, *errors: str, mask: str | None = "adaptive", rate: float = 
     return result, json.loads((out / "report.json").read_text("utf-8"))
 
 
-def test_the_held_out_figure_stands_beside_the_score_and_holds_it(raster):
-    result, report = replayed(raster)
+def test_the_held_out_figure_stands_beside_the_score_and_holds_it(to_its_end):
+    result, report = to_its_end
     held_out = report["held_out"]
     assert held_out["stopped_because"] is None
     assert held_out["counting_alone"] == 0
@@ -44,15 +51,15 @@ def test_the_held_out_figure_stands_beside_the_score_and_holds_it(raster):
     assert "held out: error" in result.summary()
 
 
-def test_what_is_held_out_changes_nothing_of_the_cells_that_are_chosen(raster):
-    plain, _ = replayed(raster)
+def test_what_is_held_out_changes_nothing_of_the_cells_that_are_chosen(raster, to_its_end):
+    plain, _ = to_its_end
     never, _ = replayed(raster, "0.000001")
     assert np.array_equal(plain.mask.cells, never.mask.cells)
     assert never.stopped_because == ""
 
 
-def test_a_replay_stops_at_its_error_with_fewer_cells_and_says_why(raster):
-    whole, _ = replayed(raster)
+def test_a_replay_stops_at_its_error_with_fewer_cells_and_says_why(raster, to_its_end):
+    whole, _ = to_its_end
     stopped, report = replayed(raster, "0.15")
     assert report["samples"] < int(whole.mask.cells.sum())
     assert "asked for 0.15" in report["held_out"]["stopped_because"]
