@@ -18,6 +18,7 @@ from edge.prepare import Sighting, plan_without_controller, require_known_names,
 from edge.record.folder import new_folder
 from edge.review import write_animation, write_pictures
 from edge.scan_plan import ScanPlan
+from edge.stage_known import stage_of
 from edge.stage_placing import read_stage_calibration
 from edge.stopping.first_part import warn_of_floor
 
@@ -96,7 +97,7 @@ def _written(
     for line in figures(plan, config):
         console.say(f"  {line}")
     console.say(f"The plan is in {file}; carry it out as it is with: pointillist scan {path} --plan {folder}")
-    _tell_unchecked(config, console)
+    _tell_unchecked(plan, config, console)
     return folder
 
 
@@ -122,14 +123,14 @@ def _calibrated_camera(config: ScanConfig) -> str | None:
     return None
 
 
-def _tell_unchecked(config: ScanConfig, console: Console) -> None:
+def _tell_unchecked(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
     """What a scan will look at besides, and would refuse to begin for."""
-    stage = config.instrument.stage
-    is_stated = {"speed_mm_s", "acceleration_mm_s2"} <= stage.model_fields_set
+    stage = plan.stage or stage_of(config)
+    is_stated = {"speed_mm_s", "acceleration_mm_s2"} <= config.instrument.stage.model_fields_set
+    known = "as instrument.stage says" if is_stated else "the defaults where instrument.stage says nothing"
     console.say(
-        f"Travel is priced at {stage.speed_mm_s:g} mm/s and {stage.acceleration_mm_s2:g} mm/s2, "
-        f"{'as instrument.stage says' if is_stated else 'the defaults where instrument.stage says nothing'}; "
-        "a controller with lower limits takes longer"
+        f"Travel is priced at {stage.speed_mm_s:.4g} mm/s and {stage.acceleration_mm_s2:.4g} mm/s2, "
+        f"{stage.origin or known}; a controller with lower limits takes longer"
     )
     console.say(
         "Not checked, since only the controller can tell: whether the stage's travel holds the area, whether spectra "

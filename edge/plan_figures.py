@@ -13,6 +13,7 @@ from edge.area_figures import area_sentences
 from edge.camera_lens import UNDISTORTED_BY
 from edge.config import ScanConfig
 from edge.console import Console, duration_text
+from edge.dose.earlier import earlier_s_per_cell
 from edge.dose.limits import photons_per_mm2
 from edge.dose.path import planned_leg_s_per_cell
 from edge.mosaic_placing import is_mosaic
@@ -92,11 +93,13 @@ def held_out_sentence(plan: ScanPlan) -> str:
 
 def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
     """A plan that holds exposures, in figures: time, cells, where they come from, the widest hole, and the dose."""
-    mask, grid, dose = plan.mask, plan.grid, config.dose
+    mask, grid, more = plan.mask, plan.grid, _more_to_come(plan, config)
     yield (
         f"{len(plan.exposures)} exposures of {live_times(plan)}, "
-        f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)} in all"
+        f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)}{'' if more else ' in all'}"
     )
+    if more:
+        yield f"{more[0].lower()}{more[1:]}"
     how = _method(plan) if mask.binariser == "none" else f"{_method(plan)} ({mask.binariser})"
     allowed = allowed_cells(config, grid)
     yield f"{int(mask.cells.sum())} of {int(allowed.sum())} cells ({100 * mask.rate:.1f} %) by {how}, seed {mask.seed}"
@@ -108,12 +111,7 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
         yield f"mask network {digest}"
     hole_mm = widest_hole(mask.cells, allowed) * grid.pitch_mm
     yield f"widest hole: {hole_mm:.3g} mm from a cell to the nearest visited one"
-    most_s = float(live_s_per_cell(plan.table, grid).max())
-    yield (
-        f"dose: at most {most_s:g} s live on a cell, {dose.max_live_s_per_cell:g} s allowed; beam on for "
-        f"{duration_text(plan.predicted_s)}, {duration_text(dose.max_beam_s)} allowed; "
-        f"{duration_text(plan.beam_s)} live in all"
-    )
+    yield _dose_sentence(plan, config)
     if photons := _photons_sentence(plan, config):
         yield photons
     if added := visits_sentence(plan, config):
@@ -124,6 +122,21 @@ def live_times(plan: ScanPlan) -> str:
     """How long a plan's exposures count."""
     low_s, high_s = plan.table[:, 4].min(initial=np.inf), plan.table[:, 4].max(initial=0.0)
     return f"{high_s:.4g} s" if low_s >= high_s else f"{low_s:.4g} to {high_s:.4g} s"
+
+
+def _dose_sentence(plan: ScanPlan, config: ScanConfig) -> str:
+    """Live time on a cell, earlier recordings' included, and time with the beam on, what will come to it included."""
+    dose, is_part = config.dose, bool(_more_to_come(plan, config))
+    live_s, earlier = live_s_per_cell(plan.table, plan.grid), ""
+    if dose.earlier:
+        live_s = np.where(live_s > 0, live_s + earlier_s_per_cell(dose.earlier, plan.grid), 0.0)
+        earlier = ", what dose.earlier tells included"
+    whole_s = predicted_whole_s(plan, config) if is_part else plan.predicted_s
+    return (
+        f"dose: at most {float(live_s.max()):.4g} s live on a cell{earlier}, {dose.max_live_s_per_cell:g} s allowed; "
+        f"beam on for {duration_text(whole_s)}, {duration_text(dose.max_beam_s)} allowed; "
+        f"{duration_text(plan.beam_s)} live in {'the first part' if is_part else 'all'}"
+    )
 
 
 def _photons_sentence(plan: ScanPlan, config: ScanConfig) -> str:
@@ -151,7 +164,7 @@ def visits_sentence(plan: ScanPlan, config: ScanConfig) -> str:
     stage, grid = plan.stage or stage_of(config), plan.grid
     x_mm, y_mm = grid.origin_x_mm + grid.width_mm / 2, grid.origin_y_mm + grid.height_mm / 2
     way_mm = np.array(math.hypot(standard.x_mm - x_mm, standard.y_mm - y_mm))
-    visits = 2 + int(plan.predicted_s / (60 * standard.every_minutes))
+    visits = 2 + int(predicted_whole_s(plan, config) / (60 * standard.every_minutes))
     added_s = visits * (standard.live_s + stage.settle_s + 2 * float(stage.move_s(way_mm)))
     return (
         f"Visits to the standard come on top: {visits} of {standard.live_s:g} s, {duration_text(added_s)} with the way "

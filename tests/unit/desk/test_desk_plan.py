@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 import yaml
 
-from edge import cli
+from calibration.motion_calibration import KIND, MotionCalibration, MovedBy, motion_to_dict
+from calibration.motion_legs import Motion
+from calibration.stored import store
+from edge import cli, plan_check, plan_figures
 from edge.cameras import BLANK_BELOW, open_camera
 from edge.config import load_scan_config
+from edge.console import duration_text
 from edge.path import animation
 from edge.path.drawing import CLOSED_RGB, KEEP_OUT_RGB, STRIP_PX
 from edge.plan import plan_from_json, plan_to_json
-from edge.prepare import choose_cells, sight
+from edge.prepare import choose_cells, predicted_whole_s, sight
 from edge.review import course_of_plan
 from tests.unit.desk.panel import Desk
 
@@ -97,6 +101,51 @@ def test_the_figures_of_the_plan_are_said(desk: Desk) -> None:
     assert "  dose: at most 0.1 s live on a cell, 60 s allowed; beam on for " in said.out
     assert "24 h 00 min allowed; 38.4 s live in all" in said.out
     assert "mask network" not in said.out
+
+
+def test_of_a_scan_that_listens_the_figures_are_those_of_the_whole(desk: Desk) -> None:
+    desk.scan["sampling"] = {"rate": 0.2, "dwell_s": 0.1, "seed": 1}
+    desk.scan["instrument"]["standard"] = {"x_mm": 100.0, "y_mm": 80.0, "every_minutes": 1}
+    said = desk.plan()
+    config = load_scan_config(desk.config)
+    plan = plan_from_json((desk.out / "plan.json").read_text("utf-8"))
+    whole_s = predicted_whole_s(plan, config)
+    assert whole_s > 3 * plan.predicted_s
+    assert f"m of travel, {duration_text(plan.predicted_s)}\n" in said.out
+    assert (
+        f"  839 more exposures follow, in batches chosen by what is measured: at most about {duration_text(whole_s)}"
+        in said.out
+    )
+    assert (
+        f"60 s allowed; beam on for {duration_text(whole_s)}, 24 h 00 min allowed; 39.0 s live in the first part"
+        in said.out
+    )
+    assert f"  visits to the standard come on top: {2 + int(whole_s / 60)} of 20 s" in said.out
+
+
+def test_a_plan_that_is_priced_by_a_calibration_says_so(desk: Desk) -> None:
+    motion = Motion((39.0, 39.0), (305.0, 305.0), jerk_mm_s3=9_000.0, settle_s=0.013, overhead_s=0.021)
+    made_by = MovedBy("twin", 50.0, 500.0)
+    made_at = "2026-03-01T10:20:30+00:00"
+    content = motion_to_dict(
+        MotionCalibration(motion, {}, 1e-3, 0.0, 90, 0, 0.0, 1.0, None, None, made_by, "recording", made_at)
+    )
+    desk.scan["instrument"]["motion_calibration"] = str(store(desk.folder, KIND, content, made_at=made_at))
+    said = desk.plan().out
+    assert "Travel is priced at 39 mm/s and 305 mm/s2, by the motion calibration made at 2026-03-01T10:20:30" in said
+    assert "as instrument.stage says" not in said
+    assert "the defaults" not in said
+
+
+def test_what_cells_received_earlier_is_part_of_the_dose_that_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier_s = np.full((64, 96), 2.5)
+    for module in (plan_figures, plan_check):
+        monkeypatch.setattr(module, "earlier_s_per_cell", lambda _folders, _grid: earlier_s)
+    monkeypatch.setattr("edge.dose.earlier.earlier_s_per_cell", lambda _folders, _grid: earlier_s)
+    desk.scan["dose"] = {"earlier": ["runs/before"]}
+    assert "  dose: at most 2.6 s live on a cell, what dose.earlier tells included, 60 s allowed" in desk.plan().out
 
 
 def test_what_only_the_controller_knows_is_said_to_be_unchecked(desk: Desk) -> None:
