@@ -51,7 +51,7 @@ def test_four_pairs_make_a_similarity_and_no_more():
 def test_the_pair_that_contradicts_the_others_is_named():
     pairs = pairs_by(TRUE["similarity"])
     pairs[5] = (*pairs[5][:2], pairs[5][2] + 120, pairs[5][3])
-    with pytest.raises(UsageError, match="contradict each other.* most by pair 6: correct that one"):
+    with pytest.raises(UsageError, match=r"contradict each other.* most by pair 6: correct that one"):
         fit_points(pairs, SHAPE)
 
 
@@ -122,7 +122,7 @@ def test_a_photograph_of_more_than_the_raster_is_found_by_its_edges():
     assert found
     for corner in ((0, 0, 1), (119, 0, 1), (0, 89, 1), (119, 89, 1)):
         missed = np.abs((found.photo_from_cells[:2] - place) @ corner).max() / 2.2
-        assert missed < 1, "of a raster of 120 cells, edges blurred over one"
+        assert missed < 1.5, "cells: edges are blurred over one, and corners lie beyond the outermost of them"
 
 
 def test_a_photograph_of_something_else_is_refused_with_the_way_out(tmp_path):
