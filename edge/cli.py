@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge import cli_calibrate, cli_export, cli_plan, cli_recordings, cli_replay
+from edge import cli_calibrate, cli_export, cli_plan, cli_recordings, cli_replay, cli_reprocess
 
 app = typer.Typer(
     name="pointillist",
@@ -112,6 +112,7 @@ def scan(
 
 
 app.command()(cli_plan.plan)
+app.command()(cli_reprocess.reprocess)
 app.command()(cli_recordings.verify)
 app.command()(cli_recordings.copy)
 app.command()(cli_recordings.watch)
