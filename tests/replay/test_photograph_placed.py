@@ -122,7 +122,7 @@ def test_a_photograph_of_more_than_the_raster_is_found_by_its_edges():
     assert found
     for corner in ((0, 0, 1), (119, 0, 1), (0, 89, 1), (119, 89, 1)):
         missed = np.abs((found.photo_from_cells[:2] - place) @ corner).max() / 2.2
-        assert missed < 1.5, "cells: edges are blurred over one, and corners lie beyond the outermost of them"
+        assert missed < 2.5, "cells, 2 % of the raster: the rim between object and table has no counterpart in the maps"
 
 
 def test_a_photograph_of_something_else_is_refused_with_the_way_out(tmp_path):
