@@ -107,10 +107,10 @@ def _of_exposures(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
 def _of_costs(a: ScanPlan, b: ScanPlan) -> Iterator[str]:
     if abs(b.predicted_s - a.predicted_s) > 1e-6 * max(a.predicted_s, b.predicted_s):
         more_s = b.predicted_s - a.predicted_s
-        sign, share = "+" if more_s > 0 else "-", 100 * more_s / a.predicted_s
+        share = f", {100 * more_s / a.predicted_s:+.1f} %" if a.predicted_s > 0 else ""
         yield (
             f"time: {duration_text(a.predicted_s)} in A, {duration_text(b.predicted_s)} in B "
-            f"({sign}{duration_text(abs(more_s))}, {share:+.1f} %)"
+            f"({'+' if more_s > 0 else '-'}{duration_text(abs(more_s))}{share})"
         )
     if abs(b.travel_mm - a.travel_mm) > 0.5e-3 * max(a.travel_mm, b.travel_mm):
         yield f"travel: {a.travel_mm / 1_000:.3f} m in A, {b.travel_mm / 1_000:.3f} m in B"

@@ -22,6 +22,8 @@ _AROUND_CELLS = 2
 """Cells to each side whose colours are looked at for calm."""
 _MOST_POINTS = 60
 _MOST_PIXELS = 2_000_000
+"""Of the area, whose colours tell the shares: more are thinned out."""
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +122,26 @@ def points_of_cells(
     lab = photograph_lab(rgb, allowed.shape)
     rows, columns = np.array(cells).T
     colours = lab[rows, columns].astype(np.float64)
-    others = lab[allowed].astype(np.float64)
-    others = others[:: max(1, len(others) // _MOST_PIXELS)]
-    nearest = np.square(others[:, None] - colours).sum(axis=2).argmin(axis=1)
+    others = lab[allowed]
+    others = others[:: -(-len(others) // _MOST_PIXELS)]
+    nearest = np.concatenate([_nearest_colour(part, colours) for part in _parts_of(others)])
     shares = np.bincount(nearest, minlength=len(cells)) / len(others)
     points = [
         DwellPoint(row, column, float(share), (float(at[0]), float(at[1]), float(at[2])))
         for (row, column), share, at in zip(cells, shares, colours, strict=True)
     ]
     return tuple(sorted(points, key=lambda point: -point.share))
+
+
+def _nearest_colour(lab: NDArray[np.float32], colours: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Which of some colours, shape (m, 3), each of others comes nearest to, shape (n,)."""
+    away = lab[:, None].astype(np.float64) - colours
+    return np.asarray(np.square(away).sum(axis=2).argmin(axis=1))
+
+
+def _parts_of(lab: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """One after another, so that sixty points beside each take some ten MB."""
+    return [lab[first : first + _AT_ONCE] for first in range(0, len(lab), _AT_ONCE)]
 
 
 def _numbers(place: str) -> tuple[float, float]:

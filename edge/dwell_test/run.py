@@ -80,6 +80,8 @@ def run_dwell_test(
                 console.say(line)
             write_dwell_test(written, result)
             console.say(f"Kept in {written}; to have these points count as dose of the scan: dose.earlier: [{folder}]")
+    if outcome is RunOutcome.ENDED_EARLY and not written.is_file():
+        raise ScanStopped(f"ended before a point was measured: nothing is told; the recording is in {paths.folder}")
     if outcome in (RunOutcome.STOPPED, RunOutcome.CUT_OFF):
         raise ScanStopped(f"stopped before all points were measured; the recording is in {paths.folder}")
     return written

@@ -85,7 +85,7 @@ def test_points_are_measured_told_reported_and_count_as_dose_of_the_scan(tested:
         (("--at", "20,20"), "--at 20,20 lies outside the area, x 46 to 94, y 43 to 75 mm"),
         (("--live-s", "7"), "--live-s 7 is above dose.max_live_s_per_cell, 6 s: measure for less, or raise the limit"),
         (("--live-s", "0"), "--live-s 0: give 0.001 to 3600 seconds"),
-        (("--dry-run",), "leave --photograph and --dry-run out"),
+        (("--dry-run",), "leave --photograph, --dry-run, --time, --rate, --error and --mode out"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is_connected(

@@ -93,6 +93,17 @@ def test_the_same_exposures_backwards_are_told_from_a_new_order() -> None:
     assert differences(plan, plan) == ()
 
 
+def test_a_plan_that_takes_no_time_is_compared_without_a_share_of_it() -> None:
+    cells = np.eye(8, dtype=np.bool_)
+    mask = SamplingMask(cells, float(cells.mean()), "random", "none", 0)
+    plan = make_plan(
+        grid=ScanGrid(0, 0, 1.0, 8, 8), mask=mask, dwell_s=0.1, stage=StageModel(50, 500), registration_digest="ab" * 32
+    )
+    bare = sealed(replace(plan, table=frozen_table(np.empty((0, 5))), predicted_s=0.0, travel_mm=0.0, beam_s=0.0))
+    (said,) = (line for line in differences(bare, plan) if line.startswith("time: "))
+    assert said.endswith(" s)")
+
+
 def test_plans_that_differ_are_told_apart_in_words_and_end_with_1(planned: Desk) -> None:
     planned.scan["sampling"] |= {"rate": 0.07, "seed": 2}
     planned.scan["instrument"]["stage"] = {"speed_mm_s": 20.0}

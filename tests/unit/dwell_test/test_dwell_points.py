@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from edge.area_config import AreaConfig
 from edge.dwell_test.points import cells_at, cells_by_colour, points_of_cells
 from edge.faults import UsageError
 from edge.grid import ScanGrid
+from models.photograph import photograph_lab
 
 GRID = ScanGrid(10.0, 20.0, 0.5, rows=40, columns=60)
 AREA = AreaConfig(x_mm=10.0, y_mm=20.0, width_mm=30.0, height_mm=20.0, pitch_mm=0.5)
@@ -56,6 +59,19 @@ def test_points_stand_for_the_cells_of_their_colour() -> None:
     assert [(point.row, point.column) for point in points] == [(5, 5), (5, 55), (16, 46)]
     # Half is blue; 144 of 2,400 cells are green.
     assert [point.share for point in points] == pytest.approx([0.5, 0.44, 0.06], abs=1e-9)
+
+
+def test_many_points_beside_many_cells_take_little_memory() -> None:
+    # 60 points beside all of a million cells at once would take 1.4 GB
+    rgb = np.random.default_rng(3).integers(0, 255, (1_000, 1_000, 3), dtype=np.uint8)
+    allowed = np.ones(rgb.shape[:2], np.bool_)
+    photograph_lab(rgb, allowed.shape)
+    tracemalloc.start()
+    points = points_of_cells([(k, k) for k in range(60)], rgb, allowed)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(point.share for point in points) == pytest.approx(1)
+    assert peak < 200e6
 
 
 def test_a_named_place_is_the_cell_that_holds_it() -> None:
