@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from edge.faults import IntegrityError
+from edge.record.block import decode_columns
 from edge.record.codec import DamagedRecord, check_event, check_exposure
 from edge.record.schema import (
     EVENT_COLUMNS,
     ReadMode,
+    blocks_within,
     connect,
     explained,
     exposure_columns,
@@ -84,6 +88,7 @@ def next_record(connection: sqlite3.Connection, after: int, records: int) -> int
     query = "SELECT min(seq) FROM {} WHERE seq > ? AND seq <= ?"
     try:
         found = [connection.execute(query.format(table), (after, records)).fetchone()[0] for table in _TABLES]
+        found += [max(block[1], after + 1) for block in islice(blocks_within(connection, after + 1, records), 1)]
     except sqlite3.Error:
         return after + 1
     return min((seq for seq in found if isinstance(seq, int)), default=records + 1)
@@ -120,14 +125,14 @@ def _structure_trouble(connection: sqlite3.Connection) -> str:
 
 def _sound_records(connection: sqlite3.Connection, first: int, last: int) -> set[int]:
     try:
-        return {row[0] for row in _rows(connection, first, last) if _is_sound(row)}
+        return {row[0] for row in _rows(connection, first, last) if _is_sound(row)} | _packed(connection, first, last)
     except sqlite3.Error:
         return {seq for seq in range(first, last + 1) if _is_sound_alone(connection, seq)}
 
 
 def _is_sound_alone(connection: sqlite3.Connection, seq: int) -> bool:
     try:
-        return any(_is_sound(row) for row in _rows(connection, seq, seq))
+        return any(_is_sound(row) for row in _rows(connection, seq, seq)) or bool(_packed(connection, seq, seq))
     except sqlite3.Error:
         return False
 
@@ -135,6 +140,18 @@ def _is_sound_alone(connection: sqlite3.Connection, seq: int) -> bool:
 def _rows(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     for table, columns in (("events", EVENT_COLUMNS), ("exposures", exposure_columns(connection))):
         yield from connection.execute(f"SELECT {columns} FROM {table} WHERE seq BETWEEN ? AND ?", (first, last))
+
+
+def _packed(connection: sqlite3.Connection, first: int, last: int) -> set[int]:
+    """Numbers within a range that stand in blocks whose check sums hold, and in none of the blocks before."""
+    found: set[int] = set()
+    behind = 0
+    for block in blocks_within(connection, first, last):
+        with contextlib.suppress(DamagedRecord):
+            seqs = [row[0] for row in decode_columns(block)]
+            found.update(seq for seq in seqs if first <= seq <= last and seq > behind)
+            behind = max(behind, seqs[-1])
+    return found
 
 
 def _is_sound(row: tuple[Any, ...]) -> bool:

@@ -122,7 +122,7 @@ def decode_event(row: tuple[Any, ...]) -> ScanEvent:
     if event_type is None:
         raise DamagedRecord(f"its kind '{kind[:40]}' is unknown")
     if not body.startswith(b"{"):
-        body = _inflate(body, MAX_BODY)
+        body = inflate(body, MAX_BODY)
     if not _is_flat(body):
         raise DamagedRecord(f"its content is not that of an event '{kind}'")
     try:
@@ -213,10 +213,14 @@ def encode_exposure(seq: int, event: Measured) -> ExposureRow:
 def decode_exposure(row: tuple[Any, ...]) -> Measured:
     """The event of a stored exposure (texts as bytes); raises `DamagedRecord`."""
     check_exposure(row)
-    at, flags, channels, spectrum = row[2], *row[13:16]
-    numbers = [math.nan if value is None else value for value in (*row[3:13], row[17])]
-    counts = decode_counts([spectrum], channels)[0]
+    counts = decode_counts([row[15]], row[14])[0]
     counts.setflags(write=False)
+    return exposure_of(row, counts)
+
+
+def exposure_of(row: tuple[Any, ...], counts: NDArray[np.uint32]) -> Measured:
+    """The event of a row that is known to be sound, its spectrum unpacked."""
+    numbers = [math.nan if value is None else value for value in (*row[3:13], row[17])]
     done = ExposureDone(
         index=row[1],
         start=StagePose(numbers[0], numbers[1]),
@@ -227,11 +231,11 @@ def decode_exposure(row: tuple[Any, ...]) -> Measured:
         closed_at_s=numbers[7],
         input_rate_hz=numbers[8],
         output_rate_hz=numbers[9],
-        flags=ExposureFlag(flags),
+        flags=ExposureFlag(row[13]),
         counts=counts,
         pose_uncertainty_mm=numbers[10],
     )
-    return Measured(at.decode(errors="replace"), done)
+    return Measured(row[2].decode(errors="replace"), done)
 
 
 def check_exposure(row: tuple[Any, ...]) -> None:
@@ -311,7 +315,7 @@ def encode_counts(counts: NDArray[Any]) -> bytes:
 
 def decode_counts(spectra: list[bytes], channels: int) -> NDArray[np.uint32]:
     """Counts of many spectra of one length, shape (n, channels); raises `DamagedRecord`."""
-    raw = b"".join([_inflate(spectrum, 4 * channels) for spectrum in spectra])
+    raw = b"".join([inflate(spectrum, 4 * channels) for spectrum in spectra])
     if len(raw) != 4 * channels * len(spectra):
         raise DamagedRecord(f"its spectrum does not hold {channels} channels")
     planes = np.frombuffer(raw, dtype=np.uint8).reshape(len(spectra), 4, channels)
@@ -323,7 +327,8 @@ def decode_counts(spectra: list[bytes], channels: int) -> NDArray[np.uint32]:
     return counts
 
 
-def _inflate(compressed: bytes, longest: int) -> bytes:
+def inflate(compressed: bytes, longest: int) -> bytes:
+    """What zlib packed, if it is no longer than that; raises `DamagedRecord`."""
     coder = zlib.decompressobj()
     try:
         raw = coder.decompress(compressed, longest + 1)

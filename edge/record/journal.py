@@ -9,22 +9,25 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from edge.events import Measured, ScanEvent
-from edge.faults import IntegrityError, ScanStopped, UsageError
-from edge.record.check import refuse_unsound
-from edge.record.codec import (
-    DamagedRecord,
-    EventRow,
-    ExposureRow,
-    decode_exposure,
-    encode_event,
-    encode_exposure,
-    is_same_measurement,
+from edge.faults import ScanStopped, UsageError
+from edge.record.block import (
+    MOST_EXPOSURES,
+    BlockRow,
+    Cut,
+    cut_into_blocks,
+    encode_block,
+    may_be_packed,
 )
+from edge.record.check import refuse_unsound
+from edge.record.codec import DamagedRecord, EventRow, ExposureRow, encode_event, encode_exposure
 from edge.record.durable import replace_durably
+from edge.record.known import Known, without_repeats
 from edge.record.reader import JournalReader, MeasuredArrays
 from edge.record.schema import (
     EXPOSURE_COLUMNS,
@@ -36,7 +39,6 @@ from edge.record.schema import (
     lay_out,
     read_extent,
 )
-from firmware_bridge.messages import ExposureDone
 
 Log = Literal["write-ahead", "rollback"]
 """How a transaction is made all or nothing."""
@@ -46,6 +48,13 @@ _LOOKS, _LOOK_S = 40, 0.025
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
 _COMMIT_BYTES = 16 * 1024
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?)"
+_INSERT_BLOCK = "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_BEHIND_BLOCKS = (
+    f"SELECT {EXPOSURE_COLUMNS} FROM exposures WHERE seq > (SELECT ifnull(max(last_seq), 0) FROM blocks)"
+    " ORDER BY seq DESC"
+)
+_MUCH = 8
+"""Empty pages are much of a file from one in so many on."""
 _INSERT_EXPOSURE = f"INSERT INTO exposures VALUES ({', '.join('?' * 18)})"
 
 
@@ -73,6 +82,8 @@ class Journal:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             bring_up_to_date(self._connection)
             self._last_seq = read_extent(self._connection, path)
+            self._known = Known.of(self._connection, path)
+            self._cut = _waiting(self._connection)
 
     @classmethod
     def create(cls, path: Path, *, log: Log = "write-ahead") -> Self:
@@ -157,13 +168,17 @@ class Journal:
                 self._refuse_when_failed()
 
     def close(self) -> None:
-        """Fold the write-ahead log into the one file, and give the folder back. Safe to call twice."""
+        """Pack what is in rows, fold the write-ahead log into the one file, and give the folder back.
+
+        Safe to call twice. What fails here fails in silence, and leaves the log beside the file.
+        """
         with self._turn:
             if self._folder < 0:
                 return
             with contextlib.suppress(sqlite3.Error):
                 if not self._failure:
                     self._connection.execute("PRAGMA busy_timeout = 0")
+                    self._pack_rest()
                     self._fold_away()
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
@@ -194,14 +209,8 @@ class Journal:
             )
 
     def _append(self, events: Sequence[ScanEvent]) -> None:
-        if any(isinstance(event, Measured) and event.done.flags & TRUNCATED for event in events):
-            events = self._without_repeats(events)
-        try:
-            self._commit(events)
-        except sqlite3.IntegrityError:
-            self._commit(self._without_repeats(events))
-
-    def _commit(self, events: Sequence[ScanEvent]) -> None:
+        if not self._known.has_news_only(events):
+            events = without_repeats(self._connection, self._path, events, self._known)
         if not events:
             return
         event_rows: list[EventRow] = []
@@ -211,61 +220,48 @@ class Journal:
                 exposure_rows.append(encode_exposure(seq, event))
             else:
                 event_rows.append(encode_event(seq, event))
-        last_seq = self._last_seq + len(events)
+        cut = cut_into_blocks(self._cut, filter(may_be_packed, exposure_rows))
+        self._commit(event_rows, exposure_rows, cut, self._last_seq + len(events))
+
+    def _commit(self, event_rows: list[EventRow], exposure_rows: list[ExposureRow], cut: Cut, last_seq: int) -> None:
+        """One transaction: what is new, and blocks in place of the rows that fill them."""
+        blocks, packed = _encoded(cut)
+        kept = [row for row in exposure_rows if row[0] not in packed]
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(_INSERT_EVENT, event_rows)
-            self._connection.executemany(_INSERT_EXPOSURE, exposure_rows)
+            self._connection.executemany(_INSERT_EXPOSURE, kept)
+            self._connection.executemany(_INSERT_BLOCK, blocks)
+            self._connection.executemany(
+                "DELETE FROM exposures WHERE seq = ?", [(seq,) for seq in packed if seq <= self._last_seq]
+            )
             self._connection.execute("UPDATE extent SET last_seq = ?, crc = ?", (last_seq, extent_crc(last_seq)))
             self._connection.execute("COMMIT")
-            self._last_seq = last_seq
-        except sqlite3.IntegrityError:
-            self._connection.execute("ROLLBACK")
-            raise
         except sqlite3.Error:
             raise
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._last_seq = read_extent(self._connection, self._path)
+            if last_seq == read_extent(self._connection, self._path):
+                self._adopt(exposure_rows, cut, last_seq)
             raise
-        self._bytes_in_log += _COMMIT_BYTES
-        self._bytes_in_log += sum(len(row[3]) for row in event_rows) + sum(len(row[15]) for row in exposure_rows)
+        self._adopt(exposure_rows, cut, last_seq)
+        self._bytes_in_log += _COMMIT_BYTES + sum(len(row[3]) for row in event_rows)
+        self._bytes_in_log += sum(len(row[15]) for row in kept) + sum(len(block[6]) for block in blocks)
 
-    def _without_repeats(self, events: Sequence[ScanEvent]) -> list[ScanEvent]:
-        kept: list[ScanEvent] = []
-        known: dict[int, list[ExposureDone]] = {}
-        for event in events:
-            if isinstance(event, Measured):
-                if event.done.index not in known:
-                    known[event.done.index] = self._recorded(event.done.index)
-                earlier = known[event.done.index]
-                if any(is_same_measurement(event.done, other) for other in earlier):
-                    continue
-                if any(_are_both_full(event.done, other) for other in earlier):
-                    raise IntegrityError(
-                        f"{self._path}: exposure {event.done.index} arrived twice with different measurements:"
-                        " the controller's exposures are not those of this scan; start another one"
-                    )
-                earlier.append(event.done)
-            kept.append(event)
-        return kept
+    def _adopt(self, exposure_rows: list[ExposureRow], cut: Cut, last_seq: int) -> None:
+        self._known.add(row[1] for row in exposure_rows if not row[13] & TRUNCATED)
+        self._cut = cut
+        self._last_seq = last_seq
 
-    def _recorded(self, index: int) -> list[ExposureDone]:
-        """Everything recorded under an exposure's index, through the index of each kind."""
-        found: list[ExposureDone] = []
-        for kind in ("= 0", "<> 0"):
-            query = (
-                f"SELECT {EXPOSURE_COLUMNS} FROM exposures WHERE exposure_index = ? AND (flags & {TRUNCATED}) {kind}"
-            )
-            for row in self._connection.execute(query, (index,)):
-                try:
-                    found.append(decode_exposure(row).done)
-                except DamagedRecord as reason:
-                    raise IntegrityError(
-                        f"{self._path}: record {row[0]} is damaged ({reason}): keep the file"
-                    ) from None
-        return found
+    def _pack_rest(self) -> None:
+        """Leave no row waiting, and give the space back that rows had, where it is much of the file."""
+        if self._cut.waiting:
+            self._commit([], [], Cut([self._cut.waiting], [], 0), self._last_seq)
+        pages = self._connection.execute("PRAGMA page_count").fetchone()[0]
+        if _MUCH * self._connection.execute("PRAGMA freelist_count").fetchone()[0] > pages:
+            self._connection.execute("PRAGMA temp_store = MEMORY")
+            self._connection.execute("VACUUM")
 
     def _checkpoint_when_due(self) -> None:
         """Fold the log into the file under our own eyes: SQLite's automatic checkpoint hides a failed sync."""
@@ -275,8 +271,24 @@ class Journal:
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
-def _are_both_full(one: ExposureDone, other: ExposureDone) -> bool:
-    return not (one.flags & TRUNCATED or other.flags & TRUNCATED)
+def _encoded(cut: Cut) -> tuple[list[BlockRow], set[int]]:
+    """Blocks ready to be stored, and the numbers of all rows in them; rows that do not come back as they were stay."""
+    blocks: list[BlockRow] = []
+    packed: set[int] = set()
+    for rows in cut.blocks:
+        with contextlib.suppress(DamagedRecord):
+            blocks.append(encode_block(rows))
+            packed.update(row[0] for row in rows)
+    return blocks, packed
+
+
+def _waiting(connection: sqlite3.Connection) -> Cut:
+    """The last rows behind all blocks, which the next block begins with; more than fill one are left as they are."""
+    rows = [
+        (*row[:2], row[2].decode(errors="replace"), *row[3:])
+        for row in islice(connection.execute(_BEHIND_BLOCKS), MOST_EXPOSURES - 1)
+    ]
+    return replace(cut_into_blocks(Cut([], [], 0), filter(may_be_packed, reversed(rows))), blocks=[])
 
 
 @contextlib.contextmanager

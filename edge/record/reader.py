@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,36 +16,32 @@ from numpy.typing import NDArray
 
 from edge.events import Measured, ScanEvent
 from edge.faults import EdgeError, IntegrityError
+from edge.record.block import UnpackedRow
 from edge.record.check import check_journal
 from edge.record.codec import (
-    MAX_STORED_SPECTRUM,
     DamagedRecord,
     check_exposure,
     decode_counts,
     decode_event,
     decode_exposure,
+    exposure_of,
     letters_of,
 )
 from edge.record.head import ExposureHead
 from edge.record.schema import (
-    EVENT_COLUMNS,
     TRUNCATED,
     ReadMode,
     connect,
     explained,
-    exposure_columns,
     identify,
     read_extent,
     version_of,
 )
+from edge.record.window import DamagedAt, assemble, fetch
 from firmware_bridge.messages import ExposureDone
 
-_WINDOW = 512
-_WINDOW_BYTES = 16 * 1024 * 1024
 _MOST_LETTERS = 1024**3
 """Most letters in the events of a journal: a history holds them all."""
-_EXPOSURES = f"FROM exposures WHERE seq > ? AND seq <= ? AND length(spectrum) <= {MAX_STORED_SPECTRUM} ORDER BY seq"
-_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
 _Row = tuple[Any, ...]
 
 
@@ -151,7 +148,7 @@ class JournalReader:
     def outline(self, after_seq: int = 0) -> Iterator[tuple[int, ScanEvent | ExposureHead]]:
         """As `events`, spectra left packed: every check sum holds, what is in a spectrum is not looked at."""
         while True:
-            last, rows = self._window(after_seq, whole_events=True)
+            last, rows = self._window(after_seq, whole_events=True, with_spectra=False)
             if last == after_seq:
                 return
             for seq, row in rows:
@@ -191,62 +188,31 @@ class JournalReader:
     def done_indices(self) -> frozenset[int]:
         """Indices that were measured in full; truncated exposures are still to be repeated."""
         done: set[int] = set()
-        for rows, _ in self._exposure_windows(0):
+        for rows, _ in self._exposure_windows(0, with_spectra=False):
             for row in rows:
                 self._checked(row[0], row)
                 if not row[13] & TRUNCATED:
                     done.add(row[1])
         return frozenset(done)
 
-    def _exposure_windows(self, after_seq: int) -> Iterator[tuple[list[_Row], int]]:
+    def _exposure_windows(self, after_seq: int, *, with_spectra: bool = True) -> Iterator[tuple[list[_Row], int]]:
         while True:
-            last, rows = self._window(after_seq, whole_events=False)
+            last, rows = self._window(after_seq, whole_events=False, with_spectra=with_spectra)
             if last == after_seq:
                 return
             yield [row for _, row in rows if len(row) > 5], last
             after_seq = last
 
-    def _window(self, after: int, *, whole_events: bool) -> tuple[int, list[tuple[int, _Row]]]:
+    def _window(
+        self, after: int, *, whole_events: bool, with_spectra: bool = True
+    ) -> tuple[int, list[tuple[int, _Row]]]:
         """The next records without a gap, and the last one's number; nothing when there are no more."""
-        events = _EVENTS if whole_events else "SELECT seq FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
-        with self._snapshot():
-            last = min(after + _WINDOW, self._end())
-            rows: list[tuple[int, _Row]] = []
-            size = 0
-            for row in self._connection.execute(events, (after, last)):
-                rows.append((row[0], row))
-                size += len(row[3]) if whole_events and isinstance(row[3], bytes) else 0
-                if size > _WINDOW_BYTES:
-                    last = row[0]
-                    break
-            last = self._add_exposures(rows, after, last)
-        rows.sort(key=lambda numbered: numbered[0])
-        for expected, (seq, _) in enumerate(rows, start=after + 1):
-            if seq != expected:
-                raise self._damage(expected, "it is missing" if seq > expected else "its number stands twice")
-        if after + len(rows) < last:
-            raise self._damage(after + len(rows) + 1, "it is missing")
-        return max(last, after), rows
-
-    def _add_exposures(self, rows: list[tuple[int, _Row]], after: int, last: int) -> int:
-        """Add the exposures among the next records; gives the last record, nearer where they fill the window.
-
-        No column of a hostile file may be longer than a spectrum: its pages could be shared by all rows.
-        """
-        exposures = f"SELECT {exposure_columns(self._connection)} {_EXPOSURES}"
-        longest = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * MAX_STORED_SPECTRUM)
         try:
-            size = 0
-            for row in self._connection.execute(exposures, (after, last)):
-                rows.append((row[0], row))
-                size += sum(len(column) for column in row if isinstance(column, bytes))
-                if size > _WINDOW_BYTES:
-                    last = row[0]
-                    rows[:] = [numbered for numbered in rows if numbered[0] <= last]
-                    break
-        finally:
-            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
-        return last
+            with self._snapshot():
+                fetched = fetch(self._connection, after, self._end(), whole_events=whole_events)
+            return max(fetched.last, after), assemble(fetched, with_spectra=with_spectra)
+        except DamagedAt as damage:
+            raise self._damage(damage.seq, str(damage)) from None
 
     def _end(self) -> int:
         extent = read_extent(self._connection, self._path)
@@ -254,20 +220,31 @@ class JournalReader:
 
     def _decoded(self, seq: int, row: _Row) -> ScanEvent:
         try:
+            if isinstance(row, UnpackedRow):
+                return exposure_of(row, row[15])
             return decode_event(row) if len(row) == 5 else decode_exposure(row)
         except DamagedRecord as reason:
             raise self._damage(seq, str(reason)) from None
 
     def _checked(self, seq: int, row: _Row) -> None:
+        if isinstance(row, UnpackedRow):
+            return
         try:
             check_exposure(row)
         except DamagedRecord as reason:
             raise self._damage(seq, str(reason)) from None
 
     def _unpacked(self, rows: list[_Row]) -> list[NDArray[np.uint32]]:
-        """Spectra of checked rows as one block, none for no rows."""
-        if not rows:
-            return []
+        """Spectra of rows, in arrays of shape (n, channels); none for no rows."""
+        found: list[NDArray[np.uint32]] = []
+        for is_unpacked, some in groupby(rows, key=lambda row: isinstance(row, UnpackedRow)):
+            if is_unpacked:
+                found += [row[15][np.newaxis] for row in some]
+            else:
+                found += self._inflated(list(some))
+        return found
+
+    def _inflated(self, rows: list[_Row]) -> list[NDArray[np.uint32]]:
         for row in rows:
             self._checked(row[0], row)
         try:

@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from edge.faults import EdgeError, IntegrityError, UsageError
@@ -17,7 +17,7 @@ from edge.record.wal import PAGE_SIZE
 
 APPLICATION_ID = 0x504E544C
 """``PNTL``, in the file's header: a journal of Pointillist."""
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """In the file's header as ``user_version``; raised whenever an older reader would misread."""
 _WITHOUT_UNCERTAINTY = 1
 """The format whose exposures say nothing of their poses' uncertainty; read as it is, brought up to date to go on."""
@@ -26,11 +26,15 @@ _WITHOUT_CORRECTIONS = 2
 _WITHOUT_LEFT_OUT = 3
 """The format whose readers know no event ``left-out``, ``judged`` or ``concluded``, and of no closing whether it cut an
 exposure short."""
+_WITHOUT_BLOCKS = 4
+"""The format whose exposures all stand in rows of their own."""
 ReadMode = Literal["ro", "untouched"]
 """How a journal is opened to be read: beside a writer, or where none is and nothing may be left behind."""
 Mode = Literal["rw", "rwc"] | ReadMode
 _MAX_VALUE = 80 * 1024 * 1024
 _WAIT_S = 10.0
+_MOST_RECORDS_IN_PAGE = 8 * PAGE_SIZE
+"""More exposures than that no block can hold in so many bytes, however equal they are."""
 
 TRUNCATED = 2
 """`firmware_bridge.messages.ExposureFlag.TRUNCATED`: such an exposure is repeated under its own index."""
@@ -46,13 +50,20 @@ SCHEMA = (
     f"CREATE UNIQUE INDEX complete_once ON exposures (exposure_index) WHERE (flags & {TRUNCATED}) = 0",
     f"CREATE INDEX truncated ON exposures (exposure_index) WHERE (flags & {TRUNCATED}) <> 0",
     "CREATE TABLE extent (id INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, crc INTEGER NOT NULL)",
+    "CREATE TABLE blocks (last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, exposures INTEGER NOT NULL,"
+    " channels INTEGER NOT NULL, planes INTEGER NOT NULL, columns BLOB NOT NULL, spectra BLOB NOT NULL,"
+    " crc INTEGER NOT NULL)",
 )
-"""``events`` and ``exposures`` share one running number from 1 without gaps; ``extent`` holds the last, in one row."""
+"""Events and exposures, in ``exposures`` or packed in ``blocks``, share one running number from 1 without gaps;
+``extent`` holds the last, in one row."""
 
+_BLOCKS = SCHEMA[-1]
+_UNPACKED = SCHEMA[:-1]
 SCHEMA_OF = {
-    _WITHOUT_UNCERTAINTY: tuple(statement.replace(_UNCERTAINTY, "") for statement in SCHEMA),
-    _WITHOUT_CORRECTIONS: SCHEMA,
-    _WITHOUT_LEFT_OUT: SCHEMA,
+    _WITHOUT_UNCERTAINTY: tuple(statement.replace(_UNCERTAINTY, "") for statement in _UNPACKED),
+    _WITHOUT_CORRECTIONS: _UNPACKED,
+    _WITHOUT_LEFT_OUT: _UNPACKED,
+    _WITHOUT_BLOCKS: _UNPACKED,
     FORMAT_VERSION: SCHEMA,
 }
 """The statements that made a journal's tables, by its format."""
@@ -62,6 +73,17 @@ EXPOSURE_COLUMNS = (
     "seq, exposure_index, at, start_x_mm, start_y_mm, end_x_mm, end_y_mm, real_s, live_s, opened_at_s, closed_at_s,"
     " input_rate_hz, output_rate_hz, flags, channels, spectrum, crc, pose_uncertainty_mm"
 )
+BLOCK_COLUMNS = "last_seq, first_seq, exposures, channels, planes, columns, spectra, crc"
+_BLOCKS_FROM = f"SELECT {BLOCK_COLUMNS} FROM blocks WHERE last_seq >= ? ORDER BY last_seq"
+
+
+def blocks_within(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    """Stored blocks that reach into a range of records, one after the other; none in a format without them."""
+    if version_of(connection) > _WITHOUT_BLOCKS:
+        for block in connection.execute(_BLOCKS_FROM, (first,)):
+            if block[1] > last:
+                return
+            yield block
 
 
 def exposure_columns(connection: sqlite3.Connection) -> str:
@@ -133,7 +155,7 @@ def identify(connection: sqlite3.Connection, path: Path) -> None:
     stored = connection.execute(
         "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 20"
     ).fetchall()
-    if [sql for (sql,) in stored] != [statement.encode() for statement in SCHEMA_OF.get(version, ())]:
+    if sorted(sql for (sql,) in stored) != sorted(statement.encode() for statement in SCHEMA_OF.get(version, ())):
         raise IntegrityError(f"{path}: the journal's tables are damaged or altered: restore the file from a copy")
 
 
@@ -144,6 +166,7 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         if version == _WITHOUT_UNCERTAINTY:
             connection.execute(f"ALTER TABLE exposures ADD COLUMN{_UNCERTAINTY.removeprefix(',')}")
+        connection.execute(_BLOCKS)
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         connection.execute("COMMIT")
 
@@ -172,7 +195,7 @@ def read_extent(connection: sqlite3.Connection, path: Path) -> int:
     if row is None or not isinstance(row[0], int) or row[1] != extent_crc(row[0]):
         raise IntegrityError(f"{path}: the record that says how far the journal goes is damaged: restore a copy")
     last_seq: int = row[0]
-    if not 0 <= last_seq <= pages * PAGE_SIZE // 16:
+    if not 0 <= last_seq <= pages * _MOST_RECORDS_IN_PAGE:
         raise IntegrityError(
             f"{path}: the journal claims {last_seq} records, more than the file can hold: restore a copy"
         )

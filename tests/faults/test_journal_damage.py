@@ -6,6 +6,7 @@ import random
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -107,8 +108,13 @@ def test_a_damaged_journal_is_not_continued(whole: bytes, path: Path, seed: int)
         assert are_equal(read(path), [*EVENTS, measured(EXPOSURES)])
 
 
-def test_damage_is_counted_and_the_rest_stays_readable(whole: bytes, path: Path) -> None:
-    path.write_bytes(whole)
+def put(running: tuple[bytes, bytes], path: Path) -> None:
+    path.write_bytes(running[0])
+    wal_path(path).write_bytes(running[1])
+
+
+def test_damage_is_counted_and_the_rest_stays_readable(running: tuple[bytes, bytes], path: Path) -> None:
+    put(running, path)
     connection = sqlite3.connect(path)
     with connection:
         connection.execute("UPDATE exposures SET live_s = 9.0 WHERE exposure_index = 20")
@@ -126,9 +132,12 @@ def test_damage_is_counted_and_the_rest_stays_readable(whole: bytes, path: Path)
         reader.done_indices()
 
 
-def test_records_on_undamaged_pages_are_counted_behind_a_damaged_page(whole: bytes, path: Path) -> None:
-    mutated = bytearray(whole)
-    page = whole.index(encode_counts(exposure_of(30).counts)) // 4096 * 4096
+def test_records_on_undamaged_pages_are_counted_behind_a_damaged_page(running: tuple[bytes, bytes], path: Path) -> None:
+    put(running, path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("SELECT 1 FROM extent").fetchone()
+    mutated = bytearray(path.read_bytes())
+    page = mutated.index(encode_counts(exposure_of(30).counts)) // 4096 * 4096
     mutated[page : page + 4096] = bytes(4096)
     path.write_bytes(mutated)
     check = check_journal(path)

@@ -34,7 +34,7 @@ from edge.faults import IntegrityError, UsageError
 from edge.record.check import check_journal
 from edge.record.codec import MAX_CHANNELS, DamagedRecord, decode_counts, encode_counts, is_same_measurement
 from edge.record.journal import Journal, JournalReader
-from edge.record.schema import explained, wal_path
+from edge.record.schema import FORMAT_VERSION, explained, wal_path
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 
 AT = "2026-01-02T03:04:05.000006+00:00"
@@ -261,7 +261,7 @@ def test_the_journal_declares_its_kind_and_format_in_the_header(path: Path) -> N
     Journal.create(path).close()
     header = path.read_bytes()[:100]
     assert header[68:72] == b"PNTL"
-    assert int.from_bytes(header[60:64], "big") == 4
+    assert int.from_bytes(header[60:64], "big") == FORMAT_VERSION == 5
 
 
 def test_every_commit_is_synced(path: Path) -> None:
@@ -311,11 +311,12 @@ def test_a_long_scan_does_not_let_the_log_grow_without_end(path: Path) -> None:
         assert wal_path(path).stat().st_size < 8 * 1024 * 1024
 
 
-def test_the_records_are_plain_columns_for_other_tools(path: Path) -> None:
+def test_the_newest_records_of_a_running_scan_are_plain_columns_for_other_tools(path: Path) -> None:
+    query = "SELECT exposure_index, start_x_mm, live_s FROM exposures"
     with Journal.create(path) as journal:
         journal.append([*measured(3), Paused(AT, "lunch")])
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT exposure_index, start_x_mm, live_s FROM exposures").fetchall() == [(3, 1.5, 0.1)]
+        connection = sqlite3.connect(path)
+        assert connection.execute(query).fetchall() == [(3, 1.5, 0.1)]
     assert connection.execute("SELECT kind, body FROM events").fetchall() == [("paused", b'{"reason":"lunch"}')]
     connection.close()
 

@@ -18,6 +18,7 @@ from edge.faults import IntegrityError
 from edge.record.check import check_journal
 from edge.record.codec import DamagedRecord, decode_exposure, encode_exposure
 from edge.record.journal import Journal, JournalReader
+from edge.record.schema import extent_crc
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 
 AT = "2026-01-02T03:04:05.000006+00:00"
@@ -45,10 +46,13 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def older(path: Path) -> Path:
     """A recording of the first format, with three exposures."""
-    with Journal.create(path) as journal:
-        journal.append([Measured(AT, exposure(index)) for index in range(3)])
-    with closing(sqlite3.connect(path)) as connection:
+    Journal.create(path).close()
+    rows = [encode_exposure(index + 1, Measured(AT, exposure(index)))[:-1] for index in range(3)]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE blocks")
         connection.execute("ALTER TABLE exposures DROP COLUMN pose_uncertainty_mm")
+        connection.executemany(f"INSERT INTO exposures VALUES ({', '.join('?' * 17)})", rows)
+        connection.execute("UPDATE extent SET last_seq = 3, crc = ?", (extent_crc(3),))
         connection.execute("PRAGMA user_version = 1")
         (stored,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'exposures'").fetchone()
     assert stored == FIRST_FORMAT
