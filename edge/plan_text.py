@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, StageModel
+from edge.kinematics import StageModel
+from edge.plan_exposures import exposure_lines, read_exposures
 from edge.scan_plan import ScanPlan, Way, frozen_table
 from models.sampling import SamplingMask
 
@@ -23,6 +25,14 @@ VERSION = 1
 MAX_CELLS = 20_000_000
 """Most cells, and most exposures, that a plan may declare."""
 _REMEDY = "take the plan from the scan's own folder, or make it anew"
+
+_EXPOSURES = '"exposures": [\n'
+_END = "\n]\n}\n"
+_LONGEST_BY_HAND = 256 * 1024
+"""Longest text that may be laid out in any way, in letters."""
+_MOST_VALUES = 500_000
+"""Most values that a longer one may hold beside its exposures: rows of the mask, and cells held out."""
+_MOST_KEYS = 1_000
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _AtLeastZero = Annotated[float, Field(allow_inf_nan=False, ge=0)]
@@ -81,7 +91,7 @@ class _Mask(_Closed):
     binariser: _Text
     seed: Annotated[int, Field(ge=0)]
     rate: Annotated[float, Field(ge=0, le=1)]
-    rows: Annotated[list[str], Field(max_length=MAX_CELLS)]
+    rows: Annotated[list[str], Field(max_length=MAX_CELLS, fail_fast=True)]
     """Hexadecimal, eight cells a byte, column 0 in the highest bit."""
 
 
@@ -98,20 +108,25 @@ class _Plan(_Closed):
     way: _Way | None = None
     grid: _Grid
     mask: _Mask
-    held_out: Annotated[list[Annotated[int, Field(ge=0, lt=MAX_CELLS)]], Field(max_length=MAX_CELLS)] | None = None
+    held_out: (
+        Annotated[list[Annotated[int, Field(ge=0, lt=MAX_CELLS)]], Field(max_length=MAX_CELLS, fail_fast=True)] | None
+    ) = None
     """Row-major indices of cells, ascending; absent where there are none."""
-    exposures: Annotated[list[Annotated[list[_Number], Field(min_length=3, max_length=5)]], Field(max_length=MAX_CELLS)]
+    exposures: Annotated[list[Annotated[list[_Number], Field(min_length=3, max_length=5)]], Field(fail_fast=True)]
     """A dwell is x, y, live time; a stroke is start x, start y, end x, end y, live time."""
 
 
 def sealed(plan: ScanPlan) -> ScanPlan:
     """The plan with its digest."""
-    return replace(plan, digest=hashlib.sha256(_text(plan, "").encode()).hexdigest())
+    digest = hashlib.sha256()
+    for piece in _pieces(plan, ""):
+        digest.update(piece.encode())
+    return replace(plan, digest=digest.hexdigest())
 
 
 def plan_to_json(plan: ScanPlan) -> str:
     """Canonical text of a plan: equal plans give equal text."""
-    return _text(plan, plan.digest)
+    return "".join(_pieces(plan, plan.digest))
 
 
 def plan_from_json(text: str) -> ScanPlan:
@@ -123,14 +138,11 @@ def plan_from_json(text: str) -> ScanPlan:
         The text is no plan, is too new, declares a shape that is out of bounds or at odds with its mask, or was
         changed since it was written.
     """
-    try:
-        read = _Plan.model_validate_json(text)
-    except ValidationError as error:
-        raise IntegrityError(_why_not(text, error)) from None
+    read, table = _parsed(text)
     plan = sealed(
         ScanPlan(
             grid=ScanGrid(**dict(read.grid)),
-            table=_table_of(read.exposures),
+            table=frozen_table(table),
             mask=_mask_of(read.mask, (read.grid.rows, read.grid.columns)),
             registration_digest=read.registration_digest,
             predicted_s=read.predicted_s,
@@ -150,6 +162,31 @@ def plan_from_json(text: str) -> ScanPlan:
     return plan
 
 
+def _parsed(text: str) -> tuple[_Plan, NDArray[np.float64]]:
+    """What a text says, and its exposures; of a long one, which only the program can have written, line by line."""
+    head, lines = text, ""
+    if len(text) > _LONGEST_BY_HAND:
+        head, marker, lines = text.rpartition(_EXPOSURES)
+        if not marker or not lines.endswith(_END) or not _is_plain(head):
+            raise IntegrityError(f"the plan cannot be read (it is long, and not as the program writes it): {_REMEDY}")
+        head, lines = f"{head}{_EXPOSURES}{_END.lstrip()}", lines.removesuffix(_END)
+    try:
+        read = _Plan.model_validate_json(head)
+    except ValidationError as error:
+        raise IntegrityError(_why_not(head, error)) from None
+    if not lines:
+        return read, _table_of(read.exposures)
+    try:
+        return read, read_exposures(lines, at_most=MAX_CELLS)
+    except ValueError as error:
+        raise IntegrityError(f"the plan cannot be read ({error}): {_REMEDY}") from None
+
+
+def _is_plain(head: str) -> bool:
+    """Whether what stands before the exposures holds no more than it can: each value takes many times its letters."""
+    return head.count(":") <= _MOST_KEYS and sum(head.count(letter) for letter in ",[{") <= _MOST_VALUES
+
+
 def _why_not(text: str, error: ValidationError) -> str:
     """What is wrong with a text that is no plan."""
     with suppress(ValueError, RecursionError):
@@ -166,7 +203,8 @@ def _why_not(text: str, error: ValidationError) -> str:
     return f"the plan cannot be read ({place}: {first['msg'].lower()}): {_REMEDY}"
 
 
-def _text(plan: ScanPlan, digest: str) -> str:
+def _pieces(plan: ScanPlan, digest: str) -> Iterator[str]:
+    """The canonical text, in pieces."""
     head: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -194,10 +232,10 @@ def _text(plan: ScanPlan, digest: str) -> str:
     fields = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items())
     packed = np.packbits(plan.mask.cells, axis=1)
     rows = ",\n".join(f'"{row.tobytes().hex()}"' for row in packed)
-    exposures = ",\n".join(_exposure_lines(plan.table))
-    return (
-        f'{{\n{fields},\n"mask": {json.dumps(mask)[:-1]}, "rows": [\n{rows}\n]}},\n"exposures": [\n{exposures}\n]\n}}\n'
-    )
+    yield f'{{\n{fields},\n"mask": {json.dumps(mask)[:-1]}, "rows": [\n{rows}\n]}},\n{_EXPOSURES}'
+    for i, lines in enumerate(exposure_lines(plan.table)):
+        yield f",\n{lines}" if i else lines
+    yield _END
 
 
 def _stage_text(stage: StageModel) -> dict[str, Any]:
@@ -209,14 +247,6 @@ def _stage_text(stage: StageModel) -> dict[str, Any]:
     return text | {name: getattr(stage, name) for name in further if getattr(stage, name) != getattr(plain, name)}
 
 
-def _exposure_lines(table: ExposureTable) -> list[str]:
-    is_dwell = (table[:, 0] == table[:, 2]) & (table[:, 1] == table[:, 3])
-    return [
-        f"[{x0!r}, {y0!r}, {live_s!r}]" if dwell else f"[{x0!r}, {y0!r}, {x1!r}, {y1!r}, {live_s!r}]"
-        for dwell, (x0, y0, x1, y1, live_s) in zip(is_dwell.tolist(), table.tolist(), strict=True)
-    ]
-
-
 def _stage_of(stage: _Stage) -> StageModel:
     try:
         return StageModel(**stage.model_dump(exclude_none=True))
@@ -224,11 +254,11 @@ def _stage_of(stage: _Stage) -> StageModel:
         raise IntegrityError(f"the plan cannot be read ({error}): {_REMEDY}") from None
 
 
-def _table_of(exposures: list[list[float]]) -> ExposureTable:
+def _table_of(exposures: list[list[float]]) -> NDArray[np.float64]:
     rows = [line if len(line) == 5 else [*line[:2], *line] for line in exposures]
     if any(len(row) != 5 for row in rows):
         raise IntegrityError(f"the plan holds an exposure of four numbers, neither dwell nor stroke: {_REMEDY}")
-    return frozen_table(np.array(rows, np.float64))
+    return np.array(rows, np.float64).reshape(-1, 5)
 
 
 def _held_out_of(places: list[int], shape: tuple[int, int]) -> NDArray[np.bool_]:
