@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 import yaml
 
+from tests.instrument.starter import Started, Starter
+
 START_TIMEOUT_S = 60.0
+Process = subprocess.Popen[bytes] | Started
 
 
 @dataclass
@@ -24,6 +30,8 @@ class Bench:
     folder: Path
     instrument: dict
     scan: dict
+    starter: Starter | None = None
+    """Starts its commands; without one, each is started in full."""
     ready: str = "port"
     """What appears in the folder when the instrument is ready."""
 
@@ -45,12 +53,12 @@ class Bench:
         self.config.write_text(yaml.safe_dump(self.scan, sort_keys=False))
 
     @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self) -> Iterator[Process]:
         """The instrument, from ready to ended."""
         self.write()
-        command = [sys.executable, "-m", "edge.cli", "simulate", str(self.folder / "instrument.yaml")]
         with (self.folder / "instrument.log").open("wb") as words:
-            process = subprocess.Popen([*command, "--log", str(self.twin_log)], stdout=words, stderr=words)
+            arguments = ("simulate", str(self.folder / "instrument.yaml"), "--log", str(self.twin_log))
+            process = self.start_unattended(*arguments, words=words, faults=words)
         try:
             await_that(
                 lambda: (self.folder / self.ready).exists() or process.poll() is not None, "the instrument's port"
@@ -62,31 +70,38 @@ class Bench:
             process.wait(timeout=20)
 
     def command(self, *arguments: str) -> list[str]:
+        """One command as from a shell, imports and all."""
         return [sys.executable, "-m", "edge.cli", *arguments]
+
+    def start(self, *arguments: str, files: tuple[IO[bytes], IO[bytes], IO[bytes]]) -> Process:
+        """One command in the bench's folder, with these for what it reads and says."""
+        if self.starter is not None:
+            return self.starter.start(list(arguments), folder=self.folder, files=files)
+        read, words, faults = files
+        return subprocess.Popen(self.command(*arguments), stdin=read, stdout=words, stderr=faults, cwd=self.folder)
+
+    def start_unattended(self, *arguments: str, words: IO[bytes], faults: IO[bytes]) -> Process:
+        """One command with nobody to ask."""
+        with Path(os.devnull).open("rb") as nobody:
+            return self.start(*arguments, files=(nobody, words, faults))
 
     def run(self, *arguments: str, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout_s,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-        )
+        with tempfile.TemporaryFile() as words, tempfile.TemporaryFile() as faults:
+            process = self.start_unattended(*arguments, words=words, faults=faults)
+            try:
+                code = process.wait(timeout=timeout_s)
+            finally:
+                process.kill()
+            said = [file.seek(0) or file.read().decode("utf-8") for file in (words, faults)]
+        return subprocess.CompletedProcess(self.command(*arguments), code, *said)
 
     @contextmanager
-    def scanning(self) -> Iterator[subprocess.Popen[bytes]]:
+    def scanning(self) -> Iterator[Process]:
         """A scan in the background, to be disturbed; what it says is in `said` once it has ended."""
         with self._words.open("wb") as words:
-            process = subprocess.Popen(
-                self.command("scan", str(self.config), "--out", str(self.recording)),
-                stdout=words,
-                stderr=words,
-                stdin=subprocess.DEVNULL,
-                cwd=self.folder,
-            )
+            arguments = ("scan", str(self.config), "--out", str(self.recording))
+            process = self.start_unattended(*arguments, words=words, faults=words)
         try:
             yield process
         finally:
@@ -102,7 +117,7 @@ class Bench:
     def said(self) -> str:
         return self._words.read_text("utf-8")
 
-    def scan_until(self, exposures: int, process: subprocess.Popen[bytes]) -> None:
+    def scan_until(self, exposures: int, process: Process) -> None:
         """Wait until the journal holds so many."""
         await_that(lambda: self.measured() >= exposures or process.poll() is not None, f"{exposures} exposures")
         assert process.poll() is None, self.said
@@ -145,13 +160,21 @@ def fiducials() -> dict:
     }
 
 
+@pytest.fixture(scope="session")
+def starter() -> Iterator[Starter]:
+    """One for all tests of a pytest process."""
+    made = Starter()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path, starter: Starter) -> Bench:
     """A bench of this test's own."""
-    return bench_in(tmp_path)
+    return bench_in(tmp_path, starter)
 
 
-def bench_in(folder: Path) -> Bench:
+def bench_in(folder: Path, starter: Starter | None = None) -> Bench:
     """A small painted panel, 48 x 32 mm, seen by a small camera; 384 exposures at high speed."""
     instrument = {
         "link": "port",
@@ -174,4 +197,4 @@ def bench_in(folder: Path) -> Bench:
         "sampling": {"rate": 0.0625, "mask": "netm", "dwell_s": 0.1, "seed": 1},
         "elements": ["Ca", "Fe", "Cu", "Hg-L", "Pb-L"],
     }
-    return Bench(folder, instrument, scan)
+    return Bench(folder, instrument, scan, starter)

@@ -25,6 +25,7 @@ from edge.simulate.emission import paint_rates
 from edge.simulate.painted import paint_panel
 from edge.simulate.specimen import load_specimen
 from tests.instrument.conftest import Bench
+from tests.instrument.starter import Starter
 
 WIDTH_MM, HEIGHT_MM, PITCH_MM = 76.0, 30.0, 0.5
 PANEL = {"kind": "panel", "seed": 3, "width_mm": WIDTH_MM, "height_mm": HEIGHT_MM}
@@ -50,7 +51,7 @@ def markers(places) -> dict:
     return {"side_mm": 6.0, "markers": [{"id": i, "x_mm": float(x), "y_mm": float(y)} for i, x, y in places]}
 
 
-def bench_of(folder: Path, name: str) -> Bench:
+def bench_of(folder: Path, name: str, starter: Starter | None = None) -> Bench:
     """The scanner before the panel: its stage reaches 46 mm of the panel's 76."""
     x, y, turn_deg = PLACED[name]
     turn = math.radians(turn_deg)
@@ -86,7 +87,7 @@ def bench_of(folder: Path, name: str) -> Bench:
         "elements": ["Ca", "Fe", "Cu", "Hg-L", "Pb-L"],
         "placement": {"campaign": "campaign.yaml", "name": name},
     }
-    return Bench(folder, instrument, scan)
+    return Bench(folder, instrument, scan, starter)
 
 
 def photograph_the_whole(folder: Path) -> None:
@@ -105,7 +106,7 @@ def photograph_the_whole(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory) -> Campaign:
+def campaign(tmp_path_factory, starter) -> Campaign:
     folder = tmp_path_factory.mktemp("campaign")
     photograph_the_whole(folder)
     file = folder / "campaign.yaml"
@@ -120,7 +121,7 @@ def campaign(tmp_path_factory) -> Campaign:
     }
     file.write_text(yaml.safe_dump(content))
     for name in PLACED:
-        bench = bench_of(folder, name)
+        bench = bench_of(folder, name, starter)
         (folder / "port").unlink(missing_ok=True)
         with bench.running():
             scan = bench.run("scan", str(bench.config), "--out", str(folder / name))

@@ -20,7 +20,7 @@ def attended(bench):
 
 
 def doctor(bench) -> Terminal:
-    return Terminal(bench, bench.command("doctor", str(bench.config), "--shutter"))
+    return Terminal(bench, "doctor", str(bench.config), "--shutter")
 
 
 def test_the_shutter_test_goes_through_shutter_door_and_lease(attended):

@@ -72,20 +72,19 @@ def test_a_signal_stops_safely_when_nobody_can_be_asked(bench, number):
 
 
 class Terminal:
-    """A scan on a terminal of its own, with somebody typing."""
+    """A scan, or another command, on a terminal of its own, with somebody typing."""
 
-    def __init__(self, bench, command: list[str] | None = None) -> None:
+    def __init__(self, bench, *arguments: str, command: list[str] | None = None) -> None:
         self._bench = bench
         self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            command or bench.command("scan", str(bench.config), "--out", str(bench.recording)),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=bench.folder,
-            start_new_session=True,
-        )
-        os.close(slave)
+        with os.fdopen(slave, "r+b", buffering=0) as files:
+            if command is None:
+                arguments = arguments or ("scan", str(bench.config), "--out", str(bench.recording))
+                self.process = bench.start(*arguments, files=(files, files, files))
+            else:
+                self.process = subprocess.Popen(
+                    command, stdin=files, stdout=files, stderr=files, cwd=bench.folder, start_new_session=True
+                )
         self.text = ""
 
     def await_text(self, wanted: str, timeout_s: float = 90.0) -> None:
@@ -189,7 +188,7 @@ def test_finishing_early_keeps_what_was_measured(bench):
 def test_ctrl_c_in_the_demonstration_is_the_scans_to_answer(bench):
     out = bench.folder / "demo"
     # setsid makes the terminal the command's own, so that a typed Ctrl-C reaches its whole process group.
-    terminal = Terminal(bench, ["setsid", "-cw", *bench.command("demo", "--out", str(out))])
+    terminal = Terminal(bench, command=["setsid", "-cw", *bench.command("demo", "--out", str(out))])
     terminal.await_text("Measuring")
     terminal.type("\x03")
     terminal.await_text("What now? [resume/finish/stop]")

@@ -1,0 +1,159 @@
+"""Commands started without waiting for their imports: each is forked from a process that has loaded the application.
+
+What a test starts is a process of its own, with its own signals, exit code and memory, as from a shell; only what it
+would have imported is there already. Some tests start commands in full, by `Bench.command`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_REQUEST_BYTES = 1 << 20
+_ROOMS = ("firmware_bridge", "calibration", "models", "edge")
+
+
+class Started:
+    """One command, handled as a `subprocess.Popen` is; its parent is its watcher, which tells how it ended."""
+
+    def __init__(self, arguments: list[str], told: socket.socket) -> None:
+        self.args = arguments
+        self.returncode: int | None = None
+        self._told = told
+        self.pid = int(self._line())
+
+    def poll(self) -> int | None:
+        return self._ended_within(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._ended_within(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _ended_within(self, timeout_s: float | None) -> int | None:
+        if self.returncode is None and select.select([self._told], [], [], timeout_s)[0]:
+            self.returncode = int(self._line())
+            self._told.close()
+        return self.returncode
+
+    def _line(self) -> bytes:
+        """A few bytes that were written at once."""
+        words = self._told.recv(64)
+        assert words, f"the watcher of {self.args} died"
+        return words
+
+
+class Starter:
+    """The process that has loaded the application; ends with whoever started it."""
+
+    def __init__(self) -> None:
+        self._asking, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "tests.instrument.starter", str(asked.fileno())]
+        self._process = subprocess.Popen(command, cwd=_CHECKOUT, pass_fds=[asked.fileno()], stdin=subprocess.DEVNULL)
+        asked.close()
+
+    def start(self, arguments: list[str], *, folder: Path, files: tuple[Any, Any, Any]) -> Started:
+        """Start `pointillist` with these arguments in a folder, with these three for input, output and faults."""
+        told, telling = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with telling:
+            request = json.dumps({"arguments": arguments, "folder": str(folder), "variables": dict(os.environ)})
+            descriptors = [file.fileno() for file in (*files, telling)]
+            socket.send_fds(self._asking, [request.encode()], descriptors)
+        return Started(["pointillist", *arguments], told)
+
+    def close(self) -> None:
+        self._asking.close()
+        self._process.wait(timeout=20)
+
+
+def _load() -> None:
+    """Import the rooms, and what they import only where they use it; load the machine code of a plan."""
+    for name in _ROOMS:
+        room = importlib.import_module(name)
+        for module in pkgutil.walk_packages(room.__path__, f"{name}."):
+            if not module.name.startswith("models.training"):
+                importlib.import_module(module.name)
+    import h5py  # noqa: F401
+    import numpy as np
+    import scipy.ndimage  # noqa: F401
+
+    from edge.kinematics import StageModel
+    from edge.ordering import order_points
+
+    order_points(np.arange(40.0).reshape(20, 2), StageModel(50.0, 500.0))
+    threads = list(Path("/proc/self/task").iterdir())
+    assert len(threads) == 1, "a fork would leave the other threads behind"
+
+
+def _serve(asked: socket.socket) -> dict[str, Any] | None:
+    """Answer until nobody asks any more; in a command's process, what it is to be."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        words, descriptors, _, _ = socket.recv_fds(asked, _REQUEST_BYTES, 4)
+        if not words:
+            return None
+        if os.fork() == 0:
+            asked.close()
+            _watch(descriptors)
+            return json.loads(words)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _watch(descriptors: list[int]) -> None:
+    """Fork the command and tell its number, then how it ended; returns in the command's process alone."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    *files, telling = descriptors
+    child = os.fork()
+    if child:
+        for file in files:
+            os.close(file)
+        os.write(telling, str(child).encode())
+        _, status = os.waitpid(child, 0)
+        os.write(telling, str(os.waitstatus_to_exitcode(status)).encode())
+        os._exit(0)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _main() -> None:
+    _load()
+    request = _serve(socket.socket(fileno=int(sys.argv[1])))
+    if request is None:
+        return
+    os.environ.clear()
+    os.environ.update(request["variables"])
+    os.chdir(request["folder"])
+    sys.argv = ["pointillist", *request["arguments"]]
+    time.tzset()
+    from edge import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    _main()
