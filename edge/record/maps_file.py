@@ -15,6 +15,7 @@ from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.maps import ElementMaps
 from edge.record.durable import replace_durably
+from edge.record.hdf5_file import new_hdf5
 
 FORMAT = "pointillist-maps"
 FORMAT_VERSION = 1
@@ -154,7 +155,8 @@ def _write(
 ) -> None:
     import h5py
 
-    with h5py.File(part, "w") as file:
+    with new_hdf5(part) as made:
+        file = made.file
         for name, array in arrays.items():
             stored = np.ascontiguousarray(array, dtype=_DTYPES[name])
             dataset = file.create_dataset(name, data=stored)

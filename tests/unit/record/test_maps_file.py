@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,18 @@ def test_a_file_that_is_not_hdf5_is_refused(path: Path) -> None:
     path.write_text("row;column;Pb\n")
     with pytest.raises(IntegrityError, match="not a maps file"):
         read_maps(path)
+
+
+@pytest.mark.parametrize("room", [0, 1_000, 3_000, 6_000])
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path: Path, room: int) -> None:
+    write(path)
+    before = path.read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limit[1]))
+    try:
+        with pytest.raises(UsageError, match=r"cannot be written \(File too large\): free space"):
+            write(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
