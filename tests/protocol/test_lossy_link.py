@@ -52,7 +52,7 @@ def scan(rehearsal: Rehearsal, count: int) -> list[CodedSpectrum]:
     return collected
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.floats(0.02, 0.3))
 def test_every_exposure_arrives_exactly_once_and_byte_exact(seed: int, damage: float) -> None:
     line = BadLine(seed, damage)

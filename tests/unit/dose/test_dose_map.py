@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from edge.record.journal import Journal
 from edge.record.reader import JournalReader
 from edge.report.contents import Dose, ScanReport
 from edge.report.page import render
+from edge.scan_plan import ScanPlan
 from edge.stage_model import StageModel
 from firmware_bridge.messages import ExposureDone, ExposureFlag
 from models.sampling import SamplingMask
@@ -32,17 +34,16 @@ GRID = ScanGrid(10.0, 20.0, 1.0, rows=3, columns=8)
 STAGE = StageModel(50.0, 500.0)
 CELLS = np.zeros(GRID.shape, np.bool_)
 CELLS[1, ::2] = True
-PLAN = make_plan(
-    grid=GRID,
-    mask=SamplingMask(CELLS, 4 / 24, "chosen", "none", 0),
-    dwell_s=0.1,
-    stage=STAGE,
-    registration_digest="",
-)
+
+
+@functools.cache
+def plan() -> ScanPlan:
+    mask = SamplingMask(CELLS, 4 / 24, "chosen", "none", 0)
+    return make_plan(grid=GRID, mask=mask, dwell_s=0.1, stage=STAGE, registration_digest="")
 
 
 def measured(index: int, opened_at_s: float, flags: ExposureFlag = ExposureFlag.NONE) -> Measured:
-    pose = PLAN.exposures[index].start
+    pose = plan().exposures[index].start
     done = ExposureDone(
         index, pose, pose, 0.15, 0.1, opened_at_s, opened_at_s + 0.15, 1e3, 1e3, flags, np.ones(8, np.uint32)
     )
@@ -56,7 +57,7 @@ def mapped(path: Path, events: list[ScanEvent], beam: BeamConfig | None = None) 
     with JournalReader(path / "journal.sqlite") as reader:
         ledger = read_ledger(reader, GRID)
         history = fold(event for _, event in reader.events())
-    return dose_map(ledger, history, PLAN, STAGE, beam or BeamConfig())
+    return dose_map(ledger, history, plan(), STAGE, beam or BeamConfig())
 
 
 def test_travel_with_the_beam_on_is_in_the_map_and_travel_between_openings_is_not(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_travel_with_the_beam_on_is_in_the_map_and_travel_between_openings_is_no
     assert received.on_the_way_s == pytest.approx(0.5)
     assert received.live_s[1, ::2] == pytest.approx(0.1)
     rows, columns = zip(
-        *(GRID.cells_of(np.array([[e.start.x_mm, e.start.y_mm]]))[0] for e in PLAN.exposures), strict=True
+        *(GRID.cells_of(np.array([[e.start.x_mm, e.start.y_mm]]))[0] for e in plan().exposures), strict=True
     )
     between = [(a + b) // 2 for a, b in itertools.pairwise(columns)]
     assert set(rows) == {1}
@@ -150,8 +151,8 @@ def test_a_plans_figures_tell_photons_where_the_flux_is_known() -> None:
     from edge.plan_figures import figures
 
     beam = {"fwhm_mm": 0.2, "flux_per_s": 1e6}
-    said = list(figures(PLAN, config({"max_photons_per_mm2": 4e6}, beam)))
+    said = list(figures(plan(), config({"max_photons_per_mm2": 4e6}, beam)))
     # Three legs of 2 mm, too short for full speed: 2 sqrt(2 / 500) s each.
     photons = next(line for line in said if line.startswith("photons: "))
     assert photons.endswith("photons/mm2, 4e+06 allowed; 0.379 s of the open beam's way lie over the area")
-    assert not any(line.startswith("photons: ") for line in figures(PLAN, config({})))
+    assert not any(line.startswith("photons: ") for line in figures(plan(), config({})))

@@ -86,6 +86,11 @@ def fitted(counts: NDArray[np.uint32], course: StandardCourse) -> ScanFit:
     return fit_of_scan(blocks, LIVE_S * len(counts), learn, course.scale)
 
 
+@pytest.fixture(scope="module")
+def fit(counts: NDArray[np.uint32], course: StandardCourse) -> ScanFit:
+    return fitted(counts, course)
+
+
 def test_output_and_scale_are_told_by_good_visits(course: StandardCourse) -> None:
     assert (course.visits, course.reason) == (4, "")
     assert course.output is not None
@@ -94,9 +99,8 @@ def test_output_and_scale_are_told_by_good_visits(course: StandardCourse) -> Non
 
 
 def test_the_objects_exposures_are_fitted_along_the_standards_scale(
-    counts: NDArray[np.uint32], course: StandardCourse
+    counts: NDArray[np.uint32], course: StandardCourse, fit: ScanFit
 ) -> None:
-    fit = fitted(counts, course)
     assert (fit.by, fit.is_along) == ("standard", True)
     # 0.45 % of 10 keV; the scale of each visit is found within 1 eV or so.
     assert fit.range_kev == pytest.approx(0.045, abs=0.004)
@@ -117,9 +121,8 @@ def test_a_few_exposures_that_no_lines_could_follow_are_fitted_along_the_standar
 
 
 def test_a_constant_difference_between_the_calibrations_of_standard_and_object_is_no_drift(
-    counts: NDArray[np.uint32], course: StandardCourse
+    counts: NDArray[np.uint32], course: StandardCourse, fit: ScanFit
 ) -> None:
-    fit = fitted(counts, course)
     blocks = BlockSums(2048)
     blocks.add(counts)
     sums, middles = blocks.blocks()
