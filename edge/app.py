@@ -30,6 +30,7 @@ from edge.doctor import (
 from edge.examination import Examination
 from edge.faults import EdgeError, ScanStopped, UsageError
 from edge.finish import finish_recording
+from edge.opening import opened_event
 from edge.photograph import keep_flat_field
 from edge.plan_folder import ReviewedPlan, read_reviewed, write_plan_folder
 from edge.prepare import plan_scan, require_known_names
@@ -41,7 +42,7 @@ from edge.scan import RunOutcome
 from edge.session import Session
 from edge.stage_known import examine_motion
 from edge.state import Ended, New
-from edge.steps import Planner, Scan, opened_event
+from edge.steps import Planner, Scan
 from edge.stopping.asked import NOTHING_ASKED, AskedStop
 from edge.stopping.first_part import warn_of_floor
 from firmware_bridge.controller import Controller

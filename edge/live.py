@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.faults import UsageError
 
 if TYPE_CHECKING:
+    from edge.live_drawing import Drawing
     from edge.maps import ElementMaps, Samples
-    from edge.results import Planned
-    from edge.spectra.model import SpectrumModel
     from edge.spectra.scan_fit import ScanFit
 
 _PERIOD_S = 0.5
@@ -32,79 +32,7 @@ _FIRST_EXPOSURES = 30
 """Exposures before the first preview: fewer say nothing about energy scale and background."""
 _SOON = 1.25
 """Times the exposures of now, after which a model that could not be made is tried again."""
-_DRAWING_S = 0.2
-"""Part of a period that goes into drawing; what is left over comes with the next preview."""
 _NICE = 10
-
-
-class LiveMaps:
-    """The preview process, from the first exposure to the last; a context manager."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "edge.live", str(self._folder), str(os.getpid())]
-        # Its own session: a Ctrl-C in the terminal is the scan's to answer, not the preview's.
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-
-
-class Anew:
-    """Maps of a method that knows no updates: all of them again, each time."""
-
-    def __init__(self, model: SpectrumModel, planned: Planned) -> None:
-        self._model, self._planned = model, planned
-        self._parts: list[Samples] = []
-
-    def add(self, samples: Samples) -> None:
-        """Take in exposures."""
-        self._parts.append(samples)
-
-    def drawn(self) -> tuple[ElementMaps, bool]:
-        """The maps, and whether they know all exposures."""
-        from edge.results import join, maps_of
-
-        return maps_of(join(self._parts), self._model, self._planned), True
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-class Followed:
-    """Maps that follow the exposures."""
-
-    def __init__(self, model: SpectrumModel, planned: Planned) -> None:
-        from edge.reconstruct.progressive import ProgressiveMaps
-
-        self._maps = ProgressiveMaps(planned.plan.grid.shape, model.elements, planned.sighting.rgb)
-
-    def add(self, samples: Samples) -> None:
-        """Take in exposures."""
-        self._maps.add(samples)
-
-    def drawn(self) -> tuple[ElementMaps, bool]:
-        """The maps as far as they could be drawn in `_DRAWING_S`, and whether that is all."""
-        freshness = self._maps.refresh(_DRAWING_S)
-        return self._maps.current(), freshness.is_current
-
-    def close(self) -> None:
-        """End the threads."""
-        self._maps.close()
 
 
 class Preview:
@@ -131,9 +59,10 @@ class Preview:
         """Why nothing is drawn, or not as it should be; empty when all is well."""
         with suppress(OSError):
             self._note.unlink(missing_ok=True)
-        self._drawing: Anew | Followed | None = None
+        self._drawing: Drawing | None = None
         self._is_current = True
-        self._samples: list[Samples] = []
+        self._shown: list[tuple[Samples, NDArray[np.float64]]] = []
+        """What maps may know, with the live time of each."""
         self._look_at = due_after(len(self._planned.plan.exposures))
         self._forget()
 
@@ -144,7 +73,7 @@ class Preview:
         self.exposures = 0
         self._live_s = 0.0
         self._blocks = BlockSums(self._planned.config.instrument.detector.channels)
-        self._samples.clear()
+        self._shown.clear()
         self._apart.forget()
 
     def update(self) -> bool:
@@ -212,13 +141,11 @@ class Preview:
         return self._recording.paths.live / "trouble.txt"
 
     def _begin_drawing(self) -> None:
+        from edge.live_drawing import drawing_of
+
         assert self._fit is not None
         self.close()
-        # a raster of few photons shows kriging while it grows: until its end it is not one
-        # what was flown over is estimated together, which knows no updates
-        method, way = self._planned.config.reconstruct.method, self._planned.plan.way
-        follows = method == "kriging" or (method == "automatic" and way is None)
-        self._drawing = (Followed if follows else Anew)(self._fit.model, self._planned)
+        self._drawing = drawing_of(self._fit.model, self._planned)
 
     def _straighten(self) -> None:
         """Look where the samples say that the photograph lies; if elsewhere, draw with it there, and tell the scan."""
@@ -226,7 +153,7 @@ class Preview:
         from edge.results import join
 
         assert self._fit is not None
-        samples = join(self._samples)
+        samples = join([samples for samples, _ in self._shown])
         placing = placed_by_samples(samples, self._fit.model.elements, self._planned.sighting, self._planned.config)
         if not placing.was_moved:
             return
@@ -237,7 +164,8 @@ class Preview:
             leave_correction(paths.correction, placing.sighting.registration, self.exposures)
         self._begin_drawing()
         assert self._drawing is not None
-        self._drawing.add(samples)
+        for shown, live_s in self._shown:
+            self._drawing.add(shown, live_s)
 
     def close(self) -> None:
         """Let go of what draws."""
@@ -257,18 +185,18 @@ class Preview:
                 if self._apart.is_outgrown(batch):
                     self._read_plan()
                 samples = samples_of(batch, self._fit, self._planned.plan, first=self.exposures)
-                self._show(self._apart.shown(batch, samples))
+                self._show(*self._apart.shown(batch, samples))
             self._blocks.add(batch.counts)
             self._live_s += float(batch.live_s.sum())
             self._last_seq = batch.last_seq
             self.exposures += len(batch)
         return self.exposures - before
 
-    def _show(self, samples: Samples) -> None:
+    def _show(self, samples: Samples, live_s: NDArray[np.float64]) -> None:
         assert self._drawing is not None
         if len(samples):
-            self._samples.append(samples)
-            self._drawing.add(samples)
+            self._shown.append((samples, live_s))
+            self._drawing.add(samples, live_s)
 
     def _read_plan(self) -> None:
         """The plan has grown; what it holds out no longer is drawn."""
@@ -280,7 +208,7 @@ class Preview:
         self._planned = replace(self._planned, plan=plan)
         released = self._apart.released(plan)
         if released is not None:
-            self._show(released)
+            self._show(*released)
 
     def _draw(self) -> None:
         from edge.maps import limited_to

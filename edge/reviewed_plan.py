@@ -14,6 +14,7 @@ from edge.passage import passage_of
 from edge.plan import ScanPlan, check_plan, check_without_controller
 from edge.plan_figures import live_times
 from edge.plan_folder import ReviewedPlan
+from edge.plan_growth import require_known_way
 from edge.prepare import Sighting, budget_of, check_whole
 from edge.stage_known import stage_of
 from firmware_bridge.messages import Capabilities
@@ -32,14 +33,19 @@ def refuse_unfit(reviewed: ReviewedPlan, config: ScanConfig) -> None:
     SafetyStop
         It leaves the area, comes to a keep-out, or gives too much dose, with what will come to it.
     UsageError
-        A scan that listens is to begin with more than its whole budget, or is stopped before it can go on.
+        A scan that listens is to begin with more than its whole budget, or is stopped before it can go on; or the plan
+        is of a mode that is not known.
     """
     plan = reviewed.plan
     check_without_controller(plan, config)
     check_whole(plan, config)
-    if plan.way is not None or not config.listens:
-        return
-    budget = budget_of(config, plan.grid)
+    if plan.way is not None:
+        require_known_way(plan.way)
+    elif config.listens:
+        _require_within_budget(plan, budget_of(config, plan.grid))
+
+
+def _require_within_budget(plan: ScanPlan, budget: int) -> None:
     if int(plan.mask.cells.sum()) > budget:
         raise UsageError(
             f"the plan holds {int(plan.mask.cells.sum())} cells, and the whole budget of this scan that listens is "

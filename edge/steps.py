@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import platform
-from collections.abc import Callable, Collection
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
-from edge.adaptive.growth import ByCells, Growth
-from edge.adaptive.scanning import GrowingPlan
-from edge.area import allowed_cells
 from edge.calibrate.look import Look
 from edge.calibrate.place import LastLook, check_place
 from edge.cameras import Camera, open_camera, write_picture
@@ -25,17 +19,17 @@ from edge.config import ScanConfig
 from edge.console import Console
 from edge.correction import Corrections, correction_sentence
 from edge.doctor import examine_controller, require
-from edge.dose.earlier import earlier_s_per_cell
-from edge.dose.limits import check_dose, refused_repeats, with_repeats
-from edge.events import Opened, Planned, Registered, Resumed
+from edge.events import Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
 from edge.kinematics import predict_stretches
-from edge.live import LiveMaps
-from edge.passage import Passage, passage_of
-from edge.plan import ScanPlan, check_plan, check_rest, plan_from_json, plan_to_json, remaining
+from edge.live_process import LiveMaps
+from edge.opening import opened_event, scan_number
+from edge.passage import Passage
+from edge.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
 from edge.plan_figures import tell_plan, tell_registration
 from edge.plan_folder import read_reviewed
-from edge.prepare import Sighting, batches_of, budget_of, plan_scan, sight
+from edge.plan_growth import PlanGrowth
+from edge.prepare import Sighting, plan_scan, sight
 from edge.reconnect import Connection
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
@@ -45,7 +39,7 @@ from edge.reviewed_plan import admit
 from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
-from edge.stage_known import examine_motion, slowest_to_stop, stage_of
+from edge.stage_known import examine_motion
 from edge.standard_visit import StandardVisit
 from edge.state import Ready
 from edge.stopping.watch import Watch
@@ -55,26 +49,9 @@ from firmware_bridge.messages import Capabilities, StagePose
 _PATIENCE = 3.0
 _GRACE_S = 10.0
 """A run waits so many times the longest exposure and move, and so much more, before it takes silence for a fault."""
-_DECIDES = ("pointillist", "numpy", "scipy", "opencv-python", "numba", "h5py")
 
 Planner = Callable[[Sighting, ScanConfig, Capabilities], ScanPlan]
 """Decides what is measured, and checks that it may be."""
-
-
-def versions() -> tuple[tuple[str, str], ...]:
-    """Name and version of whatever decides the result."""
-    return (*((name, version(name)) for name in _DECIDES), ("python", platform.python_version()))
-
-
-def opened_event(config_yaml: str, capabilities: Capabilities, *, scan_id: str) -> Opened:
-    """The event that begins, or goes on with, a recording."""
-    ran = (*versions(), ("firmware", capabilities.firmware))
-    return Opened(utc_now(), scan_id, config_yaml, ran, capabilities.boot_id)
-
-
-def scan_number(scan_id: str) -> int:
-    """A scan's identity as controllers carry it, 64 bits."""
-    return int(scan_id[:16], 16)
 
 
 class Scan:
@@ -104,6 +81,7 @@ class Scan:
         self._visits_begin: Literal["visiting", "waiting"] = "visiting"
         self._paths = paths
         self._console = console
+        self._growth = PlanGrowth(config, self._capabilities, session, paths, console, sighted=self._sighted)
 
     def prepare(self) -> ScanPlan:
         """Photograph, registration, density, mask, plan; or the plan that was reviewed, if the recording holds one."""
@@ -141,7 +119,7 @@ class Scan:
             self._visits_begin = "waiting"
         plan = plan_from_json(history.plan_json)
         check_plan(plan, self._config, self._capabilities)
-        self._check_rest(plan, history.settled)
+        self._growth.check_rest(plan, history.settled)
         self._console.say(f"{len(history.done)} of {len(plan.exposures)} exposures are measured")
         return plan
 
@@ -173,29 +151,29 @@ class Scan:
         retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done | visits)
         with open_recording(self._paths.folder) as recording:
             history = recording.history
-        corrections = self._corrections(history)
-        growing = self._growing(plan)
+        corrections, preview = self._corrections(history), LiveMaps(self._paths.folder)
+        growing = self._growth.growing(plan)
         run = Run(
             self._connection,
             self._session,
             remaining(plan, done),
-            bounds=bounds_of(plan, self._passage(plan)),
+            bounds=bounds_of(plan, self._growth.passage(plan)),
             planned=len(plan.exposures),
             source=growing,
             budget=None if growing is None else growing.expected,
-            refused=lambda lacking: self._refused(plan if growing is None else growing.plan, lacking),
+            refused=lambda lacking: self._growth.refused(plan if growing is None else growing.plan, lacking),
             live_s=live_s,
             rejoin=lambda recorded: self._rejoin(plan if growing is None else growing.plan, recorded),
             confirm_place=self._confirm_place,
             console=self._console,
-            meanwhile=lambda: self._take_over(corrections),
+            meanwhile=lambda: self._look_after(preview, corrections),
             enough=self._watch(history).enough,
             intermissions=[*self._visits(plan), *self._looks()],
             farewell=next(iter(self._visits(plan)), None),
             visits=visits,
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
-        with LiveMaps(self._paths.folder), nullcontext() if growing is None else closing(growing):
+        with preview, nullcontext() if growing is None else closing(growing):
             try:
                 outcome = run.expose(retained=retained)
             except (EdgeError, BridgeError):
@@ -203,59 +181,6 @@ class Scan:
                 raise
             self._warn_unless(run.is_closed)
             return outcome
-
-    def _growing(self, plan: ScanPlan) -> GrowingPlan | None:
-        """The plan as it grows; None of a scan that knows all beforehand."""
-        growth = self._growth(plan)
-        if growth is None:
-            return None
-        return GrowingPlan(
-            plan,
-            growth,
-            self._paths,
-            queue_length=self._capabilities.queue_length,
-            adopt=self._adopt,
-            warn=self._console.warn,
-        )
-
-    def _growth(self, plan: ScanPlan) -> Growth | None:
-        """What comes to a plan."""
-        passage = self._passage(plan)
-        if plan.way is not None:
-            from edge.modes.growth import ByTime
-            from edge.modes.of_scan import setting_of
-            from edge.modes.registry import MODES
-
-            setting = setting_of(self._sighted(), self._config, plan.stage or stage_of(self._config))
-            return ByTime(MODES[plan.way.mode], setting, plan.way.budget_s, passage)
-        if not self._config.listens:
-            return None
-        allowed = allowed_cells(self._config, plan.grid)
-        return ByCells(budget_of(self._config, plan.grid), batches_of(self._config), allowed=allowed, passage=passage)
-
-    def _adopt(self, plan: ScanPlan, before: int) -> None:
-        """Write down a plan that has grown, once it is known to break no limit, with all that was received so far."""
-        check_plan(plan, self._config, self._capabilities)
-        check_dose(
-            with_repeats(plan.table, self._session.received.settled()),
-            plan.grid,
-            self._config.dose,
-            received_s_per_cell=earlier_s_per_cell(self._config.dose.earlier, plan.grid),
-        )
-        self._check_rest(plan, frozenset(range(before)))
-        self._session.record(Planned(utc_now(), plan_to_json(plan), plan.digest))
-
-    def _refused(self, plan: ScanPlan, lacking: Collection[int]) -> dict[int, str]:
-        """What is not to be made any more, for what its cell has received."""
-        return refused_repeats(
-            plan.table,
-            lacking,
-            self._session.received,
-            grid=plan.grid,
-            config=self._config,
-            stage=plan.stage or stage_of(self._config),
-            earlier_s=earlier_s_per_cell(self._config.dose.earlier, plan.grid),
-        )
 
     def _looks(self) -> list[Look]:
         every_minutes = self._config.checks.every_minutes
@@ -289,8 +214,10 @@ class Scan:
         registration = registration_from_dict(json.loads(registered.registration_json))
         return Corrections(self._paths.correction, registration, before[-1].exposures if before else 0)
 
-    def _take_over(self, corrections: Corrections) -> None:
-        """Write down what the preview found of the photograph's place."""
+    def _look_after(self, preview: LiveMaps, corrections: Corrections) -> None:
+        """Write down what the preview found of the photograph's place; say when it is no more."""
+        if trouble := preview.trouble():
+            self._console.warn(trouble)
         correction = corrections.look(utc_now())
         if correction is not None:
             self._session.record(correction)
@@ -322,18 +249,10 @@ class Scan:
                 f"what was connected again ({found.firmware}) is not the controller that was lost ({before.firmware}), "
                 "or has other limits: see what is plugged in, then go on with --resume"
             )
-        self._check_rest(plan, recorded)
+        self._growth.check_rest(plan, recorded)
         self._session.record(opened_event(self._config_yaml, found, scan_id=self._scan_id))
         self._session.record(Resumed(utc_now(), "connected again"))
         return controller.begin_scan(scan_number(self._scan_id), recorded)
-
-    def _check_rest(self, plan: ScanPlan, done: AbstractSet[int]) -> None:
-        stage = plan.stage or stage_of(self._config)
-        check_rest(plan, done, self._session.beam.received_s, self._config.dose, stage, self._passage(plan))
-
-    def _passage(self, plan: ScanPlan) -> Passage:
-        planned = plan.stage or stage_of(self._config)
-        return passage_of(self._config, slowest_to_stop(planned, self._config, self._capabilities))
 
     def _camera(self) -> Camera:
         """The camera, with the stage out of its way."""

@@ -11,6 +11,8 @@ from edge.results import Planned, fitted_exposures, join, judged
 from edge.scan_plan import ScanPlan
 from edge.stopping.figure import ErrorFigure
 
+Seconds = NDArray[np.float64]
+
 
 class Apart:
     """Begins empty, for the plan as it is then."""
@@ -23,31 +25,31 @@ class Apart:
     def forget(self) -> None:
         """Begin again: all exposures will come once more."""
         self._held: list[Samples] = []
-        self._live_s: list[NDArray[np.float64]] = []
+        self._live_s: list[Seconds] = []
         self._last = -1
 
-    def shown(self, batch: MeasuredArrays, samples: Samples) -> Samples:
-        """Those of a batch that maps may know; the others are kept."""
+    def shown(self, batch: MeasuredArrays, samples: Samples) -> tuple[Samples, Seconds]:
+        """Those of a batch that maps may know, with the live time of each; the others are kept."""
         is_fitted = fitted_exposures(batch.indices, self._plan)
         self._last = max(self._last, int(batch.indices.max(initial=-1)))
         if not is_fitted.all():
             self._held.append(samples.picked(~is_fitted))
             self._live_s.append(batch.live_s[~is_fitted])
-        return samples.picked(is_fitted)
+        return samples.picked(is_fitted), batch.live_s[is_fitted]
 
     def is_outgrown(self, batch: MeasuredArrays) -> bool:
         """Whether a batch belongs to a plan that has grown."""
         return int(batch.indices.max(initial=-1)) >= len(self._plan.table)
 
-    def released(self, plan: ScanPlan) -> Samples | None:
-        """Those that a plan which has grown holds out no longer; mostly None."""
+    def released(self, plan: ScanPlan) -> tuple[Samples, Seconds] | None:
+        """Those that a plan which has grown holds out no longer, as of `shown`; mostly None."""
         self._plan = plan
         if not self._held or plan.held is None:
             return None
         samples, live_s = join(self._held), np.concatenate(self._live_s)
         is_held = plan.held[samples.rows, samples.columns]
         self._held, self._live_s = [samples.picked(is_held)], [live_s[is_held]]
-        return None if is_held.all() else samples.picked(~is_held)
+        return None if is_held.all() else (samples.picked(~is_held), live_s[~is_held])
 
     def figure(self, maps: ElementMaps, planned: Planned, exposures: int) -> ErrorFigure | None:
         """What they tell of maps.

@@ -44,7 +44,8 @@ def planned_of(plan) -> Planned:
 def test_maps_are_shown_every_exposure_but_those_held_out(plan):
     apart, shown = Apart(plan), np.zeros(GRID.shape, np.bool_)
     for first in range(0, len(plan.table), 50):
-        samples = apart.shown(*batch_of(plan, first, min(first + 50, len(plan.table))))
+        samples, live_s = apart.shown(*batch_of(plan, first, min(first + 50, len(plan.table))))
+        assert len(samples) == len(live_s)
         shown[samples.rows, samples.columns] = True
     assert np.array_equal(shown, MASK)
 
@@ -78,8 +79,10 @@ def test_what_a_plan_that_has_grown_holds_out_no_longer_is_given_to_the_maps_onc
     chosen = cells_by_chance(0.3, 9) & ~MASK
     grown = extended(plan, chosen)
     assert apart.is_outgrown(batch_of(grown, len(plan.table), len(plan.table) + 1)[0])
-    released = apart.released(grown)
-    assert released is not None
+    found = apart.released(grown)
+    assert found is not None
+    released, live_s = found
+    assert live_s.tolist() == [0.1] * len(released)
     assert {*zip(released.rows, released.columns, strict=True)} == {*zip(*np.nonzero(HELD & chosen), strict=True)}
     assert apart.released(grown) is None
     figure = apart.figure(maps_of(MASK | chosen), planned_of(grown), len(plan.table))
@@ -90,5 +93,5 @@ def test_what_a_plan_that_has_grown_holds_out_no_longer_is_given_to_the_maps_onc
 def test_a_plan_that_holds_nothing_out_keeps_nothing():
     plan = plan_of(MASK)
     apart = Apart(plan)
-    assert len(apart.shown(*batch_of(plan, 0, len(plan.table)))) == len(plan.table)
+    assert len(apart.shown(*batch_of(plan, 0, len(plan.table)))[0]) == len(plan.table)
     assert apart.figure(maps_of(MASK), planned_of(plan), len(plan.table)) is None
