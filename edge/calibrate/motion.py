@@ -23,6 +23,7 @@ from edge.kinematics import StageModel, predict_duration
 from edge.ledger import read_ledger
 from edge.motion_refit import figures_of, seen_in
 from edge.motion_seen import MotionSeen, dwell_step_s, held_against, legs_of, motion_of, reversal_mm, stroke_factor
+from edge.passage import passage_of
 from edge.plan import ScanPlan, check_plan, live_s_per_cell, plan_from_json
 from edge.plan_text import sealed
 from edge.prepare import Sighting, require_known_names
@@ -232,6 +233,7 @@ def plan_of_run(sighting: Sighting, config: ScanConfig, capabilities: Capabiliti
             capabilities,
             strokes=strokes,
             most_live_s=config.dose.max_live_s_per_cell,
+            passage=passage_of(config, stage),
         )
     )
     cells = live_s_per_cell(table, grid) > 0

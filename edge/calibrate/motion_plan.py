@@ -13,7 +13,8 @@ from edge.config import ScanConfig
 from edge.dose.path import live_s_per_cell
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, StageModel
+from edge.kinematics import ExposureTable, StageModel, stroke_speeds
+from edge.passage import Passage
 from firmware_bridge.messages import Capabilities
 
 _LIVE_S = (0.02, 0.033, 0.05, 0.041)
@@ -76,7 +77,14 @@ def room_in(config: ScanConfig, grid: ScanGrid) -> Room:
 
 
 def motion_table(
-    room: Room, grid: ScanGrid, stage: StageModel, capabilities: Capabilities, *, strokes: Strokes, most_live_s: float
+    room: Room,
+    grid: ScanGrid,
+    stage: StageModel,
+    capabilities: Capabilities,
+    *,
+    strokes: Strokes,
+    most_live_s: float,
+    passage: Passage | None = None,
 ) -> ExposureTable:
     """Exposures of a motion calibration, in the order in which they are made, shape (n, 5).
 
@@ -90,9 +98,11 @@ def motion_table(
         Of the runs.
     most_live_s
         What a cell may receive.
+    passage
+        Where the open beam may go as runs run up and out, beyond the room; None: anywhere.
     """
     dwells = _dwells(room, grid.pitch_mm)
-    runs = _runs(room, stage, capabilities, strokes, slowest_mm_s=grid.pitch_mm / (_PART_OF_DOSE * most_live_s))
+    runs = _within_dose(_runs(room, stage, capabilities, strokes, passage), grid, _PART_OF_DOSE * most_live_s)
     share = _PART_OF_DOSE * most_live_s / float(live_s_per_cell(dwells, grid).max())
     dwells[:, 4] = np.maximum(np.round(dwells[:, 4] * min(1.0, share), 3), _SHORTEST_S)
     return np.vstack([dwells, runs])
@@ -124,37 +134,51 @@ def _dwells(room: Room, shortest_mm: float) -> ExposureTable:
 
 
 def _runs(
-    room: Room, stage: StageModel, capabilities: Capabilities, strokes: Strokes, *, slowest_mm_s: float
+    room: Room, stage: StageModel, capabilities: Capabilities, strokes: Strokes, passage: Passage | None
 ) -> ExposureTable:
-    """Rows to and fro in the middle of the room, at several speeds; none where none fits."""
-    stroke_s = strokes.duration_s
-    if stroke_s == 0:
+    """Rows to and fro in the middle of the room, the fastest as fast as keep-outs let them; none where none fits."""
+    if strokes.duration_s == 0:
         return np.empty((0, 5))
+    for fastest in _speeds_mm_s(room, stage, capabilities, strokes)[::-1]:
+        shares = np.repeat(_RUN_SHARES, _RUNS_EACH)
+        rows = [_row(room, strokes, share * fastest, number) for number, share in enumerate(shares)]
+        if passage is None or passage.trespass(np.vstack(rows)) is None:
+            return np.vstack(rows)
+    return np.empty((0, 5))
+
+
+def _row(room: Room, strokes: Strokes, speed_mm_s: float, number: int) -> ExposureTable:
+    """One run, every other one backwards, each further on in y."""
+    length_mm = _CELLS * strokes.duration_s * speed_mm_s
+    edges = room.x_mm + room.width_mm / 2 + length_mm * (np.arange(_CELLS + 1) / _CELLS - 0.5)
+    edges = edges if number % 2 == 0 else edges[::-1]
+    level = np.full(_CELLS, room.y_mm + room.height_mm * (0.2 + 0.6 * number / (len(_RUN_SHARES) * _RUNS_EACH)))
+    return np.column_stack([edges[:-1], level, edges[1:], level, np.full(_CELLS, strokes.duration_s)])
+
+
+def _speeds_mm_s(room: Room, stage: StageModel, capabilities: Capabilities, strokes: Strokes) -> list[float]:
+    """Speeds up to half of the stage's at which a run fits into the room and its run-ups into the travel, rising."""
     x_low, x_high = capabilities.x_limits_mm
-    middle = room.x_mm + room.width_mm / 2
-    beyond = 2 * min(middle - x_low, x_high - middle)
-    fastest = min(_fastest_mm_s(room.width_mm, beyond, _CELLS * stroke_s, stage), strokes.fastest_mm_s)
-    rows: list[NDArray[np.float64]] = []
-    for number, share in enumerate(np.repeat(_RUN_SHARES, _RUNS_EACH)):
-        speed = share * fastest
-        if speed < slowest_mm_s:
-            continue
-        length = _CELLS * stroke_s * speed
-        edges = middle + length * (np.arange(_CELLS + 1) / _CELLS - 0.5)
-        edges = edges if number % 2 == 0 else edges[::-1]
-        y_mm = room.y_mm + room.height_mm * (0.2 + 0.6 * number / (len(_RUN_SHARES) * _RUNS_EACH))
-        level = np.full(_CELLS, y_mm)
-        rows.append(np.column_stack([edges[:-1], level, edges[1:], level, np.full(_CELLS, stroke_s)]))
-    return np.vstack(rows) if rows else np.empty((0, 5))
-
-
-def _fastest_mm_s(width_mm: float, beyond_mm: float, run_s: float, stage: StageModel) -> float:
-    """Half of the stage's speed, or the most at which a run fits into the room and its run-ups into the travel."""
+    middle, run_s = room.x_mm + room.width_mm / 2, _CELLS * strokes.duration_s
+    beyond_mm = 2 * min(middle - x_low, x_high - middle)
     speeds = np.linspace(0.01, 0.5, 50) * stage.speed_mm_s
     # a quarter more than the ramps, as stages that are fed line by line take it
     run_up_mm = 1.25 * speeds**2 / (2 * stage.acceleration_mm_s2) + stage.lead_s * speeds + 2 * stage.margin_mm
-    fits = (run_s * speeds <= 0.9 * width_mm) & (run_s * speeds + 2 * run_up_mm <= 0.98 * beyond_mm)
-    return float(speeds[fits].max(initial=speeds[0]))
+    fits = (run_s * speeds <= 0.9 * room.width_mm) & (run_s * speeds + 2 * run_up_mm <= 0.98 * beyond_mm)
+    fits[0] = True
+    return [float(speed) for speed in np.unique(np.minimum(speeds[fits], strokes.fastest_mm_s))]
+
+
+def _within_dose(runs: ExposureTable, grid: ScanGrid, most_s: float) -> ExposureTable:
+    """Those runs that together give no cell more than so much."""
+    kept, given_s = [np.empty((0, 5))], np.zeros(grid.rows)
+    for row in np.split(runs, len(runs) // _CELLS) if len(runs) else []:
+        (line, _), *_ = grid.cells_of(row[:1, 0:2])
+        cell_s = grid.pitch_mm / float(stroke_speeds(row[:1])[0])
+        if given_s[line] + cell_s <= most_s:
+            given_s[line] += cell_s
+            kept.append(row)
+    return np.vstack(kept)
 
 
 def _is_within(place: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> bool:

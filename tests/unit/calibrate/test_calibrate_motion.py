@@ -25,6 +25,7 @@ from edge.events import Measured, Opened, Planned, Registered
 from edge.faults import EdgeError, SafetyStop, UsageError
 from edge.grid import ScanGrid
 from edge.kinematics import StageModel, run_starts, stroke_ramps, widened
+from edge.passage import passage_of
 from edge.plan import make_plan, plan_to_json
 from edge.prepare import grid_of
 from edge.record.folder import create_recording
@@ -123,6 +124,32 @@ def test_the_room_is_the_largest_rectangle_without_a_keep_out(tmp_path: Path) ->
     narrow = config_in(tmp_path, area={**area, "height_mm": 1.5})
     with pytest.raises(SafetyStop, match="leaves no room to calibrate"):
         room_in(narrow, grid_of(narrow.area))
+
+
+@pytest.mark.parametrize("acceleration_mm_s2", [50.0, 100.0, 500.0])
+def test_runs_are_flown_no_faster_than_a_keep_out_beside_the_room_lets_them_run_out(
+    tmp_path: Path, acceleration_mm_s2: float
+) -> None:
+    area = {"x_mm": 10, "y_mm": 10, "width_mm": 48, "height_mm": 32, "pitch_mm": 0.5}
+    seal = [[26, 10], [42, 10], [42, 42], [26, 42]]
+    config = config_in(tmp_path, area={**area, "keep_out": [{"name": "seal", "polygon": seal}]})
+    grid, stage = grid_of(config.area), StageModel(50.0, acceleration_mm_s2)
+    way = passage_of(config, stage)
+    room = room_in(config, grid)
+    alone = motion_table(room, grid, stage, HAS, strokes=Strokes(0.1), most_live_s=60.0)
+    beside = motion_table(room, grid, stage, HAS, strokes=Strokes(0.1), most_live_s=60.0, passage=way)
+    assert way.trespass(beside) is None
+    assert run_starts(beside)[(beside[:, 0:2] != beside[:, 2:4]).any(axis=1)].sum() == 12
+    if acceleration_mm_s2 < 500:
+        assert way.trespass(alone) is not None, "or this shows nothing"
+
+
+def test_rows_that_share_their_cells_give_them_no_more_than_allowed_together() -> None:
+    grid = ScanGrid(46.0, 43.0, 0.5, 4, 16)
+    room = Room(46.0, 43.0, 8.0, 2.0)
+    table = motion_table(room, grid, StageModel(50, 500), HAS, strokes=Strokes(0.1), most_live_s=0.1)
+    assert live_s_per_cell(table, grid).max() <= 0.1
+    assert (table[:, 0:2] != table[:, 2:4]).any(), "some are flown"
 
 
 def test_a_calibration_survives_its_file_and_is_shown(tmp_path: Path) -> None:
