@@ -297,7 +297,8 @@ def stack_of_recording(folder: Path) -> Stack:
         fitted = fit_recording(recording, planned)
     model = fitted.model
     placing = placed_by_samples(fitted.samples, model.elements, planned.sighting, planned.config)
-    cells = merged(join([fitted.samples, fitted.held]), planned.plan.grid.shape, model.elements)
+    all_samples, live_s = join([fitted.samples, fitted.held]), np.concatenate([fitted.live_s, fitted.held_live_s])
+    cells = merged(all_samples, planned.plan.grid.shape, model.elements, live_s)
     maps = np.zeros((*cells.shape, cells.elements), np.float32)
     variance = np.zeros_like(maps)
     known = np.zeros(cells.shape, np.bool_)
