@@ -44,6 +44,8 @@ MAX_STORED_BODY = 64 * 1024 * 1024
 """Longest event body as stored, in bytes."""
 MAX_STORED_SPECTRUM = 4 * MAX_CHANNELS + 1024
 """Longest spectrum as stored: incompressible counts and the coder's overhead, in bytes."""
+_LONGEST_TEXT = 1024 * 1024
+_LONGEST_TEXTS = {"plan_json": MAX_BODY, "config_yaml": 4 * 1024 * 1024}
 _PLAIN_BODY = 4096
 _PLAIN_JSON = 1024 * 1024
 """Most bytes of a body outside its texts."""
@@ -97,6 +99,9 @@ def encode_event(seq: int, event: ScanEvent) -> EventRow:
         content = visit_to_dict(event.done)
     else:
         content = {field.name: getattr(event, field.name) for field in fields(event) if field.name != "at"}
+    for name, value in content.items():
+        if isinstance(value, str) and len(value) > longest_text(name):
+            raise ValueError(f"the event '{kind}' holds a {name} of {len(value)} letters, too many: shorten it")
     body = json.dumps(content, separators=(",", ":")).encode("ascii")
     if len(body) > MAX_BODY:
         raise ValueError(f"the event '{kind}' holds {len(body)} bytes, more than the journal's {MAX_BODY}: shorten it")
@@ -130,6 +135,11 @@ def decode_event(row: tuple[Any, ...]) -> ScanEvent:
         return _event(event_type, at.decode(), content)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DamagedRecord(f"its content is not that of an event '{kind}'") from None
+
+
+def longest_text(name: str) -> int:
+    """Most letters that a field of an event may have: texts that are parsed later take many times as much then."""
+    return _LONGEST_TEXTS.get(name, _LONGEST_TEXT)
 
 
 def letters_of(event: ScanEvent) -> int:
@@ -173,6 +183,8 @@ def _event(event_type: type[ScanEvent], at: str, content: dict[str, Any]) -> Sca
         value = getattr(event, field.name)
         if not isinstance(value, _ALLOWED[str(field.type)]):
             raise TypeError(field.name)
+        if isinstance(value, str) and len(value) > longest_text(field.name):
+            raise ValueError(field.name)
     if isinstance(event, Closed) and event.outcome not in get_args(Outcome):
         raise ValueError("outcome")
     if isinstance(event, ShutterOpened) and event.over not in get_args(Target):
