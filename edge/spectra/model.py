@@ -30,8 +30,8 @@ _UNKNOWN = 1e3
 """An amplitude of which full counters leave nothing to see is given an error of this many times the scan's mean."""
 _BLOCK = 256
 """Spectra at a time: their counts as floating point, 2 MB of 2,048 channels, stay in the processor's cache."""
-_LEAST_ROWS = 32
-"""Products of fewer rows may be added up in another order: a spectrum's rates must not depend on its neighbours."""
+_SMALL_PRODUCT = 1_000_000
+"""Multiplications up to which OpenBLAS adds up in another order: a spectrum's rates must not depend on others."""
 _LABEL_SHARE = 5e-4
 """Lines below this share of all counts get no label."""
 _USUAL_SPREAD = 0.7
@@ -216,9 +216,9 @@ class SpectrumModel:
     def _amplitudes(
         self, window: NDArray[np.float32], live_s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        rows = len(window)
-        if rows < _LEAST_ROWS:
-            window = np.concatenate([window, np.zeros((_LEAST_ROWS - rows, window.shape[1]), np.float32)])
+        rows, least = len(window), min(_SMALL_PRODUCT // self.weighted.size + 1, _BLOCK)
+        if rows < least:
+            window = np.concatenate([window, np.zeros((least - rows, window.shape[1]), np.float32)])
         right = (window @ self.weighted.T)[:rows].astype(float)
         amplitudes = np.linalg.solve(self.gram, right.T).T
         variance = self._variance(amplitudes, live_s)
