@@ -14,6 +14,7 @@ from edge.adaptive.choice import chosen_cells
 from edge.adaptive.growth import left_text
 from edge.adaptive.listening import worth_of_samples
 from edge.area import allowed_cells
+from edge.dose.path import live_s_per_cell
 from edge.modes.growth import ByTime, pieces_to_json
 from edge.modes.of_scan import setting_of
 from edge.modes.registry import MODES
@@ -64,9 +65,12 @@ def _pieces(planned: Planned, fitted: FittedRecording) -> Any:
     cells = merged(fitted.samples, plan.grid.shape, fitted.model.elements, fitted.live_s)
     interest = interest_in(config.sampling.interest, fitted.model.elements)
     setting = replace(setting_of(planned.sighting, config, plan.stage), interest=interest)
+    had_s = live_s_per_cell(plan.table, plan.grid).astype(np.float32)
+    held_s = np.zeros_like(had_s) if plan.held is None else np.where(plan.held, had_s, np.float32(0))
+    setting, planned_s = setting.having_had(held_s), had_s - held_s
     mode = MODES[plan.way.mode]
     part_s = ByTime(mode, setting, plan.way.budget_s, passage_of(config, plan.stage)).part_s(plan)
-    return pieces_to_json(mode.next(setting, Seen(cells, plan.mask.cells), part_s))
+    return pieces_to_json(mode.next(setting, Seen(cells, planned_s), part_s))
 
 
 def main(folder: Path) -> None:

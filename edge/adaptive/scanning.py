@@ -161,9 +161,9 @@ class GrowingPlan:
             self.close()
             self._warn("no batch was chosen from what is measured: the next one is spread evenly instead")
             grown = self._growth.spread(self.plan)
-        before = len(self.plan.table)
-        if len(grown.table) == before:
+        if grown is self.plan:
             return ()
+        before = len(self.plan.table)
         try:
             self._adopt(grown, before)
         except SafetyStop as reason:

@@ -78,7 +78,7 @@ def worth_of_cells(
     relative = counts / np.maximum(squares.mean(axis=0), np.float32(1e-9))
     surprise = _floored(np.sqrt(_around(cells, (squares * relative).sum(axis=1))))
     steepness = _floored(_gradient(maps / Scale.of(cells).divisor(), np.sqrt(relative)))
-    open_cells = ~measured
+    open_cells = ~measured if not measured.all() else measured
     variance = np.zeros(cells.shape, np.float32)
     for element in np.flatnonzero(counts):
         square = np.square(standard_error[:, :, element])

@@ -48,7 +48,7 @@ class CountedObject:
         drawn = self._chance.poisson(rates * cell_s[:, None])
         np.add.at(self._counts, (where[:, 0], where[:, 1]), drawn)
 
-    def seen(self, planned: NDArray[np.bool_] | None = None) -> Seen:
+    def seen(self) -> Seen:
         """All counts so far, as rates with the variance that counting tells."""
         rows, columns = np.nonzero(self._live_s > 0)
         live_s = self._live_s[rows, columns]
@@ -62,4 +62,4 @@ class CountedObject:
             self._elements,
             live_s.astype(np.float32),
         )
-        return Seen(cells, self._live_s > 0 if planned is None else planned)
+        return Seen(cells, self._live_s.astype(np.float32))

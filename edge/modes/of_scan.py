@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.area import allowed_cells
 from edge.config import ScanConfig
+from edge.dose.earlier import earlier_s_per_cell
 from edge.faults import UsageError
+from edge.grid import ScanGrid
 from edge.kinematics import StageModel
 from edge.modes.competition import best_of, compete
 from edge.modes.planning import plan_of_pieces
@@ -45,7 +48,14 @@ def setting_of(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Set
         binariser=sampling.binariser,
         max_hole=None if sampling.max_hole_mm is None else sampling.max_hole_mm / grid.pitch_mm,
         model=None if sampling.model is None else Path(sampling.model),
+        bearable_s=_bearable_s(config, grid),
     )
+
+
+def _bearable_s(config: ScanConfig, grid: ScanGrid) -> NDArray[np.float64]:
+    """Live time that each cell may still receive, less what it did in earlier recordings."""
+    most_s = np.full(grid.shape, config.dose.max_live_s_per_cell)
+    return most_s - earlier_s_per_cell(config.dose.earlier, grid) if config.dose.earlier else most_s
 
 
 def require_known_mode(config: ScanConfig) -> None:

@@ -55,6 +55,10 @@ class Pieces:
             np.concatenate([part.cell_s for part in parts]),
         )
 
+    def picked(self, which: NDArray[np.bool_]) -> Self:
+        """Those that are marked, shape (n,)."""
+        return type(self)(self.first[which], self.last[which], self.cell_s[which])
+
     def turned(self) -> Self:
         """The same with rows and columns exchanged."""
         return type(self)(self.first[:, ::-1], self.last[:, ::-1], self.cell_s)

@@ -33,6 +33,8 @@ def exposures_of(
 
     Where runs would run up or out over a keep-out, their last cells are dwelled on.
     """
+    if not len(pieces):
+        return np.empty((0, 5))
     order, is_reversed = order_pieces(
         pieces.segments_mm(grid),
         stage,
@@ -100,6 +102,8 @@ def plan_of_pieces(
 def grown(plan: ScanPlan, pieces: Pieces, *, allowed: Cells, passage: Passage | None = None) -> ScanPlan:
     """The plan with more pieces behind its exposures, which keep their indices; cells may come again.
 
+    A point that was held out is measured already, and is fitted from then on.
+
     Raises
     ------
     UsageError
@@ -108,13 +112,19 @@ def grown(plan: ScanPlan, pieces: Pieces, *, allowed: Cells, passage: Passage | 
     if plan.stage is None:
         raise UsageError("this plan does not say how its stage moves, and cannot grow: make it anew")
     end = StagePose(*plan.table[-1, 2:4].tolist())
-    further = exposures_of(pieces, plan.grid, plan.stage, end, passage)
+    further = exposures_of(_without_held(pieces, plan), plan.grid, plan.stage, end, passage)
     visited = plan.mask.cells | pieces.marked(plan.grid.shape)
     visited.flags.writeable = False
     mask = replace(
         plan.mask, cells=visited, rate=float(visited.sum() / allowed.sum()), origin=origin_after(plan.mask.origin)
     )
     return _priced(replace(plan, table=frozen_table(np.vstack([plan.table, further])), mask=mask), plan.stage, passage)
+
+
+def _without_held(pieces: Pieces, plan: ScanPlan) -> Pieces:
+    if plan.held is None:
+        return pieces
+    return pieces.picked((pieces.lengths > 1) | ~plan.held[pieces.first[:, 0], pieces.first[:, 1]])
 
 
 def _priced(plan: ScanPlan, stage: StageModel, passage: Passage | None) -> ScanPlan:

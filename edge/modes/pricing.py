@@ -15,6 +15,7 @@ from edge.modes.pieces import Pieces
 from edge.modes.setting import Setting
 from edge.ordering import order_pieces
 from firmware_bridge.messages import StagePose
+from models.faults import CoverageImpossible
 
 _CLOSE = 1e-3
 """Relative: a time that is so near to the one asked for is not worth another look."""
@@ -72,7 +73,8 @@ def lines_for(setting: Setting, part_s: float) -> NDArray[np.intp]:
 
 
 def slowest_cell_s(setting: Setting, lines: NDArray[np.intp], part_s: float) -> float:
-    """The time on each cell with which whole lines take so long in all; no less than the least that a cell can take."""
+    """The time on each cell with which whole lines take so long in all, as far as cells can bear it, but at least the
+    least that a cell can take."""
     cell_s = setting.fastest_cell_s
     for _ in range(_LOOKS):
         pieces = whole_lines(setting, lines, cell_s)
@@ -80,10 +82,12 @@ def slowest_cell_s(setting: Setting, lines: NDArray[np.intp], part_s: float) -> 
         if abs(left_s) < _CLOSE * part_s:
             break
         cell_s = max(cell_s + left_s / float(pieces.lengths.sum()), setting.fastest_cell_s)
-    return cell_s
+    return max(min(cell_s, setting.longest_cell_s), setting.fastest_cell_s)
 
 
-def points_in(setting: Setting, make: Callable[[int], Pieces], part_s: float, most: int) -> Pieces:
+def points_in(
+    setting: Setting, make: Callable[[int], Pieces], part_s: float, most: int, *, dwell_s: float | None = None
+) -> Pieces:
     """As many points as there is time for.
 
     Parameters
@@ -92,6 +96,8 @@ def points_in(setting: Setting, make: Callable[[int], Pieces], part_s: float, mo
         So many of them.
     most
         There are no more than these.
+    dwell_s
+        On each; None: the setting's.
 
     Raises
     ------
@@ -99,12 +105,19 @@ def points_in(setting: Setting, make: Callable[[int], Pieces], part_s: float, mo
         There is not time for two.
     """
     area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
-    guess = points_within(part_s, setting.dwell_s, setting.stage, area_mm2=area_mm2)
+    dwell_s = setting.dwell_s if dwell_s is None else dwell_s
+    guess = points_within(part_s, dwell_s, setting.stage, area_mm2=area_mm2)
     count, pieces = min(guess, most), Pieces.none()
     for _ in range(_LOOKS_AT_POINTS):
         if count < 2:
-            raise UsageError(f"{part_s:.3g} s are too short for two points of {setting.dwell_s:g} s: give more time")
-        pieces = make(count)
+            raise UsageError(f"{part_s:.3g} s are too short for two points of {dwell_s:.3g} s: give more time")
+        try:
+            pieces = make(count)
+        except CoverageImpossible:
+            raise UsageError(
+                f"{count} points in {part_s:.3g} s leave holes above sampling.max_hole_mm: give more time, allow "
+                "larger holes, or choose another sampling.mode"
+            ) from None
         seconds = priced(setting, pieces).seconds
         if count == most and seconds <= part_s:
             break
@@ -116,7 +129,17 @@ def points_in(setting: Setting, make: Callable[[int], Pieces], part_s: float, mo
 
 def points_within(budget_s: float, dwell_s: float, stage: StageModel, *, area_mm2: float) -> int:
     """About how many points an area can be visited in within a time, the way to each the mean distance between them."""
-    each_s = dwell_s + stage.stop_s
     counts = np.geomspace(1, 1e7, 400)
-    seconds = counts * (each_s + stage.move_s(_MEAN_WAY * np.sqrt(area_mm2 / counts)))
+    seconds = counts * (dwell_s + _way_s(counts, stage, area_mm2))
     return int(counts[max(int(np.searchsorted(seconds, budget_s)) - 1, 0)])
+
+
+def way_between_s(setting: Setting, count: int) -> float:
+    """About how long it takes to get from one of so many points to the next, all over the area."""
+    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
+    return float(_way_s(np.array([float(max(count, 1))]), setting.stage, area_mm2)[0])
+
+
+def _way_s(counts: NDArray[np.float64], stage: StageModel, area_mm2: float) -> NDArray[np.float64]:
+    way_mm = _MEAN_WAY * np.sqrt(area_mm2 / counts)
+    return np.asarray(stage.stop_s + stage.move_s(way_mm), np.float64)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from edge.modes.listening import Points, Runs
 from edge.modes.mode import Mode
+from edge.modes.points import Points
 from edge.modes.rasters import Grid, Raster, Rows
+from edge.modes.runs import Runs
 
 AUTOMATIC = "automatic"
 """The name by which the configuration leaves the choice to the competition."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import MeasuredCells
 from models.binarise import DEFAULT_BINARISER
 from models.masks.request import MaskRequest
+
+_ROUNDING = 1e-6
+"""Relative slack of a limit: times are summed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +40,8 @@ class Setting:
     """The mask network's file; None for the shipped one."""
     interest: NDArray[np.float32] | None = None
     """How much each element counts, shape (elements,); None: all the same."""
+    bearable_s: NDArray[np.float64] | None = None
+    """Live time that each cell may receive in all, shape (rows, columns); None: any."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -46,6 +51,21 @@ class Setting:
     def fastest_cell_s(self) -> float:
         """The least time in which a cell can be flown over and told from the next."""
         return max(self.grid.pitch_mm / self.stage.speed_mm_s, self.stage.shortest_stroke_s)
+
+    @property
+    def longest_cell_s(self) -> float:
+        """The most time that every cell can bear."""
+        return np.inf if self.bearable_s is None else float(self.bearable_s[self.allowed].min(initial=np.inf))
+
+    def can_bear(self, planned_s: NDArray[np.floating], cell_s: float) -> NDArray[np.bool_]:
+        """Cells that may be measured for so long again, shape (rows, columns)."""
+        if self.bearable_s is None:
+            return self.allowed
+        return np.asarray(self.allowed & (planned_s + cell_s <= self.bearable_s * (1 + _ROUNDING)), np.bool_)
+
+    def having_had(self, live_s: NDArray[np.floating]) -> Setting:
+        """The same, but that cells have received so much that no part of the plan says, shape (rows, columns)."""
+        return self if self.bearable_s is None else replace(self, bearable_s=self.bearable_s - live_s)
 
     def mask_request(self, count: int) -> MaskRequest:
         """For so many cells."""
@@ -67,8 +87,8 @@ class Seen:
 
     cells: MeasuredCells
     """With the live time behind each value."""
-    planned: NDArray[np.bool_]
-    """Cells that are measured, or will be without anybody's asking, shape (rows, columns)."""
+    planned_s: NDArray[np.float32]
+    """Beam that each cell has had or will have without anybody's asking, s, shape (rows, columns)."""
 
     def maps(self, rgb: NDArray[Any] | None) -> ElementMaps:
         """The maps that these values make, by the method that suits them."""

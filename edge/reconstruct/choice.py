@@ -11,8 +11,10 @@ AUTOMATIC = "automatic"
 """The name by which the configuration leaves the choice to `method_for`."""
 DENSE_SHARE = 0.8
 """Share of the cells from which on a scan is a raster with few holes rather than a sparse one."""
-LEAST_SHARE = 0.25
-"""Share of the cells from which on the covariance of a whole grid can be learned in spite of the holes."""
+LEAST_SHARE = 0.2
+"""Share of the cells from which on the covariance of a whole grid can be learned in spite of the holes, and maps that
+are mostly noise gain by it: rows of the portrait and the hands at a fifth -0.3 to +1.4 dB over kriging, at a seventh
+-0.8 to +0.6, at a quarter 0 to +2.7 (docs/adr/0015-modes.md)."""
 _SHARE_OF_FEW_HOLES = 0.4
 """The same where most of what is seen is signal: kriging is as good where a third of the cells are measured, in lines,
 and 1 to 3 dB less where a half are."""

@@ -1,4 +1,4 @@
-"""Maps of a grid that was measured with few photons: every cell noisy, up to three in four missing.
+"""Maps of a grid that was measured with few photons: every cell noisy, up to four in five missing.
 
 Where photons are all that a cell costs, a short dwell in every cell beats a long one in some. Each map is then full of
 counting noise, and what is known of a cell lies in its neighbours, in the other elements, and in the photograph.
@@ -64,7 +64,7 @@ class _Grid:
 
 
 def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Reconstruction:
-    """Maps and standard error from noisy values at all cells, or nearly all.
+    """Maps and standard error from noisy values at all cells, or a good part of them.
 
     A measured cell does not show its measured value: that is one count of photons among many that bear on it. The
     estimate is the best linear one under a covariance between all elements and the photograph's colours, learned from
@@ -74,7 +74,7 @@ def photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None)
 
     Large grids are reconstructed in overlapping blocks with a covariance each: memory is bounded, cost goes with cells.
 
-    Where less than a quarter of the cells is measured, fewer than 64, or no variance is known, there is nothing to
+    Where less than a fifth of the cells is measured, fewer than 64, or no variance is known, there is nothing to
     learn the noise or the covariance from: kriging's maps come back, with a remark; so they do of a large grid with a
     block like that.
 
@@ -218,5 +218,15 @@ def _standard_error(grid: _Grid, refined: Refined, expected: ExpectedError) -> F
     squared = kept * local * expected.learning
     # cells that differ from all that surrounds them are no part of the model, but copies show their error
     squared *= np.maximum(refined.least_error / np.maximum(squared[grid.measured].mean(axis=0), 1e-12), 1)
-    squared[~grid.measured] += np.maximum(expected.unmeasured[:elements] - variance, 0)
+    if not grid.measured.all():
+        excess = np.maximum(expected.unmeasured[:elements] - variance, 0)
+        squared += excess * _relative_distance(grid.measured)[:, :, None]
     return np.sqrt(np.maximum(squared, 0)).astype(np.float32)
+
+
+def _relative_distance(measured: NDArray[np.bool_]) -> Floats:
+    """From the nearest measured cell, relative to the mean over unmeasured ones, shape (rows, columns)."""
+    import cv2
+
+    away = cv2.distanceTransform(np.where(measured, np.uint8(0), np.uint8(1)), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(away / away[~measured].mean(), np.float32)

@@ -61,7 +61,7 @@ class HalvedObject:
             self._elements,
             live_s.astype(np.float32),
         )
-        return Seen(cells, self._live_s > 0)
+        return Seen(cells, self._live_s.astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
