@@ -20,7 +20,7 @@ def is_open(bench: Bench) -> bool:
 
 @pytest.mark.campaign
 def test_what_the_crash_may_have_begun_is_left_out_and_every_other_cell_is_exposed_once(bench: Bench) -> None:
-    bench.instrument["twin"]["clock_factor"] = 100.0
+    bench.instrument["twin"]["clock_factor"] = 20.0
     bench.scan["sampling"]["mask"] = "grid"
     bench.scan["dose"] = {"max_live_s_per_cell": 0.1}
     with bench.running():

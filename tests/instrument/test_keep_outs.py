@@ -14,6 +14,7 @@ from edge.plan import plan_from_json
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
 from edge.state import Ended
+from firmware_bridge.twins.native.kinematics import Axes
 
 ASTRAY_MM = 5 * np.hypot(0.004, 0.002)
 """Five standard deviations of where the twin stops and of what it measures."""
@@ -87,6 +88,8 @@ def test_a_scan_that_was_killed_past_a_keep_out_goes_on_past_it(guarded):
 
 @pytest.mark.campaign
 def test_no_run_meets_a_keep_out_where_it_runs_up_and_out(guarded):
+    # softer than it announces, with a jerk that nothing announces
+    guarded.instrument["twin"] |= {"speed_factor": 0.78, "acceleration_factor": 0.61, "jerk_mm_s3": 9_000.0}
     guarded.scan["sampling"] = {"time_s": 60.0, "mode": "rows", "dwell_s": 0.02}
     with guarded.running():
         scan = guarded.run("scan", str(guarded.config), "--out", str(guarded.recording))
@@ -98,8 +101,9 @@ def test_no_run_meets_a_keep_out_where_it_runs_up_and_out(guarded):
     starts = np.array([(event["x_mm"], event["y_mm"]) for event in made])
     length, duration = np.hypot(*way.T), np.array([event["real_s"] for event in made])
     assert np.count_nonzero(length) > len(made) / 2
-    # the twin's true acceleration, along the rows; each stroke is taken as if it began and ended a run
-    ramp = (length / duration) ** 2 / (2 * 0.92 * 500)
+    # the twin's true motion, along the rows; each stroke is taken as if it began and ended a run
+    true = Axes(0.78 * 50, 0.61 * 500, 9_000.0)
+    ramp = np.array([true.ramp(speed).length_mm if speed > 0 else 0.0 for speed in length / duration])
     ahead = np.divide(way, length[:, None], out=np.zeros_like(way), where=length[:, None] > 0) * ramp[:, None]
     keep_outs = keep_outs_of(load_scan_config(guarded.config))
     kept = replace(keep_outs, margin_mm=keep_outs.margin_mm - ASTRAY_MM)
