@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -39,6 +38,7 @@ from edge.record.schema import (
     lay_out,
     read_extent,
 )
+from edge.record.writer_lock import locked_folder_of, sync_entries
 
 Log = Literal["write-ahead", "rollback"]
 """How a transaction is made all or nothing."""
@@ -80,6 +80,7 @@ class Journal:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            sync_entries(folder, path)
             bring_up_to_date(self._connection)
             self._last_seq = read_extent(self._connection, path)
             self._known = Known.of(self._connection, path)
@@ -105,7 +106,7 @@ class Journal:
             with contextlib.closing(connect(part, "rwc")) as connection:
                 lay_out(connection)
 
-        with _locked_folder_of(path) as folder:
+        with locked_folder_of(path) as folder:
             if path.exists():
                 raise UsageError(f"{path}: a journal is there already: resume that scan, or give another folder")
             try:
@@ -125,7 +126,7 @@ class Journal:
         IntegrityError
             The file is foreign, newer, or any record of it is damaged: adding to it could bury what is wrong.
         """
-        with _locked_folder_of(path) as folder:
+        with locked_folder_of(path) as folder:
             refuse_unsound(path)
             return cls(path, folder, log)
 
@@ -289,24 +290,6 @@ def _waiting(connection: sqlite3.Connection) -> Cut:
         for row in islice(connection.execute(_BEHIND_BLOCKS), MOST_EXPOSURES - 1)
     ]
     return replace(cut_into_blocks(Cut([], [], 0), filter(may_be_packed, reversed(rows))), blocks=[])
-
-
-@contextlib.contextmanager
-def _locked_folder_of(path: Path) -> Iterator[int]:
-    """Descriptor of the journal's folder, locked for one writer; given back only when the block fails."""
-    try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        raise UsageError(f"{path}: there is no such folder: give the folder of a recording") from None
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(f"{path}: another process is writing: wait for its end, or give another folder") from None
-        yield folder
-    except BaseException:
-        os.close(folder)
-        raise
 
 
 __all__ = ["Journal", "JournalReader", "MeasuredArrays"]
