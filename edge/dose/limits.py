@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 
 ROUNDING = 1e-6
 """Relative slack of sums: live times are written to this, in s."""
+_NOTHING_S = 1e-9
+"""What differences of sums leave where nothing is."""
 _WIDTHS = 2 * math.sqrt(2 * math.log(2))
 """Full widths at half maximum per standard deviation of a Gaussian."""
 _REACH = 4.0
@@ -163,42 +165,43 @@ def refused_repeats(
     if received.is_plain or not lacking:
         return {}
     received = received.settled()
-    whole = with_repeats(table, received)
-    refused: dict[int, str] = {}
     left = np.fromiter(lacking, np.intp, len(lacking))
-    over = _over(whole, left, grid, config, stage, earlier_s)
     beside = beside_s(table, received)
+    legs_s = _legs_s(table, grid, config, stage)
+    live_s = live_s_per_cell(with_repeats(table, received), grid) + (0.0 if earlier_s is None else earlier_s)
+    ahead_s = live_s_per_cell(table[left], grid)
+    over = _over(live_s, ahead_s, legs_s, grid, config)
+    refused: dict[int, str] = {}
     begun = beside[left] > 0
     for index in _crossing(table, np.concatenate([left[begun], left[~begun]]), over, grid):
-        cells = live_s_per_cell(table[index : index + 1], grid) > 0
-        if (cells & over).any():
-            refused[index] = _sentence(index, cells & over, float(beside[index]), config.dose, grid)
-            whole[index, 4] -= table[index, 4]
-            left = left[left != index]
-            over = _over(whole, left, grid, config, stage, earlier_s)
-            if not over.any():
-                break
+        alone_s = live_s_per_cell(table[index : index + 1], grid)
+        if not (over & (alone_s > 0)).any():
+            continue
+        refused[index] = _sentence(index, over & (alone_s > 0), float(beside[index]), config.dose, grid)
+        live_s, ahead_s = live_s - alone_s, ahead_s - alone_s
+        over = _over(live_s, ahead_s, legs_s, grid, config)
+        if not over.any():
+            break
     return refused
 
 
+def _legs_s(table: ExposureTable, grid: ScanGrid, config: ScanConfig, stage: StageModel) -> Floats | None:
+    """Time of the open beam in each cell on the way between a plan's exposures; None where photons are not limited."""
+    if config.dose.max_photons_per_mm2 is None:
+        return None
+    return planned_leg_s_per_cell(table, stage, grid, closed=passage_of(config, stage).closed_legs(table))
+
+
 def _over(
-    whole: ExposureTable,
-    left: NDArray[np.intp],
-    grid: ScanGrid,
-    config: ScanConfig,
-    stage: StageModel,
-    earlier_s: Floats | None,
+    live_s: Floats, ahead_s: Floats, legs_s: Floats | None, grid: ScanGrid, config: ScanConfig
 ) -> NDArray[np.bool_]:
     """Cells that would receive too much, and something of it from what is still to be measured."""
-    live_s = live_s_per_cell(whole, grid) + (0.0 if earlier_s is None else earlier_s)
     over = live_s > config.dose.max_live_s_per_cell * (1 + ROUNDING)
-    if config.dose.max_photons_per_mm2 is not None:
-        closed = passage_of(config, stage).closed_legs(whole)
-        legs_s = planned_leg_s_per_cell(whole, stage, grid, closed=closed)
+    if legs_s is not None and config.dose.max_photons_per_mm2 is not None:
         photons = photons_per_mm2(live_s + legs_s, grid, config.instrument.beam)
         assert photons is not None
         over |= photons > config.dose.max_photons_per_mm2 * (1 + ROUNDING)
-    return np.asarray(over & (live_s_per_cell(whole[left], grid) > 0))
+    return np.asarray(over & (ahead_s > _NOTHING_S))
 
 
 def _crossing(table: ExposureTable, indices: NDArray[np.intp], cells: NDArray[np.bool_], grid: ScanGrid) -> list[int]:
