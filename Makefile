@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/pointillist demo --out runs/demo --replace
 
 test: $(VENV)/.tests
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.tests
 	$(BIN)/ruff check .

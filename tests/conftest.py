@@ -16,6 +16,12 @@ settings.load_profile("seeded")
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, as tests on instruments wait half their time; four at the most."""
+    return min(len(os.sched_getaffinity(0)) + 1, 4)
+
+
 @pytest.fixture(scope="session")
 def measurement_data() -> Path:
     """Folder of real measurements and photographs; skips where it is absent."""
