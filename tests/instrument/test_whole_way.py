@@ -117,11 +117,15 @@ def test_a_recording_of_ours_replays_and_is_scored_on_what_was_left_out(scanned)
     bench = scanned.bench
     finished = read_maps(bench.recording / "maps.h5").element_maps
     assert finished.visible is not None
-    replay = bench.run("replay", str(bench.recording), "--mask", "adaptive", "--rate", "0.04", "--out", str(bench.folder / "again"))
+    replay = bench.run(
+        "replay", str(bench.recording), "--mask", "adaptive", "--rate", "0.04", "--out", str(bench.folder / "again")
+    )
     assert replay.returncode == 0, replay.stderr
     assert "exposures left out" in replay.stdout
     kept = read_maps(bench.folder / "again" / "maps.h5")
     assert int(kept.mask.sum()) == round(0.04 * kept.mask.size)
-    above = bench.run("replay", str(bench.recording), "--mask", "adaptive", "--rate", "0.1", "--out", str(bench.folder / "above"))
+    above = bench.run(
+        "replay", str(bench.recording), "--mask", "adaptive", "--rate", "0.1", "--out", str(bench.folder / "above")
+    )
     assert above.returncode == 2
     assert "the recording holds 384" in above.stderr
