@@ -6,6 +6,8 @@ writes into a stream that takes everything, remembers the first refusal, and rai
 
 from __future__ import annotations
 
+import mmap
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +54,44 @@ def new_hdf5(path: Path) -> Iterator[NewHdf5]:
             stream.raise_refusal()
             raise
         stream.raise_refusal()
+
+
+_HEAP = b"GCOL\x01"
+_HEAP_HEADER, _OBJECT_HEADER = 16, 16
+
+
+def is_endless(path: Path) -> bool:
+    """Whether reading a text of this HDF5 file might never end.
+
+    Texts lie in heaps of objects, each with its size before it (HDF5 file format 3.0, III.E). HDF5 goes from one to the
+    next by it and does not see that a size as large as the address space leads back: one flipped bit is enough.
+    """
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(_HEAP)
+        while at >= 0:
+            if not _is_walkable(content, at):
+                return True
+            at = content.find(_HEAP, at + 1)
+    return False
+
+
+def _is_walkable(content: mmap.mmap, heap: int) -> bool:
+    if heap + _HEAP_HEADER > len(content):
+        return True
+    end = heap + struct.unpack_from("<Q", content, heap + 8)[0]
+    if end > len(content):
+        return True  # HDF5 refuses that itself
+    at = heap + _HEAP_HEADER
+    while at + _OBJECT_HEADER <= end:
+        index, size = struct.unpack_from("<H6xQ", content, at)
+        # what is free counts its own header in, and may be all that is left
+        step = size if index == 0 else _OBJECT_HEADER + size + -size % 8
+        if step < _OBJECT_HEADER or at + step > end:
+            return False
+        at += step
+    return True
 
 
 class _Stream:

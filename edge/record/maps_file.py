@@ -15,7 +15,7 @@ from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
 from edge.maps import ElementMaps
 from edge.record.durable import replace_durably
-from edge.record.hdf5_file import new_hdf5
+from edge.record.hdf5_file import is_endless, new_hdf5
 
 FORMAT = "pointillist-maps"
 FORMAT_VERSION = 1
@@ -118,6 +118,8 @@ def read_maps(path: Path) -> MapsFile:
 
     if not path.is_file():
         raise UsageError(f"{path}: no such maps file: give the maps.h5 of a recording")
+    if is_endless(path):
+        raise IntegrityError(f"{path}: not a maps file, or damaged (its texts have no end): reconstruct it again")
     try:
         with h5py.File(path, "r") as file:
             return _read(file)
