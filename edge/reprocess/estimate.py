@@ -14,6 +14,7 @@ from edge.reconstruct.growing import GroupPlaces, Tiling
 from edge.reconstruct.guide import NO_COLOUR
 from edge.reconstruct.layers import FollowedColour, VisibleLaw
 from edge.reconstruct.tiling import TILE_CELLS, tile_count, tiles_of
+from edge.reprocess.job import worker_name
 from edge.reprocess.look import Look
 from edge.reprocess.pieces import Arrays, Pieces
 from edge.reprocess.settle import Rectangle
@@ -21,12 +22,12 @@ from edge.reprocess.settle import Rectangle
 Floats = NDArray[np.float32]
 
 
-def estimate(look: Look, rectangle: Rectangle) -> None:
-    """Estimate a piece, and keep it."""
+def estimate(look: Look, rectangle: Rectangle) -> str:
+    """Estimate a piece, and keep it; gives the worker's name."""
     look.job.enter()
     pieces = look.job.pieces
     if pieces.has(rectangle.name):
-        return
+        return worker_name()
     shape, laws = look.grid.shape, pieces.load("laws.npz")
     maps, standard_error = _kriged(pieces, laws, shape, rectangle)
     found = {"maps": maps, "standard_error": standard_error}
@@ -38,6 +39,7 @@ def estimate(look: Look, rectangle: Rectangle) -> None:
     for values in found.values():
         values[~shown] = np.nan
     pieces.keep(rectangle.name, {**found, "measured": measured})
+    return worker_name()
 
 
 def _kriged(pieces: Pieces, laws: Arrays, shape: tuple[int, int], piece: Rectangle) -> tuple[Floats, Floats]:

@@ -8,26 +8,42 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-_FOLDERS = (
+_SOURCE = (
     "calibration",
-    "edge/cameras",
     "edge/dose",
     "edge/reconstruct",
-    "edge/record",
-    "edge/report",
     "edge/reprocess",
     "edge/spectra",
-    "edge/stopping",
+    *(
+        f"edge/{name}.py"
+        for name in (
+            "area",
+            "balance",
+            "colour",
+            "correction",
+            "finish",
+            "grid",
+            "icc",
+            "ledger",
+            "maps",
+            "photograph",
+            "prepare",
+            "resample",
+            "results",
+            "standard_course",
+        )
+    ),
 )
+"""Reading a journal or a picture gives what was written or a fault, and decides no figure."""
 _LIBRARIES = ("numpy", "scipy", "numba", "opencv-python", "h5py")
 
 
 @cache
 def software_digest() -> str:
-    """SHA-256 over the source that maps and reports are made with and the versions of its libraries, hexadecimal.
+    """SHA-256 over the source that maps are made with and the versions of its libraries, hexadecimal.
 
-    A version number alone would call two states of a checkout the same. Commands and what drives instruments decide
-    nothing: a change there makes no archive out of date.
+    A version number alone would call two states of a checkout the same. Commands, the report's words and what drives
+    instruments decide nothing: a change there makes no archive out of date.
     """
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parents[2]
@@ -40,7 +56,6 @@ def software_digest() -> str:
 
 
 def _source(root: Path) -> Iterator[Path]:
-    for folder in _FOLDERS:
-        yield from (root / folder).rglob("*.py")
-        yield from (root / folder).rglob("*.csv")
-    yield from (path for path in (root / "edge").glob("*.py") if not path.name.startswith("cli"))
+    for name in _SOURCE:
+        path = root / name
+        yield from [path] if path.is_file() else (each for each in path.rglob("*") if each.suffix in (".py", ".csv"))

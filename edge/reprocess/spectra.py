@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.faults import IntegrityError
 from edge.maps import Samples
 from edge.record.reader import JournalReader, MeasuredArrays
+from edge.reprocess.job import worker_name
 from edge.reprocess.look import Look, Range, opened
 from edge.reprocess.pieces import Pieces
 from edge.results import FittedPart, portions, spectrum_model
@@ -45,12 +46,12 @@ class _Portion:
     """Counts of each, in their order."""
 
 
-def add_up(look: Look, number: int) -> None:
-    """Read a range once: counts of each exposure, and sums of some thousand at a time."""
+def add_up(look: Look, number: int) -> str:
+    """Read a range once: counts of each exposure, and sums of some thousand at a time; gives the worker's name."""
     look.job.enter()
     pieces, name = look.job.pieces, f"sums-{number}.npz"
     if pieces.has(name):
-        return
+        return worker_name()
     portion = look.ranges[number]
     found: list[_Portion] = []
     lives: list[NDArray[np.float64]] = []
@@ -69,6 +70,7 @@ def add_up(look: Look, number: int) -> None:
             "live_s": np.concatenate(lives),
         },
     )
+    return worker_name()
 
 
 def learn(look: Look) -> Learned:
@@ -84,12 +86,12 @@ def learn(look: Look) -> Learned:
     return Learned(fit, standard, blocks.total(), digest)
 
 
-def fit_range(look: Look, learned: Learned, number: int) -> None:
-    """Fit the spectra of a range."""
+def fit_range(look: Look, learned: Learned, number: int) -> str:
+    """Fit the spectra of a range; gives the worker's name."""
     look.job.enter()
     pieces, name = look.job.pieces, fits_name(learned, number)
     if pieces.has(name):
-        return
+        return worker_name()
     first = look.ranges[number].first
     parts: list[FittedPart] = []
     for batch in _batches(look, look.ranges[number]):
@@ -106,6 +108,7 @@ def fit_range(look: Look, learned: Learned, number: int) -> None:
             "indices": np.concatenate([part.indices for part in parts]),
         },
     )
+    return worker_name()
 
 
 def fits_name(learned: Learned, number: int) -> str:

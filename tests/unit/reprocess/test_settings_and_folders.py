@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.faults import UsageError
+from edge.reprocess import software
 from edge.reprocess.archive import MARK, recordings_below, results_folder
 from edge.reprocess.changes import Settings
 
@@ -66,3 +67,8 @@ def test_results_go_into_a_new_folder_or_one_of_an_earlier_run(tmp_path):
         results_folder(archive, out)
     (out / MARK).touch()
     assert results_folder(archive, out) == out
+
+
+def test_all_source_that_is_said_to_decide_results_is_there():
+    root = Path(software.__file__).resolve().parents[2]
+    assert [name for name in software._SOURCE if not (root / name).exists()] == []

@@ -1,0 +1,110 @@
+"""The same on a cluster of processes, to which one is added on the way and from which one is taken."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.console import Console
+from edge.faults import DeviceError, UsageError
+from edge.record.maps_file import read_maps
+from edge.reprocess.changes import Settings
+from edge.reprocess.cluster import DaskExecutor, connected
+from edge.reprocess.recipe import Done, Task
+from edge.reprocess.result import Result
+from edge.reprocess.run import reprocess
+
+distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+class Watched:
+    """A cluster's executor that tells who did what, and does something in the middle."""
+
+    def __init__(self, inner: DaskExecutor, after: str, then: Callable[[], None]) -> None:
+        self._inner, self._after, self._then = inner, after, then
+        self._functions: dict[Any, str] = {}
+        self.done_by: dict[str, set[str]] = {}
+
+    def workers(self) -> int:
+        return self._inner.workers()
+
+    def submit(self, task: Task) -> Any:
+        ticket = self._inner.submit(task)
+        self._functions[ticket] = task.function.__name__
+        return ticket
+
+    def wait(self) -> tuple[Any, Done | Exception]:
+        ticket, given = self._inner.wait()
+        name = self._functions.pop(ticket)
+        if isinstance(given, Done) and isinstance(given.value, str):
+            self.done_by.setdefault(name, set()).add(given.value)
+        if name == self._after and self._then is not None:
+            then, self._then = self._then, None
+            then()
+        return ticket, given
+
+    def drop(self, tickets: Iterable[Any]) -> None:
+        self._inner.drop(tickets)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """One worker, in a process of its own."""
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def carried_out(archive: Path, out: Path, cluster: Any, after: str, then: Callable[[], None]) -> Watched:
+    out.mkdir()
+    with connected(cluster.scheduler_address) as executor:
+        watched = Watched(executor, after, then)
+        console = Console(quiet=True, log_level="error")
+        outcome = reprocess(archive, ("panel",), out, Settings.of(piece_cells=16), watched, console)["panel"]
+    assert isinstance(outcome, Result), outcome
+    made, known = (read_maps(folder / "panel" / "maps.h5").element_maps for folder in (out, archive))
+    assert made.maps.tobytes() == known.maps.tobytes()
+    assert made.standard_error.tobytes() == known.standard_error.tobytes()
+    return watched
+
+
+def test_a_worker_that_joins_in_mid_run_takes_part_and_the_maps_stay_the_same(archive, cluster, tmp_path):
+    def join() -> None:
+        cluster.scale(2)
+        cluster.wait_for_workers(2, timeout=200)
+
+    watched = carried_out(archive, tmp_path / "out", cluster, "fit_range", join)
+    assert len(watched.done_by["fit_range"]) == 1
+    assert len(watched.done_by["estimate"]) == 2
+
+
+@pytest.mark.campaign
+def test_a_worker_that_is_killed_loses_nothing(archive, cluster, tmp_path):
+    def kill() -> None:
+        worker = next(iter(cluster.workers.values()))
+        os.kill(worker.process.pid, signal.SIGKILL)
+
+    carried_out(archive, tmp_path / "out", cluster, "fit_range", kill)
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("edge.reprocess.cluster._PATIENCE_S", 0.5)
+    with (
+        pytest.raises(DeviceError, match=r"tcp://127\.0\.0\.1:9: no scheduler answers there"),
+        connected("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+    def missing(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr("edge.reprocess.cluster.importlib.import_module", missing)
+    with pytest.raises(UsageError, match=r"pip install 'pointillist\[cluster\]'"), connected(None):
+        pass
