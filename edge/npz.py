@@ -15,6 +15,8 @@ from edge.faults import UsageError
 
 _MOST_BYTES = 8_000_000_000
 """Largest size of all arrays that is loaded; more is refused before memory is touched."""
+_HARMLESS, _MOST_TIMES = 500_000_000, 200
+"""Size that is loaded whatever the archive's, and times of that which measurements are not packed into."""
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _UNREADABLE = (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError)
 """What `zipfile` and numpy raise on files that are damaged, foreign, encrypted, or packed in another way."""
@@ -34,6 +36,11 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
             declared = sum(entry.file_size for entry in entries)
             if declared > _MOST_BYTES:
                 raise UsageError(f"{path}: unpacks to {declared / 1e9:.1f} GB: crop it, or bin it, beforehand")
+            if declared > _HARMLESS and declared > _MOST_TIMES * path.stat().st_size:
+                raise UsageError(
+                    f"{path}: unpacks to {declared / 1e9:.1f} GB, far more than measurements do: save it unpacked with "
+                    "numpy.savez"
+                )
             return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in entries}
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file: check its path") from None

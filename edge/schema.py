@@ -9,11 +9,12 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.faults import UsageError
-from edge.yaml_strict import LocatedYaml, StrictYamlError, parse_yaml
+from edge.yaml_strict import MAX_TEXT, LocatedYaml, StrictYamlError, parse_yaml
 
 Millimetres = Annotated[float, Field(allow_inf_nan=False, ge=-10_000, le=10_000)]
 PositiveMillimetres = Annotated[float, Field(gt=0, le=10_000)]
 Schema = TypeVar("Schema", bound=BaseModel)
+_LONGEST = 4 * MAX_TEXT
 Resolve = Callable[[dict[str, Any], Path], dict[str, Any]]
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -33,7 +34,11 @@ def validate_yaml(schema: type[Schema], path: Path, resolve: Resolve | None = No
 
 def read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise UsageError(f"{path}: is longer than {_LONGEST} bytes: give a configuration")
+        return content.decode("utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file: give the path of a configuration") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -18,6 +18,8 @@ from edge.faults import DeviceError, IntegrityError
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_BMP, _TIFF = b"BM", {b"II*\0": "<", b"MM\0*": ">"}
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SHORT, _TIFF_DIRECTORIES = 256, 257, 3, 8
 _ENDING_WITHIN = 1024
 _MOST_PIXELS = 300_000_000
 """Of the largest medium-format backs twice the number; three such pictures in memory are 5 GB."""
@@ -72,13 +74,39 @@ def decode_picture(content: bytes, name: str) -> Picture | None:
 
 
 def picture_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height that a PNG or JPEG states in its header; None for others, and where there is none."""
+    """Width and height that a PNG, JPEG, TIFF or BMP states in its header; None for others, and where there is none."""
     if content.startswith(_PNG) and len(content) >= 24:
         width, height = struct.unpack(">II", content[16:24])
         return int(width), int(height)
     if content.startswith(_JPEG):
         return _jpeg_size(content)
+    if content.startswith(_BMP) and len(content) >= 26:
+        width, height = struct.unpack("<ii", content[18:26])
+        return abs(int(width)), abs(int(height))
+    if content[:4] in _TIFF:
+        return _tiff_size(content, _TIFF[content[:4]])
     return None
+
+
+def _tiff_size(content: bytes, order: str) -> tuple[int, int] | None:
+    """The largest width and height among the tags of the first directories (TIFF 6.0, section 2)."""
+    found = {_TIFF_WIDTH: 0, _TIFF_HEIGHT: 0}
+    (at,) = struct.unpack(f"{order}I", content[4:8]) if len(content) >= 8 else (0,)
+    for _ in range(_TIFF_DIRECTORIES):
+        if not 8 <= at <= len(content) - 2:
+            break
+        (count,) = struct.unpack(f"{order}H", content[at : at + 2])
+        end = min(at + 2 + 12 * count, len(content))
+        for place in range(at + 2, end - 11, 12):
+            tag, kind, _, word = struct.unpack(f"{order}HHII", content[place : place + 12])
+            if tag in found:
+                (short,) = struct.unpack(f"{order}H", content[place + 8 : place + 10])
+                found[tag] = max(found[tag], short if kind == _TIFF_SHORT else word)
+        if end + 4 > len(content):
+            break
+        (at,) = struct.unpack(f"{order}I", content[end : end + 4])
+    width, height = found[_TIFF_WIDTH], found[_TIFF_HEIGHT]
+    return (width, height) if width and height else None
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
@@ -99,7 +127,7 @@ def _is_whole(content: bytes) -> bool:
         return _PNG_END in tail
     if content.startswith(_JPEG):
         return _JPEG_END in tail
-    return bool(content)
+    return content.startswith(_BMP) or content[:4] in _TIFF
 
 
 def decode_file(path: Path) -> Picture | None:
@@ -125,7 +153,10 @@ def recorded_picture(path: Path) -> Picture:
     IntegrityError
         It is missing or not whole.
     """
-    picture = decode_file(path) if path.is_file() else None
+    try:
+        picture = decode_file(path) if path.is_file() else None
+    except DeviceError as error:
+        raise IntegrityError(f"{error.args[0]}, or restore it from a copy") from None
     if picture is None:
         raise IntegrityError(f"{path}: no whole picture there: restore it from a copy")
     return picture

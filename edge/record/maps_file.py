@@ -21,6 +21,8 @@ FORMAT = "pointillist-maps"
 FORMAT_VERSION = 1
 _GRID = ("origin_x_mm", "origin_y_mm", "pitch_mm")
 _MAX_ELEMENTS = 512
+_LONGEST_NAME = 200
+_MOST_ATTRIBUTES = 256
 RECEIVED = ("live_s", "beam_s", "photons_per_mm2")
 """Maps of what each cell received, by the name of their dataset."""
 _DTYPES = {
@@ -170,6 +172,8 @@ def _write(
 
 
 def _read(file: Any) -> MapsFile:
+    if len(file.attrs) > _MOST_ATTRIBUTES:
+        raise _Damage(f"it has {len(file.attrs)} attributes, more than Pointillist writes: reconstruct the maps again")
     attributes = {str(name): _attribute(value) for name, value in file.attrs.items()}
     if attributes.pop("format", "") != FORMAT:
         raise _Damage("not a maps file of Pointillist: give the maps.h5 of a recording")
@@ -181,12 +185,12 @@ def _read(file: Any) -> MapsFile:
     measured = _array(file, "measured", 2).astype(bool)
     mask = _array(file, "mask", 2).astype(bool)
     standard_error = _array(file, "standard_error", 3)
-    optional = {name: _array(file, name, 3) if name in file else None for name in ("rgb", "visible")}
+    optional = {name: _array(file, name, 3) if _is_there(file, name) else None for name in ("rgb", "visible")}
     arrays = {"maps": maps, "standard_error": standard_error, "mask": mask, "measured": measured}
     given = {name: array for name, array in optional.items() if array is not None}
-    received = {name: _array(file, name, 2) for name in RECEIVED if name in file}
+    received = {name: _array(file, name, 2) for name in RECEIVED if _is_there(file, name)}
     given |= received
-    scanned = _array(file, "scanned", 2).astype(bool) if "scanned" in file else None
+    scanned = _array(file, "scanned", 2).astype(bool) if _is_there(file, "scanned") else None
     given |= {} if scanned is None else {"scanned": scanned}
     _check_shapes(arrays | given, len(elements), None)
     for array in (mask, measured, *([] if scanned is None else [scanned])):
@@ -204,13 +208,9 @@ def _read(file: Any) -> MapsFile:
 
 def _array(file: Any, name: str, dimensions: int) -> NDArray[Any]:
     """A dataset whose every declared byte lies in the file itself: no filter, no external or virtual storage."""
-    import h5py
-
-    dataset = file[name]
+    dataset = _own_dataset(file, name)
     is_plain = (
-        isinstance(file.get(name, getlink=True), h5py.HardLink)
-        and isinstance(dataset, h5py.Dataset)
-        and dataset.chunks is None
+        dataset.chunks is None
         and not dataset.is_virtual
         and not dataset.external
         and dataset.dtype.str == _DTYPES[name]
@@ -226,11 +226,30 @@ def _array(file: Any, name: str, dimensions: int) -> NDArray[Any]:
     return array
 
 
+def _is_there(file: Any, name: str) -> bool:
+    """Whether the file has something of this name; a link to another file is not followed to see."""
+    return file.get(name, getlink=True) is not None
+
+
+def _own_dataset(file: Any, name: str) -> Any:
+    """A dataset of the file itself: a link could have any other file opened."""
+    import h5py
+
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink) or not isinstance(file[name], h5py.Dataset):
+        raise _Damage(f"/{name} is missing, or not stored as Pointillist stores it: reconstruct the maps again")
+    return file[name]
+
+
 def _elements(file: Any, expected: int) -> tuple[str, ...]:
-    dataset = file["elements"]
-    if dataset.shape != (expected,) or expected > _MAX_ELEMENTS:
+    import h5py
+
+    dataset = _own_dataset(file, "elements")
+    kind = h5py.check_string_dtype(dataset.dtype)
+    is_plain = kind is not None and kind.length is None and not dataset.is_virtual and not dataset.external
+    if not is_plain or dataset.shape != (expected,) or expected > _MAX_ELEMENTS:
         raise _Damage(f"/elements does not name the {expected} maps: reconstruct the maps again")
-    names = tuple(str(name) for name in dataset.asstr()[()])
+    # one by one: all of them may point to one long text
+    names = tuple(str(dataset.asstr()[i])[:_LONGEST_NAME] for i in range(expected))
     if zlib.crc32("\n".join(names).encode()) != int(dataset.attrs["crc32"]):
         raise _Damage("/elements is damaged, its check sum differs: reconstruct the maps again")
     return names

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge import npz
 from edge.faults import UsageError
 from edge.npz import load_arrays
 
@@ -90,3 +91,11 @@ def test_a_damaged_archive_is_read_or_refused(tmp_path, data):
     except UsageError as error:
         refusal = str(error)
     assert refusal == "" or refusal.startswith(str(path))
+
+
+def test_an_archive_that_unpacks_to_far_more_than_measurements_do_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "_HARMLESS", 1_000_000)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, maps=np.zeros((500, 500, 20), np.float32))
+    with pytest.raises(UsageError, match="far more than measurements do: save it unpacked"):
+        load_arrays(path)

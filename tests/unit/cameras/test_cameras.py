@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from edge.camera_config import FileCameraConfig, FolderCameraConfig, UvcCameraConfig
 from edge.cameras import open_camera, read_picture, write_picture
 from edge.cameras.files import FileCamera, FolderCamera
+from edge.cameras.picture import decode_picture, picture_size
 from edge.cameras.uvc import UvcCamera
 from edge.faults import DeviceError, IntegrityError
 
@@ -220,3 +223,29 @@ def test_a_recorded_picture_that_is_torn_is_an_integrity_error(tmp_path):
 def test_a_photograph_that_is_said_to_be_a_cameras_has_that_cameras_identity(tmp_path):
     path = leave(tmp_path / "a.png", scene(), NOW_S - 5)
     assert FileCamera(path, identity="uvc:046d:082d:A1").capture().identity == "uvc:046d:082d:A1"
+
+
+def widened_bitmap(content: bytearray) -> None:
+    struct.pack_into("<ii", content, 18, 60_000, -60_000)
+
+
+def widened_tiff(content: bytearray) -> None:
+    """Width and height stand in the first directory, as the tags 256 and 257 of one number."""
+    for tag in (256, 257):
+        at = next(found for kind in (3, 4) if (found := content.find(struct.pack("<HHI", tag, kind, 1))) >= 0)
+        struct.pack_into("<HHII", content, at, tag, 4, 1, 60_000)
+
+
+@pytest.mark.parametrize(("suffix", "widen"), [(".bmp", widened_bitmap), (".tiff", widened_tiff)])
+def test_a_picture_that_states_more_pixels_than_can_be_worked_with_is_refused_unopened(
+    suffix: str, widen: Callable[[bytearray], None]
+) -> None:
+    encoded = bytearray(cv2.imencode(suffix, np.zeros((40, 30, 3), np.uint8))[1].tobytes())
+    assert picture_size(bytes(encoded)) == (30, 40)
+    widen(encoded)
+    with pytest.raises(DeviceError, match="60000 x 60000 pixels are more than"):
+        decode_picture(bytes(encoded), "panel")
+
+
+def test_a_picture_of_a_kind_that_no_camera_saves_is_none() -> None:
+    assert decode_picture(b"P6 60000 60000 255\n" + bytes(1_000), "panel") is None

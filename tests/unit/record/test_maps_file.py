@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 import resource
 from collections.abc import Callable
@@ -174,9 +175,31 @@ def replace(name: str, **how: Any) -> Callable[[h5py.File], None]:
     return change
 
 
-def link(file: h5py.File) -> None:
-    del file["maps"]
-    file["maps"] = h5py.ExternalLink("elsewhere.h5", "/maps")
+def link(name: str) -> Callable[[h5py.File], None]:
+    """Something that lies in another file, which would have to be opened: this one would be waited for for ever."""
+
+    def change(file: h5py.File) -> None:
+        if name in file:
+            del file[name]
+        pipe = Path(file.filename).with_name("pipe.h5")
+        os.mkfifo(pipe)
+        file[name] = h5py.ExternalLink(str(pipe), f"/{name}")
+
+    return change
+
+
+def long_names(file: h5py.File) -> None:
+    del file["elements"]
+    file.create_dataset("elements", (2,), dtype="S500000000")
+
+
+def one_long_name(file: h5py.File) -> None:
+    file["elements"][0] = "x" * 100_000
+
+
+def many_attributes(file: h5py.File) -> None:
+    for i in range(300):
+        file.attrs[f"a{i}"] = float(i)
 
 
 def newer(file: h5py.File) -> None:
@@ -191,12 +214,32 @@ def newer(file: h5py.File) -> None:
         (replace("maps", data=np.zeros((ROWS, COLUMNS, 3))), "/maps"),
         (replace("mask", data=np.zeros((ROWS, COLUMNS + 1), np.uint8)), "maps file"),
         (replace("elements", data=["Pb"]), "/elements"),
-        (lambda file: file.pop("standard_error"), "maps file"),
-        (link, "maps file"),
+        (lambda file: file.pop("standard_error"), "/standard_error is missing"),
+        (link("maps"), "/maps is missing"),
+        (link("elements"), "/elements is missing"),
+        (link("rgb"), "/rgb is missing"),
+        (long_names, "/elements does not name"),
+        (one_long_name, "/elements is damaged"),
+        (many_attributes, "attributes, more than"),
         (newer, "upgrade"),
         (lambda file: file.attrs.clear(), "not a maps file"),
     ],
-    ids=["bomb", "hollow", "type", "shape", "elements", "absent", "link", "newer", "foreign"],
+    ids=[
+        "bomb",
+        "hollow",
+        "type",
+        "shape",
+        "elements",
+        "absent",
+        "link",
+        "linked names",
+        "linked picture",
+        "long names",
+        "one long name",
+        "attributes",
+        "newer",
+        "foreign",
+    ],
 )
 def test_a_hostile_or_foreign_file_is_refused(path: Path, change: Callable[[h5py.File], None], sentence: str) -> None:
     write(path)
