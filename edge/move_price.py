@@ -49,7 +49,7 @@ def _inverse(line: float, axes: tuple[float, float] | None) -> tuple[float, floa
     return (1 / line, 0.0, 0.0) if axes is None else (0.0, 1 / axes[0], 1 / axes[1])
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def leg_s(price: MovePrice, x0_mm: float, y0_mm: float, x1_mm: float, y1_mm: float) -> float:
     """Time from rest at one place to rest at another."""
     x_mm, y_mm = abs(x1_mm - x0_mm), abs(y1_mm - y0_mm)

@@ -64,7 +64,7 @@ def exchange(tour: Tour, piece: int, touched: NDArray[np.int64]) -> float:
     return 0.0
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def cost_s(tour: Tour, a: int, b: int) -> float:
     """Time from rest at one end to rest at another; nothing to or from nowhere."""
     if a >= tour.nowhere or b >= tour.nowhere:
@@ -72,7 +72,7 @@ def cost_s(tour: Tour, a: int, b: int) -> float:
     return leg_s(tour.price, tour.ends[a, 0], tour.ends[a, 1], tour.ends[b, 0], tour.ends[b, 1])
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def _across(tour: Tour, end: int) -> int:
     """The end that a leg joins to this one."""
     order = tour.order
