@@ -70,10 +70,16 @@ class LineGroup:
         lines fall in alpha and beta, L lines by subshell and by whether an M or an outer electron fills it, M lines
         in alpha and beta, zeta, and the rest.
         """
-        by_family: dict[str, list[int]] = {}
-        for i, name in enumerate(self.line_names):
-            by_family.setdefault(_family(self.group, name), []).append(i)
-        return tuple(tuple(indices) for indices in by_family.values())
+        return _by_family(self.group, self.line_names)
+
+
+@cache
+def _by_family(group: str, lines: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """A fit asks some thousand times."""
+    by_family: dict[str, list[int]] = {}
+    for i, name in enumerate(lines):
+        by_family.setdefault(_family(group, name), []).append(i)
+    return tuple(tuple(indices) for indices in by_family.values())
 
 
 def _family(group: str, line: str) -> str:
