@@ -94,7 +94,7 @@ def test_a_network_without_a_reach_is_exported_for_whole_images(tmp_path: Path) 
     assert open_network(written.model).importance(np.full((37, 21, 3), 0.5, np.float32), 0.1).shape == (37, 21)
 
 
-@pytest.mark.parametrize("reach", [0, 3, 6])
+@pytest.mark.parametrize("reach", [0, 6])
 def test_a_reach_that_is_stated_too_short_is_refused(tmp_path: Path, reach: int) -> None:
     with pytest.raises(ExportRefused, match=f"reach of {reach} cells and a cell 7 away has influence"):
         export(Small(reach=reach), tmp_path / "small.onnx", training=TRAINING, rates=(0.02, 0.4))
@@ -135,7 +135,7 @@ def test_one_command_exports_a_checkpoint(
     from models.training.networks import build_network
 
     torch.manual_seed(4)
-    options = {"width": 4, "levels": 2}
+    options = {"width": 4, "levels": 1}
     configuration = {"schedule": {"seed": 4, "steps": 3}, "validation": {"importance_floor": 0.03}}
     stated = {"configuration": configuration, "photographs_sha256": "ab" * 32, "best_psnr_db": float("-inf")}
     checkpoint = tmp_path / "trained.pt"

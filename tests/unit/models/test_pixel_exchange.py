@@ -58,13 +58,13 @@ def test_after_any_cells_are_let_go_and_held_the_error_is_that_of_the_converged_
 
 
 def test_after_a_search_the_bookkeeping_still_agrees_with_the_converged_reconstruction() -> None:
-    photograph = _photograph(40, 48)
+    photograph = _photograph(30, 36)
     random = np.random.default_rng(3)
-    inpainting = wholly_held(photograph, np.ones((40, 48), np.bool_))
-    sparsify(inpainting, 96, random)
+    inpainting = wholly_held(photograph, np.ones((30, 36), np.bool_))
+    sparsify(inpainting, 54, random)
     assert exchange(inpainting, 20, random) > 10
     np.testing.assert_allclose(
-        _filled(photograph, inpainting), _converged(photograph, inpainting.held.reshape(40, 48)), atol=2e-4
+        _filled(photograph, inpainting), _converged(photograph, inpainting.held.reshape(30, 36)), atol=2e-4
     )
 
 

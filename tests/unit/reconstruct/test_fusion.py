@@ -167,7 +167,7 @@ def test_paint_that_the_photograph_does_not_show_is_hidden(monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_on_a_portrait_twice_the_iterations_change_little_and_the_bound_is_near(measurement_data: Path) -> None:
-    part = slice(340, 372), slice(110, 142)
+    part = slice(340, 364), slice(110, 134)
     maps, rgb, valid = (np.ascontiguousarray(array[part]) for array in portrait(measurement_data))
     cells = measured(maps, random_mask(valid, 0.1))
     scale = method.scale_of(cells)

@@ -205,7 +205,7 @@ def test_a_photograph_that_lies_askew_is_moved_to_where_the_samples_say() -> Non
     assert abs(learned.alignment.right - 1) <= 0.2
 
 
-@pytest.mark.parametrize("rate", [0.02, 0.1, 0.2])
+@pytest.mark.parametrize("rate", [0.02, 0.2])
 def test_the_portraits_photograph_moved_by_two_cells_is_moved_back_to_a_fifth_of_a_cell(
     measurement_data: Path, rate: float
 ) -> None:
@@ -237,7 +237,7 @@ def blind(measurement_data: Path) -> Callable[[float], NDArray[np.float32]]:
     return cache(lambda rate: kriging(measured(maps, random_mask(valid, rate))).maps)
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("rate", [0.05, 0.2])
 @pytest.mark.parametrize("wrong", ["turned round", "another painting"])
 def test_a_wrong_photograph_costs_less_than_a_third_of_a_decibel(
     measurement_data: Path, blind: Callable[[float], NDArray[np.float32]], rate: float, wrong: str

@@ -78,7 +78,7 @@ def test_one_sample_fills_the_maps(method: str) -> None:
 
 @EVERY_METHOD
 def test_measured_cells_keep_their_values_and_counting_errors(method: str) -> None:
-    maps, rgb = painted()
+    maps, rgb = painted(48, 40)
     mask = random_mask(np.ones(maps.shape[:2], np.bool_), 0.1)
     result = reconstruct(
         sampled(maps, mask, 0.01 * maps), maps.shape[:2], elements=("a", "b", "c"), rgb=rgb, method=method
@@ -99,7 +99,7 @@ def test_a_full_raster_comes_back_as_it_is(method: str) -> None:
 
 @EVERY_METHOD
 def test_a_dead_element_stays_zero_and_does_not_disturb_the_others(method: str) -> None:
-    maps, rgb = painted()
+    maps, rgb = painted(48, 40)
     with_dead = np.concatenate([maps, np.zeros_like(maps[:, :, :1])], axis=2)
     mask = random_mask(np.ones(maps.shape[:2], np.bool_), 0.1)
     alone = reconstruct(sampled(maps, mask), maps.shape[:2], elements=("a", "b", "c"), rgb=rgb, method=method)
