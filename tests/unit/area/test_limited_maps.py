@@ -103,7 +103,7 @@ def test_a_replay_counts_and_shows_only_what_was_to_be_scanned(tmp_path, monkeyp
     known = scanned & (random.random(shape) < 0.6)
     values = random.random((*shape, 2)).astype(np.float32)
     stack = Stack(values, np.zeros_like(values), ("Fe", "Pb"), None, known, False, "counts/s", scanned)
-    monkeypatch.setattr("edge.replay.load_stack", lambda source: stack)
+    monkeypatch.setattr("edge.replay.load_stack", lambda source, settings: stack)
     result = replay_source(Path("scan"), rate=0.2, mask="blue-noise", method="kriging", seed=0, out=tmp_path / "out")
     assert int(result.mask.cells.sum()) == 40
     assert result.scored_cells == int(known.sum()) - 40
