@@ -85,6 +85,8 @@ class Intake:
         """Live time that the object has received, in s."""
         self.visits = set(visits)
         """Indices of the visits to the standard that are recorded."""
+        self.retained = 0
+        """Spectra that the controller has kept from before, and hands over first."""
         self.last_visit: ExposureDone | None = None
         """The latest one that was recorded here."""
         self._next_visit = max(self.visits, default=FIRST_VISIT - 1) + 1
@@ -127,14 +129,15 @@ class Intake:
         if upcoming:
             self._itinerary.took(self._connection.controller.submit(upcoming))
 
-    def fetch(self, retained: int) -> None:
+    def fetch(self) -> None:
         """Take over what an earlier session measured and could not record: it is not exposed again."""
         deadline_s = time.monotonic() + _FETCH_S
-        while retained > 0 and time.monotonic() < deadline_s:
+        while self.retained > 0 and time.monotonic() < deadline_s:
             fetched = self.collect()
-            retained -= fetched
+            self.retained -= fetched
             if fetched:
                 deadline_s = time.monotonic() + _FETCH_S
+        self.retained = 0
 
     def collect(self, timeout_s: float = _WAIT_S) -> int:
         """Take over what has arrived: journal, then acknowledge, then check; gives how many spectra that were."""
