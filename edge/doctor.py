@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,12 @@ from edge.device_config import (
     RangefinderStandoffConfig,
 )
 from edge.faults import DeviceError, EdgeError, SafetyStop, UsageError
+from edge.room import exposures_bytes, room_for
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import Capabilities, ControllerStatus, Observation
 from firmware_bridge.usb_identity import PREFIX, UsbPort, identity_of
 
 _ROOMS = ("firmware_bridge", "calibration", "models", "edge")
-_BYTES_PER_CHANNEL = 1.0
-"""Upper bound of a compressed spectrum's size, from long dwells; short ones take a fifth."""
-_DISK_MARGIN = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +115,15 @@ def _described(port: UsbPort) -> str:
 
 
 def examine_disk(config: ScanConfig, folder: Path) -> Iterator[Finding]:
-    """Room for every spectrum of the plan, with a margin."""
-    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    area = config.area
+    """Room for every spectrum that a scan may take and for its maps, with a margin."""
+    area, sampling = config.area, config.sampling
     cells = area.width_mm * area.height_mm / area.pitch_mm**2
-    needed = int(cells * config.sampling.rate * config.instrument.detector.channels * _BYTES_PER_CHANNEL) + _DISK_MARGIN
-    free = shutil.disk_usage(parent).free
-    text = f"{free / 1e9:.1f} GB free under {parent}, at most {needed / 1e9:.1f} GB needed"
-    if free < needed:
-        text += ": free some space or record elsewhere with --out"
-    yield Finding("disk", free >= needed, text)
+    exposures = cells * sampling.rate
+    if sampling.time_s is not None:
+        exposures = min(cells, sampling.time_s / sampling.dwell_s)
+    each = exposures_bytes(sampling.dwell_s, config.instrument.detector.channels)
+    room = room_for(folder, math.ceil(exposures * each), math.ceil(cells))
+    yield Finding("disk", room.suffices, room.sentence())
 
 
 def examine_controller(config: ScanConfig, capabilities: Capabilities) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edge.faults import SafetyStop
 from edge.intake import Intake
@@ -88,6 +88,16 @@ class Intermission(Protocol):
         ...
 
 
+@runtime_checkable
+class Called(Protocol):
+    """An intermission that may be due at any time, before all others."""
+
+    @property
+    def is_called(self) -> bool:
+        """Whether it is due; must take no time."""
+        ...
+
+
 class Agenda:
     """Which intermissions are due.
 
@@ -133,7 +143,8 @@ class Agenda:
 
     def _waiting(self) -> list[_Turn]:
         now_s = self._clock()
-        return sorted((turn for turn in self._turns if turn.due_s <= now_s), key=lambda turn: turn.due_s)
+        waiting = sorted((turn for turn in self._turns if turn.due_s <= now_s), key=lambda turn: turn.due_s)
+        return [*(turn for turn in self._turns if turn.is_called), *waiting]
 
     def _put_off(self, turn: _Turn) -> None:
         turn.failures, turn.fault = 0, None
@@ -221,3 +232,8 @@ class _Turn:
     """Times running that a fault ended it."""
     fault: BridgeError | None = None
     """The latest of them."""
+
+    @property
+    def is_called(self) -> bool:
+        """Whether it is due out of its turn."""
+        return isinstance(self.intermission, Called) and self.intermission.is_called

@@ -23,6 +23,7 @@ from edge.events import Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
 from edge.kinematics import predict_stretches
 from edge.live_process import LiveMaps
+from edge.low_disk import LowDisk
 from edge.opening import opened_event, scan_number
 from edge.passage import Passage
 from edge.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
@@ -36,6 +37,7 @@ from edge.record.folder import RecordingPaths, open_recording
 from edge.results import sighting_of
 from edge.review import ask_before_beam
 from edge.reviewed_plan import admit
+from edge.room import room_for_rest
 from edge.scan import Run, RunOutcome
 from edge.session import Session, utc_now
 from edge.shutter import Bounds
@@ -153,6 +155,8 @@ class Scan:
             history = recording.history
         corrections, preview = self._corrections(history), LiveMaps(self._paths.folder)
         growing = self._growth.growing(plan)
+        left = (len(plan.exposures) if growing is None else growing.expected) - len(done)
+        self._console.say(room_for_rest(self._paths.folder, plan, left, self._capabilities.channels))
         run = Run(
             self._connection,
             self._session,
@@ -168,7 +172,7 @@ class Scan:
             console=self._console,
             meanwhile=lambda: self._look_after(preview, corrections),
             enough=self._watch(history).enough,
-            intermissions=[*self._visits(plan), *self._looks()],
+            intermissions=[LowDisk(self._paths.folder, plan.grid), *self._visits(plan), *self._looks()],
             farewell=next(iter(self._visits(plan)), None),
             visits=visits,
         )

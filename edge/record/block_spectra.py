@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def unpack_spectra(planes: int, packed: bytes, exposures: int, channels: int) ->
     for byte in range(1, planes):
         counts |= octets[byte].astype(np.uint32) << np.uint32(8 * byte)
     counts.setflags(write=False)
-    return counts.reshape(exposures, channels)
+    return cast("NDArray[np.uint32]", counts.reshape(exposures, channels))
 
 
 def _deflated(octets: Any, strategy: int) -> bytes:

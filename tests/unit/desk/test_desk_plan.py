@@ -166,7 +166,7 @@ def test_travel_is_priced_with_the_stage_of_the_configuration(desk: Desk) -> Non
 def test_a_disk_too_full_for_the_recording_is_said_and_forbids_no_plan(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.doctor.shutil.disk_usage", lambda _path: SimpleNamespace(free=1))
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1))
     said = desk.plan()
     assert said.code == 0
     assert "pointillist: a scan recorded here would be refused: 0.0 GB free" in said.err

@@ -1,0 +1,114 @@
+"""Room on the disk: what a recording takes at most, and what this user may have."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edge.faults import UsageError
+from edge.scan_plan import ScanPlan
+
+_RATE_HZ = 500_000.0
+"""Counts a second that a detector delivers at the most."""
+_CODING = 1.15
+"""What packing takes over the scatter of counts, which no coding gets rid of."""
+_BESIDE = 200
+"""Bytes of an exposure beside its spectrum, in a row of its own."""
+_BYTES_PER_CELL = 30 * 12
+"""Of maps: for each line group value, standard error, and the part that the photograph explains."""
+_MARGIN_BYTES = 256 * 1024 * 1024
+"""For photographs, the report, the journal's log, and whatever else writes on this disk."""
+_KEEP_SIZE = 1
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What there is for a recording, and what it takes at most."""
+
+    where: Path
+    """The folder that was looked at, which exists."""
+    free_bytes: int
+    """What the file system has for this user, its reserve left out."""
+    needed_bytes: int
+    is_granted: bool
+    """Whether the file system gives that much to this user: a quota may forbid what is free."""
+
+    @property
+    def suffices(self) -> bool:
+        """Whether a scan may begin."""
+        return self.free_bytes >= self.needed_bytes and self.is_granted
+
+    def sentence(self) -> str:
+        """What was found; with the remedy where it does not suffice."""
+        text = f"{size_text(self.free_bytes)} free under {self.where}, at most {size_text(self.needed_bytes)} needed"
+        if self.suffices:
+            return text
+        if self.free_bytes >= self.needed_bytes:
+            text += ", more than this user's quota leaves"
+        return f"{text}: free some space or record elsewhere with --out"
+
+
+def exposures_bytes(live_s: ArrayLike, channels: int) -> int:
+    """What exposures of so much live time take at most, packed or not, in bytes.
+
+    Counts scatter by Poisson's law, whose entropy is about log2(2 pi e (m + 1/12)) / 2 bits a channel at a mean of m.
+    """
+    mean = _RATE_HZ * np.asarray(live_s, dtype=np.float64) / channels
+    bits = np.log2(2 * math.pi * math.e * (mean + 1 / 12)) / 2
+    return int(np.sum(_BESIDE + _CODING * channels * bits / 8))
+
+
+def maps_bytes(cells: int) -> int:
+    """What maps of so many cells take at most, in bytes."""
+    return cells * _BYTES_PER_CELL
+
+
+def room_for(folder: Path, exposures: int, cells: int) -> Room:
+    """Room under a folder, which need not exist yet, for exposures of so many bytes and maps of so many cells."""
+    where = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    needed = exposures + maps_bytes(cells) + _MARGIN_BYTES
+    return Room(where, shutil.disk_usage(where).free, needed, _is_granted(where, needed))
+
+
+def room_for_rest(folder: Path, plan: ScanPlan, left: int, channels: int) -> str:
+    """What the exposures that are left of a plan, those still to come included, take at most, and what there is.
+
+    Raises
+    ------
+    UsageError
+        It does not suffice.
+    """
+    live_s = plan.table[:, 4]
+    exposures = math.ceil(left * exposures_bytes(live_s, channels) / len(live_s))
+    room = room_for(folder, exposures, plan.grid.rows * plan.grid.columns)
+    if not room.suffices:
+        raise UsageError(f"disk: {room.sentence()}")
+    return f"Disk: {room.sentence()}"
+
+
+def size_text(count: float) -> str:
+    """Bytes as people read them: ``340 MB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _is_granted(folder: Path, count: int) -> bool:
+    """Whether a file without a name may have so many bytes; true where that cannot be asked."""
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600)
+    except OSError:
+        return True
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        failed = libc.fallocate(descriptor, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(count))
+        return not failed or ctypes.get_errno() not in _REFUSED
+    finally:
+        os.close(descriptor)
