@@ -13,14 +13,14 @@ from typing import Any
 from edge.export.contents import Contents, Progress
 from edge.export.format import Format
 from edge.export.packed import write_cube
+from edge.record.hdf5_file import new_hdf5
 
 _VERSION = "3.3"
 
 
 def _write(path: Path, contents: Contents, progress: Progress) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as made:
+        file, progress = made.file, made.checked(progress)
         file.attrs["file_format"] = "HyperSpy"
         file.attrs["file_format_version"] = _VERSION
         signal = file.create_group("Experiments").create_group(contents.name.replace("/", "_") or "recording")

@@ -19,6 +19,7 @@ from edge.export.format import Format
 from edge.export.nexus_maps import write_masks, write_pictures
 from edge.export.nexus_words import group_of, put, put_all
 from edge.export.packed import write_cube, write_list
+from edge.record.hdf5_file import new_hdf5
 from edge.record.reader import MeasuredArrays
 
 _TEXT_SECTIONS = ("object", "scan", "instrument", "dose", "energy_scale", "maps", "digests", "software")
@@ -79,9 +80,8 @@ _Layout = Callable[[Any, Any, Contents, Progress], None]
 
 
 def _write(path: Path, contents: Contents, progress: Progress, layout: _Layout) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as made:
+        file, progress = made.file, made.checked(progress)
         file.attrs["NX_class"] = "NXroot"
         file.attrs["default"] = "scan"
         file.attrs["creator"] = contents.provenance["software"]["exported by"]

@@ -1,7 +1,11 @@
-"""TIFF: one image of floating point for each map, its scale in the tags; or all of them as one OME-TIFF."""
+"""TIFF: one image of floating point for each map, its scale in the tags; or all of them as one OME-TIFF.
+
+Unpacked: noise packs to four fifths, and PyMca opens nothing packed.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,8 @@ def _write_folder(folder: Path, contents: Contents, progress: Progress) -> None:
     import tifffile
 
     tags = _tags(contents)
-    note = provenance_text(contents)
+    # a tag holds ASCII: JSON says everything else in escapes
+    note = json.dumps(contents.provenance, indent=1)
     for name, image in [*layers(contents), *masks(contents), *sorted(maps_of(contents).received.items())]:
         tifffile.imwrite(folder / f"{_file_name(name)}.tif", image, description=note, metadata=None, **tags)
     if (rgb := maps_of(contents).rgb) is not None:
@@ -54,8 +59,6 @@ def _tags(contents: Contents) -> dict[str, Any]:
         "resolution": (per_cm, per_cm),
         "resolutionunit": "CENTIMETER",
         "software": str(contents.provenance["software"]["exported by"]),
-        "compression": "zlib",
-        "predictor": False,
     }
 
 
