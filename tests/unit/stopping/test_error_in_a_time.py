@@ -39,7 +39,7 @@ def test_an_error_that_nothing_held_out_will_tell_is_refused():
 
 def test_an_error_is_refused_of_a_mode_that_is_known_beforehand():
     with pytest.raises(
-        UsageError, match=r"by the mode 'rows', is known beforehand .* write mode: points or mode: runs"
+        UsageError, match=r"by the mode 'rows', leaves nothing to be chosen .* write mode: points or mode: runs"
     ):
         refuse_untold_error(timed("rows", 0.99), asking())
     refuse_untold_error(timed("runs", 0.65), asking())
