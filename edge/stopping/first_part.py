@@ -56,8 +56,8 @@ def refuse_untold_error(plan: ScanPlan, config: ScanConfig) -> None:
         )
     if plan.way is not None and plan.predicted_s >= _ALL * plan.way.budget_s:
         raise UsageError(
-            f"{what} leaves nothing to be chosen once its error is known: write mode: points or mode: runs, with more time "
-            "where it is one of these, or leave the error out"
+            f"{what} leaves nothing to be chosen once its error is known: write mode: points or mode: runs, with more "
+            "time where it is one of these, or leave the error out"
         )
 
 
