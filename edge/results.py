@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.registration import Registration
 from calibration.registration_record import registration_from_dict
 from edge.area import allowed_cells
 from edge.cameras import Frame
@@ -94,12 +95,27 @@ def read_planned(recording: Recording) -> Planned:
 def sighting_of(paths: RecordingPaths, history: ScanHistory, config: ScanConfig) -> Sighting:
     """The photograph of a recording, placed on the stage again as it was then."""
     picture = recorded_picture(paths.frame)
+    registration = registered_in(history, paths.journal)
     assert history.registration is not None
     if frame_digest(picture.image) != history.registration.frame_sha256:
         raise IntegrityError(f"{paths.frame}: is not the photograph that this scan was planned from: restore it")
-    registration = registration_from_dict(json.loads(history.registration.registration_json))
     frame = Frame(picture.image, registration.camera_identity, registration.registered_at, picture.profile)
     return place(frame, config, registration)
+
+
+def registered_in(history: ScanHistory, journal: Path) -> Registration:
+    """The photograph's place as it was last.
+
+    Raises
+    ------
+    IntegrityError
+        The journal has a plan and no such place, or one that was edited.
+    """
+    text = "" if history.registration is None else history.registration.registration_json
+    try:
+        return registration_from_dict(json.loads(text))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise IntegrityError(f"{journal}: its photograph's place cannot be read: restore a copy") from None
 
 
 def fitted_exposures(indices: NDArray[np.int64], plan: ScanPlan) -> NDArray[np.bool_]:

@@ -23,6 +23,8 @@ _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SHORT, _TIFF_DIRECTORIES = 256, 257, 3, 8
 _ENDING_WITHIN = 1024
 _MOST_PIXELS = 300_000_000
 """Of the largest medium-format backs twice the number; three such pictures in memory are 5 GB."""
+_MOST_BYTES = 2_000_000_000
+"""So many pixels of 16 bits, unpacked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,6 +141,8 @@ def decode_file(path: Path) -> Picture | None:
         It cannot be read, or as `decode_picture`.
     """
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DeviceError(f"{path}: is longer than any picture that can be worked with: save a smaller one")
         content = path.read_bytes()
     except OSError as error:
         raise DeviceError(f"{path}: cannot be read ({error.strerror}): check the file's permissions") from None

@@ -120,9 +120,9 @@ def read_maps(path: Path) -> MapsFile:
 
     if not path.is_file():
         raise UsageError(f"{path}: no such maps file: give the maps.h5 of a recording")
-    if is_endless(path):
-        raise IntegrityError(f"{path}: not a maps file, or damaged (its texts have no end): reconstruct it again")
     try:
+        if is_endless(path):
+            raise _Damage("not a maps file, or damaged (its texts have no end): reconstruct it again")
         with h5py.File(path, "r") as file:
             return _read(file)
     except _Damage as reason:

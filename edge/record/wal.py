@@ -8,7 +8,9 @@ file format, section 4 (sqlite.org/fileformat2.html, 2024).
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ PAGE_SIZE = 4096
 """Page size of every journal, in bytes."""
 _HEADER = 32
 _FRAME = 24 + PAGE_SIZE
+LONGEST_LOG = 4 * 1024**3
+"""Longest log that is looked through, in bytes: a thousand times what a scan folds away."""
 _AT_ONCE = 2048
 """Frames that are unpacked at a time: a log, or what is put in its place, may be larger than the memory."""
 _MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}
@@ -33,9 +37,11 @@ def commits_behind_damage(wal: Path) -> int:
     Raises
     ------
     OSError
-        The log exists and cannot be read.
+        The log exists and cannot be read, or is longer than any.
     """
     try:
+        if wal.stat().st_size > LONGEST_LOG:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         frames = (wal.stat().st_size - _HEADER) // _FRAME
     except FileNotFoundError:
         return 0

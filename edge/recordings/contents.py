@@ -48,6 +48,8 @@ def examine_state(books: Books, look: Look) -> Iterator[Finding]:
         return
     is_over = isinstance(books.state, Ended) and books.state.outcome == "finished"
     text = state_words(books.state, books.concluded)
+    if isinstance(books.state, Scanning) and not look.is_running:
+        text = "broken off while the beam was on, which its lease switched off"
     if books.times_opened > 1:
         text += f"; taken up {books.times_opened - 1} times" if books.times_opened > 2 else "; taken up once"
     if not is_over and not look.is_running:
@@ -63,7 +65,7 @@ def examine_plan(books: Books) -> Iterator[Finding]:
     if books.registered is not None:
         try:
             registration_from_dict(json.loads(books.registered.registration_json))
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             text = "is damaged although its record is not: restore a copy"
             yield Finding("registration", False, text, IntegrityError)
     if books.plan is not None:

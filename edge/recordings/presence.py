@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.faults import UsageError
+from edge.faults import IntegrityError, UsageError
 from edge.record.folder import RecordingPaths
 from edge.record.schema import ReadMode, wal_path
+from edge.record.wal import LONGEST_LOG
 
 _BUSY = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN}
 
@@ -62,6 +63,8 @@ def looked_at(paths: RecordingPaths) -> Iterator[Look]:
     ------
     UsageError
         There is no room for such a copy.
+    IntegrityError
+        The log is longer than any.
     """
     is_running = is_being_written(paths.folder)
     stamp, has_log = _stamp(paths), wal_path(paths.journal).exists()
@@ -71,6 +74,8 @@ def looked_at(paths: RecordingPaths) -> Iterator[Look]:
     if is_running or is_readable:
         yield Look(paths.journal, mode, is_running, has_log, stamp)
         return
+    if has_log and wal_path(paths.journal).stat().st_size > LONGEST_LOG:
+        raise IntegrityError(f"{wal_path(paths.journal)}: is longer than any scan leaves it: restore a copy")
     with tempfile.TemporaryDirectory(prefix="pointillist-") as folder:
         try:
             for path in (paths.journal, half_closed, wal_path(paths.journal)):

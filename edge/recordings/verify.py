@@ -37,12 +37,12 @@ def verify_recording(folder: Path, *, show: Show = lambda finding: None) -> list
 
     try:
         paths = recording_at(folder)
+        with looked_at(paths) as look:
+            take(_examine(paths, look))
+            has_moved = look.has_moved(paths)
     except IntegrityError as error:
         take(iter([_failed("folder", str(error))]))
         return findings
-    with looked_at(paths) as look:
-        take(_examine(paths, look))
-        has_moved = look.has_moved(paths)
     if has_moved:
         raise UsageError(
             f"{folder}: a scan began to write here meanwhile, so what was said means nothing: verify again"
