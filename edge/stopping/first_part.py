@@ -34,6 +34,7 @@ def refuse_short_stop(plan: ScanPlan, config: ScanConfig) -> None:
                 f"sampling.stop.{key} of {limit_s:.4g} s is too short, for the {part} alone {what} "
                 f"{duration_text(needed_s)}: give {_upwards(needed_s)} s or more, lower "
                 f"{_what_to_lower(plan, config)} to {limit_s / needed_s:.2g} of what it is, or shorten sampling.dwell_s"
+                f"{_what_a_time_is_for(plan, config) if key == 'time_s' else ''}"
             )
 
 
@@ -80,6 +81,13 @@ def warn_of_floor(config: ScanConfig, console: Console) -> None:
 
 def _what_to_lower(plan: ScanPlan, config: ScanConfig) -> str:
     return f"sampling.rate, {config.sampling.rate:g}," if plan.way is None else "sampling.time_s"
+
+
+def _what_a_time_is_for(plan: ScanPlan, config: ScanConfig) -> str:
+    """Whoever stops a rate after a time may have meant to spend it."""
+    if plan.way is not None or config.placement is not None:
+        return ""
+    return "; a time that is to be spent, whatever it has room for, is sampling.time_s, in place of the rate"
 
 
 def _upwards(seconds: float) -> str:

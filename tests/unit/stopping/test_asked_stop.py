@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
 from edge.faults import UsageError
+from edge.scan_plan import Way
 from edge.stopping.asked import NOTHING_ASKED, AskedStop, asked_stop
 from edge.stopping.config import StopConfig
 from edge.stopping.first_part import refuse_short_stop
@@ -122,3 +125,13 @@ def test_interest_weighs_elements_by_their_names():
 def test_an_element_of_interest_that_the_spectra_do_not_show_is_named():
     assert "not seen in the spectra: Au" in not_seen({"Au": 2.0, "Fe": 1.0}, ("Fe", "Pb-L"))
     assert not_seen({"Au": 0.0, "Pb": 2.0}, ("Fe", "Pb-L")) == ""
+
+
+def test_whoever_stops_a_rate_too_soon_is_told_how_a_time_is_spent():
+    plan = plan_of(cells_by_chance(0.2))
+    with pytest.raises(UsageError, match=r"a time that is to be spent.* is sampling\.time_s, in place of the rate"):
+        refuse_short_stop(plan, config_of(stop={"time_s": 1.0}))
+    timed = replace(plan, way=Way("runs", 60.0))
+    with pytest.raises(UsageError) as refusal:
+        refuse_short_stop(timed, config_of(time_s=60.0, stop={"time_s": 1.0}))
+    assert "in place of" not in str(refusal.value)
