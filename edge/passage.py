@@ -119,7 +119,7 @@ class Passage:
         """The furthest that the stage comes to rest before and after each exposure, each of shape (n, 2)."""
         stage, speed_mm_s = self.stage, stroke_speeds(table)
         ramp_s = ramp_up_s(speed_mm_s, stage.acceleration_mm_s2, stage.jerk_mm_s3)
-        longest_s = _RESERVE * ramp_s if stage.is_calibrated else _RESERVE_UNMEASURED * ramp_s + _SETS_IN_S
+        longest_s = _RESERVE * ramp_s if stage.are_ramps_measured else _RESERVE_UNMEASURED * ramp_s + _SETS_IN_S
         margin_mm = np.where(speed_mm_s > 0, stage.margin_mm, 0.0) + speed_mm_s * stage.lead_s
         return widened(table, speed_mm_s * longest_s / 2 + margin_mm)
 

@@ -78,6 +78,7 @@ class _Stage(_Closed):
     stroke_factor: _AboveZero | None = None
     most_run_cells: Annotated[int, Field(ge=1)] | None = None
     longest_run_s: _AboveZero | None = None
+    are_ramps_measured: bool | None = None
     origin: _Text | None = None
 
 

@@ -59,7 +59,7 @@ def slowest_to_stop(planned: StageModel, config: ScanConfig, capabilities: Capab
         jerk_mm_s3=min(planned.jerk_mm_s3, known.jerk_mm_s3),
         lead_s=max(planned.lead_s, known.lead_s),
         margin_mm=max(planned.margin_mm, known.margin_mm),
-        origin=known.origin,
+        are_ramps_measured=known.are_ramps_measured,
     )
 
 
@@ -76,6 +76,7 @@ def calibrated_stage(calibration: MotionCalibration, stated: StageModel) -> Stag
         stage_with(calibration.motion, stated),
         dwell_step_s=max(calibration.dwell_step_s, stated.dwell_step_s),
         stroke_factor=calibration.stroke_factor,
+        are_ramps_measured="acceleration" in calibration.errors,
         origin=f"by the motion calibration made at {calibration.made_at}, digest {calibration.digest[:12]}",
     )
 

@@ -67,6 +67,8 @@ class StageModel:
     """Strokes that the controller flies without stopping, at the most."""
     longest_run_s: float = math.inf
     """Time that it flies without stopping, at the most; a single stroke may take longer."""
+    are_ramps_measured: bool = False
+    """Whether acceleration and jerk are what the stage was seen to do, rather than stated or announced."""
     origin: str = ""
     """Where the figures are from, in words; empty: from configuration and controller."""
 
@@ -91,11 +93,6 @@ class StageModel:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise UsageError(f"stage.{name} is {value}: give 0 or more")
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether the figures were measured, rather than stated or announced."""
-        return bool(self.origin)
 
     @property
     def ramp_mm(self) -> float:

@@ -159,7 +159,7 @@ def test_no_open_beam_meets_a_keep_out_on_runs_and_their_ramps(polygons, live_s,
     ("stage", "longest_at_rest"),
     [
         # a run-out of 0.9375 mm, half as much again as the ramp, leaves 0.25 mm to the keep-out at 8 mm
-        (replace(STAGE, origin="calibrated"), [13, 14, 15]),
+        (replace(STAGE, are_ramps_measured=True), [13, 14, 15]),
         # one of 1.875 mm: twice the ramp, and 50 ms more in which the acceleration may set in
         (STAGE, [11, 12, 13, 14, 15]),
     ],

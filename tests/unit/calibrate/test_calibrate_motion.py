@@ -206,6 +206,18 @@ def test_plans_are_priced_by_the_calibration_within_the_controllers_limits(tmp_p
     assert stage_of(config, 30.0, 100.0).speed_mm_s == 30.0
 
 
+@pytest.mark.parametrize(
+    ("errors", "is_known"), [({"speed": 0.1, "acceleration": 4.0}, True), ({"speed": 0.1, "jerk": 50.0}, False)]
+)
+def test_ramps_are_known_by_a_calibration_that_tells_the_acceleration(
+    tmp_path: Path, errors: dict[str, float], is_known: bool
+) -> None:
+    path = kept_in(tmp_path, standard_errors=errors)
+    stage = stage_of(config_in(tmp_path, instrument={"motion_calibration": path.name}))
+    assert stage.are_ramps_measured is is_known
+    assert not stage_of(config_in(tmp_path)).are_ramps_measured
+
+
 def test_without_a_calibration_the_stage_is_as_stated(tmp_path: Path) -> None:
     stated = {"speed_mm_s": 20, "overhead_s": 0.1, "jerk_mm_s3": 4000, "readout_s": 0.02, "shortest_stroke_s": 0.03}
     stage = stage_of(config_in(tmp_path, instrument={"stage": stated}))
