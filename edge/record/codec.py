@@ -66,7 +66,7 @@ class DamagedRecord(ValueError):
     """A stored record whose bytes cannot have been written by the journal; the text says what is wrong with it."""
 
 
-_KINDS: dict[str, type[ScanEvent]] = {
+KINDS: dict[str, type[ScanEvent]] = {
     "opened": Opened,
     "registered": Registered,
     "corrected": Corrected,
@@ -83,7 +83,8 @@ _KINDS: dict[str, type[ScanEvent]] = {
     "concluded": Concluded,
     "closed": Closed,
 }
-_KIND_OF = {event_type: kind for kind, event_type in _KINDS.items()}
+"""Events by the word that they are stored under; spectra have a table of their own."""
+_KIND_OF = {event_type: kind for kind, event_type in KINDS.items()}
 
 
 def encode_event(seq: int, event: ScanEvent) -> EventRow:
@@ -109,7 +110,7 @@ def encode_event(seq: int, event: ScanEvent) -> EventRow:
         body = zlib.compress(body, 1)
     if len(body) > MAX_STORED_BODY:
         raise ValueError(f"the event '{kind}' takes {len(body)} bytes, more than {MAX_STORED_BODY}: shorten it")
-    return seq, kind, event.at, body, _event_crc(seq, kind.encode(), event.at.encode(), body)
+    return seq, kind, event.at, body, event_crc(seq, kind.encode(), event.at.encode(), body)
 
 
 def decode_event(row: tuple[Any, ...]) -> ScanEvent:
@@ -123,7 +124,7 @@ def decode_event(row: tuple[Any, ...]) -> ScanEvent:
     check_event(row)
     _, kind_text, at, body, _ = row
     kind = kind_text.decode(errors="replace")
-    event_type = _KINDS.get(kind)
+    event_type = KINDS.get(kind)
     if event_type is None:
         raise DamagedRecord(f"its kind '{kind[:40]}' is unknown")
     if not body.startswith(b"{"):
@@ -161,14 +162,15 @@ def check_event(row: tuple[Any, ...]) -> None:
     """Compare a stored event's check sum; raises `DamagedRecord`."""
     try:
         seq, kind, at, body, crc = row
-        expected = _event_crc(seq, kind, at, body)
+        expected = event_crc(seq, kind, at, body)
     except (TypeError, ValueError, struct.error):
         raise DamagedRecord("its columns have the wrong types") from None
     if crc != expected:
         raise DamagedRecord("its check sum differs")
 
 
-def _event_crc(seq: int, kind: bytes, at: bytes, body: bytes) -> int:
+def event_crc(seq: int, kind: bytes, at: bytes, body: bytes) -> int:
+    """Check sum over all columns of an event, texts as bytes."""
     head = _EVENT_HEAD.pack(seq, len(kind), len(at), len(body))
     return zlib.crc32(body, zlib.crc32(at, zlib.crc32(kind, zlib.crc32(head))))
 
@@ -216,7 +218,7 @@ def encode_exposure(seq: int, event: Measured) -> ExposureRow:
     spectrum = encode_counts(done.counts)
     measured = (*numbers, int(done.flags), done.counts.shape[0], spectrum)
     try:
-        crc = _exposure_crc((seq, done.index, event.at.encode(), *measured), uncertainty_mm)
+        crc = exposure_crc((seq, done.index, event.at.encode(), *measured), uncertainty_mm)
     except struct.error:
         raise ValueError(f"the exposure's index {done.index} or flags {int(done.flags)} do not fit 64 bits") from None
     return seq, done.index, event.at, *measured, crc, uncertainty_mm
@@ -254,7 +256,7 @@ def check_exposure(row: tuple[Any, ...]) -> None:
     """Compare a stored exposure's check sum without unpacking its spectrum; raises `DamagedRecord`."""
     try:
         *columns, crc, uncertainty_mm = row
-        expected = _exposure_crc(columns, uncertainty_mm)
+        expected = exposure_crc(columns, uncertainty_mm)
     except (TypeError, ValueError, struct.error):
         raise DamagedRecord("its columns have the wrong types") from None
     if crc != expected:
@@ -263,7 +265,7 @@ def check_exposure(row: tuple[Any, ...]) -> None:
         raise DamagedRecord(f"it declares {row[14]} channels, outside 1 to {MAX_CHANNELS}")
 
 
-def _exposure_crc(columns: Sequence[Any], uncertainty_mm: float | None) -> int:
+def exposure_crc(columns: Sequence[Any], uncertainty_mm: float | None) -> int:
     """Check sum over all columns of an exposure before ``crc``, the time as bytes, and the uncertainty if stated.
 
     One that isn't stated adds nothing, so that records of the format without it keep their check sums.

@@ -10,6 +10,7 @@ from tools.fuzz import (
     marlin_targets,
     native_targets,
     rangefinder_targets,
+    recording_targets,
     scpi_targets,
     script_targets,
 )
@@ -23,4 +24,5 @@ TARGETS: Final[dict[str, Target]] = {
     **scpi_targets.TARGETS,
     **rangefinder_targets.TARGETS,
     **script_targets.TARGETS,
+    **recording_targets.TARGETS,
 }

@@ -60,9 +60,9 @@ def test_an_opening_says_what_it_is_over_and_one_of_an_older_recording_was_over_
     content = json.loads(body)
     del content["over"]
     older = json.dumps(content).encode()
-    from edge.record.codec import _event_crc
+    from edge.record.codec import event_crc
 
-    row = (seq, kind.encode(), at.encode(), older, _event_crc(seq, kind.encode(), at.encode(), older))
+    row = (seq, kind.encode(), at.encode(), older, event_crc(seq, kind.encode(), at.encode(), older))
     assert decode_event(row) == replace(over, over="object")
 
 
@@ -92,10 +92,10 @@ def test_a_count_that_nothing_would_read_again_is_refused_on_writing(count: int)
 
 
 def test_an_event_whose_body_is_no_visit_is_damaged() -> None:
-    from edge.record.codec import _event_crc
+    from edge.record.codec import event_crc
 
     body = json.dumps({**visit_to_dict(DONE), "counts": "none"}).encode()
-    row = (3, b"standard-measured", AT.encode(), body, _event_crc(3, b"standard-measured", AT.encode(), body))
+    row = (3, b"standard-measured", AT.encode(), body, event_crc(3, b"standard-measured", AT.encode(), body))
     with pytest.raises(DamagedRecord, match="not that of an event 'standard-measured'"):
         decode_event(row)
 

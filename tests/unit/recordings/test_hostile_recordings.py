@@ -45,10 +45,10 @@ def _put(paths: RecordingPaths, table: str, row: tuple) -> None:
 
 
 def _event_with(body: bytes) -> tuple:
-    from edge.record.codec import _event_crc
+    from edge.record.codec import event_crc
 
     kind, moment = "paused", at(2)
-    return 3, kind, moment, body, _event_crc(3, kind.encode(), moment.encode(), body)
+    return 3, kind, moment, body, event_crc(3, kind.encode(), moment.encode(), body)
 
 
 def _text_bomb(paths: RecordingPaths) -> None:
@@ -63,11 +63,11 @@ def _value_bomb(paths: RecordingPaths) -> None:
 
 
 def _spectrum_bomb(paths: RecordingPaths) -> None:
-    from edge.record.codec import _exposure_crc
+    from edge.record.codec import exposure_crc
 
     row = list(encode_exposure(5, measured([0])[0]))  # type: ignore[arg-type]
     row[14], row[15] = 16_384, _zeros(60 * MB)
-    row[16] = _exposure_crc((row[0], row[1], row[2].encode(), *row[3:16]), row[17])
+    row[16] = exposure_crc((row[0], row[1], row[2].encode(), *row[3:16]), row[17])
     _put(paths, "exposures", tuple(row))
 
 
