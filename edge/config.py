@@ -47,8 +47,9 @@ __all__ = [
     "parse_scan_config",
 ]
 
-_SOFTER = 4.0
-"""So many times the stated run-out beyond the area, no stage brings the beam; a keep-out there is a slip."""
+_SOFTER, _SETS_IN_S = 4.0, 0.2
+"""So many times the stated run-out beyond the area, and what is covered in so many seconds besides, no stage brings the
+beam: a keep-out there is a slip."""
 
 
 class ObjectConfig(Closed):
@@ -179,7 +180,7 @@ class ScanConfig(Closed):
     @model_validator(mode="after")
     def _keep_outs_lie_in_reach(self) -> Self:
         stage = self.instrument.stage
-        run_out_mm = _SOFTER * stage.speed_mm_s**2 / (2 * stage.acceleration_mm_s2)
+        run_out_mm = _SOFTER * stage.speed_mm_s**2 / (2 * stage.acceleration_mm_s2) + _SETS_IN_S * stage.speed_mm_s
         require_reach(self.area, run_out_mm + (self.instrument.beam.fwhm_mm or self.area.pitch_mm))
         return self
 

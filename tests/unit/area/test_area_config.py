@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 
 from edge.config import parse_scan_config
 from edge.faults import UsageError
 from edge.outline import why_no_outline
+from edge.passage import passage_of
+from edge.stage_known import stage_of
 from tests.unit.area.outlines import outlines
 
 SQUARE = [[2.0, 2.0], [6.0, 2.0], [6.0, 6.0], [2.0, 6.0]]
@@ -62,16 +65,20 @@ def test_a_corner_of_the_area_outside_its_rectangle_is_named(tmp_path):
 
 
 def test_a_keep_out_where_the_beam_never_comes_is_refused(tmp_path):
-    # four times 2.5 mm of run-out at 50 mm/s and 500 mm/s2, and half a millimetre of beam
-    beside = [[x + 28.6, y] for x, y in SQUARE]
-    with pytest.raises(UsageError, match=r"keep-out 'seal' lies 10\.6 mm outside the area, where the beam never comes"):
+    # four times 2.5 mm of run-out at 50 mm/s and 500 mm/s2, 10 mm in 0.2 s, and half a millimetre of beam
+    beside = [[x + 38.6, y] for x, y in SQUARE]
+    with pytest.raises(UsageError, match=r"keep-out 'seal' lies 20\.6 mm outside the area, where the beam never comes"):
         parsed(tmp_path, keep_out=[{"name": "seal", "polygon": beside}])
 
 
-@pytest.mark.parametrize("away_mm", [1.5, 6.0])
-def test_a_keep_out_beside_the_area_that_strokes_run_out_over_is_kept(tmp_path, away_mm):
-    beside = [[x + 18.0 + away_mm, y] for x, y in SQUARE]
-    assert len(parsed(tmp_path, keep_out=[{"name": "clamp", "polygon": beside}]).area.keep_out) == 1
+@pytest.mark.parametrize(("acceleration_mm_s2", "reach_mm"), [(500.0, 6.2), (5_000.0, 1.7), (100_000.0, 1.2)])
+def test_a_keep_out_beside_the_area_that_strokes_run_out_over_is_kept(tmp_path, acceleration_mm_s2, reach_mm):
+    clamp = [{"name": "clamp", "polygon": [[x + 18.0 + reach_mm, y] for x, y in SQUARE]}]
+    instrument = {"stage": {"acceleration_mm_s2": acceleration_mm_s2}}
+    config = parsed(tmp_path, instrument, keep_out=clamp)
+    # a stroke at full speed that ends with the area does reach there
+    stroke = np.array([[15.0, 4.0, 20.0, 4.0, 0.1]])
+    assert passage_of(config, stage_of(config)).trespass(stroke) == (0, "clamp")
 
 
 def test_a_standard_in_a_keep_out_is_refused(tmp_path):
