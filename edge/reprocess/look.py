@@ -42,6 +42,9 @@ class Look:
 
     job: Job
     exposures: int
+    """Spectra, truncated ones among them."""
+    measured: int
+    """Exposures of the plan that were measured in full."""
     ranges: tuple[Range, ...]
     config: ScanConfig
     """With the changes."""
@@ -71,13 +74,17 @@ def look(job: Job) -> Look | Job:
     job = job.keyed(inputs_digest(paths))
     if is_finished(job):
         return job
-    with opened(paths) as reader:
-        history, ranges = _outline(reader)
-        if not ranges:
-            raise UsageError(f"{paths.folder}: holds no exposure: there is nothing to map")
-        planned = read_planned(Recording(paths, reader, history, reader.last_seq()))
-    config = job.settings.applied_to(planned.config, paths.folder)
-    return Look(job, history.exposures, ranges, config, planned.plan.grid, history.visits)
+    with opened_outline(job) as (outline, planned):
+        history = planned.history
+        return Look(
+            job,
+            history.exposures,
+            outline.measured,
+            outline.ranges,
+            planned.config,
+            planned.plan.grid,
+            history.visits,
+        )
 
 
 def is_finished(job: Job) -> bool:
@@ -95,6 +102,28 @@ def opened(paths: RecordingPaths) -> Iterator[JournalReader]:
         raise UsageError(f"{paths.folder}: the recording is gone: it was there when the run began")
     with JournalReader(paths.journal, mode="untouched") as reader:
         yield reader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """A journal gone over without unpacking a spectrum."""
+
+    history: ScanHistory
+    """What happened; sums over the exposures, and which they were, are left out."""
+    ranges: tuple[Range, ...]
+    measured: int
+
+
+@contextlib.contextmanager
+def opened_outline(job: Job) -> Iterator[tuple[Outline, Planned]]:
+    """A recording's outline, and with the changes in its configuration what was planned."""
+    paths = job.recording
+    with opened(paths) as reader:
+        outline = _outline(reader)
+        if not outline.ranges:
+            raise UsageError(f"{paths.folder}: holds no exposure: there is nothing to map")
+        planned = read_planned(Recording(paths, reader, outline.history, reader.last_seq()))
+        yield outline, replace(planned, config=job.settings.applied_to(planned.config, paths.folder))
 
 
 @contextlib.contextmanager
@@ -123,14 +152,14 @@ def refuse_written(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _outline(reader: JournalReader) -> tuple[ScanHistory, tuple[Range, ...]]:
-    """What happened, without sums over the exposures, and where the ranges lie."""
+def _outline(reader: JournalReader) -> Outline:
     history, waiting = ScanHistory(), list[ScanEvent]()
     ranges: list[Range] = []
-    count, after, first, seq = 0, 0, 0, 0
+    count, measured, after, first, seq = 0, 0, 0, 0, 0
     for seq, event in reader.outline():
         if isinstance(event, ExposureHead):
             count += 1
+            measured += event.is_whole
             if count - first == EXPOSURES_EACH:
                 ranges.append(Range(after, seq, first, count - first))
                 after, first = seq, count
@@ -140,4 +169,4 @@ def _outline(reader: JournalReader) -> tuple[ScanHistory, tuple[Range, ...]]:
             waiting.append(event)
     if count > first:
         ranges.append(Range(after, seq, first, count - first))
-    return replace(fold(waiting, history), exposures=count), tuple(ranges)
+    return Outline(replace(fold(waiting, history), exposures=count), tuple(ranges), measured)

@@ -24,7 +24,7 @@ from edge.reconstruct.growing import GrowingKriging
 from edge.reconstruct.kriging import learn_parameters, remarks_of, usable_photograph
 from edge.reconstruct.layers import VisibleLaw, kriging_visible_law
 from edge.reconstruct.tiling import TILE_CELLS, tile_count
-from edge.reprocess.look import Look, opened_whole
+from edge.reprocess.look import Look, opened_outline, opened_whole
 from edge.reprocess.pieces import Pieces
 from edge.reprocess.spectra import Learned, fitted_parts
 from edge.results import FittedRecording, Planned
@@ -63,7 +63,7 @@ def settle(look: Look, learned: Learned) -> Settled:
     pieces = look.job.pieces
     if pieces.has(SETTLED):
         return _settled(look, str(pieces.noted(SETTLED)["method"]))
-    with opened_whole(look.job) as (recording, planned):
+    with opened_outline(look.job) as (_, planned):
         parts = list(fitted_parts(look, learned))
         fitted = FittedRecording.of(parts, learned.fit, learned.standard, planned.plan, sum_counts=learned.sum_counts)
         placing = placed_by_samples(fitted.samples, fitted.model.elements, planned.sighting, planned.config)
@@ -71,12 +71,12 @@ def settle(look: Look, learned: Learned) -> Settled:
         cells, method = _cells_of(fitted, placed)
         words = [
             *([f"Photograph: {correction_sentence(placing.sighting.registration)}"] if placing.was_moved else []),
-            f"{len(recording.history.done)} of {len(planned.plan.exposures)} exposures, {cells.elements} element maps: "
+            f"{look.measured} of {len(planned.plan.exposures)} exposures, {cells.elements} element maps: "
             f"{', '.join(cells.names)}",
             calibration_line(fitted.model.calibration),
             *following_lines(fitted.following),
         ]
-        attributes = attributes_of(recording.history, planned.plan)
+        attributes = attributes_of(planned.history, planned.plan)
     if method == KRIGING:
         words += _leave(pieces, cells, placed)
     pieces.note(SETTLED, {"method": method, "elements": list(cells.names), "attributes": attributes, "lines": words})

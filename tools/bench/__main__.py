@@ -12,12 +12,14 @@ from tools.bench.table import print_table, write_json
 BENCHES = {
     "calibration": "tools.bench.calibration",
     "fusion": "tools.bench.fusion",
+    "journal": "tools.bench.journal",
     "lens": "tools.bench.lens",
     "link": "tools.bench.link",
     "mask": "tools.bench.mask",
     "mosaic": "tools.bench.mosaic",
     "plan": "tools.bench.plan",
     "reconstruct": "tools.bench.reconstruct",
+    "reprocess": "tools.bench.reprocess",
     "soak": "tools.bench.soak",
     "spectra": "tools.bench.spectra",
 }

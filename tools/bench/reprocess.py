@@ -1,0 +1,207 @@
+"""Reprocessing: what each step costs, and what the model made of that predicts for one and two workers."""
+
+from __future__ import annotations
+
+import pickle
+import resource
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge.console import Console
+from edge.reprocess.changes import Settings
+from edge.reprocess.cluster import connected
+from edge.reprocess.drive import Failure
+from edge.reprocess.job import Job
+from edge.reprocess.look import Look, look
+from edge.reprocess.recipe import Done, Task, recipe_for
+from edge.reprocess.run import reprocess
+from edge.reprocess.software import software_digest
+from edge.reprocess.spectra import add_up, learn
+from tools.bench.made_recording import Made, make_recording
+from tools.bench.reprocess_model import Constants, Scan, alone_s, archive_s, reading_bytes_s, steps, work_s
+from tools.bench.table import Row
+
+_ELEMENTS = ("K", "Ca", "Ti", "Cr", "Mn", "Fe", "Co", "Cu", "Zn", "As", "Sr", "Sn", "Ba", "Hg", "Pb")
+_SMALL = Made(128, 128, rate=0.3, channels=4_096, live_s=1.0, elements=_ELEMENTS, method="kriging")
+_LARGE = Made(512, 512, rate=0.1, channels=4_096, live_s=1.0, elements=_ELEMENTS, method="kriging", seed=1)
+_PIECE = 64
+"""Cells along a side: both grids are made in pieces, and what a piece costs goes with its cells."""
+_SCANS = 2
+"""Of the archive that is measured whole."""
+_ARCHIVE = Scan(1_600_000, 16_000_000)
+_NO_TASKS = 200
+NOTES = (
+    "Constants are processor time of one core, so that other work on the machine does not count; archives are by the "
+    "clock, with the processor time of all workers beside it.",
+    f"Spectra of {_LARGE.channels:,} channels with some {900:,} counts, {len(_ELEMENTS)} elements; kriging, with the "
+    "visible part.",
+    "A scan of 4,000 x 4,000 cells is taken as measured at a tenth of them.",
+)
+
+
+def measure(repeats: int) -> list[Row]:
+    """Constants, the model against whole runs, and the archive that nobody has yet."""
+    with tempfile.TemporaryDirectory(prefix="pointillist-") as name:
+        folder = Path(name)
+        archive = folder / "archive"
+        for made, scan in ((_SMALL, "small"), (_LARGE, "large")):
+            make_recording(archive / scan, made)
+        _Timed(folder / "warm", archive, "small").run()
+        runs = [_best(folder, archive, scan, repeats) for scan in ("small", "large")]
+        known = _constants(runs, archive, folder)
+        rows = _constant_rows(known)
+        twice = folder / "twice"
+        for i in range(_SCANS):
+            shutil.copytree(archive / "large", twice / f"scan-{i}")
+        for workers in (1, 2):
+            rows += _whole_run(twice, folder / f"out-{workers}", known, workers, runs[1].scan)
+    return rows + _far_rows(known)
+
+
+class _Timed:
+    """One scan's recipe carried out here, with the processor time of each function."""
+
+    def __init__(self, out: Path, archive: Path, name: str) -> None:
+        out.mkdir()
+        (out / "reprocess.json").touch()
+        self.job = Job(archive, name, out, Settings.of(piece_cells=_PIECE), software_digest())
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.scan = Scan(0, 0, _PIECE)
+
+    def run(self) -> _Timed:
+        recipe = recipe_for(self.job)
+        sent: list[Done] | None = None
+        while True:
+            try:
+                tasks = next(recipe) if sent is None else recipe.send(sent)
+            except StopIteration:
+                return self
+            sent = [self._done(task) for task in tasks]
+
+    def _done(self, task: Task) -> Done:
+        started = time.process_time()
+        value = task.function(*task.arguments)
+        self.seconds[task.function.__name__] += time.process_time() - started
+        if isinstance(value, Look):
+            self.scan = Scan(value.exposures, value.grid.rows * value.grid.columns, _PIECE)
+        return Done(value, value)
+
+
+def _best(folder: Path, archive: Path, name: str, repeats: int) -> _Timed:
+    """Each function's fastest of some runs."""
+    runs = [_Timed(folder / f"{name}-{i}", archive, name).run() for i in range(repeats)]
+    best = runs[0]
+    for function in best.seconds:
+        best.seconds[function] = min(run.seconds[function] for run in runs)
+    return best
+
+
+def _constants(runs: list[_Timed], archive: Path, folder: Path) -> Constants:
+    small, large = runs
+    each = {name: seconds / large.scan.exposures for name, seconds in large.seconds.items()}
+    folding = each["account"]
+    rest = [run.seconds["settle"] - run.scan.exposures * folding for run in runs]
+    per_cell = max((rest[1] - rest[0]) / (large.scan.cells - small.scan.cells), 0.0)
+    (folder / "link").mkdir()
+    (folder / "link" / "reprocess.json").touch()
+    seen = look(replace(large.job, out=folder / "link"))
+    assert isinstance(seen, Look)
+    for number in range(len(seen.ranges)):
+        add_up(seen, number)
+    return Constants(
+        look_s=each["look"],
+        add_up_s=each["add_up"],
+        learn_s=max(small.seconds["learn"] - small.scan.exposures * each["add_up"], 0.0),
+        fit_s=each["fit_range"],
+        settle_exposure_s=folding,
+        settle_cell_s=per_cell,
+        settle_s=max(rest[0] - small.scan.cells * per_cell, 0.0),
+        account_s=folding,
+        estimate_s=large.seconds["estimate"] / large.scan.cells,
+        assemble_s=large.seconds["assemble"] / large.scan.cells,
+        task_s=_task_s(),
+        spectrum_bytes=(archive / "large" / "journal.sqlite").stat().st_size / large.scan.exposures,
+        travels_bytes=len(pickle.dumps((seen, learn(seen)))),
+    )
+
+
+def _task_s() -> float:
+    """What handing out one task costs the scheduler and the one who hands it out, in processor time."""
+    with connected(None, 1) as executor:
+        _carry_out(executor, 10)
+        started = time.process_time()
+        _carry_out(executor, _NO_TASKS)
+        return (time.process_time() - started) / _NO_TASKS
+
+
+def _carry_out(executor: Any, count: int) -> None:
+    for number in range(count):
+        executor.submit(Task(abs, (number,), 0.0))
+    for _ in range(count):
+        executor.wait()
+
+
+def _constant_rows(known: Constants) -> list[Row]:
+    size = "an exposure"
+    rates = [
+        ("look: digest, every record checked", size, 1e6 * known.look_s, "us"),
+        ("add up: unpack a spectrum, add it", size, 1e6 * known.add_up_s, "us"),
+        ("fit: unpack a spectrum, fit it", size, 1e6 * known.fit_s, "us"),
+        ("account: history and dose", size, 1e6 * known.account_s, "us"),
+        ("learn: scale, drift, elements", "a scan", known.learn_s, "s"),
+        ("settle: what comes from draws", "a scan", known.settle_s, "s"),
+        ("settle: photograph, guide, neighbours", "a cell", 1e6 * known.settle_cell_s, "us"),
+        ("estimate: kriging and visible part", "a cell", 1e6 * known.estimate_s, "us"),
+        ("estimate", "a tile of 64 cells", 64e3 * known.estimate_s, "ms"),
+        ("assemble", "a cell", 1e6 * known.assemble_s, "us"),
+        ("hand out a task", "a task", 1e3 * known.task_s, "ms"),
+        ("journal", size, known.spectrum_bytes, "B"),
+        ("link: what is learned, to a worker", "a scan", known.travels_bytes / 1e6, "MB"),
+    ]
+    return [Row(what, of, value, unit) for what, of, value, unit in rates]
+
+
+def _whole_run(archive: Path, out: Path, known: Constants, workers: int, scan: Scan) -> list[Row]:
+    """A whole archive on processes of this machine: by the clock, and by what the workers' processors did."""
+    out.mkdir()
+    names = tuple(sorted(path.name for path in archive.iterdir()))
+    before = _children_s()
+    with connected(None, workers) as executor:
+        started = time.perf_counter()
+        console = Console(quiet=True, log_level="error")
+        outcomes = reprocess(archive, names, out, Settings.of(piece_cells=_PIECE), executor, console)
+        took_s = time.perf_counter() - started
+    assert not any(isinstance(outcome, Failure) for outcome in outcomes.values()), outcomes
+    size = f"{len(names)} scans of {scan.exposures:,} exposures, {workers} worker{'s' if workers > 1 else ''}"
+    return [
+        Row("predicted, by the clock", size, archive_s(len(names), scan, known, workers), "s"),
+        Row("measured, by the clock, workers' beginnings included", size, took_s, "s"),
+        Row("predicted, processor time", size, len(names) * work_s(scan, known), "s"),
+        Row("measured, processor time, workers' beginnings included", size, _children_s() - before, "s"),
+    ]
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _far_rows(known: Constants) -> list[Row]:
+    size = "4,000 x 4,000 cells, 1,600,000 exposures"
+    rows = [
+        Row(f"predicted: {step.name}, {step.tasks} tasks", size, step.seconds, "s") for step in steps(_ARCHIVE, known)
+    ]
+    figures: Iterable[tuple[str, Callable[[int], float], str]] = (
+        ("predicted: one scan", lambda workers: alone_s(_ARCHIVE, known, workers) / 60, "min"),
+        ("predicted: 100 scans", lambda workers: archive_s(100, _ARCHIVE, known, workers) / 3_600, "h"),
+        ("predicted: read from the file system", lambda w: reading_bytes_s(100, _ARCHIVE, known, w) / 1e6, "MB/s"),
+    )
+    for what, of, unit in figures:
+        rows += [Row(what, f"{workers} workers", of(workers), unit) for workers in (1, 16, 64)]
+    return rows
