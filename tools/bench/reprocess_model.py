@@ -34,7 +34,7 @@ class Constants:
     account_s: float
     """An exposure."""
     estimate_s: float
-    """A cell of a piece."""
+    """A cell of a piece, or of the ring around it."""
     assemble_s: float
     """A cell."""
     task_s: float
@@ -77,9 +77,14 @@ def steps(scan: Scan, known: Constants) -> list[Step]:
         Step("fit", ranges, scan.exposures * known.fit_s / ranges),
         Step("settle", 1, settling),
         Step("account", 1, scan.exposures * known.account_s),
-        Step("estimate", pieces, scan.cells * known.estimate_s / pieces),
+        Step("estimate", pieces, scan.cells * known.estimate_s * overlap(scan) / pieces),
         Step("assemble", 1, scan.cells * known.assemble_s),
     ]
+
+
+def overlap(scan: Scan) -> float:
+    """Cells that are estimated for each cell of a map: a ring of one tile of 8 cells lies around each piece."""
+    return (1 + 16 / scan.piece_cells) ** 2
 
 
 def work_s(scan: Scan, known: Constants) -> float:
