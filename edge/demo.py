@@ -14,7 +14,7 @@ from edge.app import run_scan
 from edge.console import Console
 from edge.faults import DeviceError, UsageError
 
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 120.0
 _CAMERA_PORT = "8642"
 """Of the camera, in the files of the panel."""
 
