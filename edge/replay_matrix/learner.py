@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-_AT_ONCE = 50
-"""Points asked for at a time."""
+
+class OutOfTime(Exception):
+    """There was no time to choose all cells."""
 
 
-def learner_cells(values: NDArray[np.float32], allowed: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+def learner_cells(
+    values: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    count: int,
+    *,
+    at_once: int = 50,
+    keep_on: Callable[[], bool] = lambda: True,
+) -> NDArray[np.bool_]:
     """Cells that Learner2D (B. Nijholt, J. Weston et al., `adaptive`) asks for, on all channels as one vector.
 
     The channels are scaled by the true 99.9th percentiles, which a scan would have to guess. A point goes to the
@@ -21,6 +31,15 @@ def learner_cells(values: NDArray[np.float32], allowed: NDArray[np.bool_], count
         What a measurement gives, shape (rows, columns, channels).
     allowed
         Cells that may be measured, at least `count`, shape (rows, columns).
+    at_once
+        Points asked for at a time.
+    keep_on
+        Asked before each time.
+
+    Raises
+    ------
+    OutOfTime
+        Not to be kept on with.
     """
     from adaptive import Learner2D
     from scipy.ndimage import distance_transform_edt
@@ -33,7 +52,9 @@ def learner_cells(values: NDArray[np.float32], allowed: NDArray[np.bool_], count
     cells = np.zeros(allowed.shape, np.bool_)
     missing = count
     while missing:
-        points, _ = learner.ask(min(_AT_ONCE, missing))
+        if not keep_on():
+            raise OutOfTime
+        points, _ = learner.ask(min(at_once, missing))
         for point in points:
             row, column = nearest[:, round(point[0]), round(point[1])]
             cells[row, column] = True

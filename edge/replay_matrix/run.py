@@ -20,11 +20,13 @@ from edge.plan_folder import is_recording, read_plan
 from edge.record.durable import write_durably
 from edge.replay import ReplayResult, replay_stack
 from edge.replay_matrix.answer import Times, answer
+from edge.replay_matrix.choosing import Setup, scored_cells
+from edge.replay_matrix.costs import Costs
 from edge.replay_matrix.design import Design, design
 from edge.replay_matrix.page import page
 from edge.replay_matrix.pictures import pictures
 from edge.replay_matrix.prices import Stage, points_s, raster_s
-from edge.replay_matrix.trials import Outcome, Setup, carried_out, scored_cells
+from edge.replay_matrix.trials import Outcome, carried_out
 from edge.report.wording import percent
 from edge.score import scale_of
 from edge.sources import Stack, load_stack
@@ -88,14 +90,13 @@ def compare_masks(
         out=out,
         loaded_s=first - started,
     )
-    one_s = time.monotonic() - first
-    guess_s = min(one_s * (0.2 + 0.35 * len(plan.trials)), limit_s)
+    setup = Setup(stack, wanted.seed, wanted.model)
+    costs = Costs(setup)
+    guess_s = costs.whole(plan.trials)
     say(
         f"{len(plan.trials)} trials of {len(plan.masks)} masks, {len(plan.methods)} reconstructions and "
-        f"{len(plan.rates)} rates: about {duration_text(guess_s)} by the first of them, no more than "
-        f"{duration_text(limit_s)}; Ctrl-C keeps what is done"
+        f"{len(plan.rates)} rates: {_expected(guess_s, limit_s)}; Ctrl-C keeps what is done"
     )
-    setup = Setup(stack, wanted.seed, wanted.model)
     with _bar(len(plan.trials)) as told:
         outcome = carried_out(
             plan,
@@ -104,6 +105,7 @@ def compare_masks(
             within_s=max(limit_s - (time.monotonic() - started), 0.0),
             told=told,
             known={(ADAPTIVE, plan.rate): result.mask.cells},
+            costs=costs,
         )
     cells = int(stack.known.sum()) if stack.is_full else stack.cells
     times = Times(raster_s(stack.shape, stage), points_s(result.mask.cells, stage))
@@ -116,6 +118,14 @@ def compare_masks(
         say(sentence)
     say(f"Report: {out / PAGE}")
     return result
+
+
+def _expected(guess_s: float, limit_s: float) -> str:
+    if guess_s <= 0:
+        return f"no more than {duration_text(limit_s)}"
+    if guess_s < limit_s:
+        return f"about {duration_text(guess_s)} by trials on a part, no more than {duration_text(limit_s)}"
+    return f"about {duration_text(guess_s)} by trials on a part, of which {duration_text(limit_s)} are allowed"
 
 
 def counting_noise(stack: Stack, cells: NDArray[np.bool_]) -> float:

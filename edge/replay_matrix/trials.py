@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -12,47 +11,15 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge.adaptive.batches import ADAPTIVE
 from edge.faults import EdgeError
-from edge.reconstruct import reconstruct
-from edge.replay_matrix.design import LEARNER, Design, Trial
+from edge.replay_matrix.choosing import Cells, Setup, chosen, scored
+from edge.replay_matrix.costs import Costs
+from edge.replay_matrix.design import Design, Trial
+from edge.replay_matrix.learner import OutOfTime
 from edge.replay_matrix.result_cache import MaskRow, ResultCache, ScoreRow, digest_of, packed, unpacked
-from edge.score import score
-from edge.sources import Stack
-from models.density import cells_for_rate
 from models.faults import ModelsError
-from models.masks import MaskRequest, make_mask
 
-Cells = NDArray[np.bool_]
 _ROOMS = ("edge", "models")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Setup:
-    """What all trials share."""
-
-    stack: Stack
-    seed: int
-    model: Path | None = None
-
-    def request(self, rate: float) -> MaskRequest:
-        """For a mask at a rate."""
-        stack = self.stack
-        count = cells_for_rate(rate, int(stack.known.sum()) if stack.is_full else stack.cells)
-        return MaskRequest(
-            shape=stack.shape, count=count, rgb=stack.rgb, allowed=stack.known, seed=self.seed, model=self.model
-        )
-
-    @property
-    def digest(self) -> str:
-        """Of everything that is sampled, looked at and seeded."""
-        stack = self.stack
-        photograph = [] if stack.rgb is None else [stack.rgb]
-        model = "" if self.model is None else hashlib.sha256(self.model.read_bytes()).hexdigest()
-        return digest_of(stack.maps, stack.variance, stack.known, *photograph, seed=self.seed, model=model)
 
 
 @dataclass(slots=True)
@@ -76,6 +43,7 @@ def carried_out(
     within_s: float,
     told: Callable[[int], None] = lambda _done: None,
     known: Mapping[tuple[str, float], Cells] | None = None,
+    costs: Costs | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Make the trials that the folder does not hold, in their order, as far as there is time.
@@ -88,98 +56,87 @@ def carried_out(
         Called with the number of trials that are done, after each.
     known
         Masks that were made already.
+    costs
+        What trials are expected to take: one for which there is no time is not begun.
     """
     kept, digest, code = ResultCache(folder), setup.digest, code_digest()
-    outcome, ends = Outcome(cells=dict(known or {})), clock() + within_s
+    course = _Course(setup, kept, digest, code, costs or Costs(setup), clock, clock() + within_s)
+    course.outcome.cells.update(known or {})
     for done, trial in enumerate(design.trials, 1):
-        key = (trial.mask, trial.rate)
-        row = kept.masks.rows.get((digest, *key, code))
+        course.take(trial)
+        told(done)
+    return course.outcome
+
+
+@dataclass(slots=True)
+class _Course:
+    """A comparison under way."""
+
+    setup: Setup
+    kept: ResultCache
+    digest: str
+    code: str
+    costs: Costs
+    clock: Callable[[], float]
+    ends: float
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def take(self, trial: Trial) -> None:
+        """Find a trial among those that are kept, or make it, or leave it out."""
+        key, outcome = (trial.mask, trial.rate), self.outcome
+        row = self.kept.masks.rows.get((self.digest, *key, self.code))
         if key not in outcome.cells and row is not None:
-            cells = unpacked(row.cells, setup.stack.shape)
+            cells = unpacked(row.cells, self.setup.stack.shape)
             if cells is not None:
                 outcome.cells[key] = cells
-        found = key in outcome.cells and kept.scores.rows.get(
-            (digest, digest_of(outcome.cells[key]), trial.method, code)
-        )
-        if found:
+        found = None if key not in outcome.cells else self.kept.scores.rows.get(self._score_key(trial))
+        if found is not None:
             outcome.scores[trial] = found
-        elif clock() >= ends:
+            self.costs.saw(trial.method, found.seconds)
+        elif f"mask {trial.mask}" in outcome.refusals:
+            return
+        elif not self._fits(trial):
             outcome.left_out.append(trial)
         else:
-            _make(trial, setup, kept, outcome, (digest, code))
-        told(done)
-    return outcome
+            self._make(trial)
 
+    def _score_key(self, trial: Trial) -> tuple[str, str, str, str]:
+        return self.digest, digest_of(self.outcome.cells[trial.mask, trial.rate]), trial.method, self.code
 
-def _make(trial: Trial, setup: Setup, kept: ResultCache, outcome: Outcome, of: tuple[str, str]) -> None:
-    digest, code = of
-    key = (trial.mask, trial.rate)
-    if f"mask {trial.mask}" in outcome.refusals:
-        return
-    try:
-        if key not in outcome.cells:
-            start = time.perf_counter()
-            cells = chosen(trial.mask, trial.rate, setup)
-            seconds = time.perf_counter() - start
-            row = MaskRow(digest, trial.mask, trial.rate, code, seconds, platform.machine(), packed(cells))
-            kept.masks.append([row])
-            outcome.cells[key] = cells
-    except (ModelsError, EdgeError) as error:
-        outcome.refusals[f"mask {trial.mask}"] = str(error)
-        return
-    try:
-        figures, seconds = scored(outcome.cells[key], trial.method, setup.stack)
-    except (ModelsError, EdgeError) as error:
-        outcome.refusals[f"{trial.method} after {trial.mask} at {trial.rate:g}"] = str(error)
-        return
-    made = ScoreRow(
-        digest,
-        trial.mask,
-        trial.rate,
-        digest_of(outcome.cells[key]),
-        trial.method,
-        code,
-        *figures,
-        seconds,
-        platform.machine(),
-    )
-    kept.scores.append([made])
-    outcome.scores[trial] = made
+    def _fits(self, trial: Trial) -> bool:
+        left_s = self.ends - self.clock()
+        has_mask = (trial.mask, trial.rate) in self.outcome.cells
+        return left_s > 0 and self.costs.seconds(trial, has_mask=has_mask) <= left_s
 
+    def _make(self, trial: Trial) -> None:
+        key, outcome = (trial.mask, trial.rate), self.outcome
+        try:
+            if key not in outcome.cells:
+                outcome.cells[key] = self._mask(trial)
+        except OutOfTime:
+            outcome.left_out.append(trial)
+            return
+        except (ModelsError, EdgeError) as error:
+            outcome.refusals[f"mask {trial.mask}"] = str(error)
+            return
+        try:
+            figures, seconds = scored(outcome.cells[key], trial.method, self.setup.stack)
+        except (ModelsError, EdgeError) as error:
+            outcome.refusals[f"{trial.method} after {trial.mask} at {trial.rate:g}"] = str(error)
+            return
+        self.costs.saw(trial.method, seconds)
+        subject, cells, method, code = self._score_key(trial)
+        where = (subject, trial.mask, trial.rate, cells, method, code)
+        outcome.scores[trial] = made = ScoreRow(*where, *figures, seconds, platform.machine())
+        self.kept.scores.append([made])
 
-def chosen(mask: str, rate: float, setup: Setup) -> Cells:
-    """Cells of a mask by its name.
-
-    Raises
-    ------
-    ModelsError, EdgeError
-        They cannot be had.
-    """
-    request = setup.request(rate)
-    if mask == ADAPTIVE:
-        from edge.adaptive.recorded import adaptive_mask
-
-        return adaptive_mask(setup.stack, request).cells
-    if mask == LEARNER:
-        from edge.replay_matrix.learner import learner_cells
-
-        return learner_cells(setup.stack.maps, request.allowed_cells(), request.count)
-    return make_mask(mask, request).mask.cells
-
-
-def scored(cells: Cells, method: str, stack: Stack) -> tuple[tuple[float, float, float], float]:
-    """PSNR in dB, normalised RMSE and mean spectral angle in degrees, as in a replay's report; and the seconds."""
-    start = time.perf_counter()
-    maps = reconstruct(stack.samples(cells), stack.shape, elements=stack.elements, rgb=stack.rgb, method=method)
-    seconds = time.perf_counter() - start
-    figures = score(maps.maps, stack.maps, scored_cells(cells, stack))
-    angle = 0.0 if math.isnan(figures.sam_rad) else math.degrees(figures.sam_rad)
-    return (figures.psnr_db, figures.rmse, angle), seconds
-
-
-def scored_cells(cells: Cells, stack: Stack) -> Cells:
-    """Where maps are held against the source: everywhere in a full raster, else where the replay did not look."""
-    return stack.known if stack.is_full else stack.known & ~cells
+    def _mask(self, trial: Trial) -> Cells:
+        start = time.perf_counter()
+        cells = chosen(trial.mask, trial.rate, self.setup, keep_on=lambda: self.clock() < self.ends)
+        seconds = time.perf_counter() - start
+        where = (self.digest, trial.mask, trial.rate, self.code)
+        self.kept.masks.append([MaskRow(*where, seconds, platform.machine(), packed(cells))])
+        return cells
 
 
 @cache
