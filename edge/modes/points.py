@@ -18,11 +18,10 @@ from edge.modes.setting import Seen, Setting
 from models.masks import make_mask
 
 _FIRST = 0.3
-_BATCHES = 8
+_BATCHES = 6
+"""Each goes over the whole object: more of them cost more travel than they learn."""
 _LONGER = 8.0
 """Times the operator's dwell, or times less, that a batch dwells at the most."""
-_KEPT = 0.5
-"""Of a value's counting variance that stays in the maps, where neighbours are weighed with it."""
 
 
 class Points:
@@ -32,7 +31,7 @@ class Points:
     about = "points dwelt upon: a first part by the photograph; the rest, and for how long, by what is measured"
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
-        """Three tenths, and eight batches."""
+        """Three tenths, and six batches."""
         return [_FIRST * budget_s, *[(1 - _FIRST) * budget_s / _BATCHES] * _BATCHES]
 
     def first(self, setting: Setting, part_s: float) -> Pieces:
@@ -64,7 +63,7 @@ def dwell_worth_its_way(setting: Setting, gain: Gain) -> float:
     open_cells = (gain.planned_s == 0) & setting.allowed
     if not open_cells.any() or gain.power != 1:
         return setting.dwell_s
-    noise = _KEPT * float(gain.of_a_second[setting.allowed].mean())
+    noise = float(gain.of_a_second[setting.allowed].mean())
     between = float(gain.squared_error[open_cells].mean())
     way_s = way_between_s(setting, int((gain.planned_s > 0).sum()))
     had_s = float(gain.planned_s[gain.planned_s > 0].mean())

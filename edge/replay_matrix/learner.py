@@ -20,9 +20,23 @@ def learner_cells(
     at_once: int = 50,
     keep_on: Callable[[], bool] = lambda: True,
 ) -> NDArray[np.bool_]:
-    """Cells that Learner2D (B. Nijholt, J. Weston et al., `adaptive`) asks for, on all channels as one vector.
+    """Cells that Learner2D asks for, shape (rows, columns); see `learner_order`."""
+    cells = np.zeros(allowed.shape, np.bool_)
+    cells.ravel()[learner_order(values, allowed, count, at_once=at_once, keep_on=keep_on)] = True
+    return cells
 
-    The channels are scaled by the true 99.9th percentiles, which a scan would have to guess. A point goes to the
+
+def learner_order(
+    values: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    count: int,
+    *,
+    at_once: int = 50,
+    keep_on: Callable[[], bool] = lambda: True,
+) -> NDArray[np.intp]:
+    """Row-major indices of the cells that Learner2D (B. Nijholt, J. Weston et al., `adaptive`) asks for, in its order.
+
+    All channels are one vector, scaled by the true 99.9th percentiles, which a scan would have to guess. A point goes to the
     nearest allowed cell; one that was measured before costs nothing.
 
     Parameters
@@ -49,15 +63,13 @@ def learner_cells(
     scaled = values / np.where(scale > 0, scale, 1)
     nearest = distance_transform_edt(~allowed, return_distances=False, return_indices=True)
     learner = Learner2D(lambda point: point, [(0, rows - 1), (0, columns - 1)])
-    cells = np.zeros(allowed.shape, np.bool_)
-    missing = count
-    while missing:
+    order: dict[int, None] = {}
+    while len(order) < count:
         if not keep_on():
             raise OutOfTime
-        points, _ = learner.ask(min(at_once, missing))
+        points, _ = learner.ask(min(at_once, count - len(order)))
         for point in points:
             row, column = nearest[:, round(point[0]), round(point[1])]
-            cells[row, column] = True
+            order[int(row) * columns + int(column)] = None
             learner.tell(point, scaled[row, column])
-        missing = count - int(cells.sum())
-    return cells
+    return np.array(list(order), np.intp)

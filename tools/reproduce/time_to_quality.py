@@ -18,6 +18,7 @@ from tools.reproduce.faults import ReproductionError
 from tools.reproduce.options import CACHE, OUT, require_counts
 from tools.reproduce.timed import pages
 from tools.reproduce.timed.asked import Asked, subject_of, tried
+from tools.reproduce.timed.rivals import LEARNER, ONE_SHOT
 from tools.reproduce.timed.stages import STAGES
 from tools.reproduce.timed.trial import COARSE, RAW
 
@@ -79,7 +80,7 @@ def _all() -> Iterator[Asked]:
             for dwell_s in DWELLS_S:
                 yield Asked(subject, stage, dwell_s, 1.0, RAW)
                 for share in SHARES:
-                    for way in (COARSE, *MODES):
+                    for way in (COARSE, ONE_SHOT, LEARNER, *MODES):
                         yield Asked(subject, stage, dwell_s, share, way)
     for subject in (*(f"hour {counts:g}" for counts in HOUR_COUNTS), "hour hands"):
         yield Asked(subject, HOUR_STAGE, HOUR_DWELL_S, 1.0, RAW)

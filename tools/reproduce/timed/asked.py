@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.reproduce.timed.objects import TimedObject, hands, portrait
+from tools.reproduce.timed.rivals import LEARNER, ONE_SHOT, learned, one_shot
 from tools.reproduce.timed.stages import PITCH_MM, STAGES
 from tools.reproduce.timed.trial import (
     COARSE,
@@ -20,6 +21,7 @@ from tools.reproduce.timed.trial import (
     scanned,
 )
 
+_RIVALS = {ONE_SHOT: one_shot, LEARNER: learned}
 _COUNTS = 300.0
 _PART = (200, 120)
 _SEED = 1
@@ -36,7 +38,7 @@ class Asked:
     share: float
     """Of the full raster's time."""
     way: str
-    """A mode, or one of the two raw rasters."""
+    """A mode, one of the two raw rasters, or points as others choose them."""
 
 
 def tried(asked: Asked, folder: Path) -> tuple[Trial, float]:
@@ -51,6 +53,8 @@ def tried(asked: Asked, folder: Path) -> tuple[Trial, float]:
         return raw_raster(one, stage, full_dwell_s, _SEED), full_s
     if asked.way == COARSE:
         return coarse_raster(one, stage, full_dwell_s, budget_s, _SEED), full_s
+    if asked.way in _RIVALS:
+        return _RIVALS[asked.way](one, stage, asked.dwell_s, full_dwell_s, budget_s, _SEED), full_s
     times = {"dwell_s": asked.dwell_s, "full_dwell_s": full_dwell_s, "budget_s": budget_s}
     trial = scanned(one, stage, asked.way, **times, seed=_SEED)
     guess = (

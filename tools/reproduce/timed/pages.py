@@ -12,6 +12,7 @@ import numpy as np
 from edge.console import duration_text
 from edge.modes.registry import MODES
 from tools.reproduce import page, provenance
+from tools.reproduce.timed.rivals import LEARNER, ONE_SHOT
 from tools.reproduce.timed.stages import PITCH_MM, STAGES
 from tools.reproduce.timed.trial import COARSE, RAW
 
@@ -51,6 +52,7 @@ def page_of(rows: Sequence[Row], *, about: Sequence[str]) -> page.Page:
         *_hour(rows),
         *_against_raster(usual),
         *_best(usual),
+        *_points(usual),
         *_times(usual),
         *_prediction(usual),
         "## On what",
@@ -125,6 +127,28 @@ def _best(rows: Sequence[Row]) -> Iterator[str]:
             cells.append(_cell(here, coarse))
         table.append([f"{subject}, {stage}, {1000 * dwell_s:g} ms", *cells])
     yield from page.table(["", *_NAMES.values()], table)
+
+
+def _points(rows: Sequence[Row]) -> Iterator[str]:
+    yield from (
+        "## Points, as others choose them",
+        "",
+        "Where a stage can only stop and count: points on a regular grid, of the mask network in one shot (blue noise "
+        "for the hands), of `adaptive.Learner2D`, and the mode `points`, which listens, all in the same seconds, where "
+        "these allow two. Learner2D sees every element as one vector, is told what true maps are scaled "
+        "by, and visits its points in the order of least travel as if it knew them beforehand.",
+        "",
+    )
+    ways = ("grid", ONE_SHOT, LEARNER, "points")
+    table = []
+    for (subject, stage, dwell_s), ones in _groups(rows):
+        for share, name in _NAMES.items():
+            here = {row.way: row for row in ones if math.isclose(row.share, share)}
+            cells = [page.NOTHING if math.isnan(here[way].db) else f"{here[way].db:.2f}" for way in ways]
+            if math.isnan(here["points"].db):
+                continue
+            table.append([f"{subject}, {stage}, {1000 * dwell_s:g} ms, {name}", *cells])
+    yield from page.table(["", "`grid`", "one shot", LEARNER, "`points`"], table)
 
 
 def _times(rows: Sequence[Row]) -> Iterator[str]:

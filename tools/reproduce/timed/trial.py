@@ -58,7 +58,7 @@ def raw_raster(one: TimedObject, stage: StageModel, dwell_s: float, seed: int) -
     """The full raster, as it was counted."""
     target = one.begun(dwell_s, seed)
     target.expose(Pieces.along_rows(np.ones(one.shape, np.bool_), dwell_s))
-    return _scored(one, _on_grid(target.seen()) * dwell_s, full_raster_s(one, stage, dwell_s))
+    return scored(one, on_grid(target.seen()) * dwell_s, full_raster_s(one, stage, dwell_s))
 
 
 def coarse_raster(one: TimedObject, stage: StageModel, dwell_s: float, budget_s: float, seed: int) -> Trial:
@@ -72,9 +72,9 @@ def coarse_raster(one: TimedObject, stage: StageModel, dwell_s: float, budget_s:
         if seconds <= budget_s:
             target = one.begun(dwell_s, seed)
             target.expose(pieces)
-            seen = _on_grid(target.seen()) * dwell_s
+            seen = on_grid(target.seen()) * dwell_s
             fine = _interpolated((seen.transpose(1, 0, 2) if turned else seen)[lines], factor, line_count(setting))
-            return _scored(one, fine.transpose(1, 0, 2) if turned else fine, seconds)
+            return scored(one, fine.transpose(1, 0, 2) if turned else fine, seconds)
     return Trial(math.nan, math.nan, math.nan)
 
 
@@ -102,7 +102,7 @@ def scanned(
         return Trial(math.nan, math.nan, math.nan)
     seen = target.seen()
     maps = seen.maps(one.rgb).maps
-    return _scored(one, maps * full_dwell_s, course.seconds)
+    return scored(one, maps * full_dwell_s, course.seconds)
 
 
 def predicted_error(
@@ -116,12 +116,14 @@ def predicted_error(
     return predict(MODES[mode], setting, ExpectedRates(bright / full_dwell_s, 0.0), budget_s).error
 
 
-def _on_grid(seen: Seen) -> NDArray[np.float32]:
+def on_grid(seen: Seen) -> NDArray[np.float32]:
+    """Values in their cells, shape (rows, columns, elements); 0 where nothing was measured."""
     grid = np.zeros((*seen.cells.shape, seen.cells.elements), np.float32)
     grid[seen.cells.rows, seen.cells.columns] = seen.cells.values
     return grid
 
 
-def _scored(one: TimedObject, maps: NDArray[np.floating], seconds: float) -> Trial:
+def scored(one: TimedObject, maps: NDArray[np.floating], seconds: float) -> Trial:
+    """Maps in counts of a full dwell, held against the truth."""
     found = score(np.maximum(maps, 0).astype(np.float32), one.truth)
     return Trial(seconds, found.rmse, found.psnr_db)
