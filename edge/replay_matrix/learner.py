@@ -36,8 +36,8 @@ def learner_order(
 ) -> NDArray[np.intp]:
     """Row-major indices of the cells that Learner2D (B. Nijholt, J. Weston et al., `adaptive`) asks for, in its order.
 
-    All channels are one vector, scaled by the true 99.9th percentiles, which a scan would have to guess. A point goes to the
-    nearest allowed cell; one that was measured before costs nothing.
+    All channels are one vector, scaled by the true 99.9th percentiles, which a scan would have to guess. A point goes
+    to the nearest allowed cell; one that was measured before costs nothing.
 
     Parameters
     ----------
