@@ -92,7 +92,7 @@ def encode_block(rows: Sequence[ExposureRow]) -> BlockRow:
     planes, spectra = pack_spectra(counts)
     first, last, columns = rows[0][0], rows[-1][0], pack_columns(rows)
     block = (last, first, len(rows), channels, planes, columns, spectra)
-    found = decode_columns(packed := (*block, _crc_of(*block)))
+    found = decode_columns(packed := (*block, block_crc(*block)))
     if not np.array_equal(decode_spectra(packed), counts) or any(
         (*again[:15], again[17]) != (row[0], row[1], row[2].encode(), *row[3:15], row[17])
         for again, row in zip(found, rows, strict=True)
@@ -105,7 +105,7 @@ def check_block(block: tuple[Any, ...]) -> None:
     """Compare a stored block's check sum, and what it declares with what one can hold; raises `DamagedRecord`."""
     try:
         *parts, crc = block
-        expected = _crc_of(*parts)
+        expected = block_crc(*parts)
     except (TypeError, ValueError, struct.error):
         raise DamagedRecord("its columns have the wrong types") from None
     if crc != expected:
@@ -139,6 +139,7 @@ def decode_spectra(block: tuple[Any, ...]) -> NDArray[np.uint32]:
     return unpack_spectra(planes, spectra, exposures, channels)
 
 
-def _crc_of(last: int, first: int, exposures: int, channels: int, planes: int, columns: bytes, spectra: bytes) -> int:
+def block_crc(last: int, first: int, exposures: int, channels: int, planes: int, columns: bytes, spectra: bytes) -> int:
+    """Check sum over all of a stored block."""
     head = _HEAD.pack(last, first, exposures, channels, planes, len(columns), len(spectra))
     return zlib.crc32(spectra, zlib.crc32(columns, zlib.crc32(head)))

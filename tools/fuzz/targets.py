@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tools.fuzz import (
+    block_targets,
     dp5_targets,
     grbl_targets,
     marlin_targets,
@@ -25,4 +26,5 @@ TARGETS: Final[dict[str, Target]] = {
     **rangefinder_targets.TARGETS,
     **script_targets.TARGETS,
     **recording_targets.TARGETS,
+    **block_targets.TARGETS,
 }

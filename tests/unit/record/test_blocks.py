@@ -20,6 +20,7 @@ from edge.faults import EdgeError, IntegrityError
 from edge.record.block import (
     MOST_EXPOSURES,
     Cut,
+    block_crc,
     check_block,
     cut_into_blocks,
     decode_columns,
@@ -286,10 +287,8 @@ def test_a_block_that_is_gone_is_missed(path: Path) -> None:
 
 
 def packed_block(exposures: int, channels: int, columns: bytes, spectra: bytes, planes: int = 1) -> tuple[object, ...]:
-    from edge.record.block import _crc_of
-
     parts = (exposures, 1, exposures, channels, planes, columns, spectra)
-    return (*parts, _crc_of(*parts))
+    return (*parts, block_crc(*parts))
 
 
 @pytest.mark.parametrize(
