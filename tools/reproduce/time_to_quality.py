@@ -18,7 +18,7 @@ from tools.reproduce.faults import ReproductionError
 from tools.reproduce.options import CACHE, OUT, require_counts
 from tools.reproduce.timed import pages
 from tools.reproduce.timed.asked import Asked, subject_of, tried
-from tools.reproduce.timed.rivals import LEARNER, ONE_SHOT
+from tools.reproduce.timed.rivals import RIVALS
 from tools.reproduce.timed.stages import STAGES
 from tools.reproduce.timed.trial import COARSE, RAW
 
@@ -27,6 +27,7 @@ SHARES = (1 / 18, 1 / 10, 1 / 3)
 DWELLS_S = (0.001, 0.01, 0.1, 1.0)
 HOUR_COUNTS = (100.0, 1_000.0, 10_000.0)
 HOUR_SHARE, HOUR_DWELL_S, HOUR_STAGE = 1 / 18, 0.164, "laboratory stage"
+RIVALS_STAGE = HOUR_STAGE
 HOUR_WAYS = ("rows", "runs", "raster")
 
 
@@ -80,7 +81,7 @@ def _all() -> Iterator[Asked]:
             for dwell_s in DWELLS_S:
                 yield Asked(subject, stage, dwell_s, 1.0, RAW)
                 for share in SHARES:
-                    for way in (COARSE, ONE_SHOT, LEARNER, *MODES):
+                    for way in (COARSE, *(RIVALS if stage == RIVALS_STAGE else ()), *MODES):
                         yield Asked(subject, stage, dwell_s, share, way)
     for subject in (*(f"hour {counts:g}" for counts in HOUR_COUNTS), "hour hands"):
         yield Asked(subject, HOUR_STAGE, HOUR_DWELL_S, 1.0, RAW)

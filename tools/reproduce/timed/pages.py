@@ -135,7 +135,7 @@ def _points(rows: Sequence[Row]) -> Iterator[str]:
         "",
         "Where a stage can only stop and count: points on a regular grid, of the mask network in one shot (blue noise "
         "for the hands), of `adaptive.Learner2D`, and the mode `points`, which listens, all in the same seconds, where "
-        "these allow two. Learner2D sees every element as one vector, is told what true maps are scaled "
+        "these allow two, on one stage. Learner2D sees every element as one vector, is told what true maps are scaled "
         "by, and visits its points in the order of least travel as if it knew them beforehand.",
         "",
     )
@@ -144,9 +144,9 @@ def _points(rows: Sequence[Row]) -> Iterator[str]:
     for (subject, stage, dwell_s), ones in _groups(rows):
         for share, name in _NAMES.items():
             here = {row.way: row for row in ones if math.isclose(row.share, share)}
-            cells = [page.NOTHING if math.isnan(here[way].db) else f"{here[way].db:.2f}" for way in ways]
-            if math.isnan(here["points"].db):
+            if not all(way in here and here[way].db > 0 for way in ways):
                 continue
+            cells = [f"{here[way].db:.2f}" for way in ways]
             table.append([f"{subject}, {stage}, {1000 * dwell_s:g} ms, {name}", *cells])
     yield from page.table(["", "`grid`", "one shot", LEARNER, "`points`"], table)
 

@@ -19,6 +19,7 @@ from tools.reproduce.timed.trial import Trial, on_grid, scored, setting_of
 
 ONE_SHOT = "mask, one shot"
 LEARNER = "Learner2D"
+RIVALS = (ONE_SHOT, LEARNER)
 _MORE = 1.4
 """Times the expected number of points that Learner2D is asked for, so that its order is long enough."""
 
