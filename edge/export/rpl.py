@@ -13,8 +13,7 @@ from edge.export.side_files import write_provenance
 
 
 def _write(folder: Path, contents: Contents, progress: Progress) -> None:
-    kind = contents.counts_type
-    _write_raw(folder / "spectra.raw", contents, kind, progress)
+    write_raw(folder / "spectra.raw", contents, progress)
     scale = contents.scale
     # PyMca reads every key that begins like one of its own as that one: no depth-scale beside depth
     lines = [
@@ -23,7 +22,7 @@ def _write(folder: Path, contents: Contents, progress: Progress) -> None:
         f"height\t{contents.grid.rows}",
         f"depth\t{contents.channels}",
         "offset\t0",
-        f"data-length\t{kind.itemsize}",
+        f"data-length\t{contents.counts_type.itemsize}",
         "data-type\tunsigned",
         "byte-order\tlittle-endian",
         "record-by\tvector",
@@ -33,8 +32,9 @@ def _write(folder: Path, contents: Contents, progress: Progress) -> None:
     write_provenance(folder, contents)
 
 
-def _write_raw(path: Path, contents: Contents, kind: np.dtype[np.unsignedinteger], progress: Progress) -> None:
+def write_raw(path: Path, contents: Contents, progress: Progress) -> None:
     """Each spectrum at its place; what no exposure fills stays a hole, which reads as zeros."""
+    kind = contents.counts_type
     size = contents.channels * kind.itemsize
     written = np.zeros(contents.grid.shape, np.bool_)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)

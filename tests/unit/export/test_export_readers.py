@@ -71,8 +71,11 @@ def test_pymca_finds_the_spectra_by_itself(exported: Exported) -> None:
 
 def test_pymca_opens_the_list_as_exposures_at_their_places(exported: Exported) -> None:
     stack_of = pymca("PyMcaIO.HDF5Stack1D").HDF5Stack1D
-    stack = stack_of([str(exported("nexus-points"))], {"x": [], "y": "/instrument/mca0/data", "m": []})
+    places = ["/instrument/positioners/x", "/instrument/positioners/y"]
+    chosen = {"x": places, "y": "/instrument/mca0/data", "m": [], "scatter": True}
+    stack = stack_of([str(exported("nexus-points"))], chosen)
     assert np.array_equal(stack.data[0], [done.counts for done in exposures()])
+    assert stack.info["scatterAxes"] == ("x", "y")
     assert stack.info["McaLiveTime"] == pytest.approx([done.live_s for done in exposures()])
     assert stack.info["positioners"]["x"] == pytest.approx([done.start.x_mm for done in exposures()])
     assert "uncertainty" not in stack.info["positioners"], "nobody stated any"
