@@ -109,6 +109,7 @@ def _band(setting: Setting) -> tuple[Setting, float]:
         grid=ScanGrid(*origin, grid.pitch_mm, *shape),
         allowed=setting.allowed[window],
         rgb=setting.rgb[window],
+        bearable_s=None if setting.bearable_s is None else setting.bearable_s[window],
     )
     return band, float(band.allowed.sum() / setting.allowed.sum())
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edge.adaptive.gain import Gain, gain_of_cells
 from edge.grid import ScanGrid
+from edge.modes import competition
 from edge.modes.counted import CountedObject
 from edge.modes.course import carried_out
 from edge.modes.pieces import Pieces
@@ -18,6 +19,7 @@ from edge.modes.points import Points, dwell_worth_its_way
 from edge.modes.registry import MODES
 from edge.modes.runs import Runs
 from edge.modes.setting import Seen, Setting
+from edge.modes.stand_in import ExpectedRates
 from edge.stage_model import StageModel
 
 SHAPE = (24, 40)
@@ -154,3 +156,13 @@ def test_a_mode_sees_nothing_of_cells_that_it_did_not_expose() -> None:
 def test_with_too_little_time_left_points_want_nothing() -> None:
     seen = exposed(np.where(spread(), DWELL_S, 0.0)).seen()
     assert not len(Points().next(setting(), Seen(seen.cells, seen.planned_s), 1e-3))
+
+
+@pytest.mark.parametrize("name", ["points", "rows"])
+def test_a_mode_is_tried_on_a_band_of_a_large_grid_within_what_its_cells_can_bear(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(competition, "_MOST_CELLS", 10 * SHAPE[1])
+    rgb = np.random.default_rng(6).random((*SHAPE, 3), np.float32)
+    limited = setting(rgb=rgb, bearable_s=np.full(SHAPE, 2.0))
+    assert not competition.predict(MODES[name], limited, ExpectedRates(), 60.0).reason
