@@ -169,7 +169,7 @@ def test_a_disk_too_full_for_the_recording_is_said_and_forbids_no_plan(
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1))
     said = desk.plan()
     assert said.code == 0
-    assert "pointillist: a scan recorded here would be refused: 0.0 GB free" in said.err
+    assert "pointillist: a scan recorded here would be refused: 0 MB free" in said.err
 
 
 def test_a_missing_configuration_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
