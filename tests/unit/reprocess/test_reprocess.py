@@ -192,17 +192,14 @@ def test_finished_scans_are_passed_over_until_recording_or_settings_change(small
     assert not is_passed_over(small, tmp_path / "out", Settings())
 
 
-def test_what_changed_is_told_against_the_maps_beside_the_recording(archive, tmp_path):
+def test_settings_stand_in_place_of_the_recordings_own(small, tmp_path):
+    shutil.rmtree(small / "deep")
     config = tmp_path / "settings.yaml"
-    config.write_text("elements: [Ca, Pb, Zn]\nreconstruct: {method: nearest}\n")
-    outcome = run(archive, tmp_path / "out", Settings.of(config=config)).outcomes["panel"]
+    config.write_text("elements: [Fe]\nreconstruct: {method: linear}\n")
+    outcome = run(small, tmp_path / "out", Settings.of(config=config)).outcomes["whole"]
     assert isinstance(outcome, Result), outcome
-    assert set(outcome.elements) == {"Ca-K", "Pb-L", "Zn-K"}
-    words = outcome.comparison.words
-    assert "Zn-K new" in words
-    assert "Fe-K gone" in words
-    assert "made by kriging before" in words
-    assert words in (tmp_path / "out" / SUMMARY).read_text("utf-8")
+    assert (outcome.elements, outcome.method) == (("Fe-K",), "linear")
+    assert read_maps(tmp_path / "out" / "whole" / "maps.h5").element_maps.elements == ("Fe-K",)
 
 
 def test_a_worker_with_other_software_refuses_to_work(archive, tmp_path):
