@@ -1,0 +1,132 @@
+"""Whole scans whose disk fails, whose clock jumps, or which are killed there: shutter closed, resumed, nothing lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge.record.folder import open_recording
+from edge.state import Ended
+from tests.instrument.conftest import Bench, await_that
+
+SHIM = Path(__file__).parents[1] / "faults" / "bad_medium.c"
+STOPPED = 6
+PLANNED = 96
+at_night = [pytest.mark.campaign, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``tests/faults/bad_medium.c``, compiled."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler: install gcc to model media that fail")
+    made = tmp_path_factory.mktemp("shim") / "bad_medium.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", made, SHIM, "-ldl"], check=True)
+    return made
+
+
+@pytest.fixture
+def small(bench: Bench) -> Bench:
+    """A scan of some seconds, each command in a process of its own."""
+    bench.starter = None
+    bench.scan["sampling"] |= {"rate": PLANNED / 6144}
+    return bench
+
+
+@contextmanager
+def failing(bench: Bench, shim: Path, plan: str) -> Iterator[None]:
+    """Every command that begins within meets the fault at an operation on its journal."""
+    os.environ |= {"LD_PRELOAD": str(shim), "BAD_MEDIUM_PLAN": f"{bench.recording / 'journal.sqlite'}|{plan}"}
+    try:
+        yield
+    finally:
+        del os.environ["LD_PRELOAD"], os.environ["BAD_MEDIUM_PLAN"]
+
+
+def assert_shutter_closes(bench: Bench) -> None:
+    def is_closed() -> bool:
+        shutter = [event["event"] for event in bench.twin_events() if event["event"].startswith("shutter")]
+        return not shutter or shutter[-1] != "shutter_opened"
+
+    await_that(is_closed, "the shutter's closing")
+
+
+def assert_whole(bench: Bench) -> None:
+    with open_recording(bench.recording) as recording:
+        history = recording.history
+        _, exposures = recording.reader.measured()
+    assert history.state == Ended("finished", is_planned=True)
+    indices = sorted(done.index for done in exposures)
+    assert indices == list(range(len(indices)))
+    exposed = sorted(event["index"] for event in bench.twin_events() if event["event"] == "exposed")
+    assert exposed == indices, "no finished cell is exposed again"
+
+
+def carry_out(bench: Bench, shim: Path, plan: str) -> subprocess.CompletedProcess[str]:
+    """A scan that meets a fault, and what follows until it is finished; gives how the scan itself ended."""
+    with bench.running():
+        with failing(bench, shim, plan):
+            ended = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+        assert_shutter_closes(bench)
+        if ended.returncode:
+            resumed = bench.run("scan", "--resume", str(bench.recording))
+            assert resumed.returncode == 0, resumed.stderr
+    assert_whole(bench)
+    return ended
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        f"fail|write|40|1|{errno.ENOSPC}",
+        pytest.param(f"fail|write|55|0|{errno.EIO}", marks=at_night),
+        pytest.param(f"short|write|70|1|{errno.EDQUOT}", marks=at_night),
+        pytest.param(f"fail|sync|25|0|{errno.EIO}", marks=at_night),
+        pytest.param(f"fail|any|60|1|{errno.EROFS}", marks=at_night),
+    ],
+)
+def test_a_scan_whose_disk_fails_closes_the_shutter_and_is_resumed(small: Bench, shim: Path, plan: str) -> None:
+    ended = carry_out(small, shim, plan)
+    assert ended.returncode == STOPPED, ended.stderr
+    assert "what was recorded is safe; free space or change the disk, then resume the scan" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_scan_killed_again_and_again_at_operations_on_its_journal_is_finished(
+    small: Bench, shim: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    with small.running():
+        for _ in range(6):
+            what, which = chance.choice([("kill", "any"), ("torn", "write")])
+            with failing(small, shim, f"{what}|{which}|{chance.randrange(10, 60)}|0|0"):
+                begun = (small.recording / "journal.sqlite").exists()
+                arguments = ["--resume", str(small.recording)] if begun else [str(small.config), "--out"]
+                ended = small.run("scan", *arguments, *([] if begun else [str(small.recording)]))
+            assert_shutter_closes(small)
+            if ended.returncode == 0:
+                break
+            assert ended.returncode == -signal.SIGKILL, ended.stderr
+        else:
+            resumed = small.run("scan", "--resume", str(small.recording))
+            assert resumed.returncode == 0, resumed.stderr
+    assert_whole(small)
+
+
+@pytest.mark.parametrize("jump_s", [pytest.param(-3600, marks=at_night), pytest.param(3600, marks=at_night)])
+def test_a_wall_clock_that_jumps_during_a_scan_changes_nothing(small: Bench, shim: Path, jump_s: int) -> None:
+    ended = carry_out(small, shim, f"clock|any|50|0|{jump_s}")
+    assert ended.returncode == 0, ended.stderr
