@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from edge.faults import DeviceError, UsageError
+from edge.faults import DeviceError, ScanStopped, UsageError
 from edge.reprocess.recipe import Done, Task
 
 _PATIENCE_S = 20
 _COUNT_EVERY_S = 5.0
+_ANY_PORT = "127.0.0.1:0"
+"""Of the page that a scheduler serves whether anybody wants it or not."""
 _LOGS = ("distributed", "tornado", "asyncio")
 
 
@@ -64,6 +66,11 @@ class DaskExecutor:
             if future.key in self._staying and future.status == "finished":
                 return Done(None, future)
             return Done(future.result(), future)
+        except self._dask.CancelledError:
+            raise ScanStopped(
+                "the scheduler ended, or can no longer be reached: what is finished is kept; start it again, and give "
+                "the same command with the same --out"
+            ) from None
         except self._dask.KilledWorker:
             return DeviceError(
                 "worker after worker died at one task of this scan, mostly for lack of memory: give workers more of "
@@ -96,7 +103,7 @@ def connected(scheduler: str | None, workers: int | None = None) -> Iterator[Das
         count = workers or len(os.sched_getaffinity(0))
         with (
             dask.LocalCluster(
-                n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                n_workers=count, threads_per_worker=1, dashboard_address=_ANY_PORT, silence_logs=logging.CRITICAL
             ) as cluster,
             dask.Client(cluster) as client,
         ):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 
 from edge.console import Console
-from edge.faults import DeviceError, UsageError
+from edge.faults import DeviceError, ScanStopped, UsageError
 from edge.record.maps_file import read_maps
 from edge.reprocess.changes import Settings
 from edge.reprocess.cluster import DaskExecutor, connected
@@ -56,7 +59,7 @@ class Watched:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """One worker, in a process of its own."""
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         yield cluster
 
 
@@ -90,6 +93,41 @@ def test_a_worker_that_is_killed_loses_nothing(archive, cluster, tmp_path):
         os.kill(worker.process.pid, signal.SIGKILL)
 
     carried_out(archive, tmp_path / "out", cluster, "fit_range", kill)
+
+
+@pytest.mark.campaign
+def test_a_scheduler_that_ends_in_mid_run_stops_it_with_what_is_finished_kept(archive, tmp_path):
+    (tmp_path / "out").mkdir()
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        connected(cluster.scheduler_address) as executor,
+    ):
+        watched = Watched(executor, "add_up", cluster.close)
+        console = Console(quiet=True, log_level="error")
+        with pytest.raises(ScanStopped, match="the scheduler ended"):
+            reprocess(archive, ("panel",), tmp_path / "out", Settings(), watched, console)
+    assert list((tmp_path / "out").rglob("sums-0.npz"))
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1_200)
+def test_a_command_that_is_killed_outright_goes_on_when_given_again(archive, tmp_path):
+    """With the kill of everything it had started: no worker is left behind."""
+    command = [sys.executable, "-m", "edge.cli", "reprocess", str(archive), "--out", str(tmp_path / "out"), "--quiet"]
+    with subprocess.Popen([*command, "--workers", "1"], start_new_session=True) as first:
+        while not list(tmp_path.rglob("sums-0.npz")):
+            assert first.poll() is None
+            time.sleep(0.05)
+        first.kill()
+    kept = next(tmp_path.rglob("sums-0.npz")).stat().st_mtime_ns
+    with subprocess.Popen([*command, "--workers", "1"]) as second:
+        while second.poll() is None:
+            times = [path.stat().st_mtime_ns for path in tmp_path.rglob("sums-0.npz")]
+            assert times in ([], [kept])
+            time.sleep(0.05)
+    assert second.returncode == 0
+    made, known = (read_maps(folder / "panel" / "maps.h5").element_maps for folder in (tmp_path / "out", archive))
+    assert made.maps.tobytes() == known.maps.tobytes()
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
