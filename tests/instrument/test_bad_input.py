@@ -275,7 +275,7 @@ def test_an_object_that_has_moved_is_not_scanned_on(bench):
     with bench.running():
         with bench.scanning() as scan:
             bench.scan_until(20, scan)
-            scan.terminate()
+            scan.kill()
             scan.wait(timeout=120)
         before = len(bench.twin_events())
         picture = bench.folder / "frames" / "frame.png"
