@@ -73,11 +73,12 @@ def _beside(words: str, ours: ScoreRow, rival: ScoreRow, design: Design, outcome
         said += "shows as much"
     else:
         said += f"gives maps that are {abs(less):.1f} dB {'worse' if less > 0 else 'better'}"
-    needed = rate_for(ours.db, [(rate, row.db) for rate, row in curve(design, outcome, mask, PLAIN)])
+    tried = [(rate, row.db) for rate, row in curve(design, outcome, mask, PLAIN)]
+    needed, most = rate_for(ours.db, tried), max(rate for rate, _ in tried)
     if less > _SAME_DB and needed is not None:
         return f"{said}; it takes about {percent(needed)} of the cells to make maps as good that way."
-    if less > _SAME_DB:
-        return f"{said}; {percent(max(design.rates))} of the cells are not enough to make maps as good that way."
+    if less > _SAME_DB and most > design.rate:
+        return f"{said}; {percent(most)} of the cells are not enough to make maps as good that way."
     return f"{said}."
 
 

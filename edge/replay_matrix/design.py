@@ -22,7 +22,7 @@ _BLIND = ("blue-noise", "random")
 _BY_PHOTOGRAPH = ("netm",)
 _RIVALS_BY_PHOTOGRAPH = ("gradient", "laplacian", "airs", "mascar", "kbas")
 _OTHER_METHODS = ("harmonic", "biharmonic", "nearest")
-_SLOW_METHODS = ("mumford-shah", "fusion", "bpfa")
+SLOW_METHODS = ("mumford-shah", "fusion", "bpfa")
 """Minutes each on a large raster: last, as far as there is time."""
 
 
@@ -49,6 +49,14 @@ class Design:
     @property
     def rates(self) -> tuple[float, ...]:
         return tuple(sorted({one.rate for one in self.trials}))
+
+    @property
+    def first(self) -> frozenset[Trial]:
+        """Those without which there is no answer: ours and its rivals at the answer's rate."""
+        rivals = (ADAPTIVE, GRID, LEARNER, *_BY_PHOTOGRAPH)
+        return frozenset(
+            one for one in self.trials if one.rate == self.rate and one.mask in rivals and one.method in (OURS, PLAIN)
+        )
 
     @property
     def masks(self) -> tuple[str, ...]:
@@ -96,7 +104,7 @@ def _ordered(
         for rate in rates:
             yield Trial(mask, rate, OURS)
             yield Trial(mask, rate, PLAIN)
-    for methods in () if is_quick else (_OTHER_METHODS, _SLOW_METHODS):
+    for methods in () if is_quick else (_OTHER_METHODS, SLOW_METHODS):
         for rate in (answer, *rates):
             for mask in [*core, *others]:
                 for method in methods:

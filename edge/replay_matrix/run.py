@@ -36,6 +36,8 @@ PAGE = "report.html"
 KEPT = "trials"
 """Folder of what an interrupted comparison goes on from."""
 USUAL_S, QUICK_S = 1_800.0, 300.0
+_SHARE_TO_GUESS = 0.05
+"""Of the time that is allowed, spent on knowing what will be done in it."""
 _PITCH_MM, _DWELL_S = 1.0, 0.1
 
 
@@ -91,18 +93,19 @@ def compare_masks(
         loaded_s=first - started,
     )
     setup = Setup(stack, wanted.seed, wanted.model)
-    costs = Costs(setup)
-    guess_s = costs.whole(plan.trials)
+    costs = Costs(setup, usual_s=result.seconds["reconstruct"])
+    costs.saw(ADAPTIVE, result.seconds["mask"])
+    guess_s, is_whole = costs.whole(plan.trials, _SHARE_TO_GUESS * limit_s)
     say(
         f"{len(plan.trials)} trials of {len(plan.masks)} masks, {len(plan.methods)} reconstructions and "
-        f"{len(plan.rates)} rates: {_expected(guess_s, limit_s)}; Ctrl-C keeps what is done"
+        f"{len(plan.rates)} rates: {_expected(guess_s, limit_s, is_whole=is_whole)}; Ctrl-C keeps what is done"
     )
     with _bar(len(plan.trials)) as told:
         outcome = carried_out(
             plan,
             setup,
             out / KEPT,
-            within_s=max(limit_s - (time.monotonic() - started), 0.0),
+            within_s=limit_s,
             told=told,
             known={(ADAPTIVE, plan.rate): result.mask.cells},
             costs=costs,
@@ -120,12 +123,13 @@ def compare_masks(
     return result
 
 
-def _expected(guess_s: float, limit_s: float) -> str:
+def _expected(guess_s: float, limit_s: float, *, is_whole: bool) -> str:
     if guess_s <= 0:
         return f"no more than {duration_text(limit_s)}"
-    if guess_s < limit_s:
+    about = "about" if is_whole else "more than"
+    if guess_s < limit_s and is_whole:
         return f"about {duration_text(guess_s)} by trials on a part, no more than {duration_text(limit_s)}"
-    return f"about {duration_text(guess_s)} by trials on a part, of which {duration_text(limit_s)} are allowed"
+    return f"{about} {duration_text(guess_s)} by trials on a part, of which {duration_text(limit_s)} are allowed"
 
 
 def counting_noise(stack: Stack, cells: NDArray[np.bool_]) -> float:

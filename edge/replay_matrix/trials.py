@@ -60,7 +60,7 @@ def carried_out(
         What trials are expected to take: one for which there is no time is not begun.
     """
     kept, digest, code = ResultCache(folder), setup.digest, code_digest()
-    course = _Course(setup, kept, digest, code, costs or Costs(setup), clock, clock() + within_s)
+    course = _Course(setup, kept, digest, code, costs or Costs(setup), clock, clock() + within_s, design.first)
     course.outcome.cells.update(known or {})
     for done, trial in enumerate(design.trials, 1):
         course.take(trial)
@@ -79,6 +79,8 @@ class _Course:
     costs: Costs
     clock: Callable[[], float]
     ends: float
+    first: frozenset[Trial]
+    """Those that are begun whatever they are expected to take."""
     outcome: Outcome = field(default_factory=Outcome)
 
     def take(self, trial: Trial) -> None:
@@ -105,8 +107,10 @@ class _Course:
 
     def _fits(self, trial: Trial) -> bool:
         left_s = self.ends - self.clock()
+        if left_s <= 0 or trial in self.first:
+            return left_s > 0
         has_mask = (trial.mask, trial.rate) in self.outcome.cells
-        return left_s > 0 and self.costs.seconds(trial, has_mask=has_mask) <= left_s
+        return self.costs.seconds(trial, has_mask=has_mask) <= left_s
 
     def _make(self, trial: Trial) -> None:
         key, outcome = (trial.mask, trial.rate), self.outcome

@@ -14,6 +14,7 @@ from edge.adaptive.batches import ADAPTIVE
 from edge.replay_matrix import trials
 from edge.replay_matrix.answer import Times, answer, rate_for
 from edge.replay_matrix.choosing import Setup, scored_cells
+from edge.replay_matrix.costs import Costs
 from edge.replay_matrix.design import GRID, LEARNER, OURS, PLAIN, Design, Trial, design
 from edge.replay_matrix.prices import Stage, points_s, raster_s
 from edge.replay_matrix.trials import carried_out
@@ -159,3 +160,36 @@ def test_the_command_leaves_a_page_with_the_answer_at_its_top(raster, tmp_path, 
 def test_options_of_a_comparison_are_refused_of_a_single_replay(raster, tmp_path, capsys):
     assert cli.run(["replay", str(raster), "--mask", "grid", "--quick", "--out", str(tmp_path / "out")]) == 2
     assert "--quick, --within, --pitch and --dwell are of a comparison" in capsys.readouterr().err
+
+
+def test_a_rival_is_said_to_need_more_only_where_more_was_tried(raster, tmp_path):
+    plan = Design(tuple(Trial(mask, rate, PLAIN) for rate in (0.1, 0.3) for mask in (ADAPTIVE, GRID)), 0.1)
+    ours = Design((*plan.trials, Trial(ADAPTIVE, 0.1, OURS)), 0.1)
+    outcome = carried_out(ours, Setup(load_stack(raster), seed=0), tmp_path, within_s=60.0)
+    best = Trial(ADAPTIVE, 0.1, OURS)
+    outcome.scores[best] = replace(outcome.scores[best], db=99.0)
+    assert any("30.0 % of the cells are not enough" in one for one in answer(ours, outcome, ROWS * COLUMNS, None))
+    del outcome.scores[Trial(GRID, 0.3, PLAIN)]
+    assert not any("not enough" in one for one in answer(ours, outcome, ROWS * COLUMNS, None))
+
+
+def test_a_slow_kind_is_not_begun_where_its_time_is_not_left(raster, tmp_path):
+    class Dear(Costs):
+        def seconds(self, trial, *, has_mask):
+            return 1e6 if trial.method == "nearest" else 0.0
+
+    setup = Setup(load_stack(raster), seed=0)
+    plan = Design((Trial(GRID, 0.2, "nearest"), Trial(GRID, 0.2, PLAIN)), 0.1)
+    outcome = carried_out(plan, setup, tmp_path, within_s=60.0, costs=Dear(setup))
+    assert outcome.left_out == [plan.trials[0]]
+    assert list(outcome.scores) == [plan.trials[1]]
+
+
+def test_a_rival_that_takes_too_long_is_stopped_and_told_as_left_out(raster, tmp_path):
+    pytest.importorskip("adaptive", reason="the extra `rivals` is not installed")
+    ticks = itertools.chain([0.0, 1.0], itertools.repeat(11.0))
+    plan = Design((Trial(LEARNER, 0.1, PLAIN),), 0.1)
+    setup = Setup(load_stack(raster), seed=0)
+    outcome = carried_out(plan, setup, tmp_path, within_s=10.0, clock=lambda: next(ticks))
+    assert outcome.left_out == list(plan.trials)
+    assert outcome.refusals == {}
