@@ -53,6 +53,20 @@ class CellTotals:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CellSpectra:
+    """Spectra of some cells, none of them twice."""
+
+    cells: NDArray[np.intp]
+    """Row and column, shape (n, 2)."""
+    counts: NDArray[np.uint32]
+    """Shape (n, channels)."""
+    exposures: NDArray[np.intp]
+    """How many exposures each is the sum of, shape (n,)."""
+    read: int
+    """Exposures that have been read so far, these included."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Contents:
     """A recording, ready to be written as something else. Row 0 is at the smallest y, as everywhere."""
 
@@ -90,18 +104,8 @@ class Contents:
         for batch in portions(self.reader):
             yield batch, cells_of(batch, self.grid)
 
-    def cell_spectra(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint32], int]]:
-        """Spectra of cells, those of one cell within a portion added up; a cell may come again in a later portion.
-
-        Yields
-        ------
-        cells
-            Row and column, shape (n, 2), none twice.
-        counts
-            Shape (n, channels).
-        exposures
-            How many have been read so far.
-        """
+    def cell_spectra(self) -> Iterator[CellSpectra]:
+        """Spectra of cells, those of one cell within a portion added up; a cell may come again in a later portion."""
         read = 0
         for batch, cells in self.spectra():
             read += len(batch)
@@ -112,7 +116,8 @@ class Contents:
             again[first] = False
             if again.any():
                 np.add.at(counts, place[again], batch.counts[again])
-            yield np.column_stack(np.divmod(unique, self.grid.columns)), counts, read
+            exposures = np.bincount(place, minlength=len(unique))
+            yield CellSpectra(np.column_stack(np.divmod(unique, self.grid.columns)), counts, exposures, read)
 
 
 def without_nothing(section: Mapping[str, str | float | int | None]) -> dict[str, str | float | int]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.export.contents import Contents, Progress
+from edge.export.cube import write_cube
 from edge.export.format import Format
-from edge.export.packed import write_cube
 from edge.record.hdf5_file import new_hdf5
 
 _VERSION = "3.3"

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.export.contents import Contents, Progress
+from edge.export.cube import write_cube
 from edge.export.format import Format
 from edge.export.nexus_maps import write_masks, write_pictures
 from edge.export.nexus_words import group_of, put, put_all
-from edge.export.packed import write_cube, write_list
+from edge.export.packed import write_list
 from edge.record.hdf5_file import new_hdf5
 from edge.record.reader import MeasuredArrays
 

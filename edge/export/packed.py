@@ -22,7 +22,7 @@ SPECTRA_A_CHUNK = 32
 def write_list(group: Any, name: str, contents: Contents, progress: Progress) -> Any:
     """All spectra in the order of recording as a dataset of shape (exposures, channels); gives it."""
     chunk = (min(SPECTRA_A_CHUNK, contents.exposures), contents.channels)
-    dataset = _empty(group, name, contents, (contents.exposures, contents.channels), chunk)
+    dataset = empty(group, name, contents, (contents.exposures, contents.channels), chunk)
     waiting = np.zeros((0, contents.channels), dataset.dtype)
     written = 0
     for batch, _ in contents.spectra():
@@ -40,26 +40,6 @@ def write_list(group: Any, name: str, contents: Contents, progress: Progress) ->
     return dataset
 
 
-def write_cube(group: Any, name: str, contents: Contents, progress: Progress) -> Any:
-    """The added spectra of every cell as a dataset of shape (rows, columns, channels); gives it.
-
-    Each spectrum is a chunk: they come in the order of the path, and cells without one take no room.
-    """
-    shape = (*contents.grid.shape, contents.channels)
-    dataset = _empty(group, name, contents, shape, (1, 1, contents.channels))
-    written = np.zeros(contents.grid.shape, np.bool_)
-    for cells, counts, read in contents.cell_spectra():
-        for (row, column), spectrum in zip(cells.tolist(), counts.astype(dataset.dtype), strict=True):
-            at = (row, column, 0)
-            total = spectrum
-            if written[row, column]:
-                total = spectrum + unpacked(dataset.id.read_direct_chunk(at)[1], dataset.dtype)
-            dataset.id.write_direct_chunk(at, packed(total))
-            written[row, column] = True
-        progress(read)
-    return dataset
-
-
 def packed(values: NDArray[np.unsignedinteger]) -> bytes:
     """As HDF5's shuffle and deflate filters leave them: first bytes of all values, then second ones, and so on."""
     shuffled = np.ascontiguousarray(np.ascontiguousarray(values).view(np.uint8).reshape(-1, values.itemsize).T)
@@ -73,7 +53,8 @@ def unpacked(chunk: bytes, kind: np.dtype[np.unsignedinteger]) -> NDArray[np.uns
     return np.ascontiguousarray(shuffled.T).view(kind).reshape(-1)
 
 
-def _empty(group: Any, name: str, contents: Contents, shape: tuple[int, ...], chunk: tuple[int, ...]) -> Any:
+def empty(group: Any, name: str, contents: Contents, shape: tuple[int, ...], chunk: tuple[int, ...]) -> Any:
+    """A dataset for spectra, to be filled with what `packed` makes of its chunks."""
     return group.create_dataset(
         name,
         shape=shape,

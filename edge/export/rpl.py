@@ -40,15 +40,15 @@ def write_raw(path: Path, contents: Contents, progress: Progress) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         os.ftruncate(descriptor, written.size * size)
-        for cells, counts, read in contents.cell_spectra():
-            for (row, column), spectrum in zip(cells.tolist(), counts.astype(kind), strict=True):
+        for portion in contents.cell_spectra():
+            for (row, column), spectrum in zip(portion.cells.tolist(), portion.counts.astype(kind), strict=True):
                 at = (row * contents.grid.columns + column) * size
                 total = spectrum
                 if written[row, column]:
                     total = spectrum + np.frombuffer(os.pread(descriptor, size, at), kind)
                 os.pwrite(descriptor, total.data, at)
                 written[row, column] = True
-            progress(read)
+            progress(portion.read)
     finally:
         os.close(descriptor)
 

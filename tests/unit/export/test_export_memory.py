@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.export.packed import write_cube, write_list
+from edge.export.contents import CellSpectra, CellTotals
+from edge.export.cube import write_cube
+from edge.export.packed import write_list
 from edge.export.rpl import write_raw
 from edge.grid import ScanGrid
 
@@ -38,10 +40,15 @@ class Spectra:
     def _counts(self, first: int) -> NDArray[np.uint32]:
         return np.random.default_rng(first).poisson(0.3, (PORTION, CHANNELS)).astype(np.uint32)
 
-    def cell_spectra(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint32], int]]:
+    @property
+    def totals(self) -> CellTotals:
+        once, zeros = np.ones(self.grid.shape, np.int32), np.zeros(self.grid.shape)
+        return CellTotals(once, zeros, zeros, zeros, zeros, most_counts=100)
+
+    def cell_spectra(self) -> Iterator[CellSpectra]:
         for first in range(0, self.exposures, PORTION):
             cells = np.column_stack(np.divmod(np.arange(first, first + PORTION), self.grid.columns))
-            yield cells, self._counts(first), first + PORTION
+            yield CellSpectra(cells, self._counts(first), np.ones(PORTION, np.intp), first + PORTION)
 
     def spectra(self) -> Iterator[tuple[Any, None]]:
         @dataclass
