@@ -209,6 +209,9 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise complaint(path, error) from None
+    except UnicodeDecodeError:
+        # what SQLite says of damage in its tables' own text quotes it, whatever its bytes are
+        raise IntegrityError(f"{path}: the journal's tables are damaged: restore the file from a copy") from None
 
 
 def complaint(path: Path, error: sqlite3.Error) -> EdgeError:

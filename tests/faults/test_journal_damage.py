@@ -313,3 +313,12 @@ def test_lost_records_at_the_end_are_noticed(whole: bytes, path: Path) -> None:
     connection.close()
     with pytest.raises(IntegrityError, match=rf"record {len(EVENTS)} is damaged \(it is missing\)"):
         read(path)
+
+
+def test_damage_in_a_tables_name_is_noticed_whatever_its_bytes(whole: bytes, path: Path) -> None:
+    place = whole.index(b"tableeventsevents") + len("table")
+    path.write_bytes(whole[:place] + b"\x8d" + whole[place + 1 :])
+    with pytest.raises(IntegrityError, match="tables are damaged"):
+        read(path)
+    with pytest.raises(IntegrityError, match="tables are damaged"):
+        check_journal(path)
