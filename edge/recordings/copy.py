@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -161,7 +162,7 @@ def _journal(paths: RecordingPaths, look: Look, target: Path, bar: Bar) -> tuple
         bar.begin("records", _records_of(look), "records")
         return copy_records(look, target, show=bar.advance), {}
     bar.begin("journal", sum(_length(path) for path in _journal_files(paths)), "bytes")
-    digests = copy_bytes(paths, target, show=bar.advance)
+    digests = copy_bytes(paths, look, target, show=bar.advance)
     return _records_of(look), digests
 
 
@@ -181,11 +182,27 @@ def _files(paths: RecordingPaths, target: Path, look: Look, bar: Bar) -> dict[st
         name = path.relative_to(paths.folder)
         try:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            digests[str(name)] = copy_file(path, target / name, show=bar.advance)
+            admit = partial(_refuse_change, path, target / name) if _is_written_once(name) else _anything
+            digests[str(name)] = copy_file(path, target / name, show=bar.advance, admit=admit)
         except FileNotFoundError:
             if not look.is_running:
                 raise
     return digests
+
+
+def _is_written_once(name: Path) -> bool:
+    """Whether a scan never changes a file again, so that another one of the name is damaged, here or there."""
+    return str(name) in ("scan.yaml", "frame.png") or name.parts[0] == "reviewed" or name.stem == "flat_field"
+
+
+def _refuse_change(path: Path, there: Path) -> None:
+    raise IntegrityError(
+        f"{path}: is not what was copied to {there}, and no scan changes it: ask pointillist verify which one is whole"
+    )
+
+
+def _anything() -> None:
+    """Maps, report and log may be newer."""
 
 
 def _warn_of_damage(source: Path, target: Path, look: Look) -> None:

@@ -41,11 +41,18 @@ def open_plain(path: Path) -> BinaryIO:
     return file
 
 
-def copy_file(source: Path, target: Path, *, show: Show = lambda count: None) -> str:
+def copy_file(
+    source: Path, target: Path, *, show: Show = lambda count: None, admit: Callable[[], None] = lambda: None
+) -> str:
     """Make the target equal to the source, as long as that is now; gives the SHA-256 of both, hexadecimal.
 
     What lies there already, whole or in part, is compared with the source and kept as far as it is the same. The target
     is replaced when the new one has been read back from the medium and found equal; until then it stays as it was.
+
+    Parameters
+    ----------
+    admit
+        Called where the target is there and another one, before anything is written; raises to have it stay.
 
     Raises
     ------
@@ -61,6 +68,8 @@ def copy_file(source: Path, target: Path, *, show: Show = lambda count: None) ->
         state = os.fstat(file.fileno())
         if (digest := _digest_if_equal(file, target, state.st_size, show)) is not None:
             return digest
+        if target.exists():
+            admit()
         try:
             digest = _write(file, part, state.st_size, show)
             _settle(part, state)

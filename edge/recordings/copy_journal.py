@@ -73,25 +73,58 @@ def refuse_another(look: Look, target: RecordingPaths, beginning: str) -> None:
             )
 
 
-def copy_bytes(paths: RecordingPaths, target: Path, *, show: Show) -> dict[str, str]:
+def copy_bytes(paths: RecordingPaths, look: Look, target: Path, *, show: Show) -> dict[str, str]:
     """Copy a journal at rest, and what a killed scan left beside it; digests by name.
 
     Raises
     ------
-    As `edge.recordings.copy_file.copy_file`.
+    UsageError
+        The target holds records that are not the source's, or cannot be written.
+    IntegrityError
+        A sound copy would be replaced by a damaged journal; or as `edge.recordings.copy_file.copy_file`.
     """
     source = paths.journal
     beside = [source.with_name(source.name + ending) for ending in _BESIDE]
-    digests = {}
+
+    def admit() -> None:
+        """Once the copy is known to be an earlier state, its log, which would be taken for the new journal's, goes."""
+        _refuse_diverged(look, RecordingPaths(target.parent))
+        for path in beside:
+            target.with_name(path.name).unlink(missing_ok=True)
+
+    digests = {source.name: copy_file(source, target, show=show, admit=admit)}
     for path in beside:
-        stale = target.with_name(path.name)
-        if not path.exists() and stale.exists():
-            # a log that is no longer the journal's would be taken for it
-            stale.unlink()
-    for path in (source, *beside):
+        there = target.with_name(path.name)
         if path.exists():
-            digests[path.name] = copy_file(path, target.with_name(path.name), show=show)
+            digests[path.name] = copy_file(path, there, show=show)
+        else:
+            there.unlink(missing_ok=True)
     return digests
+
+
+def _refuse_diverged(look: Look, target: RecordingPaths) -> None:
+    """Refuse to replace a sound journal by one that is damaged, or holds other records under the same numbers."""
+    with looked_at(target) as there:
+        try:
+            if not check_journal(there.path, mode=there.mode).is_sound:
+                return
+        except IntegrityError:
+            return
+        if not check_journal(look.path, mode=look.mode).is_sound:
+            raise IntegrityError(
+                f"{look.path}: is damaged, and the copy in {target.folder} is not: restore it from there"
+            )
+        with (
+            JournalReader(look.path, mode=look.mode) as source,
+            JournalReader(there.path, mode=there.mode) as copy,
+        ):
+            _refuse_other_records(source, copy, target.folder)
+
+
+def _refuse_other_records(source: JournalReader, copy: JournalReader, folder: Path) -> None:
+    for (seq, one), (_, other) in zip(source.events(), copy.events(), strict=False):
+        if not _is_same(one, other):
+            raise UsageError(f"{folder}: record {seq} is not the source's: give a new folder")
 
 
 def copy_records(look: Look, target: Path, *, show: Callable[[int], None]) -> int:
@@ -140,9 +173,7 @@ def _compared(source: JournalReader, target: Path, show: Callable[[int], None]) 
         return 0
     with JournalReader(target) as copy:
         held = copy.last_seq()
-        for (seq, one), (_, other) in zip(source.events(), copy.events(), strict=False):
-            if not _is_same(one, other):
-                raise UsageError(f"{target.parent}: record {seq} is not the source's: give a new folder")
+        _refuse_other_records(source, copy, target.parent)
     show(held)
     return held
 

@@ -219,6 +219,49 @@ def test_a_record_of_a_copy_that_is_not_the_sources_is_refused(tmp_path: Path) -
             copied(source.folder, target)
 
 
+def test_a_copy_gone_on_with_by_itself_is_not_replaced_by_a_longer_source_at_rest(tmp_path: Path) -> None:
+    source, target = make_recording(tmp_path / "panel", exposures=10), tmp_path / "copy"
+    copied(source.folder, target)
+    for folder, indices_there in ((target, [11]), (source.folder, [10, 11, 12])):
+        with Journal.open(folder / "journal.sqlite") as journal:
+            journal.append(measured(indices_there))
+    before = (target / "journal.sqlite").read_bytes()
+    with pytest.raises(UsageError, match="record 15 is not the source's"):
+        copied(source.folder, target)
+    assert (target / "journal.sqlite").read_bytes() == before
+
+
+def rot(folder: Path, name: str) -> None:
+    """Alter a file: a record of the journal, or a bit of any other."""
+    if name == "journal.sqlite":
+        with contextlib.closing(sqlite3.connect(folder / name)) as connection, connection:
+            connection.execute("UPDATE events SET at = 'x' WHERE seq = 3")
+        return
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "frame.png", "scan.yaml"])
+def test_what_rotted_in_the_source_never_replaces_a_sound_copy(whole: Path, tmp_path: Path, name: str) -> None:
+    source, target = Path(shutil.copytree(whole, tmp_path / "panel")), tmp_path / "copy"
+    copied(source, target)
+    before = (target / name).read_bytes()
+    rot(source, name)
+    with pytest.raises(IntegrityError):
+        copied(source, target)
+    assert (target / name).read_bytes() == before
+    assert is_sound(target)
+
+
+def test_maps_and_report_that_were_made_again_replace_the_copys(whole: Path, tmp_path: Path) -> None:
+    source, target = Path(shutil.copytree(whole, tmp_path / "panel")), tmp_path / "copy"
+    copied(source, target)
+    (source / "report.html").write_text("<html>a newer report</html>")
+    copied(source, target)
+    assert (target / "report.html").read_text() == "<html>a newer report</html>"
+
+
 def test_a_journal_that_rotted_in_the_copy_is_made_anew(tmp_path: Path) -> None:
     source, target = make_recording(tmp_path / "panel", exposures=10), tmp_path / "copy"
     copied(source.folder, target)
