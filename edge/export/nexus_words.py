@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_FEW = 65_536
+_FEW = 4_096
 """Values from which on an array is packed."""
 
 
