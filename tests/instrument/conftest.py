@@ -19,7 +19,7 @@ import yaml
 
 from tests.instrument.starter import Started, Starter
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 150.0
 Process = subprocess.Popen[bytes] | Started
 
 

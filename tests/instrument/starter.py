@@ -6,6 +6,7 @@ would have imported is there already. Some tests start commands in full, by `Ben
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -89,22 +90,37 @@ class Starter:
 
 
 def _load() -> None:
-    """Import the rooms, and what they import only where they use it; load the machine code of a plan."""
+    """Import the rooms, and what they import only where they use it; load the machine code of a plan and of maps."""
     for name in _ROOMS:
         room = importlib.import_module(name)
         for module in pkgutil.walk_packages(room.__path__, f"{name}."):
             if not module.name.startswith("models.training"):
                 importlib.import_module(module.name)
     import h5py  # noqa: F401
-    import numpy as np
     import scipy.ndimage  # noqa: F401
 
-    from edge.kinematics import StageModel
-    from edge.ordering import order_points
-
-    order_points(np.arange(40.0).reshape(20, 2), StageModel(50.0, 500.0))
+    with Path(__file__).open() as alone:
+        # what one process compiles, the next one finds on the disk
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        _compile()
     threads = list(Path("/proc/self/task").iterdir())
     assert len(threads) == 1, "a fork would leave the other threads behind"
+
+
+def _compile() -> None:
+    import numpy as np
+
+    from edge.kinematics import StageModel
+    from edge.maps import Samples
+    from edge.ordering import order_points
+    from edge.reconstruct import reconstruct
+
+    order_points(np.arange(40.0).reshape(20, 2), StageModel(50.0, 500.0))
+    rows, columns = np.divmod(np.arange(0, 400, 7), 20)
+    values = np.random.default_rng(0).random((len(rows), 2), np.float32)
+    rgb = np.random.default_rng(1).random((20, 20, 3), np.float32)
+    samples = Samples(rows, columns, values, np.full_like(values, 0.01))
+    reconstruct(samples, (20, 20), elements=("Fe", "Pb"), rgb=rgb, method="kriging")
 
 
 def _serve(asked: socket.socket) -> dict[str, Any] | None:
