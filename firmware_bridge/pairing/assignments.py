@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from firmware_bridge.messages import Exposure, ExposureDone
+from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag
 from firmware_bridge.pairing.rows import RowLimits, first_row
 
 
@@ -58,10 +58,11 @@ class Assignments:
         self.is_dropped = False
 
     def conclude(self, done: tuple[ExposureDone, ...]) -> None:
-        """The first of those in progress are done; the others wait again, before all others."""
+        """Those in progress that are done, whole, are over; the others wait again, before all others."""
         if not self.is_dropped:
             self.done.extend(done)
-            self._waiting.extendleft(reversed(self.current[len(done) :]))
+            whole = {each.index for each in done if not each.flags & ExposureFlag.TRUNCATED}
+            self._waiting.extendleft(reversed([each for each in self.current if each.index not in whole]))
         self.current = ()
 
     def drop(self) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
+import numpy as np
+
 from firmware_bridge.faults import ControllerFault
 from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag, StagePose
 from firmware_bridge.pairing.clocks import Moment
@@ -113,6 +115,38 @@ def crossed(row: Row, cells: Sequence[ExposureDone], reached_mm: float) -> tuple
             break
         kept.append(cell)
     return tuple(kept)
+
+
+def spoilt(row: Row, began_s: float, ended_s: float, channels: int) -> tuple[ExposureDone, ...]:
+    """The cells of a row that was flown to its end, none of whose spectra is believed: beam that was given, no more.
+
+    Parameters
+    ----------
+    began_s, ended_s
+        When the flight began and ended; how it went on between is not known.
+    """
+    share = (ended_s - began_s) / sum(exposure.live_s for exposure in row.exposures)
+    counts = np.zeros(channels, np.uint32)
+    counts.flags.writeable = False
+    cells, at_s = [], began_s
+    for exposure in row.exposures:
+        opened_s, at_s = at_s, at_s + share * exposure.live_s
+        cells.append(
+            ExposureDone(
+                index=exposure.index,
+                start=exposure.start,
+                end=exposure.end,
+                real_s=exposure.live_s,
+                live_s=exposure.live_s,
+                opened_at_s=opened_s,
+                closed_at_s=at_s,
+                input_rate_hz=0.0,
+                output_rate_hz=0.0,
+                flags=ExposureFlag.TRUNCATED,
+                counts=counts,
+            )
+        )
+    return tuple(cells)
 
 
 def edges_lost(cells: int, slots: int) -> ControllerFault:

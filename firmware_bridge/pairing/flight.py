@@ -12,7 +12,7 @@ from typing import Final, cast
 from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import ExposureDone
 from firmware_bridge.pairing.acceptance import LEAD_S, LONGEST_ROW_S, MOST_CELLS
-from firmware_bridge.pairing.cells import ReadLate, crossed, edges_lost, timed_cells, triggered_cells
+from firmware_bridge.pairing.cells import ReadLate, crossed, edges_lost, spoilt, timed_cells, triggered_cells
 from firmware_bridge.pairing.clocks import moments_of
 from firmware_bridge.pairing.reader import BoundaryReader, Reading, read_now
 from firmware_bridge.pairing.rows import Row, RowLimits
@@ -28,7 +28,7 @@ _SPARE_S: Final = 0.02
 _SHORTEST_TRIGGERED_S: Final = 0.02
 """Some times the uncertainty of an edge, and the step of a spectrum's real time."""
 _MOST_LATE: Final = 2
-"""Rows in succession that were read too late, and are flown again without a word; the next one is a fault."""
+"""Rows in succession that were read too late, and are flown again; the next one is a fault."""
 _ROUGHLY_MM: Final = 1e-6
 
 
@@ -37,7 +37,8 @@ class Flown:
     """What a flight brought."""
 
     cells: tuple[ExposureDone, ...]
-    """The first cells of the row, all of them where nothing went wrong; the others are to be measured again."""
+    """The first cells of the row, all of them where nothing went wrong; the others are to be measured again. Where the
+    row was flown to its end and nothing of it is believed, all are there as truncated: they had the beam."""
     fault: Exception | None
     """What ended it before its end."""
 
@@ -67,6 +68,8 @@ class Flyer:
         self._is_counting = False
         self._slowest_s = math.nan
         self._late = 0
+        self._flight: tuple[float, float] | None = None
+        """When the last one to reach its row's end began and ended."""
 
     @property
     def is_triggered(self) -> bool:
@@ -105,24 +108,36 @@ class Flyer:
         Raises
         ------
         BridgeError
-            The row was flown to its end, and none of it is believed; or the spectrometer failed before it began.
+            The spectrometer failed before the row began.
         """
         try:
-            self._count_on()
+            self._take_off()
             flown = self._fly_triggered(row) if self.is_triggered else self._fly_timed(row)
             self._late = 0
-        except ReadLate as late:
-            self._late += 1
-            if self._late > _MOST_LATE:
+        except BridgeError as fault:
+            if self._flight is None:
+                self.forget()
                 raise
-            _LOG.warning("a row is flown again: %s", late)
-            return Flown((), None)
+            flown = self._spoilt(row, self._flight, fault)
         except BaseException:
             self.forget()
             raise
         if flown.fault is not None:
             self.forget()
         return flown
+
+    def _spoilt(self, row: Row, flight: tuple[float, float], fault: BridgeError) -> Flown:
+        """Of a row that was flown to its end, and of which nothing is believed."""
+        cells = spoilt(row, *flight, self._spectrometer.capabilities.channels)
+        self._late = self._late + 1 if isinstance(fault, ReadLate) else 0
+        if not 0 < self._late <= _MOST_LATE:
+            return Flown(cells, fault)
+        _LOG.warning("a row is flown again: %s", fault)
+        return Flown(cells, None)
+
+    def _take_off(self) -> None:
+        self._flight = None
+        self._count_on()
 
     def _count_on(self) -> None:
         """Let the spectrometer count without a preset."""
@@ -180,6 +195,7 @@ class Flyer:
 
     def _drive(self, row: Row, log: _Log, cells: int) -> BridgeError | None:
         """Fly; what interrupts the flight is returned, as there may be cells to save."""
+        began_s = self._clock()
         try:
             self._stage.fly(
                 row.start, row.end, row.speed_mm_s, with_beam=True, cells=cells, lead_s=LEAD_S, heard=log.hear
@@ -188,6 +204,7 @@ class Flyer:
             return fault
         finally:
             self._landed()
+        self._flight = began_s, self._clock()
         return None
 
     def _conclude(

@@ -18,7 +18,7 @@ from firmware_bridge.faults import (
     SettingRefused,
     StandoffExceeded,
 )
-from firmware_bridge.messages import ControllerState, Exposure, Observation, StagePose
+from firmware_bridge.messages import ControllerState, Exposure, ExposureFlag, Observation, StagePose
 from firmware_bridge.paired_controller import PairedController
 from firmware_bridge.spectrometer import SpectrometerCapabilities, Spectrum
 from firmware_bridge.stage import PoseAt, StageCapabilities, StageStatus
@@ -255,10 +255,12 @@ def test_dwells_and_strokes_may_alternate(bench: Bench) -> None:
     assert [cells for *_, cells in bench.table.rows] == [2, 2]
 
 
-def test_a_lost_edge_is_named_and_nothing_of_its_row_is_recorded(bench: Bench) -> None:
+def test_a_lost_edge_is_named_and_of_its_row_only_the_beam_is_told(bench: Bench) -> None:
     bench.slots.lost_edges = {2}
     bench.controller.submit(strokes(4))
     bench.controller.open_shutter()
+    told = [bench.controller.next_done(LIMIT_S) for _ in range(4)]
+    assert [(done.index, done.flags) for done in told if done] == [(n, ExposureFlag.TRUNCATED) for n in range(4)]
     with pytest.raises(ControllerFault, match="an edge of the trigger was lost"):
         bench.controller.next_done(LIMIT_S)
     bench.controller.open_shutter()

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-import pytest
 
 from firmware_bridge.faults import LinkLost
-from firmware_bridge.messages import Exposure, StagePose
+from firmware_bridge.messages import Exposure, ExposureFlag, StagePose
 from firmware_bridge.pairing.cells import ReadLate
 from firmware_bridge.pairing.flight import Flyer
 from firmware_bridge.pairing.rows import Row
@@ -107,17 +106,23 @@ def test_a_row_that_was_read_late_is_to_be_flown_again_without_a_fault() -> None
     spectrometer.slow = {2}
     flying = flyer(stage, spectrometer)
     flown = flying.fly(row())
-    assert (flown.cells, flown.fault) == ((), None)
-    assert len(flying.fly(row()).cells) == CELLS
+    assert flown.fault is None
+    # all had the beam for as long as was planned
+    assert [(cell.index, cell.flags, cell.live_s) for cell in flown.cells] == [
+        (number, ExposureFlag.TRUNCATED, CELL_MM / SPEED_MM_S) for number in range(CELLS)
+    ]
+    assert [cell.flags for cell in flying.fly(row()).cells] == [ExposureFlag.NONE] * CELLS
 
 
 def test_a_spectrometer_that_is_late_every_time_is_a_fault() -> None:
     stage, spectrometer = Glider(), Ticker()
     spectrometer.slow = {2, 6, 10}
     flying = flyer(stage, spectrometer)
-    assert [flying.fly(row()).cells for _ in range(2)] == [(), ()]
-    with pytest.raises(ReadLate, match="lengthen the strokes"):
-        flying.fly(row())
+    assert [flying.fly(row()).fault for _ in range(2)] == [None, None]
+    flown = flying.fly(row())
+    assert isinstance(flown.fault, ReadLate)
+    assert "lengthen the strokes" in str(flown.fault)
+    assert len(flown.cells) == CELLS
 
 
 def test_a_spectrometer_that_fails_in_a_row_stops_it_and_is_named() -> None:
