@@ -52,6 +52,7 @@ def _scan(planned: Planned) -> Section:
         "dwell_s": planned.config.sampling.dwell_s,
         "mask": plan.mask.origin,
         "mask_seed": plan.mask.seed,
+        **({} if plan.way is None else {"mode": plan.way.mode, "budget_s": plan.way.budget_s}),
     }
 
 
