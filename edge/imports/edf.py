@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.imports.bounds import FEWEST_CHANNELS, MOST_CHANNELS, MOST_MAPS, require_cube, require_maps
 from edge.imports.found import Found, FoundCube, FoundMaps
-from edge.imports.names import element_names
+from edge.imports.names import element_names, is_map
 
 _MOST_HEADER = 65_536
 _MOST_IMAGES = 100_000
@@ -87,11 +87,12 @@ def read_edf(path: Path, files: list[Path]) -> Found:
     if are_spectra and FEWEST_CHANNELS <= columns <= MOST_CHANNELS:
         shape = require_cube(path, (len(images), rows, columns))
         return FoundCube(shape, lambda first, last: np.stack([image.values() for image in images[first:last]]))
+    named = [image for image in images if is_map(image.title or image.path.stem)]
+    images = named or images
     require_maps(path, rows, columns, len(images))
     maps = np.stack([image.values().astype(np.float32) for image in images], axis=2)
     titles = [image.title for image in images]
-    named = all(titles) and len(set(titles)) == len(titles)
-    names = titles if named else [image.path.stem for image in images]
+    names = titles if all(titles) and len(set(titles)) == len(titles) else [image.path.stem for image in images]
     return FoundMaps(maps, element_names(names))
 
 

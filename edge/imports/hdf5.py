@@ -17,9 +17,7 @@ from edge.faults import UsageError
 from edge.imports.bounds import FEWEST_CHANNELS, MOST_MAPS, require_cube, require_maps
 from edge.imports.found import Found, FoundCube, FoundMaps
 from edge.imports.hdf5_tree import channel_scale, energies_beside, members, named_object, plain_dataset, seconds_of
-
-_NO_MAPS = ("error", "sigma", "uncertaint", "mask", "chisq", "fit_integral", "data_integral", "num_free", "nfree")
-"""In the names of images that are kept beside maps and are none."""
+from edge.imports.names import is_map
 
 
 def read_hdf5(path: Path, dataset: str | None) -> Found:
@@ -101,14 +99,16 @@ def _signals(group: Any) -> list[str]:
     images = [name for name, one in group.items() if isinstance(one, h5py.Dataset) and _is_image(one)]
     shapes = [group[name].shape for name in images]
     most = max(shapes, key=shapes.count, default=None)
-    return [name for name, shape in zip(images, shapes, strict=True) if shape == most and _is_map(name)]
+    return [name for name, shape in zip(images, shapes, strict=True) if shape == most and is_map(name)]
 
 
 def _of_signals(group: Any, signals: list[str], path: Path) -> Found | None:
     first = group[signals[0]]
     if first.ndim == 3 and len(signals) == 1:
         return _of_dataset(first, path)
-    names = [name for name in signals if group[name].shape == first.shape and _is_map(name)]
+    if len(beside := _siblings(group, signals[0], first.shape)) > 1:
+        return _of_siblings(beside, signals[0], path)
+    names = [name for name in signals if group[name].shape == first.shape and is_map(name)]
     if not names or not _is_image(first) or min(first.shape) < 2:
         return None
     rows, columns = first.shape
@@ -117,6 +117,25 @@ def _of_signals(group: Any, signals: list[str], path: Path) -> Found | None:
     errors = [_error_of(group, name, first.shape, path) for name in names]
     known = None if any(one is None for one in errors) else np.stack([one for one in errors if one is not None], axis=2)
     return FoundMaps(np.stack(maps, axis=2), tuple(_short(name) for name in names), standard_error=known)
+
+
+def _siblings(group: Any, signal: str, shape: tuple[int, ...]) -> list[Any]:
+    """NXdata groups beside one another that each have a map under the same name: an element each, as exports have."""
+    found = []
+    for one in group.parent.values():
+        is_alike = isinstance(one, type(group)) and _class(one) == "NXdata" and one.attrs.get("signal") == signal
+        if is_alike and signal in one and one[signal].shape == shape and is_map(one.name.rpartition("/")[2]):
+            found.append(one)
+    return found if len(shape) == 2 else []
+
+
+def _of_siblings(groups: list[Any], signal: str, path: Path) -> FoundMaps:
+    rows, columns = groups[0][signal].shape
+    require_maps(path, rows, columns, len(groups))
+    maps = np.stack([_array(group[signal], path) for group in groups], axis=2)
+    errors = [_error_of(group, signal, (rows, columns), path) for group in groups]
+    known = None if any(one is None for one in errors) else np.stack([one for one in errors if one is not None], axis=2)
+    return FoundMaps(maps, tuple(_short(group.name.rpartition("/")[2]) for group in groups), standard_error=known)
 
 
 def _error_of(group: Any, name: str, shape: tuple[int, int], path: Path) -> NDArray[np.float32] | None:
@@ -227,10 +246,6 @@ def _array(dataset: Any, path: Path) -> NDArray[np.float32]:
 
 def _is_image(dataset: Any) -> bool:
     return bool(dataset.ndim == 2 and dataset.dtype.kind in "iuf" and min(dataset.shape) > 1)
-
-
-def _is_map(name: str) -> bool:
-    return not any(word in name.lower() for word in _NO_MAPS)
 
 
 def _class(group: Any) -> str:

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 _LINE = re.compile(r"(?:^|[^A-Za-z])([A-Z][a-z]?)[-_ ]?([KLM])(?:[-_ ]?(?:a|b|alpha|beta|α|β)\d?)?(?=$|[^A-Za-z])")
+_NO_MAPS = re.compile(
+    r"error|sigma|uncertaint|mask|chisq|fit_integral|data_integral|num_free|nfree|visible|hidden|photograph|measured"
+    r"|live_s|beam_s|(?:^|_)s$|^s\(",
+    re.IGNORECASE,
+)
+"""In the names of images that are kept beside maps and are none: errors, masks, and what explains them."""
 _EDGES = " -_.()[]"
 
 
@@ -26,6 +32,11 @@ def element_names(names: Sequence[str]) -> tuple[str, ...]:
     short = [name[before : len(name) - behind].strip(_EDGES) for name in names]
     usable = all(short) and len(set(short)) == len(short)
     return tuple(short if usable else (f"{name} {number}" for number, name in enumerate(names, 1)))
+
+
+def is_map(name: str) -> bool:
+    """Whether an image of that name may be an element's map, as PyMca and we name what lies beside maps."""
+    return _NO_MAPS.search(name) is None
 
 
 def _common_beginning(names: Sequence[str]) -> str:

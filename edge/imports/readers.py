@@ -55,6 +55,7 @@ def _is_hdf5(path: Path) -> bool:
 def _of_folder(folder: Path) -> Found:
     from edge.imports import tiff
     from edge.imports.edf import read_edf
+    from edge.imports.names import is_map
 
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     tiffs = [path for path in files if path.suffix.lower() in tiff.SUFFIXES]
@@ -62,7 +63,7 @@ def _of_folder(folder: Path) -> Found:
     if tiffs and edfs:
         raise UsageError(f"{folder}: holds both TIFF and EDF: keep those of one raster in a folder")
     if tiffs:
-        return tiff.read_tiffs(folder, tiffs)
+        return tiff.read_tiffs(folder, [path for path in tiffs if is_map(path.stem)] or tiffs)
     if edfs:
         return read_edf(folder, edfs)
     raise UsageError(f"{folder}: holds no recording, no TIFF and no EDF: give {KINDS}")

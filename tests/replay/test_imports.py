@@ -325,3 +325,31 @@ def test_the_shortest_axis_of_a_nameless_stack_is_that_of_elements(tmp_path, sha
         file["stack"] = values
     maps = load_stack(tmp_path / "stack.h5").maps
     assert np.array_equal(maps, values if elements_last else np.moveaxis(values, 0, 2))
+
+
+def test_what_lies_beside_maps_is_no_map(tmp_path, maps):
+    for name in ("Ca-K", "Fe-K", "Ca-K_s", "Ca-K_visible", "live_s", "measured"):
+        cv2.imwrite(str(tmp_path / f"{name}.tif"), maps[..., 0])
+    cv2.imwrite(str(tmp_path / "photograph.tif"), np.zeros((ROWS, COLUMNS, 3), np.uint8))
+    assert load_stack(tmp_path).elements == ("Ca-K", "Fe-K")
+    titles = ("Ca-K", "s(Ca-K)", "Fe-K", "s(Fe-K)")
+    images = [edf(np.ascontiguousarray(maps[..., k % 3]), "FloatValue", name) for k, name in enumerate(titles)]
+    (tmp_path / "images.edf").write_bytes(b"".join(images))
+    assert load_stack(tmp_path / "images.edf").elements == ("Ca-K", "Fe-K")
+
+
+def test_an_element_a_group_is_read_as_exports_write_it(tmp_path, maps):
+    with h5py.File(tmp_path / "export.h5", "w") as file:
+        file.attrs["default"] = "scan"
+        scan = file.create_group("scan")
+        scan.attrs["default"] = "maps"
+        group = scan.create_group("maps")
+        group.attrs["default"] = "Fe_K"
+        for k, name in enumerate(("Fe_K", "Pb_L")):
+            data = group.create_group(name)
+            data.attrs.update({"NX_class": "NXdata", "signal": "map", "auxiliary_signals": ["visible"]})
+            data["map"], data["map_errors"], data["visible"] = maps[..., k], np.sqrt(maps[..., k]), maps[..., 2]
+    stack = load_stack(tmp_path / "export.h5")
+    assert stack.elements == ("Fe-K", "Pb-L")
+    assert np.array_equal(stack.maps, maps[..., :2])
+    assert stack.variance == pytest.approx(maps[..., :2])
