@@ -13,15 +13,19 @@ from edge.adaptive.gain import Gain, gain_of_cells
 from edge.adaptive.worth import Worth
 from edge.faults import UsageError
 from edge.modes.pieces import Pieces
-from edge.modes.pricing import points_in, way_between_s
+from edge.modes.pricing import points_in, points_within, way_between_s
 from edge.modes.setting import Seen, Setting
 from models.masks import make_mask
 
 _FIRST = 0.3
 _BATCHES = 6
 """Each goes over the whole object: more of them cost more travel than they learn."""
+_LEAST_IN_A_BATCH = 100
+"""Points of a batch that learn more than the travel between them costs."""
 _LONGER = 8.0
-"""Times the operator's dwell, or times less, that a batch dwells at the most."""
+"""Times the dwell so far, or times less, that a batch dwells at the most."""
+_LEAST_DWELL = 0.1
+"""Of the way to a point: to stay for less saves next to nothing."""
 
 
 class Points:
@@ -31,17 +35,21 @@ class Points:
     about = "points dwelt upon: a first part by the photograph; the rest, and for how long, by what is measured"
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
-        """Three tenths, and six batches."""
-        return [_FIRST * budget_s, *[(1 - _FIRST) * budget_s / _BATCHES] * _BATCHES]
+        """Three tenths, and six batches; fewer of the same size where these would be of few points."""
+        batch_s = (1 - _FIRST) * budget_s / _BATCHES
+        batches = min(_BATCHES, int((1 - _FIRST) * _points_within(setting, budget_s) / _LEAST_IN_A_BATCH))
+        return [budget_s - batches * batch_s, *[batch_s] * batches]
 
     def first(self, setting: Setting, part_s: float) -> Pieces:
         """The mask network's, or blue noise where there is no photograph."""
         name = FIRST_BLIND if setting.rgb is None else FIRST
+        least_s = _LEAST_DWELL * way_between_s(setting, _points_within(setting, part_s))
+        dwell_s = max(setting.dwell_s, min(least_s, setting.longest_cell_s))
 
         def points(count: int) -> Pieces:
-            return Pieces.points(make_mask(name, setting.mask_request(count)).mask.cells, setting.dwell_s)
+            return Pieces.points(make_mask(name, setting.mask_request(count)).mask.cells, dwell_s)
 
-        return points_in(setting, points, part_s, int(setting.allowed.sum()))
+        return points_in(setting, points, part_s, int(setting.allowed.sum()), dwell_s=dwell_s)
 
     def next(self, setting: Setting, seen: Seen, part_s: float) -> Pieces:
         """Cells of most worth for a second of travel and beam, and measured ones that are worth more once more."""
@@ -52,6 +60,11 @@ class Points:
             return points_in(setting, wanted.pieces, part_s, wanted.count, dwell_s=dwell_s)
         except UsageError:
             return Pieces.none()
+
+
+def _points_within(setting: Setting, time_s: float) -> int:
+    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
+    return points_within(time_s, setting.dwell_s, setting.stage, area_mm2=area_mm2)
 
 
 def dwell_worth_its_way(setting: Setting, gain: Gain) -> float:
@@ -68,7 +81,7 @@ def dwell_worth_its_way(setting: Setting, gain: Gain) -> float:
     way_s = way_between_s(setting, int((gain.planned_s > 0).sum()))
     had_s = float(gain.planned_s[gain.planned_s > 0].mean())
     best_s = np.sqrt(noise * (way_s + had_s) / max(between, 1e-20))
-    return float(np.clip(best_s, setting.dwell_s / _LONGER, setting.dwell_s * _LONGER))
+    return float(np.clip(best_s, had_s / _LONGER, had_s * _LONGER))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
