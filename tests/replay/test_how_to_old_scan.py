@@ -26,6 +26,7 @@ def command(number: int) -> list[str]:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1200)
 def test_an_old_scan_of_spectra_is_asked_as_the_page_says(measurement_data, tmp_path, monkeypatch, capsys):
     pytest.importorskip("rsciio", reason="the extra `import` is not installed")
     monkeypatch.chdir(tmp_path)
@@ -43,6 +44,7 @@ def test_an_old_scan_of_spectra_is_asked_as_the_page_says(measurement_data, tmp_
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1200)
 def test_maps_and_photograph_are_laid_on_each_other_as_the_page_says(measurement_data, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with np.load(measurement_data / "maxrf_portrait" / "portrait_811x285.npz") as archive:
