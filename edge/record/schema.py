@@ -74,7 +74,9 @@ EXPOSURE_COLUMNS = (
     " input_rate_hz, output_rate_hz, flags, channels, spectrum, crc, pose_uncertainty_mm"
 )
 BLOCK_COLUMNS = "last_seq, first_seq, exposures, channels, planes, columns, spectra, crc"
-_BLOCKS_FROM = f"SELECT {BLOCK_COLUMNS} FROM blocks WHERE last_seq >= ? ORDER BY last_seq"
+_BLOCKS_FROM = (
+    f"SELECT {BLOCK_COLUMNS} FROM blocks WHERE last_seq >= ? AND typeof(first_seq) = 'integer' ORDER BY last_seq"
+)
 
 
 def blocks_within(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[Any, ...]]:

@@ -52,7 +52,7 @@ def _event_with(body: bytes) -> tuple:
 
 
 def _text_bomb(paths: RecordingPaths) -> None:
-    _put(paths, "events", _event_with(_zeros(250 * MB, b"A")))
+    _put(paths, "events", _event_with(_zeros(120 * MB, b"A")))
 
 
 def _value_bomb(paths: RecordingPaths) -> None:
@@ -75,6 +75,15 @@ def _column_bomb(paths: RecordingPaths) -> None:
     row = list(encode_exposure(5, measured([0])[0]))  # type: ignore[arg-type]
     row[3] = b"x" * (30 * MB)
     _put(paths, "exposures", tuple(row))
+
+
+def _block_without_number(paths: RecordingPaths) -> None:
+    """In place of where a block begins, something that is no number."""
+    paths.journal.unlink()
+    with Journal.create(paths.journal) as journal:
+        journal.append([*preparation(), *measured(range(24)), *end()])
+    with contextlib.closing(sqlite3.connect(paths.journal)) as connection, connection:
+        assert connection.execute("UPDATE blocks SET first_seq = x'00'").rowcount == 1
 
 
 def _endless(paths: RecordingPaths) -> None:
@@ -129,6 +138,7 @@ HARM: dict[str, tuple[Callable[[RecordingPaths], None], str]] = {
     "value-bomb": (_value_bomb, "not that of an event"),
     "spectrum-bomb": (_spectrum_bomb, "record 5 is damaged"),
     "column-bomb": (_column_bomb, "records"),
+    "block-without-number": (_block_without_number, "24 records are missing or altered"),
     "endless": (_endless, "wrong"),
     "nested": (_nested, "registration"),
     "huge-files": (_huge_files, "wrong"),
