@@ -29,8 +29,9 @@ from tools.bench.table import Row
 _ELEMENTS = ("K", "Ca", "Ti", "Cr", "Mn", "Fe", "Co", "Cu", "Zn", "As", "Sr", "Sn", "Ba", "Hg", "Pb")
 _TINY = Made(40, 40, channels=256, elements=("Ca", "Fe"), method="kriging", seed=2)
 """Carried out first, so that nothing is compiled or imported in what is measured."""
-_SMALL = Made(96, 96, rate=0.3, channels=4_096, live_s=1.0, elements=_ELEMENTS, method="kriging")
-_LARGE = Made(320, 320, rate=0.1, channels=4_096, live_s=1.0, elements=_ELEMENTS, method="kriging", seed=1)
+_DENSE = Made(320, 320, rate=0.1, channels=4_096, live_s=1.0, elements=_ELEMENTS, method="kriging", seed=1)
+_WIDE = Made(640, 640, rate=0.025, channels=4_096, live_s=1.0, elements=_ELEMENTS, method="kriging", seed=1)
+"""As many exposures, from which as much is learned, on four times the cells."""
 _PIECE = 64
 """Cells along a side: both grids are made in pieces, and what a piece costs goes with its cells."""
 _SCANS = 2
@@ -40,7 +41,7 @@ _NO_TASKS = 200
 NOTES = (
     "Constants are processor time of one core, so that other work on the machine does not count; archives are by the "
     "clock, with the processor time of all workers beside it.",
-    f"Spectra of {_LARGE.channels:,} channels with some {900:,} counts, {len(_ELEMENTS)} elements; kriging, with the "
+    f"Spectra of {_DENSE.channels:,} channels with some {900:,} counts, {len(_ELEMENTS)} elements; kriging, with the "
     "visible part.",
     "A scan of 4,000 x 4,000 cells is taken as measured at a tenth of them.",
 )
@@ -51,17 +52,17 @@ def measure(repeats: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="pointillist-") as name:
         folder = Path(name)
         archive = folder / "archive"
-        for made, scan in ((_TINY, "tiny"), (_SMALL, "small"), (_LARGE, "large")):
+        for made, scan in ((_TINY, "tiny"), (_DENSE, "dense"), (_WIDE, "wide")):
             make_recording(archive / scan, made)
         _Timed(folder / "warm", archive, "tiny", piece_cells=16).run()
-        runs = [_best(folder, archive, scan, repeats) for scan in ("small", "large")]
+        runs = [_best(folder, archive, scan, repeats) for scan in ("dense", "wide")]
         known = _constants(runs, archive)
         rows = _constant_rows(known)
         twice = folder / "twice"
         for i in range(_SCANS):
-            shutil.copytree(archive / "large", twice / f"scan-{i}")
+            shutil.copytree(archive / "dense", twice / f"scan-{i}")
         for workers in (1, 2):
-            rows += _whole_run(twice, folder / f"out-{workers}", known, workers, runs[1].scan)
+            rows += _whole_run(twice, folder / f"out-{workers}", known, workers, runs[0].scan)
     return rows + _far_rows(known)
 
 
@@ -108,25 +109,26 @@ def _best(folder: Path, archive: Path, name: str, repeats: int) -> _Timed:
 
 
 def _constants(runs: list[_Timed], archive: Path) -> Constants:
-    small, large = runs
-    each = {name: seconds / large.scan.exposures for name, seconds in large.seconds.items()}
+    dense, wide = runs
+    exposures = dense.scan.exposures
+    each = {name: seconds / exposures for name, seconds in dense.seconds.items()}
+    per_cell = (wide.seconds["settle"] - dense.seconds["settle"]) / (wide.scan.cells - dense.scan.cells)
     # settling goes over the journal as the first look does
-    rest = [run.seconds["settle"] - run.scan.exposures * each["look"] for run in runs]
-    per_cell = max((rest[1] - rest[0]) / (large.scan.cells - small.scan.cells), 0.0)
+    learning_s = dense.seconds["settle"] - exposures * each["look"] - dense.scan.cells * per_cell
     return Constants(
         look_s=each["look"],
         add_up_s=each["add_up"],
-        learn_s=max(small.seconds["learn"] - small.scan.exposures * each["add_up"], 0.0),
+        learn_s=max(dense.seconds["learn"] - exposures * each["add_up"], 0.0),
         fit_s=each["fit_range"],
         settle_exposure_s=each["look"],
-        settle_cell_s=per_cell,
-        settle_s=max(rest[0] - small.scan.cells * per_cell, 0.0),
+        settle_cell_s=max(per_cell, 0.0),
+        settle_s=max(learning_s, 0.0),
         account_s=each["account"],
-        estimate_s=large.seconds["estimate"] / large.scan.cells / overlap(large.scan),
-        assemble_s=large.seconds["assemble"] / large.scan.cells,
+        estimate_s=wide.seconds["estimate"] / wide.scan.cells / overlap(wide.scan),
+        assemble_s=wide.seconds["assemble"] / wide.scan.cells,
         task_s=_task_s(),
-        spectrum_bytes=(archive / "large" / "journal.sqlite").stat().st_size / large.scan.exposures,
-        travels_bytes=large.travels_bytes,
+        spectrum_bytes=(archive / "dense" / "journal.sqlite").stat().st_size / exposures,
+        travels_bytes=dense.travels_bytes,
     )
 
 
