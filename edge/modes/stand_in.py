@@ -17,6 +17,8 @@ _SOFTNESS = 8.0
 _SAMPLED = 20_000
 """Cells that the places are found from."""
 _ROUNDS = 30
+_HIDDEN = 0.4
+"""Part of each map that no colour at its place tells: layers below, and paints that look alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class ExpectedRates:
 def maps_of_colours(rgb: NDArray[Any]) -> NDArray[np.float32]:
     """Shares of a few colours in every cell, shape (rows, columns, colours), from 0 to 1.
 
-    A paint of one colour has its elements in common, and borders of colour are borders of elements. What lies under the
-    surface is not in it, nor are elements that two colours share.
+    A paint of one colour has its elements in common, and borders of colour are borders of elements. Some part of each
+    map has borders like these, but elsewhere: it is the map of another colour, turned by half.
     """
     lab = photograph_lab(rgb, (rgb.shape[0], rgb.shape[1])).reshape(-1, 3).astype(np.float64)
     chance = np.random.default_rng(0)
@@ -42,7 +44,9 @@ def maps_of_colours(rgb: NDArray[Any]) -> NDArray[np.float32]:
     squared = np.square(lab[:, None] - places).sum(axis=2)
     shares = np.exp((squared.min(axis=1, keepdims=True) - squared) / (2 * _SOFTNESS**2))
     shares /= shares.sum(axis=1, keepdims=True)
-    return np.asarray(shares.reshape(*rgb.shape[:2], len(places)), np.float32)
+    visible = shares.reshape(*rgb.shape[:2], len(places))
+    hidden = np.roll(visible[::-1, ::-1], 1, axis=2)
+    return np.asarray((1 - _HIDDEN) * visible + _HIDDEN * hidden, np.float32)
 
 
 def _places(lab: NDArray[np.float64]) -> NDArray[np.float64]:
