@@ -70,7 +70,7 @@ def table(comparison: Comparison) -> Iterator[str]:
         ones = [one for one in comparison.predicted if one.mode == name]
         cells = ["-" if one.reason else f"{one.error:.4f}{'*' if best[one.budget_s] is one else ' '}" for one in ones]
         yield "  ".join([f"{name:8}", *(f"{cell:>12}" for cell in cells)])
-    yield "Predicted error of the maps, relative to each one's 99.9th percentile; * least in that time; - not possible"
+    yield "Predicted error of the maps, relative to each one's 99.9th percentile; * best in that time; - not possible"
 
 
 def frontier_svg(comparison: Comparison) -> str:

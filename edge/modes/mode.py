@@ -15,6 +15,8 @@ class Mode(Protocol):
     """As configuration and command line have it."""
     about: str
     """What it does, in a few words."""
+    listens: bool
+    """Whether batches follow what was measured: it finds what no photograph shows, as no prediction can tell."""
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
         """Seconds of the first part and of each batch; they add up to the budget.

@@ -33,6 +33,7 @@ class Points:
 
     name = "points"
     about = "points dwelt upon: a first part by the photograph; the rest, and for how long, by what is measured"
+    listens = True
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
         """Three tenths, and six batches; fewer of the same size where these would be of few points."""

@@ -18,6 +18,7 @@ class Raster:
 
     name = "raster"
     about = "every cell in motion, and the counting noise taken off afterwards"
+    listens = False
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
         """All at once."""
@@ -42,6 +43,7 @@ class Rows:
 
     name = "rows"
     about = "rows evenly apart, in motion"
+    listens = False
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
         """All at once."""
@@ -63,6 +65,7 @@ class Grid:
 
     name = "grid"
     about = "points on a regular grid, each dwelt upon"
+    listens = False
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
         """All at once."""

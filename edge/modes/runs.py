@@ -27,6 +27,7 @@ class Runs:
 
     name = "runs"
     about = "runs in motion: rows evenly apart first, then stretches of rows by what is measured"
+    listens = True
 
     def parts(self, setting: Setting, budget_s: float) -> list[float]:
         """Eight tenths, and four batches."""

@@ -130,8 +130,8 @@ def test_the_floor_that_is_told_is_the_scatter_of_every_cell_counted_once() -> N
     target = edge.desk_comparison.stand_in(setting, rates)
     counts = np.random.default_rng(1).poisson((target.rates + 40.0) * 0.1)
     off = (counts / 0.1 - 40.0 - target.rates) / np.percentile(target.rates.reshape(-1, 6), 99.9, axis=0)
-    # a root of 7,200 squares is known to two parts in a hundred at twice its standard error
-    assert edge.desk_comparison._floor_of(setting, rates) == pytest.approx(np.sqrt(np.square(off).mean()), rel=0.03)
+    # the root of 7,200 squares, most of them of cells with few counts, is known to 1.5 parts in a hundred; thrice that
+    assert edge.desk_comparison._floor_of(setting, rates) == pytest.approx(np.sqrt(np.square(off).mean()), rel=0.045)
 
 
 def test_a_plan_that_is_refused_after_its_modes_were_compared_leaves_nothing(

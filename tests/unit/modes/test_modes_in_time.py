@@ -11,7 +11,7 @@ from edge.faults import UsageError
 from edge.grid import ScanGrid
 from edge.keep_outs import KeepOuts
 from edge.kinematics import predict_duration, run_starts
-from edge.modes.competition import best_of, predict, soonest_of
+from edge.modes.competition import Predicted, best_of, predict, soonest_of
 from edge.modes.counted import CountedObject
 from edge.modes.course import carried_out
 from edge.modes.growth import ByTime, pieces_from_json, pieces_to_json
@@ -182,6 +182,13 @@ def test_where_nothing_is_possible_nothing_is_best() -> None:
     assert impossible.reason
     assert best_of([impossible]) is None
     assert soonest_of([impossible], 0.5) is None
+
+
+def test_of_modes_as_good_as_each_other_one_that_listens_is_best() -> None:
+    rows, runs = Predicted("rows", 60.0, 60.0, 0.040), Predicted("runs", 60.0, 60.0, 0.0415)
+    assert best_of([rows, runs]) is runs
+    assert best_of([rows, replace(runs, error=0.044)]) is rows
+    assert best_of([rows, replace(runs, reason="too short")]) is rows
 
 
 def test_more_time_is_predicted_to_show_more() -> None:

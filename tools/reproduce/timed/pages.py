@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.console import duration_text
+from edge.modes.competition import Predicted, best_of
 from edge.modes.registry import MODES
 from tools.reproduce import page, provenance
 from tools.reproduce.timed.rivals import LEARNER, ONE_SHOT
@@ -197,7 +198,8 @@ def _prediction(rows: Sequence[Row]) -> Iterator[str]:
     losses = [loss for _, loss in lost]
     well = sum(loss <= _WORTH for loss in losses)
     yield from (
-        f"The mode of least predicted error was the best one, or within {_WORTH:g} dB of it, in {well} of "
+        "Of modes that are predicted to be about as good one that listens is chosen. The chosen mode was the best "
+        f"one, or within {_WORTH:g} dB of it, in {well} of "
         f"{len(losses)} cases; on average it lost {np.mean(losses):.2f} dB, at most {max(losses):.2f} dB.",
         "",
     )
@@ -212,8 +214,11 @@ def _choices(rows: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _choice(here: Sequence[Row]) -> tuple[Row, float]:
-    """The mode of least predicted error, and how far it is behind the best."""
-    chosen = min(here, key=lambda row: row.predicted)
+    """The mode that is predicted to be best, and how far it is behind the one that is."""
+    named = {row.way: row for row in here}
+    best = best_of(Predicted(row.way, row.seconds, row.seconds, row.predicted) for row in here)
+    assert best is not None
+    chosen = named[best.mode]
     return chosen, max(row.db for row in here) - chosen.db
 
 
