@@ -26,6 +26,7 @@ _BYTES_PER_CELL = 30 * 12
 """Of maps: for each line group value, standard error, and the part that the photograph explains."""
 _MARGIN_BYTES = 256 * 1024 * 1024
 """For photographs, the report, the journal's log, and whatever else writes on this disk."""
+_IN_MEMORY = ("tmpfs", "ramfs")
 _KEEP_SIZE = 1
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -76,7 +77,10 @@ def room_for(folder: Path, exposures: int, cells: int) -> Room:
     """Room under a folder, which need not exist yet, for exposures of so many bytes and maps of so many cells."""
     where = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     needed = exposures + maps_bytes(cells) + _MARGIN_BYTES
-    return Room(where, shutil.disk_usage(where).free, needed, _is_granted(where, needed))
+    free = shutil.disk_usage(where).free
+    # what is asked for is taken for a moment: a scan that runs on this disk must not miss it
+    can_be_asked = needed + _MARGIN_BYTES <= free and _kind_of(where) not in _IN_MEMORY
+    return Room(where, free, needed, _is_granted(where, needed) if can_be_asked else True)
 
 
 def room_for_rest(folder: Path, plan: ScanPlan, left: int, channels: int) -> str:
@@ -98,6 +102,17 @@ def room_for_rest(folder: Path, plan: ScanPlan, left: int, channels: int) -> str
 def size_text(count: float) -> str:
     """Bytes as people read them: ``340 MB``."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _kind_of(folder: Path) -> str:
+    """Of the file system that a folder lies on; empty where nobody says."""
+    try:
+        lines = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    mounts = [(Path(fields[1]), fields[2]) for fields in map(str.split, lines) if len(fields) > 2]
+    over = [(len(mount.parts), kind) for mount, kind in mounts if folder.resolve().is_relative_to(mount)]
+    return max(over, default=(0, ""))[1]
 
 
 def _is_granted(folder: Path, count: int) -> bool:

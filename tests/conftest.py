@@ -18,8 +18,8 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores, as tests on instruments wait half their time; four at the most."""
-    return min(len(os.sched_getaffinity(0)) + 1, 4)
+    """As many processes as there are cores, two at the least and four at the most: tests on instruments keep time."""
+    return min(max(len(os.sched_getaffinity(0)), 2), 4)
 
 
 @pytest.fixture(scope="session")

@@ -132,7 +132,8 @@ def _instrument(scan: Any, contents: Contents) -> Any:
     put(tube, "target_material", stated["anode"])
     put(tube, "voltage", stated["tube_kv"], units="kV")
     put(tube, "current", stated["tube_ua"], units="uA")
-    put(group_of(instrument, "filter", "NXfilter"), "description", stated["filter"])
+    if "filter" in stated:
+        put(group_of(instrument, "filter", "NXfilter"), "description", stated["filter"])
     beam = group_of(instrument, "beam", "NXbeam")
     if "optics" in stated:
         put(group_of(instrument, "optics", "NXcollection"), "description", stated["optics"])

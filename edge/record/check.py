@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ from edge.record.schema import (
 from edge.record.wal import commits_behind_damage
 
 _WINDOW = 512
+_MOST_TRIED = 64
+"""Blocks without a sound record that are tried for one window: more than that and somebody has put them there."""
 _TABLES = ("events", "exposures")
 
 
@@ -88,10 +89,21 @@ def next_record(connection: sqlite3.Connection, after: int, records: int) -> int
     query = "SELECT min(seq) FROM {} WHERE seq > ? AND seq <= ?"
     try:
         found = [connection.execute(query.format(table), (after, records)).fetchone()[0] for table in _TABLES]
-        found += [max(block[1], after + 1) for block in islice(blocks_within(connection, after + 1, records), 1)]
+        found.append(_next_packed(connection, after, records))
     except sqlite3.Error:
         return after + 1
     return min((seq for seq in found if isinstance(seq, int)), default=records + 1)
+
+
+def _next_packed(connection: sqlite3.Connection, after: int, records: int) -> int | None:
+    for tried, block in enumerate(blocks_within(connection, after + 1, records)):
+        if tried == _MOST_TRIED:
+            return max(int(block[1]), after + 1)
+        with contextlib.suppress(DamagedRecord):
+            later = [row[0] for row in decode_columns(block) if row[0] > after]
+            if later:
+                return later[0]
+    return None
 
 
 def refuse_unsound(path: Path) -> None:
@@ -145,12 +157,19 @@ def _rows(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tup
 def _packed(connection: sqlite3.Connection, first: int, last: int) -> set[int]:
     """Numbers within a range that stand in blocks whose check sums hold, and in none of the blocks before."""
     found: set[int] = set()
-    behind = 0
+    behind = damaged = 0
     for block in blocks_within(connection, first, last):
-        with contextlib.suppress(DamagedRecord):
+        try:
             seqs = [row[0] for row in decode_columns(block)]
-            found.update(seq for seq in seqs if first <= seq <= last and seq > behind)
-            behind = max(behind, seqs[-1])
+        except DamagedRecord:
+            damaged += 1
+            if damaged == _MOST_TRIED:
+                break
+            continue
+        if seqs[0] <= behind:
+            break
+        found.update(seq for seq in seqs if first <= seq <= last)
+        behind = seqs[-1]
     return found
 
 

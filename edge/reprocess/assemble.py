@@ -34,8 +34,11 @@ def assemble(look: Look, settled: Settled) -> Result:
 def _write(part: Path, look: Look, settled: Settled, noted: dict[str, Any]) -> None:
     import h5py
 
+    from edge.record.hdf5_file import new_hdf5
+
     pieces, grid, elements = look.job.pieces, look.grid, [str(name) for name in noted["elements"]]
-    with h5py.File(part, "w") as file:
+    with new_hdf5(part) as new:
+        file = new.file
         _write_pieces(file, pieces, settled, (*grid.shape, len(elements)))
         for name, array in _planes(pieces):
             file.create_dataset(name, data=array)

@@ -55,7 +55,7 @@ def compared(old: Path, new: Path) -> Comparison:
     try:
         with h5py.File(old, "r") as before, h5py.File(new, "r") as after:
             return _compared(before, after)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, UnicodeDecodeError):
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError):
         return Comparison(reason="the maps beside the recording cannot be read")
 
 

@@ -15,7 +15,7 @@ import pytest
 from firmware_bridge.dp5.spectrometer import connect_dp5
 from firmware_bridge.faults import BridgeError, ControllerFault, DoorOpen
 from firmware_bridge.grbl.stage import connect_grbl
-from firmware_bridge.messages import Exposure, ExposureDone, StagePose
+from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag, StagePose
 from firmware_bridge.paired_controller import PairedController
 from tests.protocol.paired_twins import DARK_MM, RATE_HZ_PER_MM, TwinPair, running_pair
 
@@ -111,8 +111,9 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def triggered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Its first row loses its second edge."""
     with bench(tmp_path_factory.mktemp("triggered"), has_trigger=True, lost_edges=(1,)) as running:
+        assert [cell.flags for cell in running.fly(strokes(2, 280.0, first=900))] == [ExposureFlag.TRUNCATED] * 2
         with pytest.raises(BridgeError) as fault:
-            running.fly(strokes(2, 280.0, first=900))
+            running.controller.next_done(LIMIT_S)
         running.stumble.append(fault.value)
         running.controller.open_shutter()
         assert [cell.index for cell in collected(running.controller, 2)] == [900, 901]

@@ -80,6 +80,7 @@ def test_what_is_free_and_not_granted_to_this_user_is_refused(
 ) -> None:
     free(monkeypatch, PLENTY)
     libc = SimpleNamespace(fallocate=lambda *_: -1)
+    monkeypatch.setattr("edge.room._kind_of", lambda _folder: "ext4")
     monkeypatch.setattr("edge.room.ctypes.CDLL", lambda *_, **__: libc)
     monkeypatch.setattr("edge.room.ctypes.get_errno", lambda: number)
     room = room_for(tmp_path, 1, 1)
@@ -95,6 +96,19 @@ def test_a_file_system_that_cannot_be_asked_for_more_than_it_has_is_believed(
     monkeypatch.setattr("edge.room.ctypes.CDLL", lambda *_, **__: libc)
     monkeypatch.setattr("edge.room.ctypes.get_errno", lambda: errno.EOPNOTSUPP)
     assert room_for(tmp_path, 1, 1).suffices
+
+
+@pytest.mark.parametrize(("free_bytes", "kind"), [(300_000_000, "ext4"), (500_000_000, "ext4"), (PLENTY, "tmpfs")])
+def test_nothing_is_taken_that_a_running_scan_would_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int, kind: str
+) -> None:
+    """Asked for is taken for a moment: not where it is more than half of what is free, nor in memory."""
+    free(monkeypatch, free_bytes)
+    asked: list[int] = []
+    monkeypatch.setattr("edge.room._kind_of", lambda _folder: kind)
+    monkeypatch.setattr("edge.room._is_granted", lambda _folder, count: bool(asked.append(count)))
+    assert room_for(tmp_path, 1, 1).suffices == (free_bytes > 269_000_000)
+    assert not asked
 
 
 def test_asking_for_room_leaves_nothing_behind(tmp_path: Path) -> None:

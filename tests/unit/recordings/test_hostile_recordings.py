@@ -79,18 +79,40 @@ def _column_bomb(paths: RecordingPaths) -> None:
 
 def _block_without_number(paths: RecordingPaths) -> None:
     """In place of where a block begins, something that is no number."""
-    paths.journal.unlink()
-    with Journal.create(paths.journal) as journal:
-        journal.append([*preparation(), *measured(range(24)), *end()])
+    _in_blocks(paths)
     with contextlib.closing(sqlite3.connect(paths.journal)) as connection, connection:
         assert connection.execute("UPDATE blocks SET first_seq = x'00'").rowcount == 1
 
 
+def _in_blocks(paths: RecordingPaths) -> None:
+    paths.journal.unlink()
+    with Journal.create(paths.journal) as journal:
+        journal.append([*preparation(), *measured(range(24)), *end()])
+
+
 def _endless(paths: RecordingPaths) -> None:
     """As many records as the file could hold at the very most, and none of them there."""
-    os.truncate(paths.journal, 40 * 1024 * MB)
     with contextlib.closing(sqlite3.connect(paths.journal)) as connection, connection:
         connection.execute("UPDATE extent SET last_seq = ?, crc = ?", (10**9, extent_crc(10**9)))
+        page = connection.execute("PRAGMA page_size").fetchone()[0]
+    _stretch(paths.journal, page)
+
+
+def _endless_block(paths: RecordingPaths) -> None:
+    """The same, and a block that says that it holds them."""
+    _in_blocks(paths)
+    with contextlib.closing(sqlite3.connect(paths.journal)) as connection, connection:
+        connection.execute("UPDATE blocks SET last_seq = ?", (10**9,))
+    _endless(paths)
+
+
+def _stretch(journal: Path, page: int) -> None:
+    """Make the file sparse and long, as its header says then."""
+    size = 40 * 1024 * MB
+    os.truncate(journal, size)
+    with journal.open("r+b") as file:
+        file.seek(28)
+        file.write((size // page).to_bytes(4, "big"))
 
 
 def _nested(paths: RecordingPaths) -> None:
@@ -139,7 +161,8 @@ HARM: dict[str, tuple[Callable[[RecordingPaths], None], str]] = {
     "spectrum-bomb": (_spectrum_bomb, "record 5 is damaged"),
     "column-bomb": (_column_bomb, "records"),
     "block-without-number": (_block_without_number, "24 records are missing or altered"),
-    "endless": (_endless, "wrong"),
+    "endless": (_endless, "missing or altered"),
+    "endless-block": (_endless_block, "missing or altered"),
     "nested": (_nested, "registration"),
     "huge-files": (_huge_files, "wrong"),
     "huge-log": (_huge_log, "longer than any"),
