@@ -100,7 +100,7 @@ def _next_packed(connection: sqlite3.Connection, after: int, records: int) -> in
         if tried == _MOST_TRIED:
             return max(int(block[1]), after + 1)
         with contextlib.suppress(DamagedRecord):
-            later = [row[0] for row in decode_columns(block) if row[0] > after]
+            later = [int(row[0]) for row in decode_columns(block) if row[0] > after]
             if later:
                 return later[0]
     return None
