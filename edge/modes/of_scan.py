@@ -149,8 +149,7 @@ def held_out_in_time(setting: Setting, config: ScanConfig) -> int:
 
 def _points_within(setting: Setting, config: ScanConfig) -> int:
     assert config.sampling.time_s is not None
-    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
-    return points_within(config.sampling.time_s, setting.dwell_s, setting.stage, area_mm2=area_mm2)
+    return points_within(config.sampling.time_s, setting.dwell_s, setting.stage, area_mm2=setting.area_mm2)
 
 
 def _within(part_s: float, planned: Callable[[float], ScanPlan], way: Way) -> ScanPlan:

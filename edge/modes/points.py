@@ -64,8 +64,7 @@ class Points:
 
 
 def _points_within(setting: Setting, time_s: float) -> int:
-    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
-    return points_within(time_s, setting.dwell_s, setting.stage, area_mm2=area_mm2)
+    return points_within(time_s, setting.dwell_s, setting.stage, area_mm2=setting.area_mm2)
 
 
 def dwell_worth_its_way(setting: Setting, gain: Gain) -> float:
@@ -82,7 +81,7 @@ def dwell_worth_its_way(setting: Setting, gain: Gain) -> float:
     way_s = way_between_s(setting, int((gain.planned_s > 0).sum()))
     had_s = float(gain.planned_s[gain.planned_s > 0].mean())
     best_s = np.sqrt(noise * (way_s + had_s) / max(between, 1e-20))
-    return float(np.clip(best_s, had_s / _LONGER, had_s * _LONGER))
+    return min(float(np.clip(best_s, had_s / _LONGER, had_s * _LONGER)), setting.longest_cell_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

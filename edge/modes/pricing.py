@@ -104,9 +104,8 @@ def points_in(
     UsageError
         There is not time for two.
     """
-    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
     dwell_s = setting.dwell_s if dwell_s is None else dwell_s
-    guess = points_within(part_s, dwell_s, setting.stage, area_mm2=area_mm2)
+    guess = points_within(part_s, dwell_s, setting.stage, area_mm2=setting.area_mm2)
     count, pieces = min(guess, most), Pieces.none()
     for _ in range(_LOOKS_AT_POINTS):
         if count < 2:
@@ -136,8 +135,7 @@ def points_within(budget_s: float, dwell_s: float, stage: StageModel, *, area_mm
 
 def way_between_s(setting: Setting, count: int) -> float:
     """About how long it takes to get from one of so many points to the next, all over the area."""
-    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
-    return float(_way_s(np.array([float(max(count, 1))]), setting.stage, area_mm2)[0])
+    return float(_way_s(np.array([float(max(count, 1))]), setting.stage, setting.area_mm2)[0])
 
 
 def _way_s(counts: NDArray[np.float64], stage: StageModel, area_mm2: float) -> NDArray[np.float64]:

@@ -69,9 +69,9 @@ def _fitting_runs(
     stage = setting.stage
     speed_mm_s = setting.grid.pitch_mm / cell_s
     start_s = float(stage.settle_s + stage.overhead_s + 4 * speed_mm_s / stage.acceleration_mm_s2)
-    asked_s, marked = part_s, np.zeros(brings.shape, np.bool_)
+    marked = np.zeros(brings.shape, np.bool_)
     for _ in range(_LOOKS):
-        marked = chosen_runs(brings, distance, RunCost(start_s, cell_s), asked_s)
+        marked = chosen_runs(brings, distance, RunCost(start_s, cell_s), part_s)
         pieces = pieces_of_lines(setting, marked, cell_s)
         if not len(pieces):
             break

@@ -48,6 +48,11 @@ class Setting:
         return self.grid.shape
 
     @property
+    def area_mm2(self) -> float:
+        """What may be measured."""
+        return float(self.allowed.sum()) * self.grid.pitch_mm**2
+
+    @property
     def fastest_cell_s(self) -> float:
         """The least time in which a cell can be flown over and told from the next."""
         return max(self.grid.pitch_mm / self.stage.speed_mm_s, self.stage.shortest_stroke_s)

@@ -131,6 +131,14 @@ def test_no_cell_is_given_more_than_it_can_bear(name: str) -> None:
     assert target.live_s.any()
 
 
+def test_points_stay_no_longer_than_any_cell_can_bear_and_go_on() -> None:
+    """Few counts want eight times the dwell; the limit is one and a half."""
+    seen = exposed(np.where(spread(), DWELL_S, 0.0), bright=20.0).seen()
+    pieces = Points().next(setting(bearable_s=np.full(SHAPE, 1.5 * DWELL_S)), seen, 6.0)
+    assert len(pieces)
+    assert pieces.cell_s.max() == pytest.approx(1.5 * DWELL_S)
+
+
 def test_runs_go_elsewhere_where_cells_have_had_enough() -> None:
     seen = exposed(np.full(SHAPE, 0.02), bright=100.0).seen()
     bearable_s = np.full(SHAPE, 1.0)

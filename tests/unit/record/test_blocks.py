@@ -330,9 +330,11 @@ def test_hostile_columns_with_a_valid_check_sum_are_refused_or_read(place: int) 
         mutated[chance.randrange(len(raw))] = chance.randrange(256)
         mutated[11 + 72 * place + chance.randrange(72)] = chance.randrange(256)
         try:
-            decode_columns(packed_block(9, CHANNELS, zlib.compress(bytes(mutated)), block[6]))
+            rows = decode_columns(packed_block(9, CHANNELS, zlib.compress(bytes(mutated)), block[6]))
         except DamagedRecord:
             continue
+        assert [row[0] for row in rows] == sorted({row[0] for row in rows})
+        assert len(rows) == 9
 
 
 def test_blocks_that_overlap_are_refused(path: Path) -> None:

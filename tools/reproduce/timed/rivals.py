@@ -48,8 +48,7 @@ def learned(
     setting = setting_of(one, stage, dwell_s, seed)
     told = one.begun(full_dwell_s, seed)
     told.expose(Pieces.points(setting.allowed, dwell_s))
-    area_mm2 = float(setting.allowed.sum()) * setting.grid.pitch_mm**2
-    guess = points_within(budget_s, dwell_s, stage, area_mm2=area_mm2)
+    guess = points_within(budget_s, dwell_s, stage, area_mm2=setting.area_mm2)
     most = min(max(int(_MORE * guess), 2), int(setting.allowed.sum()))
     order = learner_order(on_grid(told.seen()), setting.allowed, most)
 
