@@ -6,17 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from edge.allowance import Allowance
-from edge.console import Console
 from edge.events import Faulted
 from edge.faults import SafetyStop
-from edge.intake import Intake
-from edge.interrupts import Interrupts
-from edge.reconnect import Connection, home_where_needed
+from edge.reconnect import home_where_needed
 from edge.run_outcome import RunOutcome, Step
+from edge.run_parts import RunParts
 from edge.run_rest import Rest
-from edge.run_work import Work
-from edge.session import Session, utc_now
-from edge.shutter import Shutter, door_open
+from edge.session import utc_now
+from edge.shutter import door_open
 from firmware_bridge.faults import (
     BridgeError,
     DoorOpen,
@@ -48,26 +45,14 @@ class Recovery:
 
     def __init__(
         self,
-        connection: Connection,
-        session: Session,
-        console: Console,
-        shutter: Shutter,
-        intake: Intake,
-        work: Work,
+        parts: RunParts,
         rest: Rest,
-        interrupts: Interrupts,
         *,
         rejoin: Callable[[frozenset[int]], int],
         confirm_place: Callable[[], None],
     ) -> None:
-        self._connection = connection
-        self._session = session
-        self._console = console
-        self._shutter = shutter
-        self._intake = intake
-        self._work = work
+        self._parts = parts
         self._rest = rest
-        self._interrupts = interrupts
         self._rejoin = rejoin
         self._confirm_place = confirm_place
         self._expiries = Allowance(_MOST_EXPIRIES)
@@ -79,14 +64,14 @@ class Recovery:
         """Whether the run may go on after this, perhaps with somebody's help."""
         match fault:
             case LeaseExpired():
-                self._shutter.note_closed("lease expired", is_cut_short=True)
+                self._parts.shutter.note_closed("lease expired", is_cut_short=True)
                 return self._expiries.spend()
             case DoorOpen():
-                return self._console.can_ask and not self._connection.is_lost
+                return self._parts.console.can_ask and not self._parts.connection.is_lost
             case StandoffExceeded():
-                return not self._connection.is_lost
+                return not self._parts.connection.is_lost
             case _:
-                return self._connection.may_reconnect()
+                return self._parts.connection.may_reconnect()
 
     def overcome(self, fault: Curable) -> Step:
         """Do it; raises the fault, or a graver one, where it could not be done after all."""
@@ -94,10 +79,10 @@ class Recovery:
             case LeaseExpired():
                 # This computer was too busy to renew the lease: nothing is lost.
                 times = f"{self._expiries.spent} of at most {self._expiries.most} times an hour"
-                self._console.warn(f"{fault} ({times}): opening it again")
+                self._parts.console.warn(f"{fault} ({times}): opening it again")
                 return "lease expired"
             case DoorOpen() | StandoffExceeded():
-                self._console.warn(str(fault))
+                self._parts.console.warn(str(fault))
                 return self._rest.stand(str(fault), is_cut_short=True)
             case _:
                 return self._reconnect(fault)
@@ -112,47 +97,47 @@ class Recovery:
         """
         if self._boot_id is None:
             return
-        with self._interrupts.asking():
-            controller = self._connection.controller
+        with self._parts.interrupts.asking():
+            controller = self._parts.connection.controller
             if not controller.status().is_door_closed:
                 raise door_open()
-            was_homed = home_where_needed(controller, self._console)
+            was_homed = home_where_needed(controller, self._parts.console)
             if was_homed or controller.capabilities.boot_id != self._boot_id:
                 self._confirm_place()
             self._boot_id = None
 
     def fail(self, fault: BaseException) -> None:
         """Shutter first, then the journal; neither may hide the fault itself, nor claim what is not known."""
-        if not self._connection.is_lost:
+        if not self._parts.connection.is_lost:
             with suppress(BridgeError, SafetyStop):
-                self._shutter.abort()
+                self._parts.shutter.abort()
             with suppress(Exception):
-                self._intake.drain()
+                self._parts.intake.drain()
         with suppress(Exception):
-            if self._shutter.is_closed:
-                self._shutter.note_closed("fault", is_cut_short=True)
+            if self._parts.shutter.is_closed:
+                self._parts.shutter.note_closed("fault", is_cut_short=True)
             self._tell(fault)
 
     def _reconnect(self, fault: BridgeError) -> Step:
         """Find the controller again and take the scan up there; raises the fault when it stays away."""
         if self._boot_id is None:
-            self._boot_id = self._connection.controller.capabilities.boot_id
-        self._shutter.note_lost()
+            self._boot_id = self._parts.connection.controller.capabilities.boot_id
+        self._parts.shutter.note_lost()
         with suppress(BridgeError):
-            self._intake.drain()
+            self._parts.intake.drain()
         self._tell(fault)
-        if not self._connection.reconnect(fault, lambda: self._interrupts.request is not None):
-            if self._interrupts.request is None:
+        if not self._parts.connection.reconnect(fault, lambda: self._parts.interrupts.request is not None):
+            if self._parts.interrupts.request is None:
                 raise fault
             return RunOutcome.CUT_OFF
-        self._shutter.note_found()
+        self._parts.shutter.note_found()
         self._rest.forget()
-        self._intake.retained = self._rejoin(self._work.recorded)
-        self._intake.begin_again()
+        self._parts.intake.retained = self._rejoin(self._parts.work.recorded)
+        self._parts.intake.begin_again()
         return "connected again"
 
     def _tell(self, fault: BaseException) -> None:
         """Journal a fault, once."""
         if self._told is not fault:
             self._told = fault
-            self._session.record(Faulted(utc_now(), type(fault).__name__, str(fault) or type(fault).__name__))
+            self._parts.session.record(Faulted(utc_now(), type(fault).__name__, str(fault) or type(fault).__name__))

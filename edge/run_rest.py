@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge.console import Console
 from edge.events import Paused, Resumed
-from edge.intake import Intake
-from edge.interrupts import Interrupts, Request
-from edge.reconnect import Connection
+from edge.interrupts import Request
 from edge.run_outcome import RunOutcome, Step
-from edge.run_work import Work
-from edge.session import Session, utc_now
-from edge.shutter import Shutter
+from edge.run_parts import RunParts
+from edge.session import utc_now
 from firmware_bridge.faults import LeaseExpired
 
 
@@ -29,24 +25,12 @@ class Rest:
 
     def __init__(
         self,
-        connection: Connection,
-        session: Session,
-        console: Console,
-        shutter: Shutter,
-        intake: Intake,
-        work: Work,
-        interrupts: Interrupts,
+        parts: RunParts,
         *,
         confirm_place: Callable[[], None],
         bid_farewell: Callable[[], None],
     ) -> None:
-        self._connection = connection
-        self._session = session
-        self._console = console
-        self._shutter = shutter
-        self._intake = intake
-        self._work = work
-        self._interrupts = interrupts
+        self._parts = parts
         self._confirm_place = confirm_place
         self._bid_farewell = bid_farewell
         self._is_paused = False
@@ -55,7 +39,7 @@ class Rest:
         """Have the controller finish the one in progress and close; whether its lease cut that one short instead."""
         self._is_paused = True
         try:
-            self._connection.controller.pause()
+            self._parts.connection.controller.pause()
         except LeaseExpired:
             return True
         return False
@@ -63,7 +47,7 @@ class Rest:
     def let_go_on(self) -> None:
         """End the controller's pause, where it is in one."""
         if self._is_paused:
-            self._connection.controller.resume()
+            self._parts.connection.controller.resume()
             self.forget()
 
     def forget(self) -> None:
@@ -73,7 +57,7 @@ class Rest:
     def pause(self, reason: str) -> Step:
         """Close the shutter safely, then ask."""
         try:
-            with self._interrupts.asking():
+            with self._parts.interrupts.asking():
                 is_cut_short = self.finish_exposure()
         except KeyboardInterrupt:
             return self.abort()
@@ -81,27 +65,28 @@ class Rest:
 
     def stand(self, reason: str, *, is_cut_short: bool = False) -> Step:
         """Stand still with the shutter closed; what the operator, where there is one, wants then."""
-        self._shutter.close(reason, is_cut_short=is_cut_short)
-        self._intake.drain()
-        if self._work.is_over:
+        self._parts.shutter.close(reason, is_cut_short=is_cut_short)
+        self._parts.intake.drain()
+        if self._parts.work.is_over:
             self._bid_farewell()
             return RunOutcome.FINISHED
-        self._session.record(Paused(utc_now(), reason))
-        if self._interrupts.request is Request.STOP or not self._console.can_ask:
+        self._parts.session.record(Paused(utc_now(), reason))
+        if self._parts.interrupts.request is Request.STOP or not self._parts.console.can_ask:
             return RunOutcome.STOPPED
         try:
-            with self._interrupts.asking():
-                answer = self._console.ask(
-                    f"Paused, shutter closed, {self._work.left} of {self._work.budget} exposures left. What now?",
+            with self._parts.interrupts.asking():
+                work = self._parts.work
+                answer = self._parts.console.ask(
+                    f"Paused, shutter closed, {work.left} of {work.budget} exposures left. What now?",
                     ("resume", "finish", "stop"),
                 )
         except KeyboardInterrupt:
             return RunOutcome.STOPPED
-        self._interrupts.answered()
+        self._parts.interrupts.answered()
         match answer:
             case "resume":
                 self._confirm_place()
-                self._session.record(Resumed(utc_now(), "operator"))
+                self._parts.session.record(Resumed(utc_now(), "operator"))
                 return "resumed by the operator"
             case "finish":
                 return RunOutcome.ENDED_EARLY
@@ -109,8 +94,8 @@ class Rest:
 
     def abort(self) -> RunOutcome:
         """Close now, whatever is in progress."""
-        self._shutter.abort()
-        self._intake.drain()
-        self._shutter.note_closed("aborted by the operator", is_cut_short=True)
-        self._session.record(Paused(utc_now(), "aborted by the operator"))
+        self._parts.shutter.abort()
+        self._parts.intake.drain()
+        self._parts.shutter.note_closed("aborted by the operator", is_cut_short=True)
+        self._parts.session.record(Paused(utc_now(), "aborted by the operator"))
         return RunOutcome.STOPPED

@@ -14,6 +14,7 @@ from edge.intermissions import Between, Intermission, Standstill
 from edge.interrupts import Interrupts, Request
 from edge.reconnect import Connection
 from edge.run_outcome import RunOutcome, Step
+from edge.run_parts import RunParts
 from edge.run_recovery import CURABLE, Curable, Recovery
 from edge.run_rest import Rest
 from edge.run_work import Work
@@ -110,14 +111,9 @@ class Run:
             warn=console.warn,
         )
         self._interrupts = Interrupts()
-        parts = (connection, session, console, self._shutter, self._intake, self._work)
-        self._rest = Rest(
-            *parts,
-            self._interrupts,
-            confirm_place=confirm_place,
-            bid_farewell=self._bid_farewell,
-        )
-        self._recovery = Recovery(*parts, self._rest, self._interrupts, rejoin=rejoin, confirm_place=confirm_place)
+        parts = RunParts(connection, session, console, self._shutter, self._intake, self._work, self._interrupts)
+        self._rest = Rest(parts, confirm_place=confirm_place, bid_farewell=self._bid_farewell)
+        self._recovery = Recovery(parts, self._rest, rejoin=rejoin, confirm_place=confirm_place)
         self._standstill = Standstill(
             connection,
             session,
