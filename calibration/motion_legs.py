@@ -43,7 +43,7 @@ class Legs:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """A stage in numbers; `edge.stage_model.StageModel` has the same under the same names."""
+    """A stage in numbers; `edge.motion.stage_model.StageModel` has the same under the same names."""
 
     speeds_mm_s: tuple[float, float]
     """Of x and y."""

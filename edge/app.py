@@ -9,17 +9,28 @@ from uuid import uuid4
 
 import yaml
 
+from edge.beam.reconnect import Connection, home_where_needed
+from edge.beam.scan import RunOutcome
+from edge.beam.session import Session
 from edge.calibrate.age import examine_ages
-from edge.config import ScanConfig, load_scan_config, parse_scan_config
-from edge.console import Console
-from edge.device_config import (
+from edge.configuration.config import ScanConfig, load_scan_config, parse_scan_config
+from edge.configuration.devices import (
     NativeControllerConfig,
     PairedControllerConfig,
     spectrometer_options,
     stage_options,
     standoff_options,
 )
-from edge.doctor import (
+from edge.console import Console
+from edge.faults import EdgeError, ScanStopped, UsageError
+from edge.finish import finish_recording
+from edge.motion.stage_known import examine_motion
+from edge.opening import opened_event
+from edge.photography.photograph import keep_flat_field
+from edge.planning.folder import ReviewedPlan, read_reviewed, write_plan_folder
+from edge.planning.reviewed_plan import refuse_unfit
+from edge.prepare import plan_scan, require_known_names
+from edge.readiness.doctor import (
     Finding,
     examine_controller,
     examine_disk,
@@ -27,20 +38,9 @@ from edge.doctor import (
     examine_readiness,
     require,
 )
-from edge.examination import Examination
-from edge.faults import EdgeError, ScanStopped, UsageError
-from edge.finish import finish_recording
-from edge.opening import opened_event
-from edge.photograph import keep_flat_field
-from edge.plan_folder import ReviewedPlan, read_reviewed, write_plan_folder
-from edge.prepare import plan_scan, require_known_names
-from edge.reconnect import Connection, home_where_needed
+from edge.readiness.examination import Examination
 from edge.record.folder import RecordingPaths, create_recording, new_folder, open_recording, recording_at, refuse_taken
 from edge.record.journal import Journal
-from edge.reviewed_plan import refuse_unfit
-from edge.scan import RunOutcome
-from edge.session import Session
-from edge.stage_known import examine_motion
 from edge.state import Ended, New
 from edge.steps import Planner, Scan
 from edge.stopping.asked import NOTHING_ASKED, AskedStop

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge import cli_calibrate, cli_export, cli_plan, cli_recordings, cli_replay, cli_reprocess
+from edge.commands import calibrate, export, plan, recordings, replay, reprocess
 
 app = typer.Typer(
     name="pointillist",
@@ -111,12 +111,12 @@ def scan(
         run_scan(config, out=out, console=console, review=review, reviewed_plan=plan, stop=stop)
 
 
-app.command()(cli_plan.plan)
-app.command()(cli_reprocess.reprocess)
-app.command()(cli_recordings.verify)
-app.command()(cli_recordings.copy)
-app.command()(cli_recordings.watch)
-app.command()(cli_export.export)
+app.command()(plan.plan)
+app.command()(reprocess.reprocess)
+app.command()(recordings.verify)
+app.command()(recordings.copy)
+app.command()(recordings.watch)
+app.command()(export.export)
 
 
 @app.command()
@@ -176,7 +176,7 @@ def simulate(
     run_instrument(instrument, log=log, announce=typer.echo, follow_input=follow_input)
 
 
-app.command()(cli_replay.replay)
+app.command()(replay.replay)
 
 
 @app.command()
@@ -191,7 +191,7 @@ def demo(
     run_demo(out, replace=replace, quiet=quiet)
 
 
-app.add_typer(cli_calibrate.app)
+app.add_typer(calibrate.app)
 
 
 def main() -> None:

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from calibration.registration_record import registration_from_dict
-from edge.config import ScanConfig
-from edge.correction import as_planned, correction_sentence
+from edge.configuration.config import ScanConfig
 from edge.dose.map import DoseMap, dose_map
 from edge.events import Opened, ShutterClosed, ShutterOpened
-from edge.kinematics import predict_raster_s
-from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
-from edge.motion_refit import Refit, refit, seen_in
-from edge.motion_seen import held_against
-from edge.plan import ScanPlan
+from edge.folds.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
+from edge.folds.standard_course import Following
+from edge.motion.kinematics import predict_raster_s
+from edge.motion.refit import Refit, refit, seen_in
+from edge.motion.seen import held_against
+from edge.motion.stage_known import stage_of
+from edge.photography.correction import as_planned, correction_sentence
+from edge.planning.plan import ScanPlan
 from edge.prepare import density_of_plan
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, RecordingPaths, open_recording
@@ -43,8 +45,6 @@ from edge.report.contents import (
 from edge.report.page import write_report
 from edge.results import MAPS_UNIT, Planned, Results, read_planned, results_of
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, describe_calibration
-from edge.stage_known import stage_of
-from edge.standard_course import Following
 from edge.state import Ended
 from edge.stopping.drawing import LEAST_LEFT
 from edge.stopping.interest import not_seen

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
+from edge.beam.session import utc_now
 from edge.events import Opened
-from edge.session import utc_now
 from firmware_bridge.messages import Capabilities
 
 _DECIDES = ("pointillist", "numpy", "scipy", "opencv-python", "numba", "h5py")

@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.adaptive.batches import ADAPTIVE, Batches, first_origin
-from edge.area import allowed_cells, allowed_count
-from edge.camera_lens import read_camera_calibration
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
-from edge.passage import passage_of
-from edge.plan import ScanPlan, check_plan, check_without_controller, make_plan
-from edge.sighting import (
+from edge.motion.kinematics import StageModel
+from edge.motion.stage_known import read_motion_calibration, stage_of
+from edge.photography.camera_lens import read_camera_calibration
+from edge.photography.sighting import (
     Sighting,
     fiducials_of,
     frame_digest,
@@ -28,8 +26,10 @@ from edge.sighting import (
     sight,
     uncovered_mm,
 )
-from edge.stage_known import read_motion_calibration, stage_of
-from edge.stage_placing import read_stage_calibration
+from edge.photography.stage_placing import read_stage_calibration
+from edge.planning.area import allowed_cells, allowed_count
+from edge.planning.passage import passage_of
+from edge.planning.plan import ScanPlan, check_plan, check_without_controller, make_plan
 from edge.stopping.drawing import drawn, held_out_count, with_held_out
 from edge.stopping.first_part import refuse_short_stop, refuse_untold_error
 from firmware_bridge.messages import Capabilities

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-from edge.plan import ScanPlan
-from edge.plan_folder import is_recording, read_plan
+from edge.planning.folder import is_recording, read_plan
+from edge.planning.plan import ScanPlan
 from edge.sources import Stack
 from models.sampling import SamplingMask
 

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from calibration.registration import Registration
 from calibration.registration_record import registration_from_dict
-from edge.area import allowed_cells
 from edge.cameras import Frame
 from edge.cameras.picture import recorded_picture
-from edge.config import ScanConfig, parse_scan_config
-from edge.correction import Placing, placed_by_samples
+from edge.configuration.config import ScanConfig, parse_scan_config
 from edge.faults import IntegrityError, UsageError
+from edge.folds.standard_course import Following, StandardCourse, course_of
 from edge.grid import ScanGrid
 from edge.maps import ElementMaps, Samples, by_live_time, limited_to
-from edge.plan import ScanPlan, plan_from_json
+from edge.photography.correction import Placing, placed_by_samples
+from edge.planning.area import allowed_cells
+from edge.planning.plan import ScanPlan, plan_from_json
 from edge.prepare import Sighting, frame_digest, place
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import merged
@@ -37,7 +38,6 @@ from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
 from edge.spectra.scan_fit import ScanFit, fit_of_scan
 from edge.spectra.standard import TubeOutput
-from edge.standard_course import Following, StandardCourse, course_of
 from edge.stopping.figure import ErrorFigure, figure_of
 from edge.stopping.interest import ignored_elements
 

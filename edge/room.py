@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edge.faults import UsageError
-from edge.scan_plan import ScanPlan
+from edge.planning.scan_plan import ScanPlan
 
 _RATE_HZ = 500_000.0
 """Counts a second that a detector delivers at the most."""

@@ -12,37 +12,37 @@ from typing import Literal
 import numpy as np
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
+from edge.beam.low_disk import LowDisk
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
+from edge.beam.standard_visit import StandardVisit
 from edge.calibrate.look import Look
 from edge.calibrate.place import LastLook, check_place
 from edge.cameras import Camera, open_camera, write_picture
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.console import Console
-from edge.correction import Corrections, correction_sentence
-from edge.doctor import examine_controller, require
 from edge.events import Planned, Registered, Resumed
 from edge.faults import DeviceError, EdgeError
-from edge.kinematics import predict_stretches
-from edge.live_process import LiveMaps
-from edge.low_disk import LowDisk
+from edge.motion.kinematics import predict_stretches
+from edge.motion.stage_known import examine_motion
 from edge.opening import opened_event, scan_number
-from edge.passage import Passage
-from edge.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
-from edge.plan_figures import tell_plan, tell_registration
-from edge.plan_folder import read_reviewed
-from edge.plan_growth import PlanGrowth
+from edge.photography.correction import Corrections, correction_sentence
+from edge.planning.figures import tell_plan, tell_registration
+from edge.planning.folder import read_reviewed
+from edge.planning.growth import PlanGrowth
+from edge.planning.passage import Passage
+from edge.planning.plan import ScanPlan, check_plan, plan_from_json, plan_to_json, remaining
+from edge.planning.review import ask_before_beam
+from edge.planning.reviewed_plan import admit
 from edge.prepare import Sighting, plan_scan, sight
-from edge.reconnect import Connection
+from edge.preview.process import LiveMaps
+from edge.readiness.doctor import examine_controller, require
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import sighting_of
-from edge.review import ask_before_beam
-from edge.reviewed_plan import admit
 from edge.room import room_for_rest
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
-from edge.stage_known import examine_motion
-from edge.standard_visit import StandardVisit
 from edge.state import Ready
 from edge.stopping.watch import Watch
 from firmware_bridge.faults import BridgeError

@@ -66,7 +66,7 @@ def keep(recording: Path, folder: Path) -> None:
 def expected_of(folder: Path) -> dict[str, str | int]:
     """Digests of a recording as it is read: of its events, of its spectra, of its plan."""
     from edge.events import Measured
-    from edge.plan import plan_from_json
+    from edge.planning.plan import plan_from_json
     from edge.record.folder import open_recording
     from edge.results import portions
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from edge.schema import Closed, validate_yaml
+from edge.configuration.schema import Closed, validate_yaml
 from tools.measurement_folder import measurement_folder
 
 Rate = Annotated[float, Field(gt=0, lt=1)]

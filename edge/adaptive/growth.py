@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.adaptive.batches import Batches
-from edge.passage import Passage
-from edge.plan import extended
+from edge.planning.passage import Passage
+from edge.planning.plan import extended
+from edge.planning.scan_plan import ScanPlan
 from edge.record.own_files import read_note
-from edge.scan_plan import ScanPlan
 
 Cells = NDArray[np.bool_]
 _LONGEST_BATCH = 32 * 1024 * 1024

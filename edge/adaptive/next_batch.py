@@ -13,13 +13,13 @@ import numpy as np
 from edge.adaptive.choice import chosen_cells
 from edge.adaptive.growth import left_text
 from edge.adaptive.listening import worth_of_samples
-from edge.area import allowed_cells
 from edge.dose.path import live_s_per_cell
 from edge.modes.growth import ByTime, pieces_to_json
 from edge.modes.of_scan import setting_of
 from edge.modes.registry import MODES
 from edge.modes.setting import Seen
-from edge.passage import passage_of
+from edge.planning.area import allowed_cells
+from edge.planning.passage import passage_of
 from edge.prepare import batches_of, budget_of
 from edge.reconstruct.cells import merged
 from edge.record.folder import RecordingPaths, open_recording

@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from edge.adaptive.growth import Growth, left_for
 from edge.faults import SafetyStop
+from edge.planning.scan_plan import ScanPlan
 from edge.record.folder import RecordingPaths
-from edge.scan_plan import ScanPlan
 from firmware_bridge.messages import Exposure
 
 _AHEAD_S = 6.0

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.camera_config import MosaicCameraConfig
-from edge.camera_lens import read_camera_calibration
-from edge.config import ScanConfig
-from edge.doctor import Finding
+from edge.configuration.camera import MosaicCameraConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import UsageError
-from edge.mosaic_placing import mosaic_made_at
-from edge.stage_known import read_motion_calibration
-from edge.stage_placing import read_stage_calibration
+from edge.motion.stage_known import read_motion_calibration
+from edge.photography.camera_lens import read_camera_calibration
+from edge.photography.mosaic_placing import mosaic_made_at
+from edge.photography.stage_placing import read_stage_calibration
+from edge.readiness.doctor import Finding
 
 _DAY_S = 86_400.0
 

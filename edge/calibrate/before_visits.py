@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.camera_config import FileCameraConfig, FolderCameraConfig, MosaicCameraConfig
 from edge.cameras import Camera, Frame, open_camera
-from edge.config import ScanConfig
+from edge.configuration.camera import FileCameraConfig, FolderCameraConfig, MosaicCameraConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import UsageError
 
 

@@ -24,11 +24,11 @@ from calibration.camera_pictures import coverage_picture, residual_picture
 from calibration.stored import store
 from edge.calibrate.before_visits import writable
 from edge.calibrate.camera_live import capture_views
-from edge.camera_config import CameraConfig
 from edge.cameras import Camera, FileCamera, Frame, open_camera
 from edge.cameras.identity import body_identity, is_same_camera
 from edge.cameras.picture import SUFFIXES, decode_file
-from edge.config import load_scan_config
+from edge.configuration.camera import CameraConfig
+from edge.configuration.config import load_scan_config
 from edge.faults import UsageError
 
 Say = Callable[[str], None]

@@ -24,11 +24,11 @@ from calibration.srgb import linear_light
 from calibration.stored import store
 from edge.calibrate.before_visits import camera_that_follows, writable
 from edge.calibrate.head_frames import MANIFEST, FrameRecord, frames_of, read_manifest, take_frames
-from edge.camera_lens import lens_for
 from edge.cameras import Frame
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.faults import SafetyStop, UsageError
+from edge.photography.camera_lens import lens_for
 from firmware_bridge.messages import StagePose
 
 Say = Callable[[str], None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edge.beam.intermissions import BrokenOff, Standstill
 from edge.faults import DeviceError, SafetyStop
-from edge.intermissions import BrokenOff, Standstill
 
 
 class Look:

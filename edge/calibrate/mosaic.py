@@ -16,15 +16,15 @@ from calibration.mosaic import HeadView, Mosaic, MosaicRequest, NoMosaic, build_
 from calibration.mosaic.record import COVERED, KIND, PICTURE, MosaicPlace, mosaic_to_dict, place_from_dict, why_bare
 from calibration.srgb import linear_light
 from calibration.stored import DamagedCalibration, StoredCalibration, read_stored, store
-from edge.area_config import AreaConfig
 from edge.calibrate.age import age_of_head
 from edge.calibrate.before_visits import camera_that_follows, writable
 from edge.calibrate.head_frames import FrameRecord, frames_of, read_manifest, take_frames
 from edge.cameras import read_picture
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.area import AreaConfig
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.console import Console
-from edge.doctor import require
 from edge.faults import SafetyStop, UsageError
+from edge.readiness.doctor import require
 from firmware_bridge.messages import StagePose
 
 Say = Callable[[str], None]

@@ -11,28 +11,28 @@ from typing import Final
 from calibration.motion_calibration import KIND, MotionCalibration, MovedBy, motion_to_dict
 from calibration.motion_fit import NotFitted, fit_motion
 from calibration.stored import store
+from edge.beam.scan import RunOutcome
 from edge.calibrate.age import examine_ages
 from edge.calibrate.before_visits import writable
 from edge.calibrate.motion_plan import Strokes, motion_table, room_in
-from edge.config import SamplingConfig, ScanConfig, load_scan_config, parse_scan_config
+from edge.configuration.config import SamplingConfig, ScanConfig, load_scan_config, parse_scan_config
+from edge.configuration.devices import MarlinStageConfig, NativeControllerConfig, PairedControllerConfig
 from edge.console import Console
-from edge.device_config import MarlinStageConfig, NativeControllerConfig, PairedControllerConfig
-from edge.doctor import examine_disk, examine_installation, require
 from edge.faults import ScanStopped, UsageError
-from edge.kinematics import StageModel, predict_duration
-from edge.ledger import read_ledger
-from edge.motion_refit import figures_of, seen_in
-from edge.motion_seen import MotionSeen, dwell_step_s, held_against, legs_of, motion_of, reversal_mm, stroke_factor
-from edge.passage import passage_of
-from edge.plan import ScanPlan, check_plan, live_s_per_cell, plan_from_json
-from edge.plan_text import sealed
+from edge.folds.ledger import read_ledger
+from edge.motion.kinematics import StageModel, predict_duration
+from edge.motion.refit import figures_of, seen_in
+from edge.motion.seen import MotionSeen, dwell_step_s, held_against, legs_of, motion_of, reversal_mm, stroke_factor
+from edge.motion.stage_known import calibrated_stage, stated_stage
+from edge.planning.passage import passage_of
+from edge.planning.plan import ScanPlan, check_plan, live_s_per_cell, plan_from_json
+from edge.planning.scan_plan import frozen_table
+from edge.planning.text import sealed
 from edge.prepare import Sighting, require_known_names
+from edge.readiness.doctor import examine_disk, examine_installation, require
 from edge.record.folder import new_folder, open_recording, refuse_taken
 from edge.report.stage import figure_words, stage_words
 from edge.report.wording import duration
-from edge.scan import RunOutcome
-from edge.scan_plan import frozen_table
-from edge.stage_known import calibrated_stage, stated_stage
 from firmware_bridge.messages import Capabilities
 from models.sampling import SamplingMask
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area import allowed_cells
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.dose.path import live_s_per_cell
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, StageModel, stroke_speeds
-from edge.passage import Passage
+from edge.motion.kinematics import ExposureTable, StageModel, stroke_speeds
+from edge.planning.area import allowed_cells
+from edge.planning.passage import Passage
 from firmware_bridge.messages import Capabilities
 
 _LIVE_S = (0.02, 0.033, 0.05, 0.041)

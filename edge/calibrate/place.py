@@ -13,7 +13,7 @@ from calibration.motion import NotAlike, NothingToCompare, motion_between
 from calibration.verify import PlaneChange, change_of_view, sharpness
 from edge.cameras import Frame
 from edge.cameras.identity import is_same_camera
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
 from edge.prepare import Sighting, fiducials_of, frame_digest, place, register_frame

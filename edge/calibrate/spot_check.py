@@ -15,11 +15,11 @@ from calibration.stage_fit import PointPairs
 from calibration.verify import plane_change
 from edge.calibrate.spot_visits import pattern, visit
 from edge.cameras import Camera
-from edge.config import ScanConfig
-from edge.doctor import Finding
+from edge.configuration.config import ScanConfig
 from edge.faults import SafetyStop
+from edge.photography.stage_placing import read_stage_calibration
 from edge.prepare import register_frame
-from edge.stage_placing import read_stage_calibration
+from edge.readiness.doctor import Finding
 from firmware_bridge.controller import Controller
 from firmware_bridge.messages import StagePose
 

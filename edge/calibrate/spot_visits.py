@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from calibration.spot import NoSpot, find_spot
 from calibration.stage_fit import LEAST_PLACES, PointPairs
-from edge.area_config import AreaConfig
 from edge.calibrate.closed_stage import RUN_UP_MM, go, require_closed
 from edge.cameras import Camera, Frame
+from edge.configuration.area import AreaConfig
 from edge.faults import DeviceError, SafetyStop, UsageError
 from firmware_bridge.controller import Controller
 from firmware_bridge.messages import Capabilities, StagePose

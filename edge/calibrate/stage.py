@@ -22,11 +22,11 @@ from calibration.stored import store
 from edge.calibrate.before_visits import camera_that_follows, writable
 from edge.calibrate.named_points import read_points
 from edge.calibrate.spot_visits import pattern, visit
-from edge.camera_lens import lens_for
 from edge.cameras import Camera, Frame, open_camera, read_picture
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.faults import SafetyStop, UsageError
+from edge.photography.camera_lens import lens_for
 from edge.prepare import fiducials_of, grid_of
 from firmware_bridge.controller import Controller
 

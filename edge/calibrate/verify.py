@@ -15,16 +15,16 @@ from edge.calibrate.age import examine_ages
 from edge.calibrate.before_visits import camera_that_follows
 from edge.calibrate.place import BLURRED, check_place
 from edge.calibrate.spot_check import spot_findings
-from edge.camera_config import MosaicCameraConfig
 from edge.cameras import Camera, Frame, open_camera
-from edge.config import ScanConfig, load_scan_config, parse_scan_config
+from edge.configuration.camera import MosaicCameraConfig
+from edge.configuration.config import ScanConfig, load_scan_config, parse_scan_config
 from edge.console import Console
-from edge.doctor import Finding
 from edge.faults import EdgeError, SafetyStop, UsageError
+from edge.photography.stage_placing import held_by_fiducials
 from edge.prepare import Sighting, fiducials_of, register_as_configured
+from edge.readiness.doctor import Finding
 from edge.record.folder import open_recording
 from edge.results import sighting_of
-from edge.stage_placing import held_by_fiducials
 
 Show = Callable[[Finding], None]
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import assert_never
 
-from edge.camera_config import (
+from edge.cameras.files import FileCamera, FolderCamera
+from edge.cameras.frame import BLANK_BELOW, Camera, Frame
+from edge.cameras.http import HttpCamera
+from edge.cameras.mosaic import MosaicCamera
+from edge.cameras.picture import read_picture, write_picture
+from edge.cameras.rtsp import RtspCamera
+from edge.cameras.uvc import UvcCamera
+from edge.configuration.camera import (
     CameraConfig,
     FileCameraConfig,
     FolderCameraConfig,
@@ -14,13 +21,6 @@ from edge.camera_config import (
     RtspCameraConfig,
     UvcCameraConfig,
 )
-from edge.cameras.files import FileCamera, FolderCamera
-from edge.cameras.frame import BLANK_BELOW, Camera, Frame
-from edge.cameras.http import HttpCamera
-from edge.cameras.mosaic import MosaicCamera
-from edge.cameras.picture import read_picture, write_picture
-from edge.cameras.rtsp import RtspCamera
-from edge.cameras.uvc import UvcCamera
 
 __all__ = ["BLANK_BELOW", "Camera", "FileCamera", "Frame", "open_camera", "read_picture", "write_picture"]
 

@@ -13,12 +13,12 @@ from urllib.error import HTTPError, URLError
 
 from numpy.typing import NDArray
 
-from edge.camera_config import HttpCameraConfig
 from edge.cameras.credentials import read_credentials
 from edge.cameras.exposures import averaged
 from edge.cameras.frame import Frame, checked_frame
 from edge.cameras.http_in_time import HttpInTime, HttpsInTime
 from edge.cameras.picture import Picture, decode_picture
+from edge.configuration.camera import HttpCameraConfig
 from edge.faults import DeviceError
 
 _MOST_BYTES: Final = 256 * 1024 * 1024

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera_config import RtspCameraConfig
 from edge.cameras.credentials import read_credentials
 from edge.cameras.exposures import averaged
 from edge.cameras.frame import Frame, checked_frame
+from edge.configuration.camera import RtspCameraConfig
 from edge.faults import DeviceError
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera_config import UvcCameraConfig
 from edge.cameras.exposures import averaged, merged
 from edge.cameras.frame import Frame, checked_frame
 from edge.cameras.usb_video import camera_identity, device_path, listed_cameras
+from edge.configuration.camera import UvcCameraConfig
 from edge.faults import DeviceError
 from firmware_bridge.usb_identity import UsbPort
 

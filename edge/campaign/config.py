@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from edge.area_config import OutlinedConfig
-from edge.config import FiducialsConfig, LensConfig, ObjectConfig, ReconstructConfig, SamplingConfig
-from edge.schema import Closed, ElementName, Name, validate_yaml
+from edge.configuration.area import OutlinedConfig
+from edge.configuration.config import FiducialsConfig, LensConfig, ObjectConfig, ReconstructConfig, SamplingConfig
+from edge.configuration.schema import Closed, ElementName, Name, validate_yaml
 
 
 class PlacedScanConfig(Closed):

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.placing import Placed
-from edge.area import cells_clear_of, keep_outs_of
 from edge.campaign.overlap import LEAST_CELLS, Comparison, compare, factors_of, refusal
 from edge.campaign.whole import Whole, load_whole, placed_in
 from edge.campaign.window import cells_in
-from edge.correction import placed_by_samples
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
-from edge.keep_outs import KeepOuts
 from edge.maps import ElementMaps, Samples, limited_to
+from edge.photography.correction import placed_by_samples
+from edge.planning.area import cells_clear_of, keep_outs_of
+from edge.planning.keep_outs import KeepOuts
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.visible import with_visible

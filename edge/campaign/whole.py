@@ -15,15 +15,15 @@ from calibration.lens import Lens
 from calibration.placing import NotPlaced, Placed, PlanePicture, place_in_whole
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
-from edge.area import cells_clear_of
 from edge.cameras import read_picture
 from edge.campaign.config import CampaignConfig, load_campaign
-from edge.config import LensConfig
+from edge.configuration.config import LensConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.keep_outs import KeepOuts
+from edge.photography.resample import rgb_on_grid
+from edge.planning.area import cells_clear_of
+from edge.planning.keep_outs import KeepOuts
 from edge.prepare import Sighting, frame_digest, grid_of
-from edge.resample import rgb_on_grid
 from firmware_bridge.messages import StagePose
 from models.density import cells_for_rate
 from models.masks import MASKS, MaskRequest, make_mask

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area import allowed_cells, keep_outs_of
 from edge.campaign.config import CampaignConfig, PlacedScanConfig
 from edge.campaign.whole import Whole, load_whole, placed_in
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
+from edge.planning.area import allowed_cells, keep_outs_of
 from edge.prepare import Sighting
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import Planned, read_planned

@@ -13,8 +13,8 @@ from edge.dose.received import Received
 from edge.dose.repeats import begun_s
 from edge.faults import EdgeError, UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable
-from edge.plan_text import plan_from_json
+from edge.motion.kinematics import ExposureTable
+from edge.planning.text import plan_from_json
 from edge.record.folder import open_recording
 
 

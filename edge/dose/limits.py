@@ -8,15 +8,15 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import BeamConfig, DoseConfig, ScanConfig
+from edge.configuration.config import BeamConfig, DoseConfig, ScanConfig
 from edge.dose.path import live_s_per_cell, planned_leg_s_per_cell
 from edge.dose.received import Received
 from edge.dose.repeats import beside_s
 from edge.faults import SafetyStop
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable
-from edge.passage import passage_of
-from edge.stage_model import StageModel
+from edge.motion.kinematics import ExposureTable
+from edge.motion.stage_model import StageModel
+from edge.planning.passage import passage_of
 
 Floats = NDArray[np.float64]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import BeamConfig
+from edge.configuration.config import BeamConfig
 from edge.dose.limits import photons_per_mm2
 from edge.dose.path import counted_s_per_cell, live_s_per_cell, measured_leg_s_per_cell
 from edge.dose.repeats import begun_s
-from edge.ledger import Ledger
-from edge.plan import ScanPlan
+from edge.folds.ledger import Ledger
+from edge.motion.stage_model import StageModel
+from edge.planning.plan import ScanPlan
 from edge.record.fold import ScanHistory
-from edge.stage_model import StageModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

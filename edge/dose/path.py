@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from calibration.moves import ramp_up_s
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, run_starts, stroke_speeds
-from edge.stage_model import StageModel
+from edge.motion.kinematics import ExposureTable, run_starts, stroke_speeds
+from edge.motion.stage_model import StageModel
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.dose.received import CutShort, Received
-from edge.kinematics import ExposureTable, run_starts
+from edge.motion.kinematics import ExposureTable, run_starts
 from firmware_bridge.controller import ATTENTION_S
 
 Floats = NDArray[np.float64]

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area import allowed_cells
 from edge.dwell_test.points import DwellPoint, points_of_cells
 from edge.faults import UsageError
-from edge.ledger import read_ledger
+from edge.folds.ledger import read_ledger
+from edge.planning.area import allowed_cells
 from edge.record.folder import Recording
 from edge.results import Planned, fit_recording
 from edge.spectra.model import SpectrumModel

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area_config import AreaConfig
+from edge.configuration.area import AreaConfig
 from edge.faults import UsageError
 from edge.grid import ScanGrid
 from edge.modes.stand_in import maps_of_colours

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.area import allowed_cells
+from edge.beam.scan import RunOutcome
 from edge.calibrate.age import examine_ages
-from edge.config import SamplingConfig, ScanConfig, load_scan_config
+from edge.configuration.config import SamplingConfig, ScanConfig, load_scan_config
 from edge.console import Console
-from edge.doctor import examine_disk, examine_installation, require
 from edge.dwell_test.expected import write_dwell_test
 from edge.dwell_test.figures import dwell_test_of
 from edge.dwell_test.points import cells_at, cells_by_colour
 from edge.dwell_test.telling import lines_of
 from edge.faults import ScanStopped, UsageError
-from edge.plan import ScanPlan, check_plan, make_plan
+from edge.motion.stage_known import stage_of
+from edge.planning.area import allowed_cells
+from edge.planning.plan import ScanPlan, check_plan, make_plan
 from edge.prepare import Sighting, grid_of, require_known_names
+from edge.readiness.doctor import examine_disk, examine_installation, require
 from edge.record.folder import new_folder, open_recording, refuse_taken
 from edge.results import read_planned
-from edge.scan import RunOutcome
-from edge.stage_known import stage_of
 from firmware_bridge.messages import Capabilities
 from models.sampling import SamplingMask
 

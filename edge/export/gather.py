@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.console import Console
 from edge.dose.map import dose_map
 from edge.export.contents import Contents, EnergyScale
@@ -17,15 +17,15 @@ from edge.export.provenance import provenance_of
 from edge.export.survey import Survey, survey
 from edge.faults import IntegrityError, UsageError
 from edge.finish import calibration_line
-from edge.ledger import read_ledger
+from edge.folds.ledger import read_ledger
+from edge.folds.standard_course import course_of
+from edge.motion.stage_known import stage_of
 from edge.record.folder import Recording, open_recording
 from edge.record.maps_file import MapsFile, read_maps
 from edge.record.reader import JournalReader
 from edge.results import MAPS_UNIT, Planned, read_planned, results_of, spectrum_model
 from edge.spectra.energy import EnergyCalibration, NotCalibrated
 from edge.spectra.scan_fit import fit_of_scan
-from edge.stage_known import stage_of
-from edge.standard_course import course_of
 from edge.state import Ended
 
 _SAME_S = 1e-4

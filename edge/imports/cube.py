@@ -76,7 +76,7 @@ def _learner(
     """What makes a model of a sum spectrum."""
     from pydantic import ValidationError
 
-    from edge.config import DetectorConfig, TubeConfig
+    from edge.configuration.config import DetectorConfig, TubeConfig
 
     offset_kev, gain_kev = settings.calibration or (cube.offset_kev, cube.gain_kev)
     if offset_kev is None or gain_kev is None:

@@ -95,7 +95,7 @@ def on_cells(picture: NDArray[np.uint8], photo_from_cells: Doubles, shape: tuple
     """The picture's light averaged over each cell, shape (rows, columns, 3), sRGB."""
     import cv2
 
-    from edge.resample import SRGB
+    from edge.photography.resample import SRGB
 
     rows, columns = shape
     corner = apply_homography(photo_from_cells, np.array([[0.0, 0.0], [columns - 1.0, rows - 1.0]]))

@@ -10,12 +10,12 @@ import numpy as np
 
 from edge.console import duration_text
 from edge.faults import UsageError
-from edge.kinematics import predict_raster_s
 from edge.modes.competition import Predicted, best_of, compete, soonest_of
 from edge.modes.pieces import Pieces
 from edge.modes.pricing import priced
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
+from edge.motion.kinematics import predict_raster_s
 from edge.report.curves import Curve, drawn
 from models.density import cells_for_rate
 from models.masks import make_mask

@@ -13,8 +13,8 @@ from edge.modes.pieces import Pieces
 from edge.modes.planning import grown
 from edge.modes.pricing import points_in
 from edge.modes.setting import Setting
-from edge.passage import Passage
-from edge.scan_plan import ScanPlan
+from edge.planning.passage import Passage
+from edge.planning.scan_plan import ScanPlan
 
 _SPENT = 0.02
 """Part of the budget that is not worth another batch."""

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area import allowed_cells
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.dose.earlier import earlier_s_per_cell
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
 from edge.modes.competition import best_of, compete
 from edge.modes.planning import plan_of_pieces
 from edge.modes.pricing import points_within
 from edge.modes.registry import AUTOMATIC, MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
-from edge.passage import passage_of
-from edge.scan_plan import ScanPlan, Way
+from edge.motion.kinematics import StageModel
+from edge.planning.area import allowed_cells
+from edge.planning.passage import passage_of
+from edge.planning.scan_plan import ScanPlan, Way
 from edge.stopping.drawing import held_out_count
 
 if TYPE_CHECKING:

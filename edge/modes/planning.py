@@ -9,12 +9,12 @@ import numpy as np
 from edge.adaptive.batches import origin_after
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, StageModel, predict_duration
 from edge.modes.pieces import Cells, Pieces
-from edge.ordering import order_pieces
-from edge.passage import Passage
-from edge.plan_text import sealed
-from edge.scan_plan import ScanPlan, Way, frozen_table
+from edge.motion.kinematics import ExposureTable, StageModel, predict_duration
+from edge.planning.passage import Passage
+from edge.planning.scan_plan import ScanPlan, Way, frozen_table
+from edge.planning.text import sealed
+from edge.travel.ordering import order_pieces
 from firmware_bridge.messages import StagePose
 from models.sampling import SamplingMask
 

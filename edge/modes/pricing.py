@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-from edge.kinematics import ExposureTable, StageModel, predict_duration
 from edge.modes.lines import even_lines, line_count, whole_lines
 from edge.modes.pieces import Pieces
 from edge.modes.setting import Setting
-from edge.ordering import order_pieces
+from edge.motion.kinematics import ExposureTable, StageModel, predict_duration
+from edge.travel.ordering import order_pieces
 from firmware_bridge.messages import StagePose
 from models.faults import CoverageImpossible
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
 from edge.maps import ElementMaps, Samples
+from edge.motion.kinematics import StageModel
 from edge.reconstruct.cells import MeasuredCells
 from models.binarise import DEFAULT_BINARISER
 from models.masks.request import MaskRequest

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.kinematics import ExposureTable, StageModel, run_starts, run_times
+from edge.motion.kinematics import ExposureTable, StageModel, run_starts, run_times
 
 
 @dataclass(frozen=True, slots=True, eq=False)

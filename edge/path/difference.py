@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable
+from edge.motion.kinematics import ExposureTable
 from edge.path.drawing import BAR_CELLS, STRIP_PX, Ground, Image, draw_dots, pale, write
 
 A_RGB, B_RGB, BOTH_RGB = (0, 84, 196), (214, 92, 0), (60, 56, 52)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from edge.beam_time import BeamTime
 from edge.dose.received import Received
 from edge.events import (
     Concluded,
@@ -24,7 +23,8 @@ from edge.events import (
     StandardMeasured,
     StandardMissed,
 )
-from edge.running_time import RunningTime
+from edge.folds.beam_time import BeamTime
+from edge.folds.running_time import RunningTime
 from edge.state import Broken, New, Refused, Scanning, ScanState, advance
 from firmware_bridge.messages import ExposureFlag
 

@@ -22,7 +22,7 @@ from edge.events import (
     StandardMeasured,
 )
 from edge.faults import IntegrityError
-from edge.plan import ScanPlan, plan_from_json
+from edge.planning.plan import ScanPlan, plan_from_json
 from edge.record.head import ExposureHead
 from edge.state import New, Refused, ScanState, advance
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose

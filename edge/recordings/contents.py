@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from calibration.registration_record import registration_from_dict
-from edge.config import parse_scan_config
+from edge.configuration.config import parse_scan_config
 from edge.console import duration_text
-from edge.doctor import Finding
 from edge.faults import EdgeError, IntegrityError
+from edge.readiness.doctor import Finding
 from edge.record.folder import RecordingPaths
 from edge.record.reader import MeasuredArrays
 from edge.recordings.books import Books

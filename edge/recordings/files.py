@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.cameras.picture import recorded_picture
-from edge.config import parse_scan_config
-from edge.doctor import Finding
+from edge.configuration.config import parse_scan_config
 from edge.faults import EdgeError, IntegrityError
-from edge.plan_folder import PICTURE_NAME, PLACE_NAME, PLAN_NAME, reviewed_in
+from edge.planning.folder import PICTURE_NAME, PLACE_NAME, PLAN_NAME, reviewed_in
 from edge.prepare import frame_digest
+from edge.readiness.doctor import Finding
 from edge.record.folder import RecordingPaths
 from edge.record.maps_file import read_maps
 from edge.recordings.books import Books

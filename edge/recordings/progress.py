@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.beam_time import BeamTime
-from edge.config import ScanConfig, parse_scan_config
+from edge.configuration.config import ScanConfig, parse_scan_config
 from edge.events import Faulted, Judged, Paused, ScanEvent, utc_text
 from edge.faults import EdgeError
+from edge.folds.beam_time import BeamTime
+from edge.folds.running_time import RunningTime
 from edge.prepare import budget_of
 from edge.record.folder import RecordingPaths, recording_at
 from edge.record.head import ExposureHead
@@ -24,7 +25,6 @@ from edge.record.reader import JournalReader
 from edge.record.schema import wal_path
 from edge.recordings.books import Books
 from edge.recordings.presence import looked_at
-from edge.running_time import RunningTime
 from edge.state import Ended, Scanning, ScanState
 from edge.stopping.figure import Estimate, figure_from_json
 

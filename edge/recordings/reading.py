@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import ScanConfig, parse_scan_config
+from edge.configuration.config import ScanConfig, parse_scan_config
 from edge.faults import IntegrityError, UsageError
-from edge.plan import ScanPlan
+from edge.planning.plan import ScanPlan
 from edge.record.fold import ScanHistory, fold
 from edge.record.folder import RecordingPaths, recording_at
 from edge.record.maps_file import MapsFile, read_maps

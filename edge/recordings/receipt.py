@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from edge.doctor import Finding
 from edge.faults import IntegrityError
+from edge.readiness.doctor import Finding
 from edge.record.durable import write_durably
 from edge.record.folder import RecordingPaths
 from edge.record.own_files import read_note

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge.doctor import Finding
 from edge.faults import EdgeError, IntegrityError, UsageError
+from edge.readiness.doctor import Finding
 from edge.record.check import check_journal
 from edge.record.folder import RecordingPaths, recording_at
 from edge.record.reader import JournalReader

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
-from edge.kinematics import predict_duration, predict_raster_s
-from edge.ordering import order_points
-from edge.stage_model import StageModel
+from edge.motion.kinematics import predict_duration, predict_raster_s
+from edge.motion.stage_model import StageModel
+from edge.travel.ordering import order_points
 
 _MOST_ORDERED = 60_000
 """Cells above which an order takes minutes to find."""

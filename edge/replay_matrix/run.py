@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.adaptive.batches import ADAPTIVE
-from edge.config import StageConfig
+from edge.configuration.config import StageConfig
 from edge.console import duration_text
 from edge.faults import UsageError
 from edge.imports.found import NOTHING_SET, ImportSettings
-from edge.plan_folder import is_recording, read_plan
+from edge.motion.stage_model import StageModel
+from edge.planning.folder import is_recording, read_plan
 from edge.record.durable import write_durably
 from edge.replay import ReplayResult, replay_stack
 from edge.replay_matrix.answer import Times, answer
@@ -30,7 +31,6 @@ from edge.replay_matrix.trials import Outcome, carried_out
 from edge.report.wording import percent
 from edge.score import scale_of
 from edge.sources import Stack, load_stack
-from edge.stage_model import StageModel
 
 PAGE = "report.html"
 KEPT = "trials"

@@ -10,14 +10,14 @@ import numpy as np
 
 from calibration.expected_error import expected_error_mm
 from calibration.registration import Registration
-from edge.mosaic_placing import is_mosaic
+from edge.photography.mosaic_placing import is_mosaic
 from edge.report.charts import residual_strip, spectrum_chart, timeline
 from edge.report.contents import Conditions, EnergyScale, ScanReport
 from edge.report.markup import absent, facts, figure, long_table, paragraph, section, table
 from edge.report.wording import clock, duration, moment, significant, whole
 
 if TYPE_CHECKING:
-    from edge.standard_course import Following
+    from edge.folds.standard_course import Following
 
 
 def spectrum_section(report: ScanReport) -> str:

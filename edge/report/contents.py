@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from calibration.registration import Registration
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
 from edge.maps import ElementMaps
+from edge.motion.kinematics import StageModel
 
 if TYPE_CHECKING:
     from edge.dose.map import DoseMap
-    from edge.motion_refit import Refit
-    from edge.motion_seen import Held
+    from edge.folds.standard_course import Following
+    from edge.motion.refit import Refit
+    from edge.motion.seen import Held
     from edge.reconstruct.lowest_point import NoOffset, Offset
-    from edge.standard_course import Following
     from edge.stopping.judgement import Judgement
 
 Outcome = Literal["finished", "aborted", "interrupted", "replay", "joined"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.kinematics import StageModel
+from edge.motion.kinematics import StageModel
 from edge.report.charts import duration_bars
 from edge.report.contents import Effort, ScanReport
 from edge.report.markup import absent, facts, figure, paragraph, section, table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from edge.kinematics import StageModel
-from edge.motion_refit import Figure
+from edge.motion.kinematics import StageModel
+from edge.motion.refit import Figure
 from edge.report.contents import Effort
 from edge.report.markup import paragraph, table
 from edge.report.wording import duration, significant

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from edge.config import ReconstructConfig, ScanConfig
+from edge.configuration.config import ReconstructConfig, ScanConfig
+from edge.configuration.schema import Closed, ElementName, validate_yaml
 from edge.faults import UsageError
-from edge.schema import Closed, ElementName, validate_yaml
 
 
 class DetectorChanges(Closed):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.events import ScanEvent
 from edge.faults import UsageError
 from edge.grid import ScanGrid

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.area import allowed_cells
-from edge.correction import correction_sentence, placed_by_samples
 from edge.finish import attributes_of, calibration_line, dose_of, following_lines
-from edge.ledger import read_ledger
+from edge.folds.ledger import read_ledger
 from edge.maps import by_live_time
+from edge.photography.correction import correction_sentence, placed_by_samples
+from edge.planning.area import allowed_cells
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.choice import AUTOMATIC, method_for, method_in_motion
 from edge.reconstruct.growing import GrowingKriging

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import IntegrityError
+from edge.folds.standard_course import StandardCourse, course_of
 from edge.maps import Samples
 from edge.record.reader import JournalReader, MeasuredArrays
 from edge.reprocess.job import worker_name
@@ -21,7 +22,6 @@ from edge.results import FittedPart, portions, spectrum_model
 from edge.results import fitted_part as fitted
 from edge.spectra.drift import BlockSums
 from edge.spectra.scan_fit import ScanFit, fit_of_scan
-from edge.standard_course import StandardCourse, course_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 
 from calibration.boards import parse_board
 from calibration.fiducials import Fiducial
-from edge.config import FiducialsConfig
+from edge.configuration.config import FiducialsConfig
+from edge.configuration.schema import Closed, Millimetres, Name, PositiveMillimetres, validate_yaml
 from edge.faults import UsageError
-from edge.schema import Closed, Millimetres, Name, PositiveMillimetres, validate_yaml
 from edge.simulate.twin_config import NOT_OF_A_PAIR, PairConfig, Seed, TwinConfig, faulty_wire
 from firmware_bridge.messages import StagePose
 

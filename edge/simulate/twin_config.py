@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from edge.schema import Closed, Millimetres, Name, PositiveMillimetres
+from edge.configuration.schema import Closed, Millimetres, Name, PositiveMillimetres
 
 if TYPE_CHECKING:
     from firmware_bridge.twins.fault_script import FaultScript, LineFault

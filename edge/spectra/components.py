@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import TubeConfig
+from edge.configuration.config import TubeConfig
 from edge.faults import UsageError
 from edge.spectra.background import hat_functions
 from edge.spectra.lines import LineGroup, load_lines

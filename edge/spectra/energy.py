@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import DetectorConfig
+from edge.configuration.config import DetectorConfig
 from edge.faults import UsageError
 from edge.spectra.peaks import FoundPeaks, find_peaks
 from edge.spectra.response import DetectorResponse, nominal_response

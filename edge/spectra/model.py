@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
 from edge.spectra.channels import FULL_COUNTERS, bridged, checked_sum, clipped, dead_channels
 from edge.spectra.components import components_of, recorded, with_companions

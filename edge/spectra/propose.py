@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import TubeConfig
+from edge.configuration.config import TubeConfig
 from edge.faults import UsageError
 from edge.spectra.energy import COMMON_ELEMENTS, EnergyCalibration
 from edge.spectra.least_squares import nonnegative_solution

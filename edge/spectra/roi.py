@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
 from edge.spectra.channels import bridged, checked_sum, dead_channels
 from edge.spectra.energy import EnergyCalibration, NotCalibrated, calibrate_energy

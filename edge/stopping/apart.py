@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.maps import ElementMaps, Samples
+from edge.planning.scan_plan import ScanPlan
 from edge.record.reader import MeasuredArrays
 from edge.results import Planned, fitted_exposures, join, judged
-from edge.scan_plan import ScanPlan
 from edge.stopping.figure import ErrorFigure
 
 Seconds = NDArray[np.float64]

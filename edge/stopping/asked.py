@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge.durations import seconds_of
+from edge.configuration.durations import seconds_of
 from edge.faults import UsageError
 from edge.stopping.config import StopConfig
 
 if TYPE_CHECKING:
-    from edge.config import ScanConfig
+    from edge.configuration.config import ScanConfig
 
 _ELEMENT = re.compile(r"[A-Z][a-z]?(-[KLM])?")
 

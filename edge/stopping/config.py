@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edge.durations import LONGEST_S
-from edge.schema import Closed, ElementName, Name
+from edge.configuration.durations import LONGEST_S
+from edge.configuration.schema import Closed, ElementName, Name
 
 ErrorTarget = Annotated[float, Field(gt=0, lt=1)]
 """Root mean squared error of a map, relative to its 99.9th percentile."""

@@ -13,13 +13,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import UsageError
-from edge.kinematics import StageModel, predict_duration
-from edge.ordering import order_points
-from edge.passage import Passage
-from edge.plan_text import sealed
-from edge.scan_plan import ScanPlan, frozen_table
+from edge.motion.kinematics import StageModel, predict_duration
+from edge.planning.passage import Passage
+from edge.planning.scan_plan import ScanPlan, frozen_table
+from edge.planning.text import sealed
+from edge.travel.ordering import order_points
 from firmware_bridge.messages import StagePose
 
 FEWEST = 24

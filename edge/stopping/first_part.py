@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.console import Console, duration_text
 from edge.faults import UsageError
-from edge.scan_plan import ScanPlan
+from edge.planning.scan_plan import ScanPlan
 
 _ALL = 0.95
 """Part of a time from which on nothing that is worth telling follows a plan."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.dwell_test.expected import MeasuredRates, read_dwell_test
 from edge.stopping.figure import ErrorFigure, Estimate
 from edge.stopping.interest import ignored_elements

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.beam.session import Session, utc_now
 from edge.events import Judged
 from edge.record.own_files import read_note
-from edge.session import Session, utc_now
 from edge.stopping.config import StopConfig
 from edge.stopping.figure import ErrorFigure, figure_from_json, figure_to_json
 from edge.stopping.rule import below_floor, not_mapped, reason_to_stop

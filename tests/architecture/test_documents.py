@@ -19,7 +19,7 @@ from edge import faults
 from edge.adaptive.batches import ADAPTIVE
 from edge.campaign.config import CampaignConfig
 from edge.cli import app
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.modes.registry import AUTOMATIC, MODES
 from edge.reconstruct import NAMES
 from edge.record.schema import FORMAT_VERSION, SCHEMA

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.doctor import examine_installation
+from edge.readiness.doctor import examine_installation
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RUNTIME_ROOMS = ("firmware_bridge", "calibration", "models", "edge")
@@ -38,7 +38,9 @@ def test_the_console_starts_without_loading(heavy):
 
 
 def test_importing_the_whole_application_never_loads_torch():
-    assert "torch" not in modules_loaded_by("import edge.app, edge.replay, edge.demo, edge.live, edge.simulate.run")
+    assert "torch" not in modules_loaded_by(
+        "import edge.app, edge.replay, edge.demo, edge.preview.live, edge.simulate.run"
+    )
 
 
 def test_one_module_alone_imports_serial():

@@ -110,10 +110,10 @@ def _load() -> None:
 def _compile() -> None:
     import numpy as np
 
-    from edge.kinematics import StageModel
     from edge.maps import Samples
-    from edge.ordering import order_points
+    from edge.motion.kinematics import StageModel
     from edge.reconstruct import reconstruct
+    from edge.travel.ordering import order_points
 
     order_points(np.arange(40.0).reshape(20, 2), StageModel(50.0, 500.0))
     rows, columns = np.divmod(np.arange(0, 400, 7), 20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.plan import plan_from_json
+from edge.planning.plan import plan_from_json
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
 from edge.state import Ended

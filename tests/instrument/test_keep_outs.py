@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.area import allowed_cells, keep_outs_of
-from edge.config import load_scan_config
-from edge.keep_outs import NOTHING
-from edge.plan import plan_from_json
+from edge.configuration.config import load_scan_config
+from edge.planning.area import allowed_cells, keep_outs_of
+from edge.planning.keep_outs import NOTHING
+from edge.planning.plan import plan_from_json
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
 from edge.state import Ended

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edge.plan import plan_from_json
+from edge.planning.plan import plan_from_json
 from edge.record.folder import open_recording
 from edge.state import Ended
 

@@ -10,8 +10,8 @@ import pytest
 from calibration.correction import corrected
 from calibration.registration import StageShift
 from calibration.registration_record import registration_from_dict
-from edge.correction import Corrections, as_planned, leave_correction
-from edge.live import Preview
+from edge.photography.correction import Corrections, as_planned, leave_correction
+from edge.preview.live import Preview
 from edge.record.folder import RecordingPaths, open_recording
 from edge.results import read_planned, results_of
 

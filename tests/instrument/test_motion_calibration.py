@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 
 from edge.app import record
+from edge.beam.scan import RunOutcome
 from edge.calibrate.motion import calibration_from
-from edge.config import load_scan_config
+from edge.configuration.config import load_scan_config
 from edge.console import Console
 from edge.dose.path import live_s_per_cell
-from edge.kinematics import ExposureTable, predict_duration
-from edge.ledger import read_ledger
-from edge.motion_refit import seen_in
-from edge.motion_seen import Held, held_against
-from edge.plan import ScanPlan, check_plan, plan_from_json
-from edge.plan_text import sealed
+from edge.folds.ledger import read_ledger
+from edge.motion.kinematics import ExposureTable, predict_duration
+from edge.motion.refit import seen_in
+from edge.motion.seen import Held, held_against
+from edge.motion.stage_known import read_motion_calibration, stage_of
+from edge.planning.plan import ScanPlan, check_plan, plan_from_json
+from edge.planning.scan_plan import frozen_table
+from edge.planning.text import sealed
 from edge.prepare import Sighting
 from edge.record.folder import open_recording
-from edge.scan import RunOutcome
-from edge.scan_plan import frozen_table
-from edge.stage_known import read_motion_calibration, stage_of
 from firmware_bridge.messages import Capabilities
 from models.sampling import SamplingMask
 from tests.instrument.conftest import Bench

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.device_config import (
+from edge.configuration.devices import (
     Dp5SpectrometerConfig,
     GrblStageConfig,
     MarlinStageConfig,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.plan import plan_from_json
+from edge.planning.plan import plan_from_json
 from edge.record.folder import open_recording
 
 STOPPED = 6

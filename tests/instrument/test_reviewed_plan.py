@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.events import Planned
-from edge.plan import plan_from_json
+from edge.planning.plan import plan_from_json
 from edge.record.folder import open_recording
 from edge.record.reader import JournalReader
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edge.kinematics import run_starts
-from edge.plan import plan_from_json
+from edge.motion.kinematics import run_starts
+from edge.planning.plan import plan_from_json
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
 from edge.state import Ended

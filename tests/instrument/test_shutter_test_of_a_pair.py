@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from edge.area_config import AreaConfig
+from edge.configuration.area import AreaConfig
 from edge.console import Console
-from edge.doctor import Finding
-from edge.shutter_test import ShutterTest
+from edge.readiness.doctor import Finding
+from edge.readiness.shutter_test import ShutterTest
 from firmware_bridge.registry import SPECTROMETERS, STAGES, connect_pair
 from firmware_bridge.spectrometer import SpectrometerOptions
 from firmware_bridge.stage import StageOptions

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.events import FIRST_VISIT, Measured, ShutterClosed, ShutterOpened, StandardMeasured
 from edge.faults import EdgeError
-from edge.plan import plan_from_json
+from edge.planning.plan import plan_from_json
 from edge.record.fold import ScanHistory
 from edge.record.folder import open_recording
 from edge.record.reader import JournalReader

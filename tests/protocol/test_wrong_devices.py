@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import tty
 from collections.abc import Callable, Iterator
@@ -177,15 +178,20 @@ def test_a_port_that_goes_away_is_a_lost_link() -> None:
     master, slave = os.openpty()
     tty.setraw(slave)
     answer = liar(lambda _: b"")
+    connected = threading.Event()
 
     def greet_and_go() -> None:
-        os.write(master, answer(os.read(master, 4096)))
-        os.read(master, 4096)
+        while not connected.is_set():
+            if select.select([master], [], [], 0.01)[0]:
+                os.write(master, answer(os.read(master, 4096)))
         os.close(master)
 
     thread = threading.Thread(target=greet_and_go)
     thread.start()
-    controller = connect_over(DescriptorPort(slave, "the port"), "the port")
+    try:
+        controller = connect_over(DescriptorPort(slave, "the port"), "the port")
+    finally:
+        connected.set()
     with pytest.raises(LinkLost, match="the port has gone"):
         controller.next_done(10.0)
     controller.close()

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from edge import app, steps
-from edge.config import parse_scan_config
+from edge.configuration.config import parse_scan_config
 from edge.console import Console
-from edge.plan import plan_from_json
-from edge.plan_text import sealed
+from edge.planning.plan import plan_from_json
+from edge.planning.text import sealed
 from edge.record.folder import open_recording
 from edge.results import Results, read_planned, results_of
 from edge.sources import load_stack

@@ -11,6 +11,7 @@ import pytest
 
 from edge import cli
 from edge.adaptive.batches import ADAPTIVE
+from edge.motion.stage_model import StageModel
 from edge.replay_matrix import trials
 from edge.replay_matrix.answer import Times, answer, rate_for
 from edge.replay_matrix.choosing import Setup, scored_cells
@@ -19,7 +20,6 @@ from edge.replay_matrix.design import GRID, LEARNER, OURS, PLAIN, Design, Trial,
 from edge.replay_matrix.prices import Stage, points_s, raster_s
 from edge.replay_matrix.trials import carried_out
 from edge.sources import load_stack
-from edge.stage_model import StageModel
 
 ROWS, COLUMNS = 24, 32
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from edge import app
+from edge.beam.scan import RunOutcome
 from edge.console import Console
 from edge.faults import ScanStopped, UsageError
 from edge.record.folder import RecordingPaths
-from edge.scan import RunOutcome
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge.beam_time import BeamTime
 from edge.events import Faulted, Opened, ScanEvent, ShutterClosed, ShutterOpened, utc_text
+from edge.folds.beam_time import BeamTime
 from edge.record.fold import fold
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

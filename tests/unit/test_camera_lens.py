@@ -11,10 +11,10 @@ import pytest
 from calibration.camera_calibration import CameraCalibration, ViewReport, calibration_to_dict
 from calibration.lens import Lens
 from calibration.stored import store
-from edge.camera_lens import lens_for
 from edge.cameras import Frame
-from edge.config import InstrumentConfig
+from edge.configuration.config import InstrumentConfig
 from edge.faults import UsageError
+from edge.photography.camera_lens import lens_for
 
 LENS = Lens(np.array([[700.0, 0, 322], [0, 700.0, 236], [0, 0, 1]]), np.array([-0.1, 0.02, 0, 0, 0]), 640, 480)
 MADE_AT = "2026-03-01T10:20:30+00:00"

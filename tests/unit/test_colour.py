@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edge.cameras.picture import decode_picture, png_of
 from edge.cameras.profile import profile_of, with_profile
-from edge.colour import _D50_FROM_ADOBE, _D50_FROM_SRGB, colour_space
-from edge.icc import MatrixProfile, NotAMatrixProfile, parse_profile
+from edge.photography.colour import _D50_FROM_ADOBE, _D50_FROM_SRGB, colour_space
+from edge.photography.icc import MatrixProfile, NotAMatrixProfile, parse_profile
 
 
 def element(kind: bytes, body: bytes) -> bytes:

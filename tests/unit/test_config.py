@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_scan_config
+from edge.configuration.config import load_scan_config
 from edge.faults import UsageError
 
 GOOD = """\

@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from edge import app as composition
-from edge import examination
 from edge.cli import app
-from edge.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
+from edge.configuration.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
 from edge.console import Console
-from edge.doctor import Finding, examine_controller, examine_observations, examine_ports, examine_standoff
-from edge.examination import Examination
 from edge.faults import DeviceError, UsageError
 from edge.outcome import sentence_and_code
+from edge.readiness import examination
+from edge.readiness.doctor import Finding, examine_controller, examine_observations, examine_ports, examine_standoff
+from edge.readiness.examination import Examination
 from firmware_bridge.controller import Controller
 from firmware_bridge.faults import BridgeError, LinkLost, SettingRefused
 from firmware_bridge.messages import Capabilities, ControllerState, ControllerStatus, Observation, StagePose

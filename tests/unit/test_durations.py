@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.durations import seconds_of
+from edge.configuration.durations import seconds_of
 from edge.faults import UsageError
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.config import DetectorConfig
+from edge.configuration.config import DetectorConfig
 from edge.events import Measured, Opened
 from edge.finish import calibration_line, energy_scale_of, versions_of
+from edge.folds.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
 from edge.grid import ScanGrid
-from edge.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
 from edge.spectra.energy import NotCalibrated, nominal_calibration

@@ -11,16 +11,16 @@ from typing import ClassVar
 
 import pytest
 
+from edge.beam.intermissions import Agenda, Intermission, Standstill
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
 from edge.calibrate.look import Look as ObjectLook
 from edge.console import Console
 from edge.events import Opened, Paused, Planned, Registered, ShutterClosed, ShutterOpened
 from edge.faults import DeviceError, SafetyStop
-from edge.intermissions import Agenda, Intermission, Standstill
-from edge.reconnect import Connection
 from edge.record.journal import Journal
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
 from edge.state import New
 from firmware_bridge.faults import DoorOpen, LeaseExpired, LinkLost
 from firmware_bridge.messages import ExposureDone
@@ -231,7 +231,7 @@ class Stuck(ScriptedController):
 def test_a_shutter_that_stays_open_after_a_fault_of_an_intermission_ends_the_run_and_is_not_called_closed(
     run, journal, monkeypatch, fault
 ):
-    monkeypatch.setattr("edge.shutter._CLOSE_S", 0.05)
+    monkeypatch.setattr("edge.beam.shutter._CLOSE_S", 0.05)
     controller = Stuck()
 
     def do(standstill: Standstill) -> str:

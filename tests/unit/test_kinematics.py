@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel, predict_duration, predict_raster_s, run_starts
+from edge.motion.kinematics import StageModel, predict_duration, predict_raster_s, run_starts
 from firmware_bridge.messages import StagePose
 
 speeds = st.floats(0.5, 500)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.motion_legs import expected_s
-from edge.kinematics import StageModel, predict_stretches
-from edge.ledger import Ledger
-from edge.motion_refit import Refit, refit, seen_in
-from edge.motion_seen import (
+from edge.folds.ledger import Ledger
+from edge.motion.kinematics import StageModel, predict_stretches
+from edge.motion.refit import Refit, refit, seen_in
+from edge.motion.seen import (
     MotionSeen,
     dwell_step_s,
     held_against,

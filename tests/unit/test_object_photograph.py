@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from calibration.registration import Registration
 from calibration.srgb import encoded_8
 from edge.app import yaml_of
-from edge.camera_config import ColourConfig, FolderCameraConfig, WhiteCardConfig
 from edge.cameras import Frame, read_picture, write_picture
-from edge.config import BeamConfig, InstrumentConfig, ScanConfig, load_scan_config
+from edge.configuration.camera import ColourConfig, FolderCameraConfig, WhiteCardConfig
+from edge.configuration.config import BeamConfig, InstrumentConfig, ScanConfig, load_scan_config
 from edge.faults import IntegrityError, SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.photograph import keep_flat_field, photograph_on_grid
+from edge.photography.photograph import keep_flat_field, photograph_on_grid
 from edge.prepare import Sighting
 
 GRID = ScanGrid(10.0, 10.0, 0.5, rows=30, columns=40)

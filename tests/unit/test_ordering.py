@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edge.kinematics import StageModel, predict_duration, predict_stretches, run_starts
-from edge.ordering import order_pieces, order_points, rests_mm, serpentine, travel_s
-from edge.travel_bound import travel_bound_s
+from edge.motion.kinematics import StageModel, predict_duration, predict_stretches, run_starts
+from edge.travel.bound import travel_bound_s
+from edge.travel.ordering import order_pieces, order_points, rests_mm, serpentine, travel_s
 from firmware_bridge.messages import StagePose
 from models.masks import MaskRequest, make_mask
 

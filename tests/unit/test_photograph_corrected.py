@@ -13,8 +13,9 @@ from calibration.correction import corrected
 from calibration.registration import Registration, StageShift
 from calibration.registration_record import registration_digest, registration_from_dict
 from edge.cameras import Frame
-from edge.config import ScanConfig
-from edge.correction import (
+from edge.configuration.config import ScanConfig
+from edge.maps import Samples
+from edge.photography.correction import (
     Corrections,
     as_planned,
     correction_sentence,
@@ -23,7 +24,6 @@ from edge.correction import (
     placed_by_samples,
     shift_of,
 )
-from edge.maps import Samples
 from edge.prepare import Sighting, place
 from edge.reconstruct.lowest_point import Offset
 from tests.unit.reconstruct.scenes import PENTIMENTO_LINES, pentimento, random_mask, sampled

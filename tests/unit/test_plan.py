@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import IntegrityError, SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel, predict_duration
-from edge.plan import (
+from edge.motion.kinematics import StageModel, predict_duration
+from edge.planning.plan import (
     ScanPlan,
     check_plan,
     check_without_controller,
@@ -27,9 +27,9 @@ from edge.plan import (
     plan_to_json,
     remaining,
 )
-from edge.plan_text import sealed
+from edge.planning.scan_plan import frozen_table
+from edge.planning.text import sealed
 from edge.prepare import grid_of, uncovered_mm
-from edge.scan_plan import frozen_table
 from firmware_bridge.messages import Capabilities, Exposure, StagePose
 from models.sampling import SamplingMask
 

@@ -10,9 +10,9 @@ import pytest
 
 from edge.faults import IntegrityError
 from edge.grid import ScanGrid
-from edge.plan_exposures import exposure_lines, read_exposures
-from edge.plan_text import plan_from_json, plan_to_json, sealed
-from edge.scan_plan import ScanPlan, frozen_table
+from edge.planning.exposures import exposure_lines, read_exposures
+from edge.planning.scan_plan import ScanPlan, frozen_table
+from edge.planning.text import plan_from_json, plan_to_json, sealed
 from models.sampling import SamplingMask
 
 COUNT = 40_000

@@ -12,7 +12,7 @@ from calibration.projection import pixels_from_stage, stage_from_pixels
 from calibration.registration import Registration
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.resample import light_on_grid, rgb_on_grid, visible_area_mm
+from edge.photography.resample import light_on_grid, rgb_on_grid, visible_area_mm
 
 
 def seen_from(camera_from_stage, distortion=(0, 0, 0, 0, 0), size=(800, 600)) -> Registration:

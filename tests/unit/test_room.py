@@ -12,17 +12,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge.beam.low_disk import LowDisk
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
 from edge.console import Console
 from edge.events import Measured, Opened, Paused, Planned, Registered, ShutterClosed, ShutterOpened
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.low_disk import LowDisk
-from edge.reconnect import Connection
 from edge.record.journal import Journal
 from edge.room import exposures_bytes, room_for, room_for_rest, size_text
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
 from edge.state import New
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 from tests.unit.scripted_scan import COUNT, ScriptedController, events, exposure, recorded

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.events import Closed, Faulted, Opened, Paused, Resumed, ShutterClosed, ShutterOpened, utc_text
-from edge.running_time import RunningTime
+from edge.folds.running_time import RunningTime
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from edge.allowance import Allowance
+from edge.beam.allowance import Allowance
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
 from edge.console import Console
 from edge.events import Faulted, Opened, Paused, Planned, Registered, Resumed, ShutterClosed, ShutterOpened
 from edge.faults import SafetyStop
-from edge.reconnect import Connection
 from edge.record.journal import Journal
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
 from edge.state import Broken, Ended, Halted, New
 from firmware_bridge.faults import BridgeError, DoorOpen, LinkLost, PortUnavailable, Rebooted, StandoffExceeded
 from tests.unit.scripted_scan import COUNT, ScriptedController, events, exposure, failing_at, measured, recorded

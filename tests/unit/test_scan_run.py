@@ -10,16 +10,16 @@ from typing import ClassVar
 
 import pytest
 
+from edge.beam.intake import Source
+from edge.beam.intermissions import Intermission
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
 from edge.console import Console
 from edge.events import Concluded, Faulted, Opened, Planned, Registered, Resumed, ShutterClosed, ShutterOpened
 from edge.faults import IntegrityError, SafetyStop
-from edge.intake import Source
-from edge.intermissions import Intermission
-from edge.reconnect import Connection
 from edge.record.journal import Journal
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
 from edge.state import Broken, Ended, New
 from firmware_bridge.faults import DoorOpen, LeaseExpired, LinkLost
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose

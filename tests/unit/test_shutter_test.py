@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from edge import shutter_test
-from edge.area_config import AreaConfig
+from edge.configuration.area import AreaConfig
 from edge.console import Console
-from edge.doctor import Finding
 from edge.faults import SafetyStop
-from edge.shutter_test import ShutterTest
+from edge.readiness import shutter_test
+from edge.readiness.doctor import Finding
+from edge.readiness.shutter_test import ShutterTest
 from firmware_bridge.controller import ATTENTION_S
 from firmware_bridge.faults import BridgeError, DoorOpen, LeaseExpired, LinkLost
 from firmware_bridge.messages import (

@@ -10,7 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.config import StandardConfig
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
+from edge.beam.standard_visit import StandardVisit
+from edge.configuration.config import StandardConfig
 from edge.console import Console
 from edge.events import (
     FIRST_VISIT,
@@ -25,12 +30,7 @@ from edge.events import (
     StandardMissed,
 )
 from edge.faults import SafetyStop
-from edge.reconnect import Connection
 from edge.record.journal import Journal
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
-from edge.standard_visit import StandardVisit
 from edge.state import New
 from firmware_bridge.faults import (
     BridgeError,
@@ -162,8 +162,8 @@ def test_a_run_with_nothing_left_visits_nothing(bench):
 
 
 def test_a_visit_that_gives_no_spectrum_is_journalled_and_passed_over(bench, journal, monkeypatch, capsys):
-    monkeypatch.setattr("edge.standard_visit._GRACE_S", 0.05)
-    monkeypatch.setattr("edge.standard_visit._PATIENCE", 0.0)
+    monkeypatch.setattr("edge.beam.standard_visit._GRACE_S", 0.05)
+    monkeypatch.setattr("edge.beam.standard_visit._PATIENCE", 0.0)
 
     class Mute(WithStandard):
         def next_done(self, timeout_s: float) -> ExposureDone | None:
@@ -427,7 +427,7 @@ def test_a_last_visit_away_from_the_standard_leaves_the_scan_finished(bench, jou
 
 
 def test_a_shutter_that_stays_open_after_the_last_visit_is_no_finished_scan(bench, journal, monkeypatch):
-    monkeypatch.setattr("edge.shutter._CLOSE_S", 0.05)
+    monkeypatch.setattr("edge.beam.shutter._CLOSE_S", 0.05)
 
     class Stuck(WithStandard):
         def next_done(self, timeout_s: float) -> ExposureDone | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from edge.device_config import (
+from edge.configuration.devices import (
     InputStandoffConfig,
     PairedControllerConfig,
     RangefinderStandoffConfig,

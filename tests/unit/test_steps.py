@@ -8,23 +8,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge.beam_time import BeamTime
+from edge.beam.reconnect import Connection
+from edge.beam.session import Session, utc_now
 from edge.calibrate.place import LastLook, PlaceCheck
 from edge.cameras import Frame
-from edge.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
+from edge.configuration.config import ChecksConfig, PoseConfig, ScanConfig, StandardConfig
 from edge.console import Console
 from edge.events import Faulted, Opened, Planned, Registered, Resumed, StandardMissed
 from edge.faults import DeviceError, SafetyStop
+from edge.folds.beam_time import BeamTime
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
-from edge.passage import passage_of
-from edge.plan import ScanPlan, check_rest, make_plan, plan_to_json
-from edge.plan_figures import visits_sentence
-from edge.reconnect import Connection
+from edge.motion.kinematics import StageModel
+from edge.planning.figures import visits_sentence
+from edge.planning.passage import passage_of
+from edge.planning.plan import ScanPlan, check_rest, make_plan, plan_to_json
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
-from edge.session import Session, utc_now
 from edge.state import Broken, New
 from edge.steps import Scan, bounds_of
 from firmware_bridge.messages import StagePose

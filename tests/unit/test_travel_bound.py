@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import squareform
 
-from edge.kinematics import StageModel
-from edge.move_price import leg_s, price_of
-from edge.ordering import travel_s
-from edge.travel_bound import travel_bound_s
+from edge.motion.kinematics import StageModel
+from edge.motion.move_price import leg_s, price_of
+from edge.travel.bound import travel_bound_s
+from edge.travel.ordering import travel_s
 
 STAGE = StageModel(50, 500)
 coordinates = st.integers(0, 30).map(lambda n: n * 0.35)

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.yaml_strict import MAX_TEXT, StrictYamlError, parse_yaml
+from edge.configuration.yaml_strict import MAX_TEXT, StrictYamlError, parse_yaml
 
 
 @pytest.mark.parametrize(

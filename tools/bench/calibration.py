@@ -163,7 +163,7 @@ def _peer_mm(lens: Lens, points_px: Doubles, points_mm: Doubles, seen_px: Double
 def _speed(repeats: int) -> list[Row]:
     """Seconds of one photograph's way to the scan grid."""
     from edge.grid import ScanGrid
-    from edge.resample import rgb_on_grid
+    from edge.photography.resample import rgb_on_grid
 
     photograph, fiducials, lens, area = _photograph()
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.beam.session import utc_now
 from edge.events import Measured
 from edge.record.journal import Journal, JournalReader
-from edge.session import utc_now
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 from tools.bench.spectra import hands_counts, in_half_channels
 from tools.bench.table import Row

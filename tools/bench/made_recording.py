@@ -15,14 +15,14 @@ from calibration.registration import Registration
 from calibration.registration_record import registration_digest, registration_to_dict
 from edge.cameras import write_picture
 from edge.cameras.picture import recorded_picture
-from edge.config import ScanConfig, parse_scan_config
+from edge.configuration.config import ScanConfig, parse_scan_config
 from edge.events import Closed, Measured, Opened, Planned, Registered, ShutterClosed, ShutterOpened
-from edge.plan import plan_to_json
-from edge.plan_text import sealed
+from edge.planning.plan import plan_to_json
+from edge.planning.scan_plan import ScanPlan, frozen_table
+from edge.planning.text import sealed
 from edge.prepare import frame_digest, grid_of
 from edge.record.folder import RecordingPaths, create_recording
 from edge.record.journal import Journal
-from edge.scan_plan import ScanPlan, frozen_table
 from edge.spectra.lines import default_group
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 from models.sampling import SamplingMask

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from edge.kinematics import StageModel
-from edge.ordering import order_pieces, rests_mm, serpentine
-from edge.travel_bound import travel_bound_s
+from edge.motion.kinematics import StageModel
+from edge.travel.bound import travel_bound_s
+from edge.travel.ordering import order_pieces, rests_mm, serpentine
 from models.masks import MaskRequest, make_mask
 from tools.bench.mask import SHAPE
 from tools.bench.painted import painted_panel

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.spectra.model import SpectrumModel
 from edge.spectra.roi import RoiModel
 from tools.bench.pymca_fit import Background, fit_with_pymca, is_installed

@@ -22,10 +22,10 @@ from calibration.registration_record import registration_from_dict
 from edge.events import Closed, Measured, Opened, Paused, Planned, ScanEvent
 from edge.faults import EdgeError, IntegrityError, UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
 from edge.maps import ElementMaps
+from edge.motion.kinematics import StageModel
 from edge.npz import load_arrays
-from edge.plan import make_plan, plan_from_json, plan_to_json
+from edge.planning.plan import make_plan, plan_from_json, plan_to_json
 from edge.record import codec
 from edge.record.check import check_journal
 from edge.record.codec import DamagedRecord, decode_event, decode_exposure, encode_event, encode_exposure

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+from edge.configuration.yaml_strict import StrictYamlError, parse_yaml
 from edge.simulate.twin_config import LineFaultConfig
-from edge.yaml_strict import StrictYamlError, parse_yaml
 from firmware_bridge.twins.fault_script import FaultScript
 from tools.fuzz.properties import Target, require
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.area import allowed_cells, allowed_count, cells_clear_of, keep_outs_in, middle_of
-from edge.area_config import AreaConfig
-from edge.config import ScanConfig
+from edge.configuration.area import AreaConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import UsageError
 from edge.grid import ScanGrid
+from edge.planning.area import allowed_cells, allowed_count, cells_clear_of, keep_outs_in, middle_of
 from edge.prepare import budget_of, grid_of
 from firmware_bridge.messages import StagePose
 from tests.unit.area.outlines import along, depth_mm, outlines

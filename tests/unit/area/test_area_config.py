@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from edge.config import parse_scan_config
+from edge.configuration.config import parse_scan_config
+from edge.configuration.outline import why_no_outline
 from edge.faults import UsageError
-from edge.outline import why_no_outline
-from edge.passage import passage_of
-from edge.stage_known import stage_of
+from edge.motion.stage_known import stage_of
+from edge.planning.passage import passage_of
 from tests.unit.area.outlines import outlines
 
 SQUARE = [[2.0, 2.0], [6.0, 2.0], [6.0, 6.0], [2.0, 6.0]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edge.keep_outs import NOTHING, KeepOuts
+from edge.planning.keep_outs import NOTHING, KeepOuts
 from tests.unit.area.outlines import along, depth_mm, outlines
 
 SQUARE = np.array([[4.0, 4.0], [6.0, 4.0], [6.0, 6.0], [4.0, 6.0]])

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.area import cells_clear_of, keep_outs_in
+from edge.beam.itinerary import Itinerary
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.itinerary import Itinerary
-from edge.keep_outs import KeepOuts
-from edge.kinematics import StageModel, predict_duration, run_starts
-from edge.ordering import order_points
-from edge.passage import Passage
-from edge.plan import extended, make_plan
-from edge.scan_plan import Exposures
+from edge.motion.kinematics import StageModel, predict_duration, run_starts
+from edge.planning.area import cells_clear_of, keep_outs_in
+from edge.planning.keep_outs import KeepOuts
+from edge.planning.passage import Passage
+from edge.planning.plan import extended, make_plan
+from edge.planning.scan_plan import Exposures
+from edge.travel.ordering import order_points
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.native.kinematics import Axes
 from models.sampling import SamplingMask

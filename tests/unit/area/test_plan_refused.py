@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edge.faults import SafetyStop
-from edge.kinematics import StageModel, predict_duration
-from edge.passage import Passage, passage_of
-from edge.plan import check_plan, check_rest, check_without_controller, make_plan, plan_from_json, plan_to_json
-from edge.plan_text import sealed
-from edge.scan_plan import frozen_table
+from edge.motion.kinematics import StageModel, predict_duration
+from edge.planning.passage import Passage, passage_of
+from edge.planning.plan import check_plan, check_rest, check_without_controller, make_plan, plan_from_json, plan_to_json
+from edge.planning.scan_plan import frozen_table
+from edge.planning.text import sealed
 from firmware_bridge.messages import Capabilities
 from models.sampling import SamplingMask
 from tests.unit.area.test_area import GRID, config, keep_out

@@ -7,17 +7,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
 from edge.console import Console
 from edge.events import Opened, Planned, Registered, ShutterClosed, ShutterOpened
 from edge.faults import SafetyStop
-from edge.keep_outs import NOTHING, KeepOuts
-from edge.kinematics import StageModel
-from edge.passage import Passage
-from edge.reconnect import Connection
+from edge.motion.kinematics import StageModel
+from edge.planning.keep_outs import NOTHING, KeepOuts
+from edge.planning.passage import Passage
 from edge.record.journal import Journal
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
 from edge.state import New
 from firmware_bridge.faults import LeaseExpired
 from firmware_bridge.messages import Exposure, ExposureDone, StagePose

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from edge.cameras import Frame
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.simulate.camera import SimulatedCamera
 from edge.simulate.config import load_instrument
 from edge.simulate.specimen import Specimen, load_specimen

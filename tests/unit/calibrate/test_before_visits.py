@@ -7,9 +7,9 @@ import pytest
 from edge.calibrate.before_visits import SettledCamera, camera_that_follows, writable
 from edge.calibrate.head import calibrate_head
 from edge.calibrate.stage import calibrate_stage
-from edge.camera_config import FileCameraConfig, FolderCameraConfig, HttpCameraConfig, MosaicCameraConfig
 from edge.cameras import Frame
-from edge.config import load_scan_config
+from edge.configuration.camera import FileCameraConfig, FolderCameraConfig, HttpCameraConfig, MosaicCameraConfig
+from edge.configuration.config import load_scan_config
 from edge.console import Console
 from edge.faults import UsageError
 

@@ -18,19 +18,19 @@ from edge.calibrate.age import examine_ages
 from edge.calibrate.motion import calibrate_motion, calibration_from
 from edge.calibrate.motion_plan import Room, Strokes, motion_table, room_in
 from edge.calibrate.show import described
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.dose.path import live_s_per_cell
 from edge.events import Measured, Opened, Planned, Registered
 from edge.faults import EdgeError, SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel, run_starts, stroke_ramps, widened
-from edge.passage import passage_of
-from edge.plan import make_plan, plan_to_json
+from edge.motion.kinematics import StageModel, run_starts, stroke_ramps, widened
+from edge.motion.stage_known import examine_motion, read_motion_calibration, stage_of
+from edge.planning.passage import passage_of
+from edge.planning.plan import make_plan, plan_to_json
 from edge.prepare import grid_of
 from edge.record.folder import create_recording
 from edge.record.journal import Journal
-from edge.stage_known import examine_motion, read_motion_calibration, stage_of
 from firmware_bridge.messages import Capabilities, ExposureDone, ExposureFlag
 from models.sampling import SamplingMask
 

@@ -18,7 +18,7 @@ from edge.calibrate.place import check_place
 from edge.calibrate.spot_visits import pattern, visit
 from edge.calibrate.stage import Sighted, calibrate_stage, calibrated, named, sight_fiducials, told
 from edge.cameras import Frame, open_camera, write_picture
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.console import Console
 from edge.faults import DeviceError, SafetyStop, UsageError
 from edge.prepare import place, register_frame, require_known_names

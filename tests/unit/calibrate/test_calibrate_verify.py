@@ -24,14 +24,14 @@ from edge.calibrate.spot_check import places_apart, spot_finding
 from edge.calibrate.stage import calibrated, sight_fiducials
 from edge.calibrate.verify import stage_finding, verify
 from edge.cameras import write_picture
-from edge.config import ChecksConfig, ScanConfig, load_scan_config
+from edge.configuration.config import ChecksConfig, ScanConfig, load_scan_config
 from edge.console import Console
-from edge.desk_plan import write_plan
-from edge.doctor import examine_camera
 from edge.faults import SafetyStop, UsageError
-from edge.plan_figures import tell_registration
+from edge.photography.stage_placing import UNHELD
+from edge.planning.desk_plan import write_plan
+from edge.planning.figures import tell_registration
 from edge.prepare import register_as_configured, register_frame
-from edge.stage_placing import UNHELD
+from edge.readiness.doctor import examine_camera
 from firmware_bridge.messages import StagePose
 
 MADE_AT = "2026-01-01T00:00:00+00:00"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from calibration.mosaic.view import HeadView
-from edge.area_config import AreaConfig
 from edge.calibrate.closed_stage import RUN_UP_MM
 from edge.calibrate.head import fitted
 from edge.calibrate.head_frames import MANIFEST, frames_of, read_manifest, take_frames
 from edge.calibrate.mosaic import grid_over
 from edge.cameras import Frame, write_picture
+from edge.configuration.area import AreaConfig
 from edge.faults import DeviceError, IntegrityError, SafetyStop, UsageError
 from edge.simulate.head_camera import SimulatedHeadCamera
 from firmware_bridge.messages import StagePose

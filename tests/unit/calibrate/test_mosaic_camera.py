@@ -17,7 +17,7 @@ from edge.calibrate.age import examine_ages
 from edge.calibrate.mosaic import MosaicWish, calibrate_mosaic
 from edge.calibrate.verify import verify
 from edge.cameras import open_camera
-from edge.config import ChecksConfig, load_scan_config
+from edge.configuration.config import ChecksConfig, load_scan_config
 from edge.console import Console
 from edge.faults import SafetyStop, UsageError
 from edge.prepare import register_frame, sight

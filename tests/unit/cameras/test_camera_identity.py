@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import edge.simulate
-from edge.camera_lens import read_camera_calibration
 from edge.cameras.identity import body_identity, is_same_camera
+from edge.photography.camera_lens import read_camera_calibration
 
 BY_SERIAL = "uvc:046d:082d:A1B2"
 BODY = "Canon EOS R5 0123 at 50 mm"

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.camera_config import FileCameraConfig, FolderCameraConfig, UvcCameraConfig
 from edge.cameras import open_camera, read_picture, write_picture
 from edge.cameras.files import FileCamera, FolderCamera
 from edge.cameras.picture import decode_picture, picture_size
 from edge.cameras.uvc import UvcCamera
+from edge.configuration.camera import FileCameraConfig, FolderCameraConfig, UvcCameraConfig
 from edge.faults import DeviceError, IntegrityError
 
 NOW_S = 1_800_000_000.0

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from calibration.srgb import FULL, encoded_8, linear_light
-from edge.camera_config import RtspCameraConfig, UvcCameraConfig
 from edge.cameras.exposures import averaged, merged
 from edge.cameras.rtsp import RtspCamera
 from edge.cameras.uvc import UvcCamera
+from edge.configuration.camera import RtspCameraConfig, UvcCameraConfig
 from edge.faults import DeviceError
 
 AUTO_EXPOSURE, EXPOSURE = 21, 15

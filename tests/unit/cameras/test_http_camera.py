@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera_config import HttpCameraConfig
 from edge.cameras import open_camera
 from edge.cameras.picture import png_of
+from edge.configuration.camera import HttpCameraConfig
 from edge.faults import DeviceError, UsageError
 
 

@@ -7,8 +7,8 @@ import socket
 import numpy as np
 import pytest
 
-from edge.camera_config import RtspCameraConfig
 from edge.cameras.rtsp import RtspCamera, _open_video
+from edge.configuration.camera import RtspCameraConfig
 from edge.faults import DeviceError
 from edge.simulate.camera_server import camera_served
 from firmware_bridge.messages import StagePose

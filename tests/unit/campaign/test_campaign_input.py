@@ -14,7 +14,7 @@ from edge.cameras import write_picture
 from edge.campaign.config import load_campaign
 from edge.campaign.whole import load_whole
 from edge.campaign.window import may_be_visited, require_one_campaign
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import SafetyStop, UsageError
 from edge.prepare import grid_of
 

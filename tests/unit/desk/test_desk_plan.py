@@ -13,15 +13,17 @@ import yaml
 from calibration.motion_calibration import KIND, MotionCalibration, MovedBy, motion_to_dict
 from calibration.motion_legs import Motion
 from calibration.stored import store
-from edge import cli, plan_check, plan_figures
+from edge import cli
 from edge.cameras import BLANK_BELOW, open_camera
-from edge.config import load_scan_config
+from edge.configuration.config import load_scan_config
 from edge.console import duration_text
 from edge.path import animation
 from edge.path.drawing import CLOSED_RGB, KEEP_OUT_RGB, STRIP_PX
-from edge.plan import plan_from_json, plan_to_json
+from edge.planning import check as plan_check
+from edge.planning import figures as plan_figures
+from edge.planning.plan import plan_from_json, plan_to_json
+from edge.planning.review import course_of_plan
 from edge.prepare import choose_cells, predicted_whole_s, sight
-from edge.review import course_of_plan
 from tests.unit.desk.panel import Desk
 
 USAGE, DEVICE, SAFETY = 2, 3, 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge import app
+from edge.beam.scan import RunOutcome
 from edge.record.folder import RecordingPaths, create_recording
 from edge.record.journal import Journal
-from edge.scan import RunOutcome
 from tests.unit.desk.panel import Desk
 
 STOPPED = 6

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import edge.desk_comparison
-from edge.desk_comparison import Aim, Compared, aim_of, compared
 from edge.faults import UsageError
 from edge.modes.comparison import Comparison, frontier_svg, table
 from edge.modes.competition import Predicted
 from edge.modes.registry import AUTOMATIC
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
+from edge.planning import desk_comparison
+from edge.planning.desk_comparison import Aim, Compared, aim_of, compared
 from tests.unit.desk.panel import Desk
 from tests.unit.stopping.scans import GRID, STAGE, config_of
 
@@ -78,12 +78,12 @@ def choose(monkeypatch: pytest.MonkeyPatch):
     """What is chosen of these predictions: by an error, or in the first of their times."""
     rgb = np.random.default_rng(0).integers(0, 256, (*GRID.shape, 3)).astype(np.uint8)
     setting = Setting(GRID, STAGE, 0.1, np.ones(GRID.shape, np.bool_), rgb=rgb)
-    monkeypatch.setattr(edge.desk_comparison, "setting_of", lambda *_: setting)
+    monkeypatch.setattr(desk_comparison, "setting_of", lambda *_: setting)
 
     def chosen(mode: str = AUTOMATIC, *, error: float | None = None, rates: ExpectedRates | None = None) -> Compared:
         best = min((one for one in PREDICTED if one.error <= (error or 1)), key=lambda one: one.seconds, default=None)
         comparison = Comparison(PREDICTED, best, 500.0, 60.0 if error is None else None)
-        monkeypatch.setattr(edge.desk_comparison, "expected_rates", lambda _: rates or ExpectedRates())
+        monkeypatch.setattr(desk_comparison, "expected_rates", lambda _: rates or ExpectedRates())
         return compared(Aim(lambda *_: comparison, mode, error), None, config_of(), Quiet())  # type: ignore[arg-type]
 
     return chosen
@@ -127,23 +127,21 @@ def test_the_floor_that_is_told_is_the_scatter_of_every_cell_counted_once() -> N
     rgb = np.random.default_rng(0).integers(0, 256, (*GRID.shape, 3)).astype(np.uint8)
     setting = Setting(GRID, STAGE, 0.1, np.ones(GRID.shape, np.bool_), rgb=rgb)
     rates = ExpectedRates(400.0, 40.0)
-    target = edge.desk_comparison.stand_in(setting, rates)
+    target = desk_comparison.stand_in(setting, rates)
     counts = np.random.default_rng(1).poisson((target.rates + 40.0) * 0.1)
     off = (counts / 0.1 - 40.0 - target.rates) / np.percentile(target.rates.reshape(-1, 6), 99.9, axis=0)
     # the root of 7,200 squares, most of them of cells with few counts, is known to 1.5 parts in a hundred; thrice that
-    assert edge.desk_comparison._floor_of(setting, rates) == pytest.approx(np.sqrt(np.square(off).mean()), rel=0.045)
+    assert desk_comparison._floor_of(setting, rates) == pytest.approx(np.sqrt(np.square(off).mean()), rel=0.045)
 
 
 def test_a_plan_that_is_refused_after_its_modes_were_compared_leaves_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        edge.desk_comparison, "setting_of", lambda *_: Setting(GRID, STAGE, 0.1, np.ones((1, 1), np.bool_))
-    )
+    monkeypatch.setattr(desk_comparison, "setting_of", lambda *_: Setting(GRID, STAGE, 0.1, np.ones((1, 1), np.bool_)))
     comparison = Comparison(
         (Predicted("raster", 60.0, 59.0, 0.1),) * 2, Predicted("raster", 60.0, 59.0, 0.1), 500.0, 60.0
     )
-    monkeypatch.setattr(edge.desk_comparison, "by_time", lambda *_: comparison)
+    monkeypatch.setattr(desk_comparison, "by_time", lambda *_: comparison)
     assert "a raster of every cell takes" in desk.refused(2, "--time", "60s")
 
 

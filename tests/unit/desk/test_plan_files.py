@@ -15,15 +15,15 @@ import pytest
 import yaml
 
 from edge import cli
-from edge.config import load_scan_config
+from edge.configuration.config import load_scan_config
 from edge.faults import IntegrityError, UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
-from edge.plan import make_plan, plan_from_json, plan_to_json
-from edge.plan_diff import differences
-from edge.plan_folder import read_plan, read_reviewed
-from edge.plan_text import sealed
-from edge.scan_plan import frozen_table
+from edge.motion.kinematics import StageModel
+from edge.planning.diff import differences
+from edge.planning.folder import read_plan, read_reviewed
+from edge.planning.plan import make_plan, plan_from_json, plan_to_json
+from edge.planning.scan_plan import frozen_table
+from edge.planning.text import sealed
 from models.sampling import SamplingMask
 from tests.unit.desk.panel import Desk, configuration
 

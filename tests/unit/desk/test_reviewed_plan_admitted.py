@@ -10,11 +10,11 @@ import pytest
 
 from edge.calibrate.place import PlaceCheck
 from edge.cameras import FileCamera
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.faults import SafetyStop
-from edge.plan_folder import ReviewedPlan, read_reviewed
+from edge.planning.folder import ReviewedPlan, read_reviewed
+from edge.planning.reviewed_plan import admit
 from edge.prepare import Sighting, sight
-from edge.reviewed_plan import admit
 from firmware_bridge.messages import Capabilities
 from tests.unit.desk.panel import Desk
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edge.dose.path import counted_s_per_cell, live_s_per_cell, measured_leg_s_per_cell, planned_leg_s_per_cell
 from edge.grid import ScanGrid
-from edge.kinematics import predict_duration
-from edge.stage_model import StageModel
+from edge.motion.kinematics import predict_duration
+from edge.motion.stage_model import StageModel
 
 GRID = ScanGrid(0.0, 0.0, 1.0, rows=20, columns=20)
 STAGE = StageModel(50.0, 500.0, settle_s=0.02)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.config import BeamConfig, DoseConfig, ScanConfig
+from edge.configuration.config import BeamConfig, DoseConfig, ScanConfig
 from edge.dose.limits import check_dose, check_fluence, photons_per_mm2, refused_repeats, with_repeats
 from edge.dose.path import live_s_per_cell
 from edge.dose.received import Received
 from edge.events import LeftOut, Opened, ShutterClosed, ShutterOpened
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.stage_model import StageModel
+from edge.motion.stage_model import StageModel
 from tests.unit.dose.test_received import at
 
 GRID = ScanGrid(10.0, 20.0, 0.5, rows=4, columns=6)

@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.config import BeamConfig
+from edge.configuration.config import BeamConfig
 from edge.dose.map import DoseMap, dose_map
 from edge.events import LeftOut, Measured, Opened, Planned, Registered, ScanEvent, ShutterClosed, ShutterOpened
+from edge.folds.ledger import read_ledger
 from edge.grid import ScanGrid
-from edge.ledger import read_ledger
-from edge.plan import make_plan
+from edge.motion.stage_model import StageModel
+from edge.planning.plan import make_plan
+from edge.planning.scan_plan import ScanPlan
 from edge.record.fold import fold
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
 from edge.report.contents import Dose, ScanReport
 from edge.report.page import render
-from edge.scan_plan import ScanPlan
-from edge.stage_model import StageModel
 from firmware_bridge.messages import ExposureDone, ExposureFlag
 from models.sampling import SamplingMask
 from tests.unit.dose.test_dose_limits import config
@@ -148,7 +148,7 @@ def test_the_report_holds_photons_against_their_limit(make_report: Callable[...,
 
 
 def test_a_plans_figures_tell_photons_where_the_flux_is_known() -> None:
-    from edge.plan_figures import figures
+    from edge.planning.figures import figures
 
     beam = {"fwhm_mm": 0.2, "flux_per_s": 1e6}
     said = list(figures(plan(), config({"max_photons_per_mm2": 4e6}, beam)))

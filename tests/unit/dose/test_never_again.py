@@ -12,19 +12,19 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.beam.reconnect import Connection
+from edge.beam.scan import Run, RunOutcome
+from edge.beam.session import Session, utc_now
+from edge.beam.shutter import Bounds
 from edge.console import Console
 from edge.dose.limits import refused_repeats
 from edge.dose.path import live_s_per_cell
 from edge.events import LeftOut, Opened, Planned, Registered, Resumed
 from edge.grid import ScanGrid
-from edge.reconnect import Connection
+from edge.motion.stage_model import StageModel
 from edge.record.fold import ScanHistory, fold
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
-from edge.scan import Run, RunOutcome
-from edge.session import Session, utc_now
-from edge.shutter import Bounds
-from edge.stage_model import StageModel
 from edge.state import New, Ready
 from firmware_bridge.faults import BridgeError, LeaseExpired, LinkLost
 from firmware_bridge.messages import ExposureDone, ExposureFlag

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from edge.area_config import AreaConfig
+from edge.configuration.area import AreaConfig
 from edge.dwell_test.points import cells_at, cells_by_colour, points_of_cells
 from edge.faults import UsageError
 from edge.grid import ScanGrid

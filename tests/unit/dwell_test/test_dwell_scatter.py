@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.dwell_test.figures import backgrounds_of, detection_limit_per_s
 from edge.spectra.model import SpectrumModel
 from tests.unit.spectra.conftest import Painter

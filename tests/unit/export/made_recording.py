@@ -18,11 +18,11 @@ from calibration.registration_record import registration_digest, registration_to
 from edge.events import Closed, Measured, Opened, Planned, Registered, ScanEvent, ShutterClosed, ShutterOpened, utc_text
 from edge.finish import finish_recording
 from edge.grid import ScanGrid
-from edge.plan import ScanPlan, make_plan, plan_to_json
+from edge.motion.stage_model import StageModel
+from edge.planning.plan import ScanPlan, make_plan, plan_to_json
 from edge.prepare import frame_digest
 from edge.record.folder import create_recording
 from edge.record.journal import Journal
-from edge.stage_model import StageModel
 from firmware_bridge.messages import ExposureDone, ExposureFlag
 from models.sampling import SamplingMask
 from tests.unit.spectra.conftest import Painter

@@ -12,10 +12,10 @@ from edge.adaptive.growth import ByCells, left_for, left_text
 from edge.adaptive.scanning import GrowingPlan
 from edge.faults import SafetyStop, UsageError
 from edge.grid import ScanGrid
-from edge.keep_outs import KeepOuts
-from edge.kinematics import StageModel
-from edge.passage import Passage
-from edge.plan import extended, make_plan, plan_from_json, plan_to_json
+from edge.motion.kinematics import StageModel
+from edge.planning.keep_outs import KeepOuts
+from edge.planning.passage import Passage
+from edge.planning.plan import extended, make_plan, plan_from_json, plan_to_json
 from edge.record.folder import RecordingPaths
 from models.sampling import SamplingMask
 

@@ -10,9 +10,9 @@ import pytest
 
 from calibration.registration import Registration
 from edge.cameras import Frame
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.faults import UsageError
-from edge.plan import plan_from_json, plan_to_json
+from edge.planning.plan import plan_from_json, plan_to_json
 from edge.prepare import Sighting, choose_cells, density_of_plan, grid_of, plan_scan, require_known_names
 from edge.replay import replay_source
 from firmware_bridge.messages import Capabilities

@@ -9,8 +9,6 @@ import pytest
 
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.keep_outs import KeepOuts
-from edge.kinematics import predict_duration, run_starts
 from edge.modes.competition import Predicted, best_of, predict, soonest_of
 from edge.modes.counted import CountedObject
 from edge.modes.course import carried_out
@@ -21,10 +19,12 @@ from edge.modes.pricing import priced
 from edge.modes.registry import MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
-from edge.passage import Passage
-from edge.plan_text import plan_from_json, plan_to_json
-from edge.scan_plan import Way
-from edge.stage_model import StageModel
+from edge.motion.kinematics import predict_duration, run_starts
+from edge.motion.stage_model import StageModel
+from edge.planning.keep_outs import KeepOuts
+from edge.planning.passage import Passage
+from edge.planning.scan_plan import Way
+from edge.planning.text import plan_from_json, plan_to_json
 
 SHAPE = (24, 40)
 STAGE = StageModel(50.0, 500.0, settle_s=0.004)

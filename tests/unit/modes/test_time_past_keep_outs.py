@@ -8,7 +8,7 @@ import pytest
 
 from edge.faults import UsageError
 from edge.modes.of_scan import _within
-from edge.scan_plan import Way
+from edge.planning.scan_plan import Way
 
 WAY = Way("rows", 200.0)
 

@@ -6,8 +6,8 @@ import pytest
 
 from edge.faults import UsageError
 from edge.modes.registry import MODES
-from edge.plan_growth import require_known_way
-from edge.scan_plan import Way
+from edge.planning.growth import require_known_way
+from edge.planning.scan_plan import Way
 
 
 @pytest.mark.parametrize("mode", sorted(MODES))

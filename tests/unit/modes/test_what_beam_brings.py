@@ -20,7 +20,7 @@ from edge.modes.registry import MODES
 from edge.modes.runs import Runs
 from edge.modes.setting import Seen, Setting
 from edge.modes.stand_in import ExpectedRates
-from edge.stage_model import StageModel
+from edge.motion.stage_model import StageModel
 
 SHAPE = (24, 40)
 STAGE = StageModel(50.0, 500.0, settle_s=0.004)

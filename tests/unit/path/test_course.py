@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.kinematics import ExposureTable, StageModel, predict_duration, run_starts, run_times
+from edge.motion.kinematics import ExposureTable, StageModel, predict_duration, run_starts, run_times
 from edge.path.course import course_of
 
 STAGE = StageModel(

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, StageModel
+from edge.motion.kinematics import ExposureTable, StageModel
 from edge.path.course import course_of
 from edge.path.difference import A_RGB, B_RGB, BOTH_RGB, difference_picture
 from edge.path.drawing import (

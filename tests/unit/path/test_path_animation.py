@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import ExposureTable, StageModel
+from edge.motion.kinematics import ExposureTable, StageModel
 from edge.path import animation
 from edge.path import page as page_module
 from edge.path.animation import MOST_BYTES, animation_png, place_at

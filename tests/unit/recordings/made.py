@@ -17,11 +17,11 @@ from calibration.registration import Registration
 from calibration.registration_record import registration_digest, registration_to_dict
 from edge.app import yaml_of
 from edge.cameras import write_picture
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.events import Closed, Measured, Opened, Planned, Registered, ScanEvent, ShutterClosed, ShutterOpened, utc_text
-from edge.kinematics import StageModel
 from edge.maps import ElementMaps
-from edge.plan import ScanPlan, make_plan, plan_to_json
+from edge.motion.kinematics import StageModel
+from edge.planning.plan import ScanPlan, make_plan, plan_to_json
 from edge.prepare import frame_digest, grid_of
 from edge.record.codec import encode_event, encode_exposure
 from edge.record.folder import RecordingPaths, create_recording

@@ -13,9 +13,9 @@ import pytest
 
 from edge import cli
 from edge.cameras import write_picture
-from edge.doctor import Finding
 from edge.events import Measured, Planned
 from edge.faults import UsageError
+from edge.readiness.doctor import Finding
 from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
 from edge.record.schema import FORMAT_VERSION

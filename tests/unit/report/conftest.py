@@ -12,8 +12,8 @@ import pytest
 
 from calibration.registration import Registration
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
 from edge.maps import ElementMaps, LeftOut
+from edge.motion.kinematics import StageModel
 from edge.report.contents import (
     Conditions,
     CountTotals,

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from edge.faults import UsageError
+from edge.folds.standard_course import Following, StandardCourse
 from edge.maps import ElementMaps
 from edge.report.contents import Dose, Effort, EnergyScale, NotedEvent, ScannedObject, ScanReport, ShutterOpening
 from edge.report.page import render, write_report
@@ -25,7 +26,6 @@ from edge.spectra.response import nominal_response
 from edge.spectra.scan_fit import StandardDrift
 from edge.spectra.standard import TubeOutput
 from edge.spectra.templates import SpectrumShape
-from edge.standard_course import Following, StandardCourse
 
 MakeReport = Callable[..., ScanReport]
 

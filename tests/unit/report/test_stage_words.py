@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from edge.kinematics import StageModel
-from edge.motion_refit import Figure, Refit
-from edge.motion_seen import Held
+from edge.motion.kinematics import StageModel
+from edge.motion.refit import Figure, Refit
+from edge.motion.seen import Held
 from edge.report.page import render
 from edge.report.stage import stage_words
 from tests.unit.report.conftest import MakeReport

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.modes.counted import CountedObject
-from edge.stage_model import StageModel
+from edge.motion.stage_model import StageModel
 from tools.reproduce.timed.objects import TimedObject
 from tools.reproduce.timed.rivals import learned, one_shot
 

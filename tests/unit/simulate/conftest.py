@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.cameras import Frame
-from edge.config import ScanConfig, load_scan_config
+from edge.configuration.config import ScanConfig, load_scan_config
 from edge.simulate.camera import SimulatedCamera
 from edge.simulate.config import SimulatedInstrumentConfig, load_instrument
 from edge.simulate.painted import PanelSpecimen

@@ -8,8 +8,8 @@ import urllib.request
 import numpy as np
 import pytest
 
-from edge.camera_config import HttpCameraConfig
 from edge.cameras import open_camera
+from edge.configuration.camera import HttpCameraConfig
 from edge.simulate.camera_server import camera_served
 from firmware_bridge.messages import StagePose
 

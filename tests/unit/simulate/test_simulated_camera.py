@@ -11,11 +11,11 @@ import pytest
 from calibration.projection import stage_from_pixels
 from calibration.register import register
 from calibration.registration import NotRegistered, Registration
-from edge.camera_lens import lens_for, read_camera_calibration
 from edge.cameras import read_picture
 from edge.faults import UsageError
+from edge.photography.camera_lens import lens_for, read_camera_calibration
+from edge.photography.resample import rgb_on_grid
 from edge.prepare import grid_of
-from edge.resample import rgb_on_grid
 from edge.simulate.camera import SimulatedCamera, nominal_lens, true_view, write_frame
 from edge.simulate.config import SimulatedCameraConfig, fiducials_of
 from firmware_bridge.messages import StagePose

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.spectra.model import SpectrumModel
 
 

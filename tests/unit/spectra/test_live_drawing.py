@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge.live_drawing import Anew, Followed, drawing_of
-from edge.live_process import LiveMaps
 from edge.maps import Samples
-from edge.scan_plan import Way
+from edge.planning.scan_plan import Way
+from edge.preview.drawing import Anew, Followed, drawing_of
+from edge.preview.process import LiveMaps
 
 
 def planned_of(method: str, way: Way | None = None):
@@ -51,7 +51,7 @@ def test_maps_follow_the_exposures_where_their_method_can(method, way, kind):
 
 
 def test_a_preview_that_ends_by_itself_is_told_of_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("edge.live_process.sys.executable", "/bin/false")
+    monkeypatch.setattr("edge.preview.process.sys.executable", "/bin/false")
     with LiveMaps(tmp_path) as preview:
         assert preview._process is not None
         preview._process.wait(timeout=60)
@@ -62,7 +62,7 @@ def test_a_preview_that_ends_by_itself_is_told_of_once(tmp_path, monkeypatch):
 def test_of_a_preview_that_runs_nothing_is_told(tmp_path, monkeypatch):
     (tmp_path / "idle").write_text("#!/bin/sh\nexec tail -f /dev/null\n")
     (tmp_path / "idle").chmod(0o755)
-    monkeypatch.setattr("edge.live_process.sys.executable", str(tmp_path / "idle"))
+    monkeypatch.setattr("edge.preview.process.sys.executable", str(tmp_path / "idle"))
     with LiveMaps(tmp_path) as preview:
         assert preview.trouble() == ""
     assert preview._process is not None

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.events import Measured
 from edge.grid import ScanGrid
-from edge.live import Preview
+from edge.preview.live import Preview
 from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
 from edge.record.maps_file import read_maps
@@ -70,7 +70,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     planned = SimpleNamespace(config=CONFIG, plan=plan, sighting=SimpleNamespace(rgb=None))
     monkeypatch.setattr("edge.record.folder.open_recording", lambda folder: recording)
     monkeypatch.setattr("edge.results.read_planned", lambda _recording: planned)
-    monkeypatch.setattr("edge.correction.due_after", lambda exposures: exposures)
+    monkeypatch.setattr("edge.photography.correction.due_after", lambda exposures: exposures)
     yield bench
     bench.reader.close()
     bench.journal.close()
@@ -133,7 +133,7 @@ def test_a_picture_that_the_disk_has_no_room_for_is_tried_again(
     preview = Preview(bench.paths.folder)
     bench.measure(spectra[:40])
     with monkeypatch.context() as patched:
-        patched.setattr("edge.live._replace", full)
+        patched.setattr("edge.preview.live._replace", full)
         assert not preview.update()
     assert "No space left on device" in preview.trouble
     assert preview.update()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from edge.config import DetectorConfig
+from edge.configuration.config import DetectorConfig
 from edge.faults import UsageError
 from edge.spectra.energy import calibrate_energy, describe_calibration, nominal_calibration
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
 from edge.spectra.energy import calibrate_energy
 from edge.spectra.propose import propose_elements, weigh_elements

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.spectra.model import SpectrumModel
 from tools.bench.pymca_fit import is_installed
 from tools.bench.spectra import Agreement, agreement, hands_counts

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
 from edge.spectra.scan_fit import fit_of_scan

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.config import DetectorConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, TubeConfig
 from edge.faults import UsageError
 from edge.spectra.drift import ScaleDrift
 from edge.spectra.model import SpectrumModel

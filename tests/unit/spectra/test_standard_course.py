@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.config import DetectorConfig, ScanConfig, TubeConfig
+from edge.configuration.config import DetectorConfig, ScanConfig, TubeConfig
 from edge.events import FIRST_VISIT, StandardMeasured
+from edge.folds.standard_course import StandardCourse, course_of
 from edge.record.fold import StandardVisit
 from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
 from edge.spectra.scan_fit import ScanFit, fit_of_scan
-from edge.standard_course import StandardCourse, course_of
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 
 GLASS = {"Ca": 90.0, "Fe": 130.0, "Cu": 110.0, "Pb": 300.0, "Pb-M": 10.0}

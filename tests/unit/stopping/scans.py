@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel
-from edge.plan import make_plan
-from edge.scan_plan import ScanPlan
+from edge.motion.kinematics import StageModel
+from edge.planning.plan import make_plan
+from edge.planning.scan_plan import ScanPlan
 from models.sampling import SamplingMask
 
 STAGE = StageModel(50.0, 500.0)

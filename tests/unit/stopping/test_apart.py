@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.maps import ElementMaps, Samples
-from edge.plan import extended
+from edge.planning.plan import extended
 from edge.results import Planned
 from edge.stopping.apart import Apart
 from edge.stopping.drawing import drawn, with_held_out

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from edge.faults import UsageError
-from edge.scan_plan import Way
+from edge.planning.scan_plan import Way
 from edge.stopping.asked import NOTHING_ASKED, AskedStop, asked_stop
 from edge.stopping.config import StopConfig
 from edge.stopping.first_part import refuse_short_stop

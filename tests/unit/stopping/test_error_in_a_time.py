@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.config import ScanConfig
+from edge.configuration.config import ScanConfig
 from edge.faults import UsageError
+from edge.planning.scan_plan import ScanPlan, Way
 from edge.prepare import density_of_plan
-from edge.scan_plan import ScanPlan, Way
 from edge.stopping.drawing import drawn, with_held_out
 from edge.stopping.first_part import refuse_untold_error
 from tests.unit.stopping.scans import cells_by_chance, config_of, plan_of

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from edge.beam.session import Session, utc_now
 from edge.events import Judged, Opened, Paused, Planned, Registered, Resumed, ShutterClosed, ShutterOpened
+from edge.folds.running_time import RunningTime
 from edge.record.journal import Journal
-from edge.running_time import RunningTime
-from edge.session import Session, utc_now
 from edge.state import New
 from edge.stopping.config import StopConfig
 from edge.stopping.figure import ErrorFigure, Estimate, figure_from_json, figure_to_json

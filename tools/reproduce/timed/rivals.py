@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.faults import UsageError
-from edge.kinematics import StageModel
 from edge.modes.pieces import Pieces
 from edge.modes.pricing import points_in, points_within, priced
 from edge.modes.setting import Setting
+from edge.motion.kinematics import StageModel
 from edge.replay_matrix.learner import learner_order
 from models.masks import make_mask
 from tools.reproduce.timed.objects import TimedObject

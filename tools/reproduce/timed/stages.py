@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.kinematics import StageModel
+from edge.motion.kinematics import StageModel
 
 STAGES: dict[str, StageModel] = {
     "printer board": StageModel(30.0, 300.0, settle_s=0.02, overhead_s=0.07),

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.grid import ScanGrid
-from edge.kinematics import StageModel, predict_raster_s
 from edge.modes.competition import predict
 from edge.modes.course import carried_out
 from edge.modes.lines import lies_along_columns, line_count, whole_lines
@@ -19,6 +18,7 @@ from edge.modes.pricing import priced
 from edge.modes.registry import MODES
 from edge.modes.setting import Seen, Setting
 from edge.modes.stand_in import ExpectedRates
+from edge.motion.kinematics import StageModel, predict_raster_s
 from edge.score import score
 from tools.reproduce.timed.objects import TimedObject
 from tools.reproduce.timed.stages import PITCH_MM

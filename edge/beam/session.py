@@ -1,0 +1,62 @@
+"""Journal and state as one: nothing is believed that is not written down first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from edge.dose.received import Received
+from edge.events import Measured, ScanEvent, StandardMeasured, utc_text
+from edge.faults import IntegrityError
+from edge.folds.beam_time import BeamTime
+from edge.folds.running_time import RunningTime
+from edge.record.journal import Journal
+from edge.state import Refused, ScanState, advance
+
+
+def utc_now() -> str:
+    """The host's time as events carry it."""
+    return utc_text(datetime.now(UTC))
+
+
+class Session:
+    """One scan in progress: its journal, and the state that the journal's events add up to."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        state: ScanState,
+        beam: BeamTime | None = None,
+        received: Received | None = None,
+        running: RunningTime | None = None,
+    ) -> None:
+        self._journal = journal
+        self.state = state
+        self.beam = BeamTime() if beam is None else beam
+        """How long the beam has been on in this scan."""
+        self.running = RunningTime() if running is None else running
+        """How long it has run, pauses left out."""
+        self.received = Received() if received is None else received.copy()
+        """What each exposure gave to the object."""
+
+    def record(self, *events: ScanEvent) -> None:
+        """Write the events down, durably, then take them over into the state.
+
+        A spectrum is written down in any state: it cannot be measured again.
+
+        Raises
+        ------
+        IntegrityError
+            An event that cannot follow the present state, or a journal that cannot be written.
+        """
+        state, beam, running = self.state, self.beam, self.running
+        for event in events:
+            beam, running = beam.after(event), running.after(event)
+            following = advance(state, event)
+            if not isinstance(following, Refused):
+                state = following
+            elif not isinstance(event, Measured | StandardMeasured):
+                raise IntegrityError(f"{following.reason}: stop the scan and report this")
+        self._journal.append(events)
+        self.state, self.beam, self.running = state, beam, running
+        for event in events:
+            self.received.add(event)

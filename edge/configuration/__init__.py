@@ -1,0 +1,1 @@
+"""What a scan may be told: closed schemas over strict YAML."""

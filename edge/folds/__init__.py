@@ -1,0 +1,1 @@
+"""What a journal adds up to."""

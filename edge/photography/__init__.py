@@ -1,0 +1,1 @@
+"""From camera frame to the photograph on the scan grid."""

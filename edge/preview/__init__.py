@@ -1,0 +1,1 @@
+"""Maps while the scan runs."""

@@ -1,0 +1,1 @@
+"""In which order to visit, and what no order can beat."""
