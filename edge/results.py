@@ -32,7 +32,7 @@ from edge.reconstruct.visible import with_visible
 from edge.record.fold import ScanHistory
 from edge.record.folder import Recording, RecordingPaths, open_recording
 from edge.record.reader import JournalReader, MeasuredArrays
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates

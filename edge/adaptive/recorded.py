@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.adaptive.batches import FIRST, FIRST_BLIND, Batches, origin_after
 from edge.adaptive.listening import listened_cells
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 from models.masks import MaskRequest, make_mask
 from models.sampling import SamplingMask
 

@@ -69,7 +69,7 @@ def replay(
     Without --mask and --reconstruct, masks, reconstructions and rates are compared.
     """
     from edge.faults import UsageError
-    from edge.replay import replay_plan, replay_source
+    from edge.replaying.replay import replay_plan, replay_source
     from edge.stopping.asked import asked_stop
 
     settings = _settings(rgb, match or [], calibration, tube, live_s, elements, dataset)

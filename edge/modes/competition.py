@@ -17,7 +17,7 @@ from edge.modes.mode import Mode
 from edge.modes.registry import MODES
 from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates, maps_of_colours
-from edge.score import score
+from edge.replaying.score import score
 
 _MOST_CELLS = 16_000
 """That are tried; of a larger grid a band of whole lines is."""

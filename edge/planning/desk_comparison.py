@@ -21,7 +21,7 @@ from edge.modes.setting import Setting
 from edge.modes.stand_in import ExpectedRates
 from edge.motion.stage_known import stage_of
 from edge.prepare import Sighting
-from edge.score import scale_of
+from edge.replaying.score import scale_of
 
 FRONTIER = "frontier.svg"
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.replay_against.placing import Placed, neighbours, overlap, warped
 from edge.replay_against.reading import Reading
-from edge.score import scale_of
+from edge.replaying.score import scale_of
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -75,7 +75,7 @@ def read_maps_of(path: Path, settings: ImportSettings = NOTHING_SET) -> Reading:
     if path.is_file() and path.name == paths.maps.name:
         file = read_maps(path)
         return _of_maps(path.parent.name or name, file.element_maps, file.grid)
-    from edge.sources import load_stack
+    from edge.replaying.sources import load_stack
 
     stack = load_stack(path, settings)
     return Reading(name, stack.elements, stack.maps, stack.variance, stack.known, stack.known, None)

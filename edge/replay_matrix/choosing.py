@@ -16,8 +16,8 @@ from edge.adaptive.batches import ADAPTIVE
 from edge.reconstruct import reconstruct
 from edge.replay_matrix.design import LEARNER
 from edge.replay_matrix.result_cache import digest_of
-from edge.score import score
-from edge.sources import Stack
+from edge.replaying.score import score
+from edge.replaying.sources import Stack
 from models.density import cells_for_rate
 from models.masks import MaskRequest, make_mask
 

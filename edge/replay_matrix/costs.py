@@ -10,7 +10,7 @@ from edge.adaptive.batches import ADAPTIVE
 from edge.faults import EdgeError
 from edge.replay_matrix.choosing import Setup, chosen, scored
 from edge.replay_matrix.design import LEARNER, SLOW_METHODS, Trial
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 from models.faults import ModelsError
 
 _CORNER = 48

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from edge.adaptive.batches import ADAPTIVE
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 
 LEARNER = "learner2d"
 GRID = "grid"

@@ -12,12 +12,12 @@ from edge.adaptive.batches import ADAPTIVE
 from edge.reconstruct import reconstruct
 from edge.replay_matrix.design import GRID, LEARNER, OURS, PLAIN, Trial
 from edge.replay_matrix.trials import Outcome
+from edge.replaying.score import scale_of
+from edge.replaying.sources import Stack
 from edge.report.figures import MARK_RGB, ColourLimits, block_mean, colour_limits, map_png
 from edge.report.markup import data_uri, figure
 from edge.report.png import rgb_png
 from edge.report.wording import element_name, escaped
-from edge.score import scale_of
-from edge.sources import Stack
 
 _MOST_PX = 360
 """Longer side of a map's picture."""

@@ -19,7 +19,6 @@ from edge.imports.found import NOTHING_SET, ImportSettings
 from edge.motion.stage_model import StageModel
 from edge.planning.folder import is_recording, read_plan
 from edge.record.durable import write_durably
-from edge.replay import ReplayResult, replay_stack
 from edge.replay_matrix.answer import Times, answer
 from edge.replay_matrix.choosing import Setup, scored_cells
 from edge.replay_matrix.costs import Costs
@@ -28,9 +27,10 @@ from edge.replay_matrix.page import page
 from edge.replay_matrix.pictures import pictures
 from edge.replay_matrix.prices import Stage, points_s, raster_s
 from edge.replay_matrix.trials import Outcome, carried_out
+from edge.replaying.replay import ReplayResult, replay_stack
+from edge.replaying.score import scale_of
+from edge.replaying.sources import Stack, load_stack
 from edge.report.wording import percent
-from edge.score import scale_of
-from edge.sources import Stack, load_stack
 
 PAGE = "report.html"
 KEPT = "trials"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import merged
-from edge.score import scale_of
+from edge.replaying.score import scale_of
 
 _SIGNIFICANT = 4.0
 """Standard errors by which a measured cell departs from those around it, and it is taken for more than noise."""

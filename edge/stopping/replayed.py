@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.maps import ElementMaps
 from edge.reconstruct import reconstruct
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 from edge.stopping.asked import AskedStop
 from edge.stopping.config import StopConfig, unknown_among
 from edge.stopping.drawing import FEWEST, drawn

@@ -39,7 +39,7 @@ def test_the_console_starts_without_loading(heavy):
 
 def test_importing_the_whole_application_never_loads_torch():
     assert "torch" not in modules_loaded_by(
-        "import edge.app, edge.replay, edge.demo, edge.preview.live, edge.simulate.run"
+        "import edge.app, edge.replaying.replay, edge.demo, edge.preview.live, edge.simulate.run"
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
+from edge.replaying.score import score
 from edge.results import cells_of, read_planned
-from edge.score import score
 
 HANDS_PITCH_MM = 1.0
 PORTRAIT_CROP = (slice(140, 340), slice(40, 240))

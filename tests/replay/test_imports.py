@@ -13,7 +13,7 @@ from edge.faults import UsageError
 from edge.imports.found import NOTHING_SET, FoundCube, ImportSettings
 from edge.imports.names import element_names
 from edge.imports.readers import read_found
-from edge.sources import load_stack
+from edge.replaying.sources import load_stack
 
 SHAPE = ROWS, COLUMNS, CHANNELS = 6, 8, 128
 OFFSET_KEV, GAIN_KEV = -0.05, 0.03
@@ -76,7 +76,7 @@ def edf(values, kind, title=""):
 
 
 def read_cube(path):
-    from edge.sources import _of_npz
+    from edge.replaying.sources import _of_npz
 
     found = _of_npz(path) if path.suffix == ".npz" else read_found(path, NOTHING_SET)
     assert isinstance(found, FoundCube)

@@ -18,8 +18,8 @@ from edge.console import Console
 from edge.planning.plan import plan_from_json
 from edge.planning.text import sealed
 from edge.record.folder import open_recording
+from edge.replaying.sources import load_stack
 from edge.results import Results, read_planned, results_of
-from edge.sources import load_stack
 from firmware_bridge.messages import Capabilities
 from tests.replay.recorded_controller import RecordedController
 from tools.reference_recordings import EXPECTED, KINDS, MAPS, expected_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.faults import UsageError
-from edge.replay import replay_source
+from edge.replaying.replay import replay_source
 from edge.stopping.asked import asked_stop
 
 SHAPE = (48, 64)

@@ -19,7 +19,7 @@ from edge.replay_matrix.costs import Costs
 from edge.replay_matrix.design import GRID, LEARNER, OURS, PLAIN, Design, Trial, design
 from edge.replay_matrix.prices import Stage, points_s, raster_s
 from edge.replay_matrix.trials import carried_out
-from edge.sources import load_stack
+from edge.replaying.sources import load_stack
 
 ROWS, COLUMNS = 24, 32
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge import cli
 from edge.faults import UsageError
-from edge.replay import replay_source
+from edge.replaying.replay import replay_source
 
 ROWS, COLUMNS = 48, 64
 

@@ -11,7 +11,7 @@ import pytest
 from skimage.metrics import structural_similarity as peer_similarity
 
 from edge.faults import UsageError
-from edge.score import score, spectral_angle_rad, structural_similarity
+from edge.replaying.score import score, spectral_angle_rad, structural_similarity
 
 RNG = np.random.default_rng(0)
 TRUTH = np.cumsum(RNG.random((40, 50, 3)), axis=1)

@@ -20,7 +20,7 @@ from skimage.restoration import inpaint_biharmonic
 
 from edge.maps import Samples
 from edge.reconstruct import METHODS, reconstruct
-from edge.score import score
+from edge.replaying.score import score
 from tools.bench import progressive
 from tools.bench.bandwidth import bandwidth_bytes_per_s
 from tools.bench.painted import painted_panel

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edge.adaptive.recorded import adaptive_mask
 from edge.maps import ElementMaps
 from edge.reconstruct import reconstruct
-from edge.score import scale_of, score
-from edge.sources import Stack, load_stack
+from edge.replaying.score import scale_of, score
+from edge.replaying.sources import Stack, load_stack
 from edge.stopping.figure import figure_of
 from models.masks import MaskRequest
 from tools.measurement_folder import measurement_folder

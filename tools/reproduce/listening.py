@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.adaptive.recorded import adaptive_mask
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 from models.masks import MaskRequest
 
 if TYPE_CHECKING:

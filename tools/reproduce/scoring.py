@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.score import score, spectral_angle_rad
+from edge.replaying.score import score, spectral_angle_rad
 
 _PERFECT = 1e-15
 """Least mean squared error that is told apart from none, 150 dB."""

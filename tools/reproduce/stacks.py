@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.npz import load_arrays
-from edge.sources import load_stack
+from edge.replaying.sources import load_stack
 from tools.bench.painted import painted_panel
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.subjects import Subject

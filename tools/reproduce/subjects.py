@@ -145,7 +145,7 @@ def portrait_subjects(path: Path, *, seeds: Sequence[int]) -> list[Subject]:
     UsageError
         It cannot be read.
     """
-    from edge.sources import load_stack
+    from edge.replaying.sources import load_stack
 
     stack = load_stack(path)
     if stack.rgb is None:

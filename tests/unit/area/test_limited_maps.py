@@ -10,11 +10,11 @@ import pytest
 
 from edge.maps import ElementMaps, limited_to
 from edge.record.maps_file import read_maps, write_maps
-from edge.replay import replay_source
+from edge.replaying.replay import replay_source
+from edge.replaying.sources import Stack
 from edge.report.contents import Outline
 from edge.report.figures import NO_VALUE_RGB, colour_limits, palette, palette_indices
 from edge.report.page import render
-from edge.sources import Stack
 from tests.unit.report.conftest import make_report
 
 __all__ = ["make_report"]
@@ -103,7 +103,7 @@ def test_a_replay_counts_and_shows_only_what_was_to_be_scanned(tmp_path, monkeyp
     known = scanned & (random.random(shape) < 0.6)
     values = random.random((*shape, 2)).astype(np.float32)
     stack = Stack(values, np.zeros_like(values), ("Fe", "Pb"), None, known, False, "counts/s", scanned)
-    monkeypatch.setattr("edge.replay.load_stack", lambda source, settings: stack)
+    monkeypatch.setattr("edge.replaying.replay.load_stack", lambda source, settings: stack)
     result = replay_source(Path("scan"), rate=0.2, mask="blue-noise", method="kriging", seed=0, out=tmp_path / "out")
     assert int(result.mask.cells.sum()) == 40
     assert result.scored_cells == int(known.sum()) - 40

@@ -13,7 +13,7 @@ from edge.adaptive.batches import Batches
 from edge.adaptive.listening import listened_cells, worth_of_samples
 from edge.adaptive.recorded import adaptive_mask
 from edge.reconstruct import reconstruct
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 from models.masks import MaskRequest, make_mask
 from tests.unit.reconstruct.scenes import hands, painted, pentimento, portrait, psnr_db, sampled
 

@@ -14,7 +14,7 @@ from edge.configuration.config import ScanConfig, load_scan_config
 from edge.faults import UsageError
 from edge.planning.plan import plan_from_json, plan_to_json
 from edge.prepare import Sighting, choose_cells, density_of_plan, grid_of, plan_scan, require_known_names
-from edge.replay import replay_source
+from edge.replaying.replay import replay_source
 from firmware_bridge.messages import Capabilities
 from models.coverage import widest_hole
 from models.faults import MissingModel, UnusableModel

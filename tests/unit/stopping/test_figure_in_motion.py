@@ -12,7 +12,7 @@ from edge.modes.course import carried_out
 from edge.modes.registry import MODES
 from edge.modes.setting import Setting
 from edge.motion.stage_model import StageModel
-from edge.score import score
+from edge.replaying.score import score
 from edge.stopping.figure import figure_of
 
 SHAPE = (48, 64)

@@ -13,7 +13,7 @@ from edge.modes.counted import CountedObject
 from edge.modes.pieces import Pieces
 from edge.modes.setting import Seen
 from edge.reconstruct.cells import MeasuredCells
-from edge.sources import load_stack
+from edge.replaying.sources import load_stack
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.photon_budget import HALF, read_raster
 

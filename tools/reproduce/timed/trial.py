@@ -19,7 +19,7 @@ from edge.modes.registry import MODES
 from edge.modes.setting import Seen, Setting
 from edge.modes.stand_in import ExpectedRates
 from edge.motion.kinematics import StageModel, predict_raster_s
-from edge.score import score
+from edge.replaying.score import score
 from tools.reproduce.timed.objects import TimedObject
 from tools.reproduce.timed.stages import PITCH_MM
 

@@ -19,9 +19,9 @@ from edge.reconstruct.choice import AUTOMATIC
 from edge.reconstruct.visible import with_visible
 from edge.record.durable import write_durably
 from edge.record.maps_file import write_maps
-from edge.replay_plan import PlannedCells, planned_cells
-from edge.score import Scores, score
-from edge.sources import Stack, load_stack
+from edge.replaying.planned import PlannedCells, planned_cells
+from edge.replaying.score import Scores, score
+from edge.replaying.sources import Stack, load_stack
 from edge.stopping.asked import NOTHING_ASKED, AskedStop
 from edge.stopping.figure import ErrorFigure
 from edge.stopping.replayed import HeldOutOfRaster, figure_to_report

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.planning.folder import is_recording, read_plan
 from edge.planning.plan import ScanPlan
-from edge.sources import Stack
+from edge.replaying.sources import Stack
 from models.sampling import SamplingMask
 
 
