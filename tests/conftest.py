@@ -1,4 +1,4 @@
-"""Where the real measurements are, for the tests that need them."""
+"""How the suite runs, and where the real measurements are, for the tests that need them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.held_up import Repeater
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("seeded", derandomize=True, deadline=None)
 settings.load_profile("seeded")
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Repeater(_CHECKOUT / "tests"))
 
 
 @pytest.hookimpl(optionalhook=True)
