@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from edge.dose.received import Received
 from edge.events import Measured, ScanEvent, StandardMeasured, utc_text
 from edge.faults import IntegrityError
 from edge.folds.beam_time import BeamTime
 from edge.folds.running_time import RunningTime
 from edge.record.journal import Journal
+from edge.record.steady_clock import PROGRAM
 from edge.state import Refused, ScanState, advance
 
 
 def utc_now() -> str:
-    """The host's time as events carry it."""
-    return utc_text(datetime.now(UTC))
+    """The host's time as events carry it: a clock that is set meanwhile changes nothing in it."""
+    return utc_text(PROGRAM.now())
 
 
 class Session:

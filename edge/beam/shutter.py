@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from edge.beam.reconnect import Connection
 from edge.beam.session import Session, utc_now
 from edge.events import ShutterClosed, ShutterOpened, Target, utc_text
 from edge.faults import SafetyStop
 from edge.planning.passage import Passage
+from edge.record.steady_clock import PROGRAM
 from firmware_bridge.faults import DoorOpen
 from firmware_bridge.messages import StagePose
 
@@ -109,7 +110,7 @@ class Shutter:
     def note_lost(self) -> None:
         """The controller is out of reach: if it was open, it closes by its lease, but nobody sees it."""
         if not self.is_closed and self._lost_at is None:
-            self._lost_at = datetime.now(UTC)
+            self._lost_at = PROGRAM.now()
             self._lease_s = self._connection.controller.capabilities.lease_s
 
     def note_found(self) -> None:
@@ -124,7 +125,7 @@ class Shutter:
             raise SafetyStop("the shutter is open although nobody asked: switch the tube off and check the shutter")
         if self._lost_at is not None:
             # Its lease was renewed until the loss was noticed, at the longest.
-            at = min(datetime.now(UTC), self._lost_at + timedelta(seconds=self._lease_s))
+            at = min(PROGRAM.now(), self._lost_at + timedelta(seconds=self._lease_s))
             self.note_closed("closed by its lease, without the link", utc_text(at), is_cut_short=True)
 
     def abort(self) -> None:

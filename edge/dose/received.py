@@ -7,6 +7,7 @@ to it. A controller that was started again has lost more: whatever it had finish
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -112,8 +113,9 @@ class Received:
 
     def _cut_short(self, at: str) -> None:
         if self._since:
-            passed = datetime.fromisoformat(at) - datetime.fromisoformat(self._since)
-            self.pending_s += (max(0.0, passed.total_seconds()),)
+            passed_s = (datetime.fromisoformat(at) - datetime.fromisoformat(self._since)).total_seconds()
+            # where the clock was set back nobody knows: then the whole of what was in progress counts
+            self.pending_s += (passed_s if passed_s >= 0 else math.inf,)
 
     def _settle(self) -> None:
         """Write what was cut short to the exposure that comes first."""
