@@ -18,8 +18,8 @@ from edge.planning.scan_plan import ScanPlan
 
 _RATE_HZ = 500_000.0
 """Counts a second that a detector delivers at the most."""
-_CODING = 1.15
-"""What packing takes over the scatter of counts, which no coding gets rid of."""
+_CODING = 1.3
+"""What packing takes over the entropy of counts: bytes by significance are coded each for itself."""
 _BESIDE = 200
 """Bytes of an exposure beside its spectrum, in a row of its own."""
 _BYTES_PER_CELL = 30 * 12
@@ -61,10 +61,12 @@ class Room:
 def exposures_bytes(live_s: ArrayLike, channels: int) -> int:
     """What exposures of so much live time take at most, packed or not, in bytes.
 
-    Counts scatter by Poisson's law, whose entropy is about log2(2 pi e (m + 1/12)) / 2 bits a channel at a mean of m.
+    Packing knows how often a count occurs and not in which channel. Of all spectra of a mean of m counts a channel,
+    peaks and all, those whose counts are distributed geometrically have the largest entropy,
+    (m + 1) log2(m + 1) - m log2(m) bits a channel (Jaynes, Phys. Rev. 106, 620, 1957).
     """
     mean = _RATE_HZ * np.asarray(live_s, dtype=np.float64) / channels
-    bits = np.log2(2 * math.pi * math.e * (mean + 1 / 12)) / 2
+    bits = (mean + 1) * np.log2(mean + 1) - mean * np.log2(np.maximum(mean, 1e-300))
     return int(np.sum(_BESIDE + _CODING * channels * bits / 8))
 
 
@@ -78,9 +80,17 @@ def room_for(folder: Path, exposures: int, cells: int) -> Room:
     where = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     needed = exposures + maps_bytes(cells) + _MARGIN_BYTES
     free = shutil.disk_usage(where).free
-    # what is asked for is taken for a moment: a scan that runs on this disk must not miss it
-    can_be_asked = needed + _MARGIN_BYTES <= free and _kind_of(where) not in _IN_MEMORY
-    return Room(where, free, needed, _is_granted(where, needed) if can_be_asked else True)
+    return Room(where, free, needed, may_have(where, needed, free))
+
+
+def may_have(folder: Path, count: int, free: int) -> bool:
+    """Whether the file system gives this user so many bytes in a folder; true where that cannot be asked.
+
+    What is asked for is taken for a moment. A scan that runs on this disk must not miss it, so nothing is asked where
+    it is nearly all of what is free, or in memory.
+    """
+    can_be_asked = count + _MARGIN_BYTES <= free and _kind_of(folder) not in _IN_MEMORY
+    return _is_granted(folder, count) if can_be_asked else True
 
 
 def room_for_rest(folder: Path, plan: ScanPlan, left: int, channels: int) -> str:
