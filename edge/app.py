@@ -41,6 +41,7 @@ from edge.readiness.doctor import (
 from edge.readiness.examination import Examination
 from edge.record.folder import RecordingPaths, create_recording, new_folder, open_recording, recording_at, refuse_taken
 from edge.record.journal import Journal
+from edge.report.pdf import print_page
 from edge.state import Ended, New
 from edge.steps import Planner, Scan
 from edge.stopping.asked import NOTHING_ASKED, AskedStop
@@ -158,11 +159,18 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
     return _conclude(outcome, paths, console)
 
 
-def report_scan(folder: Path, *, console: Console) -> None:
-    """Make maps and report of a recording, finished or not, from its journal."""
+def report_scan(folder: Path, *, console: Console, pdf: bool = False) -> None:
+    """Make maps and report of a recording, finished or not, from its journal; where asked, the report on paper too."""
     console.say("Computing the maps and the report")
     for line in finish_recording(folder):
         console.say(line)
+    paths = RecordingPaths(folder)
+    if pdf and paths.report.is_file():
+        print_page(paths.report, paths.printed)
+        console.say(f"PDF:    {paths.printed}")
+    elif paths.printed.is_file():
+        paths.printed.unlink()
+        console.say(f"{paths.printed} was of an earlier report and is gone: --pdf prints this one")
 
 
 def examine(path: Path, *, show: Callable[[Finding], None]) -> list[Finding]:

@@ -122,13 +122,14 @@ app.command()(export.export)
 @app.command()
 def report(
     recording: Annotated[Path, typer.Argument(help="A recording's folder.")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print the report too, to report.pdf (needs Chromium).")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Make maps and report of a recording again, from its journal alone."""
     from edge.app import report_scan
     from edge.console import Console
 
-    report_scan(recording, console=Console(quiet=quiet, log_level="info"))
+    report_scan(recording, console=Console(quiet=quiet, log_level="info"), pdf=pdf)
 
 
 @app.command()

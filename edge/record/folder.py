@@ -49,6 +49,11 @@ class RecordingPaths:
         return self.folder / "report.html"
 
     @property
+    def printed(self) -> Path:
+        """The report on paper, where it was asked for."""
+        return self.folder / "report.pdf"
+
+    @property
     def log(self) -> Path:
         return self.folder / "log.txt"
 

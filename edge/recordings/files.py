@@ -21,7 +21,7 @@ from edge.state import Ended
 
 _KNOWN = {
     "scan.yaml", "frame.png", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal",
-    "log.txt", "maps.h5", "report.html", "copy.json", "dwell-test.json",
+    "log.txt", "maps.h5", "report.html", "report.pdf", "copy.json", "dwell-test.json",
 }  # fmt: skip
 _KNOWN_FOLDERS = {"live", "review", "reviewed", "exports"}
 

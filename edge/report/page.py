@@ -31,6 +31,9 @@ _CONTENTS = (
     ("provenance", "Provenance"),
 )
 
+_FOOT = 80
+"""Letters of an identifier that fit beside a sheet's number."""
+
 
 def render(report: ScanReport) -> str:
     """The report as one HTML page that asks for nothing outside itself and runs no script.
@@ -58,7 +61,15 @@ def render(report: ScanReport) -> str:
             provenance_section(report),
         ],
         before=imagery.definitions,
+        foot=_foot(report),
     )
+
+
+def _foot(report: ScanReport) -> str:
+    """What tells a sheet's object and day, once it lies in a file by itself."""
+    subject = report.subject
+    name = subject.identifier or subject.title or "Untitled object"
+    return f"{name[:_FOOT]} · scanned {report.started_at:%Y-%m-%d} · Pointillist"
 
 
 def write_report(path: Path, report: ScanReport) -> None:
