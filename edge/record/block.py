@@ -18,12 +18,8 @@ from numpy.typing import NDArray
 
 from edge.record.block_columns import microseconds_of, pack_columns, unpack_columns
 from edge.record.block_spectra import pack_spectra, unpack_spectra
-from edge.record.codec import (
-    MAX_CHANNELS,
-    DamagedRecord,
-    ExposureRow,
-    decode_counts,
-)
+from edge.record.damage import DamagedRecord
+from edge.record.exposure_codec import MAX_CHANNELS, ExposureRow, decode_counts
 from firmware_bridge.messages import ExposureFlag
 
 MOST_EXPOSURES = 512

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.record.codec import DamagedRecord, inflate
+from edge.record.damage import DamagedRecord, inflate
 
 _AS_IS, _MILLIONTHS, _EVENTS = range(3)
 _WITH = {2: (0,), 3: (1,), 5: (4,), 7: (6, 4), 8: (9,)}

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.record.codec import DamagedRecord, inflate
+from edge.record.damage import DamagedRecord, inflate
 from firmware_bridge.native.spectrum_coding import SpectrumCodingError, decode_spectrum, encode_spectrum
 
 SPARSE = 0

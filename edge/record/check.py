@@ -11,7 +11,9 @@ from typing import Any
 
 from edge.faults import IntegrityError
 from edge.record.block import decode_columns
-from edge.record.codec import DamagedRecord, check_event, check_exposure
+from edge.record.damage import DamagedRecord
+from edge.record.event_codec import check_event
+from edge.record.exposure_codec import check_exposure
 from edge.record.schema import (
     EVENT_COLUMNS,
     ReadMode,

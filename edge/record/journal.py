@@ -24,8 +24,10 @@ from edge.record.block import (
     may_be_packed,
 )
 from edge.record.check import refuse_unsound
-from edge.record.codec import DamagedRecord, EventRow, ExposureRow, encode_event, encode_exposure
+from edge.record.damage import DamagedRecord
 from edge.record.durable import replace_durably
+from edge.record.event_codec import EventRow, encode_event
+from edge.record.exposure_codec import ExposureRow, encode_exposure
 from edge.record.known import Known, without_repeats
 from edge.record.reader import JournalReader, MeasuredArrays
 from edge.record.schema import (

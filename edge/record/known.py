@@ -10,7 +10,8 @@ from typing import Any, Self
 from edge.events import Measured, ScanEvent
 from edge.faults import IntegrityError
 from edge.record.block import decode_columns, decode_spectra
-from edge.record.codec import DamagedRecord, decode_exposure, exposure_of, is_same_measurement
+from edge.record.damage import DamagedRecord
+from edge.record.exposure_codec import decode_exposure, exposure_of, is_same_measurement
 from edge.record.schema import BLOCK_COLUMNS, EXPOSURE_COLUMNS, TRUNCATED
 from firmware_bridge.messages import ExposureDone
 

@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -18,16 +17,11 @@ from edge.events import Measured, ScanEvent
 from edge.faults import EdgeError, IntegrityError
 from edge.record.block import UnpackedRow
 from edge.record.check import check_journal
-from edge.record.codec import (
-    DamagedRecord,
-    check_exposure,
-    decode_counts,
-    decode_event,
-    decode_exposure,
-    exposure_of,
-    letters_of,
-)
+from edge.record.damage import DamagedRecord
+from edge.record.event_codec import decode_event, letters_of
+from edge.record.exposure_codec import check_exposure, decode_counts, decode_exposure, exposure_of
 from edge.record.head import ExposureHead
+from edge.record.measured import MeasuredArrays, columns_of
 from edge.record.schema import (
     TRUNCATED,
     ReadMode,
@@ -43,36 +37,6 @@ from firmware_bridge.messages import ExposureDone
 _MOST_LETTERS = 1024**3
 """Most letters in the events of a journal: a history holds them all."""
 _Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MeasuredArrays:
-    """Many exposures of equal spectrum length as columns, in the order of recording; arrays are read-only.
-
-    Truncated exposures are among them: the beam was there for ``live_s``. Their index may come again.
-    """
-
-    last_seq: int
-    """Where to go on reading."""
-    indices: NDArray[np.int64]
-    starts_mm: NDArray[np.float64]
-    """Measured (x, y) at opening, shape (n, 2)."""
-    ends_mm: NDArray[np.float64]
-    """Measured (x, y) at closing, shape (n, 2)."""
-    real_s: NDArray[np.float64]
-    live_s: NDArray[np.float64]
-    opened_at_s: NDArray[np.float64]
-    closed_at_s: NDArray[np.float64]
-    input_rate_hz: NDArray[np.float64]
-    output_rate_hz: NDArray[np.float64]
-    flags: NDArray[np.int64]
-    pose_uncertainty_mm: NDArray[np.float64]
-    """Standard uncertainty of both positions along the beam's way, NaN where the controller stated none."""
-    counts: NDArray[np.uint32]
-    """Shape (n, channels)."""
-
-    def __len__(self) -> int:
-        return int(self.indices.shape[0])
 
 
 class JournalReader:
@@ -260,26 +224,7 @@ class JournalReader:
         lengths = {row[14] for row in rows}
         if len(lengths) > 1:
             raise IntegrityError(f"{self._path}: spectra of {sorted(lengths)} channels are mixed: read them one by one")
-        counts = np.concatenate(spectra) if spectra else np.zeros((0, 0), np.uint32)
-        numbers = np.array([(*row[3:13], row[15]) for row in rows], dtype=np.float64).reshape(-1, 11)
-        whole = np.array([(row[1], row[13]) for row in rows], dtype=np.int64).reshape(-1, 2)
-        for array in (counts, numbers, whole):
-            array.setflags(write=False)
-        return MeasuredArrays(
-            last_seq=last_seq,
-            indices=whole[:, 0],
-            starts_mm=numbers[:, 0:2],
-            ends_mm=numbers[:, 2:4],
-            real_s=numbers[:, 4],
-            live_s=numbers[:, 5],
-            opened_at_s=numbers[:, 6],
-            closed_at_s=numbers[:, 7],
-            input_rate_hz=numbers[:, 8],
-            output_rate_hz=numbers[:, 9],
-            flags=whole[:, 1],
-            pose_uncertainty_mm=numbers[:, 10],
-            counts=counts,
-        )
+        return columns_of(last_seq, rows, spectra)
 
     def _damage(self, seq: int, reason: str) -> IntegrityError:
         try:
@@ -300,3 +245,6 @@ class JournalReader:
             finally:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("COMMIT")
+
+
+__all__ = ["JournalReader", "MeasuredArrays"]

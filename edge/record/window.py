@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.record.block import MAX_STORED_BLOCK, UnpackedRow, check_block, decode_columns, decode_spectra
-from edge.record.codec import MAX_STORED_SPECTRUM, DamagedRecord
+from edge.record.damage import DamagedRecord
+from edge.record.exposure_codec import MAX_STORED_SPECTRUM
 from edge.record.schema import EVENT_COLUMNS, blocks_within, exposure_columns
 
 _WINDOW = 512

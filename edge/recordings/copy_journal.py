@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.events import Measured, Opened, ScanEvent, StandardMeasured
 from edge.faults import EdgeError, IntegrityError, UsageError
 from edge.record.check import check_journal
-from edge.record.codec import is_same_measurement
+from edge.record.exposure_codec import is_same_measurement
 from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
