@@ -21,7 +21,7 @@ from media import Fault, Writers, compiled, writers
 
 from edge.faults import EdgeError, UsageError
 from edge.record.check import check_journal
-from edge.record.codec import is_same_measurement
+from edge.record.exposure_codec import is_same_measurement
 from edge.record.journal import Journal, JournalReader
 
 BATCHES = 60

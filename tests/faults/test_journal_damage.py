@@ -16,7 +16,8 @@ from journal_writer import AT, exposure_of, measured
 from edge.events import Measured, Opened, Paused, Planned, ScanEvent
 from edge.faults import EdgeError, IntegrityError, UsageError
 from edge.record.check import check_journal
-from edge.record.codec import encode_counts, encode_event, is_same_measurement
+from edge.record.event_codec import encode_event
+from edge.record.exposure_codec import encode_counts, is_same_measurement
 from edge.record.journal import Journal, JournalReader
 from edge.record.schema import FORMAT_VERSION, extent_crc, wal_path
 

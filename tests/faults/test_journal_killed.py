@@ -15,7 +15,7 @@ from journal_writer import AT, exposure_of, measured
 from edge.events import Paused
 from edge.faults import ScanStopped, UsageError
 from edge.record.check import check_journal
-from edge.record.codec import is_same_measurement
+from edge.record.exposure_codec import is_same_measurement
 from edge.record.journal import Journal, JournalReader
 from edge.record.schema import wal_path
 

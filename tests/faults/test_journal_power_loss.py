@@ -20,7 +20,7 @@ import pytest
 from journal_writer import exposure_of
 
 from edge.faults import EdgeError
-from edge.record.codec import is_same_measurement
+from edge.record.exposure_codec import is_same_measurement
 from edge.record.journal import Journal, JournalReader
 
 HERE = Path(__file__).parent

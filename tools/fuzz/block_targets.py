@@ -11,7 +11,8 @@ import numpy as np
 
 from edge.events import Measured
 from edge.record.block import block_crc, decode_columns, decode_spectra, encode_block, may_be_packed
-from edge.record.codec import DamagedRecord, encode_counts, encode_exposure
+from edge.record.damage import DamagedRecord
+from edge.record.exposure_codec import encode_counts, encode_exposure
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 from tools.fuzz.properties import Target, require
 

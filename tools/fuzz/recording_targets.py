@@ -26,9 +26,11 @@ from edge.maps import ElementMaps
 from edge.motion.kinematics import StageModel
 from edge.npz import load_arrays
 from edge.planning.plan import make_plan, plan_from_json, plan_to_json
-from edge.record import codec
+from edge.record import event_codec, exposure_codec
 from edge.record.check import check_journal
-from edge.record.codec import DamagedRecord, decode_event, decode_exposure, encode_event, encode_exposure
+from edge.record.damage import DamagedRecord
+from edge.record.event_codec import decode_event, encode_event
+from edge.record.exposure_codec import decode_exposure, encode_exposure
 from edge.record.journal import Journal
 from edge.record.maps_file import read_maps, write_maps
 from edge.record.reader import JournalReader
@@ -40,7 +42,7 @@ from tools.fuzz.kept import kept
 from tools.fuzz.properties import Target, require
 
 _AT: Final = "2026-01-02T03:04:05.000006+00:00"
-_KINDS: Final = tuple(codec.KINDS)
+_KINDS: Final = tuple(event_codec.KINDS)
 _MOST_PATCHES: Final = 64
 
 
@@ -48,7 +50,7 @@ def events(octets: bytes) -> None:
     """A body under a sound check sum: an event, or refused; an event is written as it was read."""
     kind = _KINDS[octets[0] % len(_KINDS)].encode() if octets else b"paused"
     body = octets[1:]
-    row = (1, kind, _AT.encode(), body, codec.event_crc(1, kind, _AT.encode(), body))
+    row = (1, kind, _AT.encode(), body, event_codec.event_crc(1, kind, _AT.encode(), body))
     try:
         event = decode_event(row)
     except DamagedRecord:
@@ -66,7 +68,7 @@ def exposures(octets: bytes) -> None:
     channels, flags = struct.unpack("<Hh", octets[:4].ljust(4, b"\0"))
     numbers = (0.0,) * 10
     columns = (1, 2, _AT.encode(), *numbers, flags, channels, octets[4:])
-    row = (*columns, codec.exposure_crc(columns, None), None)
+    row = (*columns, exposure_codec.exposure_crc(columns, None), None)
     try:
         done = decode_exposure(row).done
     except DamagedRecord:

@@ -30,7 +30,8 @@ from edge.record.block import (
 )
 from edge.record.block_spectra import SPARSE, pack_spectra, unpack_spectra
 from edge.record.check import check_journal
-from edge.record.codec import DamagedRecord, encode_exposure, is_same_measurement
+from edge.record.damage import DamagedRecord
+from edge.record.exposure_codec import encode_exposure, is_same_measurement
 from edge.record.journal import Journal, JournalReader
 from edge.record.schema import FORMAT_VERSION, extent_crc
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose

@@ -32,7 +32,8 @@ from edge.events import (
 )
 from edge.faults import IntegrityError, UsageError
 from edge.record.check import check_journal
-from edge.record.codec import MAX_CHANNELS, DamagedRecord, decode_counts, encode_counts, is_same_measurement
+from edge.record.damage import DamagedRecord
+from edge.record.exposure_codec import MAX_CHANNELS, decode_counts, encode_counts, is_same_measurement
 from edge.record.journal import Journal, JournalReader
 from edge.record.schema import FORMAT_VERSION, explained, wal_path
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from edge.events import Measured
 from edge.faults import IntegrityError
 from edge.record.check import check_journal
-from edge.record.codec import DamagedRecord, decode_exposure, encode_exposure
+from edge.record.damage import DamagedRecord
+from edge.record.exposure_codec import decode_exposure, encode_exposure
 from edge.record.journal import Journal, JournalReader
 from edge.record.schema import extent_crc
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose

@@ -16,7 +16,8 @@ from hypothesis.extra import numpy as hnp
 
 from edge.events import FIRST_VISIT, Measured, ShutterOpened, StandardMeasured, StandardMissed
 from edge.record.check import check_journal
-from edge.record.codec import DamagedRecord, decode_event, encode_event
+from edge.record.damage import DamagedRecord
+from edge.record.event_codec import decode_event, encode_event
 from edge.record.journal import Journal, JournalReader
 from edge.record.visit_record import visit_from_dict, visit_to_dict
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
@@ -60,7 +61,7 @@ def test_an_opening_says_what_it_is_over_and_one_of_an_older_recording_was_over_
     content = json.loads(body)
     del content["over"]
     older = json.dumps(content).encode()
-    from edge.record.codec import event_crc
+    from edge.record.event_codec import event_crc
 
     row = (seq, kind.encode(), at.encode(), older, event_crc(seq, kind.encode(), at.encode(), older))
     assert decode_event(row) == replace(over, over="object")
@@ -92,7 +93,7 @@ def test_a_count_that_nothing_would_read_again_is_refused_on_writing(count: int)
 
 
 def test_an_event_whose_body_is_no_visit_is_damaged() -> None:
-    from edge.record.codec import event_crc
+    from edge.record.event_codec import event_crc
 
     body = json.dumps({**visit_to_dict(DONE), "counts": "none"}).encode()
     row = (3, b"standard-measured", AT.encode(), body, event_crc(3, b"standard-measured", AT.encode(), body))

@@ -23,7 +23,8 @@ from edge.maps import ElementMaps
 from edge.motion.kinematics import StageModel
 from edge.planning.plan import ScanPlan, make_plan, plan_to_json
 from edge.prepare import frame_digest, grid_of
-from edge.record.codec import encode_event, encode_exposure
+from edge.record.event_codec import encode_event
+from edge.record.exposure_codec import encode_exposure
 from edge.record.folder import RecordingPaths, create_recording
 from edge.record.journal import Journal
 from edge.record.maps_file import write_maps

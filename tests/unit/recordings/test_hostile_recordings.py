@@ -18,7 +18,8 @@ import pytest
 from edge.events import Opened, Paused, Planned, Registered
 from edge.faults import IntegrityError
 from edge.record import reader as reading
-from edge.record.codec import encode_event, encode_exposure
+from edge.record.event_codec import encode_event
+from edge.record.exposure_codec import encode_exposure
 from edge.record.folder import RecordingPaths, open_recording
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
@@ -45,7 +46,7 @@ def _put(paths: RecordingPaths, table: str, row: tuple) -> None:
 
 
 def _event_with(body: bytes) -> tuple:
-    from edge.record.codec import event_crc
+    from edge.record.event_codec import event_crc
 
     kind, moment = "paused", at(2)
     return 3, kind, moment, body, event_crc(3, kind.encode(), moment.encode(), body)
@@ -63,7 +64,7 @@ def _value_bomb(paths: RecordingPaths) -> None:
 
 
 def _spectrum_bomb(paths: RecordingPaths) -> None:
-    from edge.record.codec import exposure_crc
+    from edge.record.exposure_codec import exposure_crc
 
     row = list(encode_exposure(5, measured([0])[0]))  # type: ignore[arg-type]
     row[14], row[15] = 16_384, _zeros(60 * MB)
