@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge.commands import calibrate, export, plan, recordings, replay, reprocess
+from edge.commands import calibrate, export, monitor, plan, recordings, replay, reprocess
 
 app = typer.Typer(
     name="pointillist",
@@ -116,6 +116,7 @@ app.command()(reprocess.reprocess)
 app.command()(recordings.verify)
 app.command()(recordings.copy)
 app.command()(recordings.watch)
+app.command()(monitor.monitor)
 app.command()(export.export)
 
 

@@ -88,6 +88,8 @@ class Follower:
         Of the recording, running or at rest.
     clock
         Monotonic time in s.
+    heard
+        Given each record in its turn, after it was entered here.
 
     Raises
     ------
@@ -97,9 +99,14 @@ class Follower:
         Something in it leads elsewhere.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.monotonic,
+        heard: Callable[[ScanEvent | ExposureHead], None] = lambda record: None,
+    ) -> None:
         self.paths: RecordingPaths = recording_at(folder)
-        self._clock = clock
+        self._clock, self._heard = clock, heard
         self._books = Books()
         self._beam, self._running = BeamTime(), RunningTime()
         self._last_at = ""
@@ -136,6 +143,7 @@ class Follower:
             if isinstance(record, Judged):
                 self._judge(record.figure_json)
         self._last_at = record.at
+        self._heard(record)
 
     def _judge(self, text: str) -> None:
         with suppress(ValueError):

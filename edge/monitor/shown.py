@@ -1,0 +1,126 @@
+"""Everything that browsers can be shown of one recording, kept current by one thread and read by another."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.monitor import wire
+from edge.monitor.feed import Feed
+from edge.monitor.maps import ShownMaps
+from edge.monitor.picture import Picture, picture_of
+from edge.monitor.samples import Samples
+from edge.monitor.words import scan_json, status_json
+from edge.record.folder import RecordingPaths
+
+_MOST_PACKED = 16 * 1024 * 1024
+"""Bytes of packed parts that are kept, since several browsers look at the same."""
+_NOTHING = np.empty(0, wire.CELL)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody should know even when not looking."""
+
+    number: int
+    kind: str
+    sentence: str
+    at: str
+
+    def json(self) -> dict[str, Any]:
+        """As the page is told."""
+        return {"id": self.number, "kind": self.kind, "sentence": self.sentence, "at": self.at}
+
+
+class Shown:
+    """The recording's exposures, values, maps, photograph and figures.
+
+    `refresh` belongs to one thread; the rest may be read by another, for arrays are replaced and never written to.
+
+    Parameters
+    ----------
+    folder
+        Of the recording.
+
+    Raises
+    ------
+    UsageError
+        There is no recording.
+    IntegrityError
+        Something in it leads elsewhere.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.feed = Feed(folder)
+        self._paths = RecordingPaths(folder)
+        self.maps = ShownMaps(self._paths)
+        self.samples = Samples(self._paths.live)
+        self.picture: Picture | None = None
+        self._pictured = ""
+        self.edition = 0
+        """Another one: what `/api/scan` answers has changed."""
+        self._edition_of: tuple[object, ...] = ()
+        self.status: dict[str, Any] = status_json(self.feed)
+        self.alerts: tuple[Alert, ...] = ()
+        self._packed: OrderedDict[tuple[int, ...], bytes] = OrderedDict()
+        self._packed_bytes = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the recording lies."""
+        return self.feed.folder
+
+    @property
+    def cells(self) -> NDArray[np.void]:
+        """Exposures as they came, of type `wire.CELL`."""
+        return _NOTHING if self.feed.taken is None else self.feed.taken.cells
+
+    def refresh(self) -> bool:
+        """Look at the recording's files; whether there is anything new."""
+        looked, fitted, drawn = self.feed.look(), self.samples.refresh(), self.maps.refresh()
+        if not (looked or fitted or drawn):
+            return False
+        self._place_picture()
+        self.status = status_json(self.feed)
+        about = self.feed.about
+        edition_of = (
+            "" if about is None else about.scan_id,
+            "" if about is None or about.plan is None else about.plan.digest,
+            self._pictured,
+            self.maps.elements,
+            self.maps.generation,
+        )
+        if edition_of != self._edition_of:
+            self._edition_of = edition_of
+            self.edition += 1
+        return True
+
+    def scan(self, role: str) -> dict[str, Any]:
+        """The answer of /api/scan."""
+        return scan_json(self.feed, self.maps, self.picture, role)
+
+    def packed(self, element: int, layer: int, down: int, across: int, count: int) -> bytes:
+        """Parts of a map side by side, as they are sent; of the thread that serves."""
+        versions = self.maps.versions[down, across : across + count]
+        key = self.maps.generation, element, layer, down, across, *(int(version) for version in versions)
+        found = self._packed.get(key)
+        if found is None:
+            window = self.maps.window(down, across, count)
+            found = wire.tile_body(self.maps.values(element, layer, window), window)
+            self._packed[key] = found
+            self._packed_bytes += len(found)
+            while self._packed_bytes > _MOST_PACKED:
+                self._packed_bytes -= len(self._packed.popitem(last=False)[1])
+        return found
+
+    def _place_picture(self) -> None:
+        about = self.feed.about
+        if about is None or about.registration is None or about.registration.digest == self._pictured:
+            return
+        self._pictured = about.registration.digest
+        self.picture = picture_of(self._paths.frame, about.registration, about.config, about.grid)
