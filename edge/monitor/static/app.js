@@ -1,0 +1,202 @@
+// The page put together: what comes from the instrument goes into the model, what is chosen into the view, and
+// everything that is drawn follows these two.
+
+import { Alerts } from "./alerts.js";
+import { showFigures, showProgress, showState, showSubject } from "./band.js";
+import { ErrorChart } from "./chart.js";
+import { Choices } from "./choices.js";
+import { Control } from "./control.js";
+import { LargeMap } from "./large.js";
+import { login, logout } from "./login.js";
+import { Model, askScan } from "./model.js";
+import { Multiples } from "./multiples.js";
+import { Painter } from "./painter.js";
+import { offerPlanning } from "./planning.js";
+import { Readout } from "./readout.js";
+import { Spectrum } from "./spectrum.js";
+import { Stream } from "./stream.js";
+import { StretchPanel } from "./stretch.js";
+import { View } from "./view.js";
+
+const byId = (id) => document.getElementById(id);
+const ZOOM = 1.5;
+const SAID_LOST_AFTER = 2;
+
+const model = new Model();
+const view = new View();
+const painter = new Painter(model, view);
+const control = new Control();
+const alerts = new Alerts();
+const chart = new ErrorChart(model);
+const spectrum = new Spectrum(model, view);
+const choices = new Choices(model, view);
+const readout = new Readout(model, view);
+const stretch = new StretchPanel(model, view, painter);
+const large = new LargeMap(model, view, painter, { pick, hover });
+const multiples = new Multiples(model, view, painter, { choose, hover, seen: look });
+const stream = new Stream({
+  status: takeStatus,
+  alert: (alert) => alerts.show([...(alerts.all ?? []), alert]),
+  scan: () => loadScan(),
+  exposures: (exposures) => model.takeExposures(exposures),
+  tile: (tile) => model.takeTile(tile),
+  open: connected,
+  lost,
+});
+
+let lostTimes = 0;
+let isFirst = true;
+let restored = null;
+
+function pick(cell) {
+  if (cell) view.set({ pin: `${cell.row},${cell.column}`, spectrum: "point" });
+}
+
+function hover(cell) {
+  view.cursor = cell;
+  readout.show();
+  redraw();
+}
+
+function choose(index) {
+  const name = model.nameOf(index);
+  view.set({ map: view.map === name ? "" : name });
+}
+
+function redraw() {
+  large.redraw();
+  multiples.redraw();
+}
+
+/** Tell the server which maps are looked at, so that it sends no others. */
+function look() {
+  if (!model.scan?.grid) return;
+  const wanted = new Set(multiples.visible);
+  if (large.isChannels) large.channels.filter((index) => index >= 0).forEach((index) => wanted.add(index));
+  else if (large.index >= 0) wanted.add(large.index);
+  const elements = [...wanted].sort((a, b) => a - b);
+  const stamp = `${elements} ${view.layer}`;
+  if (stamp === look.last) return;
+  look.last = stamp;
+  stream.look(elements, [view.layer]);
+}
+
+function takeStatus(status) {
+  model.status = status;
+  showState(status.state);
+  showProgress(status);
+  showFigures(status, model.scan?.unit ?? "");
+  control.show(model.scan?.role ?? "visitor", status.state.name, status.running);
+  alerts.show(status.alerts);
+  large.redraw();
+}
+
+async function loadScan() {
+  const scan = await askScan();
+  const before = model.scan;
+  const hadElements = before?.elements?.length;
+  model.takeScan(scan);
+  showSubject(scan);
+  if (scan.state) showState(scan.state);
+  control.show(scan.role, scan.state?.name ?? "new");
+  if (!scan.grid) return;
+  if (restored !== scan.scan_id) {
+    restored = scan.scan_id;
+    view.restore(scan.scan_id);
+  }
+  if (!before?.grid || before.scan_id !== scan.scan_id || hadElements !== scan.elements.length) {
+    painter.forget();
+    multiples.build();
+  }
+  choices.build();
+  large.askPhoto();
+  await model.askCells();
+  followView(new Set(["map", "pin"]));
+  chart.ask();
+}
+
+/** After every reconnection the page asks for what it missed. */
+async function connected() {
+  byId("connection").hidden = true;
+  lostTimes = 0;
+  if (isFirst) {
+    isFirst = false;
+    return;
+  }
+  try {
+    await loadScan();
+    model.askAgain();
+  } catch {
+    // the stream breaks too, and comes back
+  }
+}
+
+async function lost(seconds) {
+  lostTimes += 1;
+  if (lostTimes < SAID_LOST_AFTER) return;
+  const place = byId("connection");
+  place.textContent =
+    `No connection to the instrument; trying again every ${Math.max(1, Math.round(seconds))} s. ` +
+    "The scan does not need this page and goes on.";
+  place.hidden = false;
+  if (await needsLogin()) {
+    stream.close();
+    await login();
+    location.reload();
+  }
+}
+
+async function needsLogin() {
+  try {
+    await askScan();
+  } catch (refused) {
+    return refused.status === 401;
+  }
+  return false;
+}
+
+function followView(names) {
+  choices.show();
+  if (names.has("map")) stretch.choose(large.index >= 0 ? large.index : Math.max(0, ...large.channels.slice(0, 1)));
+  if (names.has("limits") || names.has("percent") || names.has("layer")) stretch.draw();
+  if (names.has("pin")) spectrum.pinChanged();
+  if (names.has("scale") || names.has("spectrum") || names.has("map")) spectrum.redraw();
+  readout.show();
+  look();
+  redraw();
+}
+
+model.addEventListener("cells", redraw);
+model.addEventListener("map", redraw);
+view.addEventListener("change", (event) => followView(event.detail));
+matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => {
+  redraw();
+  spectrum.redraw();
+  chart.redraw();
+});
+byId("zoom-in").addEventListener("click", () => view.setPlace(large.lens().zoomedBy(ZOOM)));
+byId("zoom-out").addEventListener("click", () => view.setPlace(large.lens().zoomedBy(1 / ZOOM)));
+byId("zoom-fit").addEventListener("click", () => view.setPlace(null));
+byId("keys-button").addEventListener("click", () => byId("keys").showModal());
+byId("logout").addEventListener("click", logout);
+
+async function start() {
+  for (;;) {
+    try {
+      await loadScan();
+      break;
+    } catch (refused) {
+      if (refused.status === 401) {
+        await login();
+        byId("logout").hidden = false;
+      } else {
+        await lost(2);
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+      }
+    }
+  }
+  stream.open();
+  if (model.scan.planning) offerPlanning({ model, view });
+}
+
+start();

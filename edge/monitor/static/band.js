@@ -1,0 +1,111 @@
+// The band at the top: state, progress and time left, large enough to be read from behind the safety line.
+
+import { clock, duration, short, size, whole } from "./words.js";
+
+/** What a state is called, and which colour and shape its lamp has. */
+const STATES = {
+  new: ["Starting", "unknown"],
+  preparing: ["Preparing", "unknown"],
+  planning: ["Planning", "unknown"],
+  ready: ["Ready", "unknown"],
+  awaiting: ["To be armed", "waiting"],
+  scanning: ["Measuring", "measuring"],
+  paused: ["Paused", "paused"],
+  interrupted: ["Interrupted", "fault"],
+  faulted: ["Fault", "fault"],
+  finished: ["Finished", "finished"],
+  aborted: ["Stopped", "fault"],
+};
+const ALIASES = { "awaiting-arm": "awaiting", "waiting-to-be-armed": "awaiting", waiting: "awaiting", armed: "ready" };
+export const OVER = new Set(["finished", "aborted"]);
+
+export const canonical = (name) => ALIASES[name] ?? name;
+
+const byId = (id) => document.getElementById(id);
+
+function put(id, text) {
+  const place = byId(id);
+  if (place.textContent !== text) place.textContent = text;
+}
+
+export function showSubject(scan) {
+  const parts = [scan.title, scan.object?.identifier, scan.operator && `operator ${scan.operator}`];
+  put("subject", [...new Set(parts.filter(Boolean))].join(" · "));
+  put("whoami", scan.role === "visitor" ? "You look on as a visitor" : "");
+}
+
+export function showState(state) {
+  const [words, kind] = STATES[canonical(state.name)] ?? [state.name, "unknown"];
+  byId("band").dataset.state = kind;
+  put("state", words);
+  put("sentence", sentenceOf(state.sentence));
+}
+
+function sentenceOf(text = "") {
+  return text && text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
+}
+
+export function showProgress(status) {
+  const { done = 0, planned } = status.exposures ?? {};
+  const isOver = OVER.has(canonical(status.state.name));
+  const part = planned ? Math.min(1, done / planned) : 0;
+  const progress = byId("progress");
+  progress.value = part;
+  put("percent", planned ? `${Math.floor(100 * part)} %` : "–");
+  put("count", planned ? `${whole(done)} of ${whole(planned)} exposures` : "no plan yet");
+  const isRunning = canonical(status.state.name) === "scanning";
+  const left = Number.isFinite(status.left_s) && !isOver ? status.left_s : NaN;
+  put("left", isOver ? "done" : duration(left));
+  if (isOver) put("ends", "nothing is measured any more");
+  else if (!Number.isFinite(left)) put("ends", "time left");
+  else put("ends", isRunning ? `left, until ${clock(new Date(Date.now() + 1000 * left))}` : "left once it goes on");
+  const title = planned ? `${Math.floor(100 * part)} % ${byId("state").textContent}` : byId("state").textContent;
+  document.title = `${title} – Pointillist`;
+}
+
+/** Figures for those who stand near: name, value, smaller words, and whether something is wrong. */
+export function showFigures(status, unit) {
+  const { error, registration, link, disk } = status;
+  const rows = [
+    ["Rate", Number.isFinite(status.rate) ? `${short(status.rate)} /s` : "–", "exposures"],
+    ["Dose", duration(status.dose_s), "live time on the object"],
+    ["Map error", errorWords(error), error ? `± ${short(error.se)} ${unit}` : "held out"],
+    ["Photograph", registrationWords(registration), "off its place"],
+    linkRow(link),
+    ["Disk", size(disk?.free_bytes), disk?.needed_bytes ? `free, ${size(disk.needed_bytes)} needed` : "free", disk?.low],
+  ];
+  const list = byId("figures");
+  if (list.children.length !== rows.length) {
+    list.replaceChildren(...rows.map(([name]) => figure(name)));
+  }
+  rows.forEach(([, value, small, isBad], k) => {
+    const place = list.children[k].lastChild;
+    place.classList.toggle("bad", Boolean(isBad));
+    if (place.firstChild.textContent !== value) place.firstChild.textContent = value;
+    if (place.lastChild.textContent !== small) place.lastChild.textContent = small;
+  });
+}
+
+function figure(name) {
+  const group = document.createElement("div");
+  const [term, value, small] = ["dt", "dd", "small"].map((kind) => document.createElement(kind));
+  term.textContent = name;
+  value.append(document.createTextNode(""), " ", small);
+  group.append(term, value);
+  return group;
+}
+
+const errorWords = (error) => (error && Number.isFinite(error.value) ? short(error.value) : "–");
+
+function registrationWords(registration) {
+  const residual = registration?.residual_mm;
+  return Number.isFinite(residual) ? `${residual < 0.1 ? Math.round(residual * 1000) + " µm" : short(residual) + " mm"}` : "–";
+}
+
+function linkRow(link) {
+  if (!link) return ["Link", "–", ""];
+  const broken = link.interruptions ?? 0;
+  const dead = Number.isFinite(link.dead_share) ? `${short(100 * link.dead_share)} % dead time` : "";
+  if (broken) return ["Link", "was broken", `${broken} ${broken === 1 ? "time" : "times"}`, false];
+  return ["Link", "steady", dead];
+}

@@ -1,0 +1,89 @@
+// Pause, resume, finish and stop. The server decides whether they are done; here is only asked, and what ends a scan
+// is asked twice.
+
+import { post } from "./api.js";
+import { OVER, canonical } from "./band.js";
+
+const byId = (id) => document.getElementById(id);
+const TOAST_MS = 6000;
+
+const QUESTIONS = {
+  stop: {
+    title: "Stop the scan?",
+    words: "The shutter closes. What was measured is kept, and the scan can be resumed later on the instrument.",
+    yes: "Stop",
+  },
+  finish: {
+    title: "Finish with what is measured?",
+    words: "The shutter closes, and maps and report are made of the exposures so far. The scan cannot be resumed then.",
+    yes: "Finish",
+  },
+};
+
+export class Control {
+  constructor() {
+    this.role = "visitor";
+    this.state = "new";
+    byId("pause").addEventListener("click", () => this.pauseOrResume());
+    for (const what of ["stop", "finish"]) byId(what).addEventListener("click", () => this.askFirst(what));
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  show(role, stateName, isRunning = true) {
+    this.role = role;
+    this.state = canonical(stateName);
+    this.isRunning = isRunning;
+    byId("controls").hidden = role !== "operator" || OVER.has(this.state) || this.state === "interrupted";
+    const isPaused = this.state === "paused";
+    byId("pause").textContent = isPaused ? "Resume" : "Pause";
+    byId("pause").disabled = !["scanning", "paused"].includes(this.state);
+    byId("finish").disabled = !["scanning", "paused"].includes(this.state);
+  }
+
+  pauseOrResume() {
+    return this.send(this.state === "paused" ? "resume" : "pause");
+  }
+
+  async askFirst(what) {
+    const dialog = byId("confirm");
+    if (dialog.open) return;
+    const { title, words, yes } = QUESTIONS[what];
+    byId("confirm-title").textContent = title;
+    byId("confirm-words").textContent = words;
+    byId("confirm-yes").textContent = yes;
+    byId("confirm-no").textContent = this.state === "paused" ? "Leave it paused" : "Go on scanning";
+    dialog.returnValue = "no";
+    dialog.onclose = () => dialog.returnValue === "yes" && this.send(what);
+    dialog.showModal();
+  }
+
+  async send(what) {
+    try {
+      const reply = await post("api/control", { do: what });
+      toast(reply.sentence, !reply.ok);
+    } catch (refused) {
+      toast(refused.message, true);
+    }
+  }
+
+  /** Letters act only where nobody types, and not at all for who switched them off. */
+  key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !byId("letters").checked) return;
+    if (byId("controls").hidden || event.target.closest("input, select, textarea, dialog")) return;
+    const letter = event.key.toLowerCase();
+    if (letter === "p" && !byId("pause").disabled) this.pauseOrResume();
+    else if (letter === "s") this.askFirst("stop");
+  }
+}
+
+let timer = null;
+
+export function toast(sentence, isBad = false) {
+  const place = byId("toast");
+  if (!sentence) return;
+  place.textContent = sentence;
+  place.classList.toggle("bad", isBad);
+  place.hidden = false;
+  clearTimeout(timer);
+  timer = setTimeout(() => (place.hidden = true), TOAST_MS);
+}

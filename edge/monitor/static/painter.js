@@ -1,0 +1,123 @@
+// Maps as pictures of one pixel for each cell, painted again only when the map or how it is shown has changed.
+
+import { pixelsOf } from "./colours.js";
+import { limitsOf } from "./stretch.js";
+
+const TRANSPARENT = 0;
+
+export class Painter {
+  constructor(model, view) {
+    this.model = model;
+    this.view = view;
+    this.pictures = new Map();
+    this.limits = new Map();
+  }
+
+  forget() {
+    this.pictures.clear();
+    this.limits.clear();
+  }
+
+  /** Values at the ends of the colour bar. */
+  limitsFor(index, layer) {
+    const key = `${index}/${layer}`;
+    const chosen = this.view.limits.get(`${this.model.nameOf(index)}/${layer}`);
+    const map = this.model.map(index, layer);
+    const kept = this.limits.get(key);
+    if (chosen) return chosen;
+    if (kept && kept.version === map.version && kept.percent === this.view.percent) return kept.limits;
+    const now = performance.now();
+    if (kept && kept.percent === this.view.percent && now - kept.at < 700) return kept.limits;
+    const limits = limitsOf(map.values, this.view.percent);
+    const stays = kept && kept.percent === this.view.percent && isNear(kept.limits, limits);
+    this.limits.set(key, { version: map.version, percent: this.view.percent, at: now, limits: stays ? kept.limits : limits });
+    return this.limits.get(key).limits;
+  }
+
+  /** Picture of one element. */
+  element(index, layer) {
+    const map = this.model.map(index, layer);
+    const [low, high] = this.limitsFor(index, layer);
+    const { colours, inferred } = this.view;
+    const cells = inferred === "faded" || inferred === "hidden" ? this.model.measuredCount : 0;
+    const stamp = [map.version, low, high, colours, inferred, cells].join();
+    return this.painted(`${index}/${layer}`, stamp, (pixels) => {
+      const shown = pixelsOf(colours);
+      const unmeasured = inferred === "faded" ? pixelsOf(colours, true) : inferred === "hidden" ? null : shown;
+      const steps = 255 / (high - low || 1);
+      const { measured } = this.model;
+      const { values } = map;
+      for (let i = 0; i < values.length; i++) {
+        const table = measured[i] ? shown : unmeasured;
+        const value = values[i];
+        const level = (value - low) * steps;
+        pixels[i] = value !== value || !table ? TRANSPARENT : table[level < 0 ? 0 : level > 255 ? 255 : level | 0];
+      }
+    });
+  }
+
+  /** Three elements as red, green and blue; an index of -1 leaves its colour dark. */
+  channels(indices, layer) {
+    const maps = indices.map((index) => (index < 0 ? null : this.model.map(index, layer)));
+    const limits = indices.map((index) => (index < 0 ? [0, 1] : this.limitsFor(index, layer)));
+    const { inferred } = this.view;
+    const cells = inferred === "faded" || inferred === "hidden" ? this.model.measuredCount : 0;
+    const stamp = [indices, maps.map((map) => map?.version), limits, inferred, cells].join();
+    return this.painted("channels", stamp, (pixels) => {
+      const bytes = new Uint8ClampedArray(pixels.buffer);
+      bytes.fill(0);
+      for (let k = 0; k < 3; k++) if (maps[k]) paintChannel(bytes, maps[k].values, limits[k], k);
+      const alpha = { hidden: 0, faded: 110 }[inferred] ?? 255;
+      const known = maps.find(Boolean)?.values;
+      for (let i = 0; i < this.model.measured.length; i++) {
+        bytes[i * 4 + 3] = !known || Number.isNaN(known[i]) ? 0 : this.model.measured[i] ? 255 : alpha;
+      }
+    });
+  }
+
+  /** Measured cells alone, in one colour. */
+  marks() {
+    return this.painted("marks", String(this.model.measuredCount), (pixels) => {
+      const mark = new Uint32Array(new Uint8Array([255, 178, 36, 255]).buffer)[0];
+      const { measured } = this.model;
+      for (let i = 0; i < measured.length; i++) pixels[i] = measured[i] ? mark : TRANSPARENT;
+    });
+  }
+
+  /** Cells that were not measured, as a mask for the hatching. */
+  inferredMask() {
+    return this.painted("mask", String(this.model.measuredCount), (pixels) => {
+      const { measured } = this.model;
+      for (let i = 0; i < measured.length; i++) pixels[i] = measured[i] ? TRANSPARENT : 0xffffffff;
+    });
+  }
+
+  painted(key, stamp, paint) {
+    const { rows, columns } = this.model;
+    let picture = this.pictures.get(key);
+    if (!picture || picture.canvas.width !== columns || picture.canvas.height !== rows) {
+      const canvas = document.createElement("canvas");
+      canvas.width = columns;
+      canvas.height = rows;
+      picture = { canvas, image: new ImageData(columns, rows), stamp: null };
+      this.pictures.set(key, picture);
+    }
+    if (picture.stamp !== stamp) {
+      picture.stamp = stamp;
+      paint(new Uint32Array(picture.image.data.buffer));
+      picture.canvas.getContext("2d").putImageData(picture.image, 0, 0);
+    }
+    return picture.canvas;
+  }
+}
+
+function paintChannel(bytes, values, [low, high], which) {
+  const steps = 255 / (high - low || 1);
+  for (let i = 0; i < values.length; i++) if (!Number.isNaN(values[i])) bytes[i * 4 + which] = (values[i] - low) * steps;
+}
+
+/** Limits that moved by less than a hundredth of their range are left where they are: colours should not flicker. */
+function isNear(kept, found) {
+  const range = kept[1] - kept[0] || 1;
+  return Math.abs(kept[0] - found[0]) < 0.01 * range && Math.abs(kept[1] - found[1]) < 0.01 * range;
+}

@@ -1,0 +1,9 @@
+import { json } from "./api.js";
+
+export async function offerPlanning() {
+  try {
+    await json("api/planning");
+  } catch {
+    return;
+  }
+}

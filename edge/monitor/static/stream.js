@@ -1,0 +1,123 @@
+// The connection that brings what is new. It is opened again by itself, later each time, and at once when the page is
+// looked at again or the network is back.
+
+import { EXPOSURES, TILE, decodeExposures, decodeTile } from "./decode.js";
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10000;
+const SILENCE_MS = 15000;
+const ANSWER_MS = 40;
+
+export class Stream {
+  /** `on` has a function for each: status, alert, scan, exposures, tile, open, lost(seconds). */
+  constructor(on) {
+    this.on = on;
+    this.wait = FIRST_WAIT_MS;
+    this.view = null;
+    this.tiles = Promise.resolve();
+    addEventListener("online", () => this.hurry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    setInterval(() => this.listen(), 3000);
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    const address = new URL("api/stream", location.href);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    address.hash = "";
+    const socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    this.socket = socket;
+    this.heard = performance.now();
+    clearTimeout(this.answering);
+    this.answering = null;
+    socket.onopen = () => {
+      this.wait = FIRST_WAIT_MS;
+      this.tellView();
+      this.on.open();
+    };
+    socket.onmessage = (message) => this.socket === socket && this.take(message.data);
+    socket.onclose = () => this.socket === socket && this.again();
+  }
+
+  /** A sleeping laptop or a dead network leaves a socket that says nothing and never closes. */
+  listen() {
+    if (this.socket?.readyState === WebSocket.OPEN && performance.now() - this.heard > SILENCE_MS) {
+      const silent = this.socket;
+      this.again();
+      silent.close();
+    }
+  }
+
+  again() {
+    this.socket = null;
+    this.on.lost(this.wait / 1000);
+    this.timer = setTimeout(() => this.open(), this.wait);
+    this.wait = Math.min(2 * this.wait, LONGEST_WAIT_MS);
+  }
+
+  hurry() {
+    if (this.timer) this.open();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  look(elements, layers) {
+    this.view = { type: "view", elements, layers };
+    this.tellView();
+  }
+
+  tellView() {
+    if (this.view) this.send(this.view);
+  }
+
+  send(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  take(data) {
+    this.heard = performance.now();
+    if (typeof data === "string") this.takeText(JSON.parse(data));
+    else if (new Uint8Array(data)[0] === EXPOSURES) this.takeExposures(decodeExposures(data));
+    else if (new Uint8Array(data)[0] === TILE) this.takeTile(data, this.socket);
+  }
+
+  takeText(message) {
+    this.on[message.type]?.(message);
+    this.tiles = this.tiles.then(() => this.acknowledge(message.n));
+  }
+
+  takeExposures(exposures) {
+    this.on.exposures(exposures);
+    this.tiles = this.tiles.then(() => this.acknowledge(exposures.n));
+  }
+
+  /** Tiles are unpacked one after the other, so that an older one never overwrites a newer one. */
+  takeTile(data, socket) {
+    this.tiles = this.tiles.then(async () => {
+      try {
+        const tile = await decodeTile(data);
+        this.on.tile(tile);
+        if (socket === this.socket) this.acknowledge(tile.n);
+      } catch {
+        socket.close();
+      }
+    });
+  }
+
+  /** The newest number, now and then: it answers for all before it. */
+  acknowledge(n) {
+    if (n === undefined) return;
+    this.answered = n;
+    this.answering ??= setTimeout(() => {
+      this.answering = null;
+      this.send({ type: "ack", n: this.answered });
+    }, ANSWER_MS);
+  }
+}
