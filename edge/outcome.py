@@ -5,15 +5,26 @@ from __future__ import annotations
 import logging
 import tempfile
 import traceback
+from typing import Final
 
-from edge.faults import EdgeError
+from edge.faults import DeviceError, EdgeError, IntegrityError, SafetyStop, ScanStopped, UsageError
 from firmware_bridge.faults import BridgeError, ControllerFault
 from models.faults import ModelsError
 
-UNEXPECTED = 1
-USAGE = 2
-LINK = 3
-SAFETY = 4
+TREES: Final[tuple[tuple[type[Exception], type[EdgeError]], ...]] = (
+    (ControllerFault, SafetyStop),
+    (BridgeError, DeviceError),
+    (ModelsError, UsageError),
+    (UsageError, UsageError),
+    (DeviceError, DeviceError),
+    (SafetyStop, SafetyStop),
+    (IntegrityError, IntegrityError),
+    (ScanStopped, ScanStopped),
+    (EdgeError, EdgeError),
+)
+"""Every room's exceptions, each with the application's own that has its exit code; the narrower tree comes first."""
+USAGE: Final = UsageError.exit_code
+UNEXPECTED: Final = EdgeError.exit_code
 
 
 def sentence_and_code(error: BaseException) -> tuple[str, int]:
@@ -21,17 +32,11 @@ def sentence_and_code(error: BaseException) -> tuple[str, int]:
 
     A traceback goes to a file only, and only for what nobody foresaw.
     """
-    match error:
-        case EdgeError():
-            return str(error), error.exit_code
-        case ControllerFault():
-            return str(error), SAFETY
-        case BridgeError():
-            return str(error), LINK
-        case ModelsError():
-            return str(error), USAGE
-        case OSError() if error.filename is not None:
-            return f"{error.filename}: {error.strerror or error}: check the path, its permissions and the disk", USAGE
+    for tree, kind in TREES:
+        if isinstance(error, tree):
+            return str(error), kind.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror or error}: check the path, its permissions and the disk", USAGE
     what = str(error).splitlines()[0] if str(error) else "no further word"
     kept = _keep_traceback(error)
     return f"unexpected fault in the program ({type(error).__name__}: {what}): report it with {kept}", UNEXPECTED

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.faults import DeviceError, EdgeError, IntegrityError, SafetyStop, ScanStopped, UsageError
+from edge.faults import EdgeError, ScanStopped
+from edge.outcome import TREES
 from edge.state import Broken, Ended, Halted, ScanState
-from firmware_bridge.faults import BridgeError, ControllerFault
-from models.faults import ModelsError
-
-_TREES: tuple[tuple[type[Exception], type[EdgeError]], ...] = (
-    (ControllerFault, SafetyStop),
-    (BridgeError, DeviceError),
-    (ModelsError, UsageError),
-    (UsageError, UsageError),
-    (DeviceError, DeviceError),
-    (SafetyStop, SafetyStop),
-    (IntegrityError, IntegrityError),
-)
-"""As `edge.outcome.sentence_and_code` tells them apart; the narrower tree comes first."""
 
 
 def fault_of(state: ScanState, folder: str) -> EdgeError | None:
@@ -39,10 +27,11 @@ def fault_of(state: ScanState, folder: str) -> EdgeError | None:
 
 def _kind_of(fault: str) -> type[EdgeError]:
     """The application's exception with the exit code of a fault, by its name."""
-    for tree, kind in _TREES:
+    for tree, kind in TREES:
         if fault in {each.__name__ for each in _all(tree)}:
             return kind
-    return ScanStopped
+    # nobody foresaw it
+    return EdgeError
 
 
 def _all(tree: type[Exception]) -> Iterator[type[Exception]]:

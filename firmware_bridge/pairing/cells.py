@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from firmware_bridge.faults import ControllerFault
+from firmware_bridge.faults import ControllerFault, ReadLate
 from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag, StagePose
 from firmware_bridge.pairing.clocks import Moment
 from firmware_bridge.pairing.rows import Row, length_mm
@@ -24,10 +24,6 @@ _SURE: Final = 3.0
 _UNEVEN: Final = 0.25
 _UNEVEN_S: Final = 0.004
 """Share of a cell's time, and seconds beside it, by which a triggered slot may differ from what it should take."""
-
-
-class ReadLate(ControllerFault):
-    """The spectrometer was not read in step with the flight."""
 
 
 def timed_cells(

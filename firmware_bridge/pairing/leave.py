@@ -7,11 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from firmware_bridge.controller import ATTENTION_S
-from firmware_bridge.faults import ControllerFault, LeaseExpired
-
-
-class Withdrawn(ControllerFault):
-    """Leave was taken back: what was under way is measured again."""
+from firmware_bridge.faults import LeaseExpired, Withdrawn
 
 
 class Leave:
