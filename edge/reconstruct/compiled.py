@@ -10,8 +10,10 @@ import numba
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-_OPTIONS: dict[str, Any] = {"fastmath": True, "nogil": True, "error_model": "numpy"}
-"""numpy's error model: a check for division by zero in a loop would keep it from vector instructions."""
+_OPTIONS: dict[str, Any] = {"fastmath": True, "nogil": True, "error_model": "numpy", "forceinline": True}
+"""numpy's error model: a check for division by zero in a loop would keep it from vector instructions. A loop that
+another one calls becomes part of it: called by its name it may be another copy, which adds up in another order, in a
+process that compiles than in one that finds machine code on the disk."""
 
 
 def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
