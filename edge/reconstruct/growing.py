@@ -37,14 +37,17 @@ class GroupPlaces:
     values: Floats
     """Normalised, shape (n, elements of the group)."""
     colour: Floats
-    """Of every cell of the grid, shape (rows, columns, 3), or `NO_COLOUR`."""
+    """Of every cell of the rectangle, shape (rows, columns, 3), or `NO_COLOUR`."""
     guide: Floats
     """The guide's, likewise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tiling:
-    """Everything that tiles are estimated by, settled for the whole grid: no tile needs to know of another one."""
+    """Everything that tiles are estimated by, settled for the whole grid: no tile needs to know of another one.
+
+    Cells may be those of a rectangle of the grid alone, from a tile's first cell on: that is what is in memory then.
+    """
 
     groups: tuple[GroupPlaces, ...]
     noise: Floats
@@ -53,6 +56,10 @@ class Tiling:
     """Of each tile of the grid, shape (tiles, 3)."""
     scaling: Floats
     """What `tiles.krige_tiles` needs to know of each element, shape (8, elements)."""
+    shape: tuple[int, int]
+    """Of the grid."""
+    corner: tuple[int, int] = (0, 0)
+    """The rectangle's first row and column."""
 
     def estimate(
         self,
@@ -63,7 +70,8 @@ class Tiling:
         standard_error: Floats,
         deviation: Floats,
     ) -> None:
-        """As `GrowingKriging.estimate`."""
+        """As `GrowingKriging.estimate`, of the rectangle's cells and tiles."""
+        top, left = self.corner
         for group in self.groups:
             tiles.krige_tiles(
                 which.astype(np.int32),
@@ -79,6 +87,9 @@ class Tiling:
                 np.ascontiguousarray(self.scaling[:, group.elements]),
                 TRUST,
                 group.elements.astype(np.int32),
+                top,
+                left,
+                self.shape[1],
                 maps,
                 standard_error,
                 deviation,
@@ -181,7 +192,7 @@ class GrowingKriging:
             part.places(group.elements, group.covariance.as_array())
             for group, part in zip(self._learned.groups, self._parts, strict=True)
         ]
-        return Tiling(tuple(groups), self._noise, self._metric, self._scaling())
+        return Tiling(tuple(groups), self._noise, self._metric, self._scaling(), self.shape)
 
     def _scaling(self) -> Floats:
         """What `tiles.krige_tiles` needs to know of each element, shape (8, elements)."""

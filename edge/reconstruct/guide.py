@@ -110,7 +110,7 @@ def look(
     def share(part: slice) -> None:
         tiles.krige_tiles(
             which[part].astype(np.int32), TILE_CELLS, neighbours[part], places, values, noise, metric[part], colour,
-            seen, law, scaling, 1.0, np.arange(count, dtype=np.int32), maps, error, deviation,
+            seen, law, scaling, 1.0, np.arange(count, dtype=np.int32), 0, 0, shape[1], maps, error, deviation,
         )  # fmt: skip
 
     in_shares(share, len(which))

@@ -187,17 +187,22 @@ def krige_tiles(
     scaling: Floats,
     trust: float,
     channels: Indices,
+    top: int,
+    left: int,
+    grid_columns: int,
     maps: Floats,
     standard_error: Floats,
     deviation: Floats,
 ) -> None:
     """Estimate every cell of the given square tiles, row-major over the grid, each from its row of `neighbours`.
 
-    `metric` has a row for each of the given tiles. `colour` and `guide` are (rows, columns, 3), or (1, 1, 3) where
-    every cell has the same.
+    `metric` has a row for each of the given tiles. Arrays of cells are those of a rectangle of the grid that begins at
+    the cell (`top`, `left`), where a tile begins, and ends where tiles or the grid end; coordinates are the grid's,
+    which has `grid_columns` of them across, so that a rectangle's cells come out as the whole grid's to the bit.
+    `colour` and `guide` are (rows, columns, 3) of it, or (1, 1, 3) where every cell has the same.
 
     Writes the estimates and their standard errors to `channels` of two (rows, columns, elements) arrays, and the root
-    of each tile's sill, in the maps' unit, to `deviation` (tiles of the grid, elements). The sill of a
+    of each tile's sill, in the maps' unit, to `deviation` (tiles of the rectangle, elements). The sill of a
     tile is that of its samples' residuals, drawn towards the global one, which counts as `trust` samples. `scaling`
     has a column for each element: the global sill, the part of the nugget that is true variation, the factor on the
     standard error, offset and scale that turn normalised values into maps, the lowest of all samples or zero, the power
@@ -206,18 +211,20 @@ def krige_tiles(
     """
     count, elements = neighbours.shape[1], values.shape[1]
     rows, columns = maps.shape[0], maps.shape[1]
-    across, area = (columns + tile_cells - 1) // tile_cells, tile_cells * tile_cells
+    across, area = (grid_columns + tile_cells - 1) // tile_cells, tile_cells * tile_cells
+    own_across = (columns + tile_cells - 1) // tile_cells
     samples, cells = np.empty((8, count), np.float32), np.empty((8, area), np.float32)
     system, links = np.empty((count, count + elements + 1 + area), np.float32), count + elements + 1
     mean, energy = np.empty(elements, np.float32), np.empty(elements, np.float32)
     estimate, drift = np.empty((elements, area), np.float32), np.empty(area, np.float32)
     spread, lowest = np.empty(area, np.float32), np.empty(elements, np.float32)
     for t in range(tiles.shape[0]):
-        top, left = (tiles[t] // across) * tile_cells, (tiles[t] % across) * tile_cells
-        height, width = min(tile_cells, rows - top), min(tile_cells, columns - left)
+        above, before = (tiles[t] // across) * tile_cells - top, (tiles[t] % across) * tile_cells - left
+        height, width = min(tile_cells, rows - above), min(tile_cells, columns - before)
+        own = above // tile_cells * own_across + before // tile_cells
         for k in range(height * width):
-            i, j = top + k // width, left + k % width
-            cells[0, k], cells[1, k] = i, j
+            i, j = above + k // width, before + k % width
+            cells[0, k], cells[1, k] = top + i, left + j
             for f in range(3):
                 cells[2 + f, k] = colour[min(i, colour.shape[0] - 1), min(j, colour.shape[1] - 1), f]
                 cells[5 + f, k] = guide[min(i, guide.shape[0] - 1), min(j, guide.shape[1] - 1), f]
@@ -232,14 +239,14 @@ def krige_tiles(
         for e in range(elements):
             local = (energy[e] + trust * scaling[0, e]) / (count - 1 + trust)
             energy[e] = local * (scaling[2, e] * scaling[4, e]) ** 2
-            deviation[tiles[t], channels[e]] = np.sqrt(energy[e])
+            deviation[own, channels[e]] = np.sqrt(energy[e])
             mean[e] = scaling[3, e] + scaling[4, e] * values[neighbours[t, 0], e]
             lowest[e] = 0
         for s in range(count):
             for e in range(elements):
                 lowest[e] = min(lowest[e], scaling[3, e] + scaling[4, e] * values[neighbours[t, s], e])
         for k in range(height * width):
-            i, j = top + k // width, left + k % width
+            i, j = above + k // width, before + k % width
             for e in range(elements):
                 maps[i, j, channels[e]] = max(mean[e] + scaling[4, e] * estimate[e, k], lowest[e], scaling[5, e])
                 error = np.sqrt(energy[e] * (spread[k] + scaling[1, e]))

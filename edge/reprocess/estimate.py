@@ -6,6 +6,8 @@ neighbours' levels for that. Samples are taken from wherever the piece's tiles h
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from edge.reconstruct import seams
 from edge.reconstruct.growing import GroupPlaces, Tiling
 from edge.reconstruct.guide import NO_COLOUR
 from edge.reconstruct.layers import FollowedColour, VisibleLaw
-from edge.reconstruct.tiling import TILE_CELLS, tile_count, tiles_of
+from edge.reconstruct.tiling import TILE_CELLS, tiles_of
 from edge.reprocess.job import worker_name
 from edge.reprocess.look import Look
 from edge.reprocess.pieces import Arrays, Pieces
@@ -34,8 +36,7 @@ def estimate(look: Look, rectangle: Rectangle) -> str:
     if "visible-places" in laws:
         found["visible"] = _visible(pieces, laws, rectangle)
     measured = _put_in_measured(pieces, rectangle, maps, standard_error)
-    area = np.s_[rectangle.top : rectangle.bottom, rectangle.left : rectangle.right]
-    shown = pieces.array("allowed.npy")[area] | measured
+    shown = _cells(pieces, "allowed.npy", rectangle) | measured
     for values in found.values():
         values[~shown] = np.nan
     pieces.keep(rectangle.name, {**found, "measured": measured})
@@ -45,25 +46,27 @@ def estimate(look: Look, rectangle: Rectangle) -> str:
 def _kriged(pieces: Pieces, laws: Arrays, shape: tuple[int, int], piece: Rectangle) -> tuple[Floats, Floats]:
     """Maps and standard error of the piece's cells, measured cells like the others.
 
-    Tiles are estimated at their own place in arrays of the whole grid, of which only what is written takes memory:
-    the same operations on the same numbers, whose sums of coordinates would be rounded otherwise elsewhere.
+    In memory is the piece with its ring, and nothing of the size of the grid. Tiles keep the grid's coordinates, for
+    sums of others would be rounded otherwise.
     """
     around, which = _tiles_around(piece, shape)
-    tiling, neighbours = _tiling_of(pieces, laws, which)
+    tiling, neighbours = _tiling_of(pieces, laws, shape, around, which)
     elements = int(laws["scaling"].shape[1])
-    maps = np.empty((*shape, elements), np.float32)
-    standard_error = np.empty_like(maps)
-    deviation = np.zeros((tile_count(shape), elements), np.float32)
-    tiling.estimate(which, neighbours, maps=maps, standard_error=standard_error, deviation=deviation)
-    rows, columns = slice(around.top, around.bottom), slice(around.left, around.right)
-    error = np.ascontiguousarray(standard_error[rows, columns])
-    down, across = tiles_of((around.bottom - around.top, around.right - around.left))
-    seams.even_out(error, np.ascontiguousarray(deviation[which].reshape(down, across, elements)), TILE_CELLS)
+    maps = np.empty((*around.shape, elements), np.float32)
+    error = np.empty_like(maps)
+    deviation = np.empty((*tiles_of(around.shape), elements), np.float32)
+    flat = deviation.reshape(-1, elements)
+    tiling.estimate(which, neighbours, maps=maps, standard_error=error, deviation=flat)
+    seams.even_out(error, deviation, TILE_CELLS)
     inside = np.s_[
         piece.top - around.top : piece.bottom - around.top, piece.left - around.left : piece.right - around.left
     ]
-    here = np.s_[piece.top : piece.bottom, piece.left : piece.right]
-    return np.ascontiguousarray(maps[here]), np.ascontiguousarray(error[inside])
+    return np.ascontiguousarray(maps[inside]), np.ascontiguousarray(error[inside])
+
+
+def _cells(pieces: Pieces, name: str, area: Rectangle) -> NDArray[Any]:
+    """A rectangle's part of an array of all cells."""
+    return np.ascontiguousarray(pieces.rows(name, area.top, area.bottom)[:, area.left : area.right])
 
 
 def _tiles_around(piece: Rectangle, shape: tuple[int, int]) -> tuple[Rectangle, NDArray[np.intp]]:
@@ -79,7 +82,9 @@ def _tiles_around(piece: Rectangle, shape: tuple[int, int]) -> tuple[Rectangle, 
     return around, (rows[:, None] * tiles_of(shape)[1] + columns).ravel()
 
 
-def _tiling_of(pieces: Pieces, laws: Arrays, which: NDArray[np.intp]) -> tuple[Tiling, NDArray[np.int32]]:
+def _tiling_of(
+    pieces: Pieces, laws: Arrays, shape: tuple[int, int], around: Rectangle, which: NDArray[np.intp]
+) -> tuple[Tiling, NDArray[np.int32]]:
     """What these tiles are estimated by, with the samples that they need alone, and which of those each needs."""
     wanted = pieces.array("neighbours.npy")[which]
     used, compact = np.unique(wanted, return_inverse=True)
@@ -92,12 +97,13 @@ def _tiling_of(pieces: Pieces, laws: Arrays, which: NDArray[np.intp]) -> tuple[T
                 laws[f"law-{g}"],
                 pieces.array(f"features-{g}.npy")[used],
                 pieces.array(f"values-{g}.npy")[used],
-                pieces.array("colour.npy") if follows_colour else NO_COLOUR,
-                pieces.array("guide.npy") if follows_guide else NO_COLOUR,
+                _cells(pieces, "colour.npy", around) if follows_colour else NO_COLOUR,
+                _cells(pieces, "guide.npy", around) if follows_guide else NO_COLOUR,
             )
         )
     noise, metric = pieces.array("noise.npy")[used], pieces.array("metric.npy")
-    return Tiling(tuple(groups), noise, metric, laws["scaling"]), compact.reshape(wanted.shape).astype(np.int32)
+    tiling = Tiling(tuple(groups), noise, metric, laws["scaling"], shape, (around.top, around.left))
+    return tiling, compact.reshape(wanted.shape).astype(np.int32)
 
 
 def _visible(pieces: Pieces, laws: Arrays, piece: Rectangle) -> Floats:
@@ -113,8 +119,7 @@ def _visible(pieces: Pieces, laws: Arrays, piece: Rectangle) -> Floats:
         laws["visible-spread"],
         laws["visible-offset"],
     )
-    colour = pieces.array("colour.npy")[piece.top : piece.bottom, piece.left : piece.right]
-    return law.on(np.ascontiguousarray(colour), piece.top, piece.left)
+    return law.on(_cells(pieces, "colour.npy", piece), piece.top, piece.left)
 
 
 def _put_in_measured(pieces: Pieces, piece: Rectangle, maps: Floats, standard_error: Floats) -> NDArray[np.bool_]:

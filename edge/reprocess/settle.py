@@ -44,7 +44,12 @@ class Rectangle:
     right: int
 
     @property
+    def shape(self) -> tuple[int, int]:
+        return self.bottom - self.top, self.right - self.left
+
+    @property
     def name(self) -> str:
+        """Of the piece."""
         return f"map-{self.top}-{self.left}.npz"
 
 
