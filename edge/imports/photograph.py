@@ -45,7 +45,7 @@ def photograph_on_raster(
         fit = fit_points(settings.pairs, shape)
         place, words = fit.photo_from_cells, fit.words
     elif (frame := _whole_frame(picture.shape[:2], shape)) is not None:
-        place, words = frame, "photograph taken to show the whole raster, whose proportions it has"
+        place, words = frame, _words_of_frame(picture, maps, known)
     else:
         from edge.imports.search import NoPlace, place_by_maps
 
@@ -58,6 +58,21 @@ def photograph_on_raster(
         place, words = found.photo_from_cells, found.words
     _refuse_beyond(path, place, picture.shape[:2], shape)
     return on_cells(picture, place, shape), words
+
+
+def _words_of_frame(picture: NDArray[np.uint8], maps: NDArray[np.float32], known: NDArray[np.bool_]) -> str:
+    """That proportions alone place a photograph, and whether its edges bear that out."""
+    from edge.imports.search import fit_of_frame
+
+    fit = fit_of_frame(picture, maps, known)
+    taken = "photograph taken to show the whole raster, whose proportions it has"
+    if fit.is_borne_out:
+        return f"{taken}; its edges correlate with the maps' by {fit.correlation:.2f}"
+    return (
+        f"{taken}, but its edges hardly bear that out: they correlate with the maps' by {fit.correlation:.2f}, and by "
+        f"{fit.otherwise:.2f} mirrored or turned; look at the pictures, and give matching points as --match "
+        "ROW,COLUMN=X,Y if it shows something else"
+    )
 
 
 def _picture(path: Path) -> NDArray[np.uint8]:

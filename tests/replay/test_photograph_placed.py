@@ -139,7 +139,15 @@ def test_a_photograph_in_the_rasters_proportions_is_the_raster(tmp_path):
     write_picture(tmp_path / "same.png", cv2.resize(colours, (360, 270), interpolation=cv2.INTER_NEAREST))
     rgb, words = photograph_on_raster(tmp_path / "same.png", maps, np.ones((90, 120), bool), ImportSettings())
     assert np.abs(rgb.astype(int) - colours).max() <= 1
-    assert "whole raster" in words
+    assert "whole raster, whose proportions it has; its edges correlate with the maps' by 0." in words
+
+
+def test_a_photograph_that_has_no_more_than_the_rasters_proportions_is_warned_of(tmp_path):
+    maps, colours = scene((90, 120))
+    write_picture(tmp_path / "other.png", np.ascontiguousarray(colours[::-1, ::-1]))
+    _, words = photograph_on_raster(tmp_path / "other.png", maps, np.ones((90, 120), bool), ImportSettings())
+    assert "its edges hardly bear that out" in words
+    assert "--match" in words
 
 
 def test_a_photograph_that_misses_part_of_the_raster_is_refused(tmp_path):
