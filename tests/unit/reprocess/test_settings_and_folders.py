@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from edge.faults import UsageError
 from edge.reprocess import software
 from edge.reprocess.archive import MARK, recordings_below, results_folder
 from edge.reprocess.changes import Settings
+from tools.bench.made_recording import Made, make_recording
 
 
 def settings(tmp_path: Path, text: str) -> Settings:
@@ -69,6 +72,61 @@ def test_results_go_into_a_new_folder_or_one_of_an_earlier_run(tmp_path):
     assert results_folder(archive, out) == out
 
 
-def test_all_source_that_is_said_to_decide_results_is_there():
+_LOADED = """
+import sys
+from pathlib import Path
+from edge.reprocess.recipe import Done, recipe_for
+from edge.reprocess.changes import Settings
+from edge.reprocess.job import Job
+from edge.reprocess.software import software_digest
+
+archive, out = map(Path, sys.argv[1:])
+recipe, sent = recipe_for(Job(archive, "scan", out, Settings(), software_digest())), None
+try:
+    while True:
+        tasks = next(recipe) if sent is None else recipe.send(sent)
+        values = [task.function(*task.arguments) for task in tasks]
+        sent = [Done(value, value) for value in values]
+except StopIteration:
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("edge", "models", "calibration", "firmware_bridge"):
+            print(module.__file__)
+"""
+
+
+def test_every_module_of_ours_that_reprocessing_a_scan_loads_counts_as_software(tmp_path):
+    root, out = Path(software.__file__).resolve().parents[2], tmp_path / "out"
+    made = Made(12, 16, rate=0.5, channels=256, elements=("Ca", "Fe"), method="nearest")
+    make_recording(tmp_path / "archive" / "scan", made)
+    out.mkdir()
+    (out / MARK).touch()
+    command = [sys.executable, "-c", _LOADED, str(tmp_path / "archive"), str(out)]
+    told = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    loaded = {Path(line) for line in told.stdout.splitlines()}
+    assert root / "edge" / "reconstruct" / "plain.py" in loaded
+    assert loaded - set(software.source_of("edge.reprocess.recipe", root)) == set()
+
+
+def test_software_that_no_task_can_reach_does_not_count():
     root = Path(software.__file__).resolve().parents[2]
-    assert [name for name in software._SOURCE if not (root / name).exists()] == []
+    names = {path.relative_to(root).as_posix() for path in software.source_of("edge.reprocess.recipe", root)}
+    assert not [name for name in names if name.startswith(("edge/commands/", "firmware_bridge/twins/"))]
+    assert [name for name in names if name.endswith(".csv")]
+
+
+def test_software_is_followed_through_imports_in_functions_and_of_packages(tmp_path):
+    for name, text in {
+        "edge/__init__.py": "",
+        "edge/a.py": "def f():\n    from edge.b import g\n",
+        "edge/b/__init__.py": "import models.c\n",
+        "edge/b/lines.csv": "",
+        "edge/d.py": "import edge.a\n",
+        "models/__init__.py": "",
+        "models/c.py": "import numpy\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = [path.relative_to(tmp_path).as_posix() for path in software.source_of("edge.a", tmp_path)]
+    assert found == [
+        "edge/__init__.py", "edge/a.py", "edge/b/__init__.py", "edge/b/lines.csv", "models/__init__.py", "models/c.py",
+    ]  # fmt: skip
