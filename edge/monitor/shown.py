@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from edge.monitor import wire
 from edge.monitor.feed import Feed
 from edge.monitor.maps import ShownMaps
 from edge.monitor.picture import Picture, picture_of
-from edge.monitor.samples import Samples
 from edge.monitor.words import scan_json, status_json
+from edge.preview.samples_file import SamplesReader
 from edge.record.folder import RecordingPaths
 
 _MOST_PACKED = 16 * 1024 * 1024
@@ -59,7 +60,7 @@ class Shown:
         self.feed = Feed(folder)
         self._paths = RecordingPaths(folder)
         self.maps = ShownMaps(self._paths)
-        self.samples = Samples(self._paths.live)
+        self.samples = SamplesReader(self._paths.live)
         self.picture: Picture | None = None
         self._pictured = ""
         self.edition = 0
@@ -94,6 +95,7 @@ class Shown:
             self._pictured,
             self.maps.elements,
             self.maps.generation,
+            self.samples.head,
         )
         if edition_of != self._edition_of:
             self._edition_of = edition_of
@@ -102,20 +104,30 @@ class Shown:
 
     def scan(self, role: str) -> dict[str, Any]:
         """The answer of /api/scan."""
-        return scan_json(self.feed, self.maps, self.picture, role)
+        return scan_json(self.feed, self.maps, self.samples.head, self.picture, role)
 
     def packed(self, element: int, layer: int, down: int, across: int, count: int) -> bytes:
         """Parts of a map side by side, as they are sent; of the thread that serves."""
-        versions = self.maps.versions[down, across : across + count]
+        versions = self.maps.versions[layer, element, down, across : across + count]
         key = self.maps.generation, element, layer, down, across, *(int(version) for version in versions)
         found = self._packed.get(key)
         if found is None:
-            window = self.maps.window(down, across, count)
-            found = wire.tile_body(self.maps.values(element, layer, window), window)
+            window, cells = self.maps.part(element, layer, down, across, count)
+            found = wire.tile_body(cells, window)
             self._packed[key] = found
             self._packed_bytes += len(found)
             while self._packed_bytes > _MOST_PACKED:
                 self._packed_bytes -= len(self._packed.popitem(last=False)[1])
+        return found
+
+    def values(self, first: int, last: int, viewed: Sequence[int]) -> wire.Floats:
+        """What some exposures say of elements, shape (last - first, viewed); NaN where nothing is known yet."""
+        head = self.samples.head
+        found = np.full((last - first, len(viewed)), np.nan, np.float32)
+        names = {} if head is None else {name: place for place, name in enumerate(head.elements)}
+        known = [place for place, element in enumerate(viewed) if self.maps.elements[element] in names]
+        places = [names[self.maps.elements[viewed[place]]] for place in known]
+        found[:, known] = self.samples.values(first, last, places)
         return found
 
     def _place_picture(self) -> None:

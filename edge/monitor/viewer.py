@@ -109,7 +109,7 @@ class Viewer:
             if last <= first:
                 return
             viewed = [element for element in self._viewed if element < len(shown.maps.elements)]
-            values = shown.samples.values(first, last, viewed)
+            values = shown.values(first, last, viewed)
             self._placed = max(self._placed, last)
             self._valued = max(self._valued, min(last, shown.samples.count))
             yield wire.exposures_bytes(self._next(), first, shown.cells[first:last], viewed, values)
@@ -127,12 +127,13 @@ class Viewer:
 
     def _parts_of(self, element: int, layer: int) -> Iterator[bytes]:
         maps = self._shown.maps
-        sent = self._sent.setdefault((element, layer), np.zeros_like(maps.versions))
-        for down, across, count in _runs(sent != maps.versions):
+        versions = maps.versions[layer, element]
+        sent = self._sent.setdefault((element, layer), np.zeros_like(versions))
+        for down, across, count in _runs(sent != versions):
             if not self._allowance.take(0):
                 return
             body = self._shown.packed(element, layer, down, across, count)
-            sent[down, across : across + count] = maps.versions[down, across : across + count]
+            sent[down, across : across + count] = versions[down, across : across + count]
             self._allowance.take(len(body))
             yield wire.tile_head(self._next(), element, layer, maps.generation) + body
 

@@ -8,6 +8,7 @@ from typing import Any
 from edge.monitor.feed import About, Feed
 from edge.monitor.maps import ShownMaps
 from edge.monitor.picture import Picture
+from edge.preview.samples_file import SamplesHead
 from edge.recordings.contents import state_words
 from edge.recordings.progress import Progress
 from edge.spectra.lines import line_group, siegbahn
@@ -27,7 +28,9 @@ _SHOWN_LINES = 0.02
 """Lines of a group that are weaker, relative to all of it, get no label."""
 
 
-def scan_json(feed: Feed, maps: ShownMaps, picture: Picture | None, role: str) -> dict[str, Any]:
+def scan_json(
+    feed: Feed, maps: ShownMaps, fitted: SamplesHead | None, picture: Picture | None, role: str
+) -> dict[str, Any]:
     """The answer of /api/scan."""
     answer: dict[str, Any] = {"version": VERSION, "role": role, "state": state_json(feed), "trouble": feed.trouble}
     about = feed.about
@@ -51,7 +54,10 @@ def scan_json(feed: Feed, maps: ShownMaps, picture: Picture | None, role: str) -
         if picture is None
         else {"url": "/api/photo", "rows": picture.rows, "columns": picture.columns, "bytes": len(picture.jpeg)},
         "channels": detector.channels,
-        "energy": {"zero_kev": detector.offset_kev, "gain_kev": detector.gain_kev},
+        "energy": {
+            "zero_kev": detector.offset_kev if fitted is None else fitted.offset_kev,
+            "gain_kev": detector.gain_kev if fitted is None else fitted.gain_kev,
+        },
         "area": config.area.polygon,
         "keep_outs": [out.polygon for out in config.area.keep_out],
         "plan": _plan_json(about),

@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.preview.files import LiveFiles, replaced
 
 if TYPE_CHECKING:
     from edge.maps import ElementMaps, Samples
@@ -33,6 +35,8 @@ _FIRST_EXPOSURES = 30
 _SOON = 1.25
 """Times the exposures of now, after which a model that could not be made is tried again."""
 _NICE = 10
+_REST = 8.0
+"""Times what writing maps as a picture and as a file took, for which they are left: the page has its own file."""
 
 
 class Preview:
@@ -40,9 +44,23 @@ class Preview:
 
     What the exposures so far do not allow (no element shows yet) may pass with the next ones: it is `trouble`, and said
     in ``live/trouble.txt`` while it lasts.
+
+    Parameters
+    ----------
+    folder
+        Of the recording.
+    learned
+        Told of every new model, and the number of its generation.
+    rest
+        Times what writing the maps as a picture and as a file took, for which these are left as they are.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        learned: Callable[[ScanFit, int], None] = lambda fit, generation: None,
+        rest: float = 0.0,
+    ) -> None:
         from edge.photography.correction import due_after
         from edge.planning.area import allowed_cells
         from edge.record.folder import open_recording
@@ -59,6 +77,9 @@ class Preview:
         """Why nothing is drawn, or not as it should be; empty when all is well."""
         with suppress(OSError):
             self._note.unlink(missing_ok=True)
+        self._learned = learned
+        self._generation = int(time.time())
+        self._files = LiveFiles(self._recording.paths.live, self._planned.plan.mask.cells, rest=rest)
         self._drawing: Drawing | None = None
         self._is_current = True
         self._shown: list[tuple[Samples, NDArray[np.float64]]] = []
@@ -95,8 +116,10 @@ class Preview:
 
     def _renew(self) -> bool:
         fresh = self._take_in()
-        if self.exposures < _FIRST_EXPOSURES or (not fresh and self._is_current):
+        if self.exposures < _FIRST_EXPOSURES:
             return False
+        if not fresh and self._is_current:
+            return self._files.file_late()
         if self.exposures >= self._model_at:
             self._learn()
         if self._fit is None:
@@ -120,6 +143,8 @@ class Preview:
         config = self._planned.config
         self._fit = fit_of_scan(self._blocks, self._live_s, lambda total, live_s: spectrum_model(total, live_s, config))
         self._model_at = 2 * self.exposures
+        self._generation += 1
+        self._learned(self._fit, self._generation)
         self._begin_drawing()
         self._forget()
         self._take_in()
@@ -132,7 +157,7 @@ class Preview:
         with suppress(OSError):
             self._note.parent.mkdir(exist_ok=True)
             if trouble:
-                _replace(self._note, f"{trouble}\n".encode())
+                replaced(self._note, f"{trouble}\n".encode())
             else:
                 self._note.unlink(missing_ok=True)
 
@@ -144,7 +169,8 @@ class Preview:
         from edge.preview.drawing import drawing_of
 
         assert self._fit is not None
-        self.close()
+        if self._drawing is not None:
+            self._drawing.close()
         self._drawing = drawing_of(self._fit.model, self._planned)
 
     def _straighten(self) -> None:
@@ -171,6 +197,7 @@ class Preview:
         """Let go of what draws."""
         if self._drawing is not None:
             self._drawing.close()
+        self._files.close()
 
     def _take_in(self) -> int:
         """Add up what the journal holds beyond the last look, and fit it; gives how many exposures that were.
@@ -212,18 +239,10 @@ class Preview:
 
     def _draw(self) -> None:
         from edge.maps import limited_to
-        from edge.record.maps_file import write_maps
-        from edge.report.figures import montage_png
-        from edge.results import MAPS_UNIT
 
         assert self._drawing is not None
         drawn, self._is_current = self._drawing.drawn()
-        maps = limited_to(drawn, self._scanned)
-        live = self._recording.paths.live
-        live.mkdir(exist_ok=True)
-        _replace(live / "maps.png", montage_png(maps.maps, maps.elements, unit=MAPS_UNIT))
-        attributes: dict[str, str | float] = {"unit": MAPS_UNIT, "exposures": self.exposures}
-        write_maps(live / "maps.h5", maps, mask=self._planned.plan.mask.cells, attributes=attributes)
+        self._files.show(limited_to(drawn, self._scanned), self.exposures, self._generation)
         self._judge(drawn)
 
     def _judge(self, maps: ElementMaps) -> None:
@@ -232,27 +251,24 @@ class Preview:
 
         figure = self._apart.figure(maps, self._planned, self.exposures)
         if figure is not None:
-            _replace(self._recording.paths.figure, figure_to_json(figure).encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whoever looks finds the old picture or the new one, never half of one."""
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+            replaced(self._recording.paths.figure, figure_to_json(figure).encode())
 
 
 def main(folder: Path, scan_pid: int) -> None:
     """Follow a recording until the scan's process is gone."""
+    from edge.preview.fitting import Fitting
+    from edge.record.folder import RecordingPaths
+
     os.nice(_NICE)
-    preview = Preview(folder)
-    try:
-        while os.getppid() == scan_pid:
-            started = time.monotonic()
-            preview.update()
-            time.sleep(max(0.0, _PERIOD_S - (time.monotonic() - started)))
-    finally:
-        preview.close()
+    with Fitting(RecordingPaths(folder)).following() as fitting:
+        preview = Preview(folder, learned=fitting.adopt, rest=_REST)
+        try:
+            while os.getppid() == scan_pid:
+                started = time.monotonic()
+                preview.update()
+                time.sleep(max(0.0, _PERIOD_S - (time.monotonic() - started)))
+        finally:
+            preview.close()
 
 
 if __name__ == "__main__":

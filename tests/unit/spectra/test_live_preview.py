@@ -133,7 +133,7 @@ def test_a_picture_that_the_disk_has_no_room_for_is_tried_again(
     preview = Preview(bench.paths.folder)
     bench.measure(spectra[:40])
     with monkeypatch.context() as patched:
-        patched.setattr("edge.preview.live._replace", full)
+        patched.setattr("edge.preview.files.replaced", full)
         assert not preview.update()
     assert "No space left on device" in preview.trouble
     assert preview.update()
