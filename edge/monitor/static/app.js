@@ -24,7 +24,7 @@ const SAID_LOST_AFTER = 2;
 
 const model = new Model();
 const view = new View();
-const painter = new Painter(model, view);
+const painter = new Painter(model, view, () => redraw());
 const control = new Control();
 const alerts = new Alerts();
 const chart = new ErrorChart(model);
@@ -37,7 +37,7 @@ const multiples = new Multiples(model, view, painter, { choose, hover, seen: loo
 const stream = new Stream({
   status: takeStatus,
   alert: (alert) => alerts.show([...(alerts.all ?? []), alert]),
-  scan: () => loadScan(),
+  scan: () => loadScan().catch(() => {}),
   exposures: (exposures) => model.takeExposures(exposures),
   tile: (tile) => model.takeTile(tile),
   open: connected,
@@ -85,7 +85,7 @@ function takeStatus(status) {
   model.status = status;
   showState(status.state);
   showProgress(status);
-  showFigures(status, model.scan?.unit ?? "");
+  showFigures(status);
   control.show(model.scan?.role ?? "visitor", status.state.name, status.running);
   alerts.show(status.alerts);
   large.redraw();
@@ -97,6 +97,7 @@ async function loadScan() {
   const hadElements = before?.elements?.length;
   model.takeScan(scan);
   showSubject(scan);
+  byId("logout").hidden = !scan.login;
   if (scan.state) showState(scan.state);
   control.show(scan.role, scan.state?.name ?? "new");
   if (!scan.grid) return;
@@ -174,8 +175,9 @@ matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => {
   spectrum.redraw();
   chart.redraw();
 });
-byId("zoom-in").addEventListener("click", () => view.setPlace(large.lens().zoomedBy(ZOOM)));
-byId("zoom-out").addEventListener("click", () => view.setPlace(large.lens().zoomedBy(1 / ZOOM)));
+for (const [id, times] of [["zoom-in", ZOOM], ["zoom-out", 1 / ZOOM]]) {
+  byId(id).addEventListener("click", () => model.scan?.grid && view.setPlace(large.lens().zoomedBy(times)));
+}
 byId("zoom-fit").addEventListener("click", () => view.setPlace(null));
 byId("keys-button").addEventListener("click", () => byId("keys").showModal());
 byId("logout").addEventListener("click", logout);
@@ -188,7 +190,6 @@ async function start() {
     } catch (refused) {
       if (refused.status === 401) {
         await login();
-        byId("logout").hidden = false;
       } else {
         await lost(2);
         await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -196,7 +197,8 @@ async function start() {
     }
   }
   stream.open();
-  if (model.scan.planning) offerPlanning({ model, view });
+  const { planning, role, grid } = model.scan;
+  if (planning) offerPlanning({ isFirst: !grid, isOperator: role === "operator" });
 }
 
 start();

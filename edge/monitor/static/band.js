@@ -1,6 +1,6 @@
 // The band at the top: state, progress and time left, large enough to be read from behind the safety line.
 
-import { clock, duration, short, size, whole } from "./words.js";
+import { clock, duration, percent, short, size, whole } from "./words.js";
 
 /** What a state is called, and which colour and shape its lamp has. */
 const STATES = {
@@ -15,6 +15,11 @@ const STATES = {
   faulted: ["Fault", "fault"],
   finished: ["Finished", "finished"],
   aborted: ["Stopped", "fault"],
+};
+const PLAIN = {
+  scanning: "the beam is on: one place is measured after the other",
+  finished: "everything is measured; maps and report are in the recording",
+  aborted: "stopped before its end; what was measured is kept",
 };
 const ALIASES = { "awaiting-arm": "awaiting", "waiting-to-be-armed": "awaiting", waiting: "awaiting", armed: "ready" };
 export const OVER = new Set(["finished", "aborted"]);
@@ -38,7 +43,7 @@ export function showState(state) {
   const [words, kind] = STATES[canonical(state.name)] ?? [state.name, "unknown"];
   byId("band").dataset.state = kind;
   put("state", words);
-  put("sentence", sentenceOf(state.sentence));
+  put("sentence", sentenceOf(state.name === state.sentence || !state.sentence ? (PLAIN[canonical(state.name)] ?? "") : state.sentence));
 }
 
 function sentenceOf(text = "") {
@@ -64,13 +69,13 @@ export function showProgress(status) {
 }
 
 /** Figures for those who stand near: name, value, smaller words, and whether something is wrong. */
-export function showFigures(status, unit) {
+export function showFigures(status) {
   const { error, registration, link, disk } = status;
   const rows = [
     ["Rate", Number.isFinite(status.rate) ? `${short(status.rate)} /s` : "–", "exposures"],
-    ["Dose", duration(status.dose_s), "live time on the object"],
-    ["Map error", errorWords(error), error ? `± ${short(error.se)} ${unit}` : "held out"],
-    ["Photograph", registrationWords(registration), "off its place"],
+    ["Dose", duration(status.dose_s), "live time"],
+    ["Map error", errorWords(error), error ? `± ${percent(error.se)}` : "not told yet"],
+    ["Registration", registrationWords(registration), "residual"],
     linkRow(link),
     ["Disk", size(disk?.free_bytes), disk?.needed_bytes ? `free, ${size(disk.needed_bytes)} needed` : "free", disk?.low],
   ];
@@ -95,7 +100,7 @@ function figure(name) {
   return group;
 }
 
-const errorWords = (error) => (error && Number.isFinite(error.value) ? short(error.value) : "–");
+const errorWords = (error) => (error && Number.isFinite(error.value) ? percent(error.value) : "–");
 
 function registrationWords(registration) {
   const residual = registration?.residual_mm;

@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 import { FONT, fitted, oncePerFrame, ticks } from "./canvas.js";
-import { duration, short } from "./words.js";
+import { duration, percent } from "./words.js";
 
 const AGAIN_MS = 5000;
 const MARGIN = { left: 46, right: 10, top: 20, bottom: 20 };
@@ -42,7 +42,7 @@ export class ErrorChart {
     }
     this.plot(page, points);
     const [seconds, value] = points.at(-1);
-    this.canvas.setAttribute("aria-label", `Error of the maps over time, last ${short(value)} after ${duration(seconds)}`);
+    this.canvas.setAttribute("aria-label", `Error of the maps over time, last ${percent(value)} after ${duration(seconds)}`);
   }
 
   plot({ context, width, height, colour }, points) {
@@ -53,9 +53,9 @@ export class ErrorChart {
     const y = (value) => height - MARGIN.bottom - Math.min(1, value / highest) * (height - MARGIN.top - MARGIN.bottom);
     context.textAlign = "right";
     context.strokeStyle = colour("--line");
-    for (const level of ticks(0, highest, Math.max(1, height / 45))) {
+    for (const level of ticks(0, highest, Math.max(2, height / 45))) {
       context.strokeRect(MARGIN.left, y(level), width - MARGIN.left - MARGIN.right, 0);
-      context.fillText(short(level), MARGIN.left - 6, y(level) + 4);
+      context.fillText(percent(level), MARGIN.left - 6, y(level) + 4);
     }
     context.fillText(duration(last), width - 4, height - 5);
     context.textAlign = "left";

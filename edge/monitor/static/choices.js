@@ -36,11 +36,12 @@ export class Choices {
 
   build() {
     const names = this.model.elements.map((_, index) => this.model.nameOf(index));
-    const elements = () => names.map((name) => option(name, name));
+    const words = names.map((_, index) => this.model.wordsOf(index));
+    const elements = () => names.map((name, index) => option(name, words[index]));
     const several = names.length ? [option("rgb", "three elements as RGB")] : [];
     byId("overlay").replaceChildren(option("", "nothing"), ...elements(), ...several);
     for (const id of [0, 1, 2]) byId(`channel-${id}`).replaceChildren(option("", "none"), ...elements());
-    byId("stretch-element").replaceChildren(...names.map((name, index) => option(String(index), name)));
+    byId("stretch-element").replaceChildren(...names.map((_, index) => option(String(index), words[index])));
     this.show();
   }
 

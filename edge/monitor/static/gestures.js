@@ -6,7 +6,7 @@ const KEY_ZOOM = 1.4;
 const KEY_PAN_PX = 60;
 
 /** `lens()` gives the lens; `pick(cell)` is called for a click or enter; `hover(cell or null)` while pointing. */
-export function gestures(canvas, { view, lens, pick, hover, wheelNeedsControl = false }) {
+export function gestures(canvas, { view, model, lens, pick, hover, wheelNeedsControl = false }) {
   const pointers = new Map();
   let travelled = 0;
   const at = (event) => {
@@ -17,7 +17,7 @@ export function gestures(canvas, { view, lens, pick, hover, wheelNeedsControl = 
   canvas.addEventListener(
     "wheel",
     (event) => {
-      if (wheelNeedsControl && !event.ctrlKey) return;
+      if (!model.scan?.grid || (wheelNeedsControl && !event.ctrlKey)) return;
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 16 : 1;
       const speed = event.ctrlKey && !wheelNeedsControl ? 4 : 1;
@@ -27,7 +27,7 @@ export function gestures(canvas, { view, lens, pick, hover, wheelNeedsControl = 
   );
 
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !model.scan?.grid) return;
     pointers.set(event.pointerId, at(event));
     if (pointers.size === 1) travelled = 0;
     canvas.setPointerCapture(event.pointerId);
@@ -36,6 +36,7 @@ export function gestures(canvas, { view, lens, pick, hover, wheelNeedsControl = 
   canvas.addEventListener("pointermove", (event) => {
     const now = at(event);
     const before = pointers.get(event.pointerId);
+    if (!model.scan?.grid) return;
     if (!before) {
       hover(lens().cellAt(...now));
       return;

@@ -180,9 +180,9 @@ export class LargeMap {
   tell() {
     const { model, view } = this;
     const title = this.isChannels
-      ? `${this.channels.map((index) => (index < 0 ? "–" : model.nameOf(index))).join(", ")} as red, green, blue`
+      ? `${this.channels.map((index) => (index < 0 ? "–" : model.wordsOf(index))).join(", ")} as red, green, blue`
       : this.index >= 0
-        ? `${model.nameOf(this.index)}${view.layer === "error" ? ", standard error" : ""}`
+        ? `${model.wordsOf(this.index)}${view.layer === "error" ? ", standard error" : ""}`
         : "Photograph";
     put("large-title", title);
     const part = (100 * model.measuredCount) / (model.rows * model.columns);
@@ -198,7 +198,7 @@ export class LargeMap {
     bar.hidden = this.index < 0;
     if (bar.hidden) return;
     const [low, high] = this.painter.limitsFor(this.index, this.view.layer);
-    put("bar-name", this.model.nameOf(this.index));
+    put("bar-name", this.model.wordsOf(this.index));
     put("bar-low", short(low));
     put("bar-high", short(high));
     put("bar-unit", this.model.scan.unit);

@@ -24,7 +24,7 @@ export function drawScaleBar(context, lens, { size = 13, part = 0.25 } = {}) {
 }
 
 export function drawCursor(context, lens, view) {
-  if (view.pinned) drawCross(context, lens, view.pinned, "#fff", 12);
+  if (view.pinned) drawCross(context, lens, view.pinned, "#fff", lens.width < 300 ? 8 : 12);
   if (view.cursor) drawBox(context, lens, view.cursor);
 }
 

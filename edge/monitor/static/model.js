@@ -40,9 +40,15 @@ export class Model extends EventTarget {
     return this.scan?.elements ?? [];
   }
 
-  /** As the configuration calls it: Ca, Pb-L. */
+  /** As the maps' file calls it: Ca-K, Pb-L. */
   nameOf(index) {
     return this.elements[index].name;
+  }
+
+  /** As people read it: Ca K, Pb L. */
+  wordsOf(index) {
+    const { symbol, line } = this.elements[index];
+    return line ? `${symbol} ${line}` : symbol;
   }
 
   /** Index of the element of a name, or -1. */

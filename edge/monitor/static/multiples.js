@@ -7,6 +7,11 @@ import { Lens } from "./lens.js";
 import { drawCursor, drawScaleBar } from "./marks.js";
 import { short } from "./words.js";
 
+const LEAST_PX = 96;
+const GAP = 8;
+/** Height of name, colour bar and its ends. */
+const WORDS_PX = 53;
+
 export class Multiples {
   constructor(model, view, painter, on) {
     Object.assign(this, { model, view, painter, on });
@@ -15,13 +20,14 @@ export class Multiples {
     this.visible = new Set();
     this.redraw = oncePerFrame(() => this.draw());
     this.watcher = new IntersectionObserver((seen) => this.see(seen), { root: null, rootMargin: "40px" });
-    new ResizeObserver(this.redraw).observe(this.grid);
+    new ResizeObserver(() => this.fit()).observe(this.grid);
   }
 
   build() {
     this.watcher.disconnect();
     this.visible.clear();
     this.grid.replaceChildren();
+    this.fit();
     this.tiles = this.model.elements.map((_, index) => this.tile(index));
     this.grid.append(...this.tiles.map((tile) => tile.button));
     for (const tile of this.tiles) this.watcher.observe(tile.button);
@@ -44,7 +50,9 @@ export class Multiples {
     button.type = "button";
     button.className = "element";
     const name = made("span", "name", button);
-    name.textContent = this.model.nameOf(index);
+    name.textContent = this.model.elements[index].symbol;
+    made("small", "line", name).textContent = this.model.elements[index].line;
+    button.setAttribute("aria-label", `Map of ${this.model.wordsOf(index)}`);
     const picture = made("canvas", "picture", button);
     const strip = made("canvas", "strip", button);
     const ends = made("span", "ends", button);
@@ -54,6 +62,7 @@ export class Multiples {
     const tile = { index, button, picture, strip, low, high };
     gestures(picture, {
       view: this.view,
+      model: this.model,
       lens: () => this.lens(tile),
       pick: () => this.on.choose(index),
       hover: this.on.hover,
@@ -64,6 +73,23 @@ export class Multiples {
       if (event.target !== picture) this.on.choose(index);
     });
     return tile;
+  }
+
+  /** As many columns as show all maps at once, as large as they can be; where that is too small, they scroll. */
+  fit() {
+    const count = this.model.elements.length;
+    const style = this.grid.style;
+    style.gridTemplateColumns = "";
+    if (count && getComputedStyle(this.grid).overflowY === "auto") {
+      const [width, height] = [this.grid.clientWidth - 6, this.grid.clientHeight - 6];
+      const fits = (columns) => {
+        const wide = (width - GAP * (columns - 1)) / columns;
+        return wide >= LEAST_PX && Math.ceil(count / columns) * (wide / this.aspect + WORDS_PX + GAP) - GAP <= height;
+      };
+      const columns = Array.from({ length: count }, (_, k) => k + 1).find(fits);
+      if (columns) style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
+    }
+    this.redraw();
   }
 
   get aspect() {

@@ -4,13 +4,23 @@ import { pixelsOf } from "./colours.js";
 import { limitsOf } from "./stretch.js";
 
 const TRANSPARENT = 0;
+const LIMITS_MS = 700;
 
 export class Painter {
-  constructor(model, view) {
+  /** `redraw` has the maps drawn again: limits are looked for now and then only. */
+  constructor(model, view, redraw) {
     this.model = model;
     this.view = view;
+    this.redraw = redraw;
     this.pictures = new Map();
     this.limits = new Map();
+  }
+
+  later() {
+    this.timer ??= setTimeout(() => {
+      this.timer = null;
+      this.redraw();
+    }, LIMITS_MS);
   }
 
   forget() {
@@ -27,8 +37,12 @@ export class Painter {
     if (chosen) return chosen;
     if (kept && kept.version === map.version && kept.percent === this.view.percent) return kept.limits;
     const now = performance.now();
-    if (kept && kept.percent === this.view.percent && now - kept.at < 700) return kept.limits;
+    if (kept && kept.percent === this.view.percent && now - kept.at < LIMITS_MS) {
+      this.later();
+      return kept.limits;
+    }
     const limits = limitsOf(map.values, this.view.percent);
+    if (!limits) return [0, 1];
     const stays = kept && kept.percent === this.view.percent && isNear(kept.limits, limits);
     this.limits.set(key, { version: map.version, percent: this.view.percent, at: now, limits: stays ? kept.limits : limits });
     return this.limits.get(key).limits;

@@ -23,7 +23,7 @@ export class Readout {
     const words = [`x ${x_mm.toFixed(1)}, y ${y_mm.toFixed(1)} mm`];
     for (const name of view.map === "rgb" ? view.rgb.split(",") : [view.map]) {
       const index = model.indexOf(name);
-      if (index >= 0) words.push(`${name} ${short(model.map(index, view.layer).values[at])} ${model.scan.unit}`);
+      if (index >= 0) words.push(`${model.wordsOf(index)} ${short(model.map(index, view.layer).values[at])} ${model.scan.unit}`);
     }
     words.push(model.measured[at] ? "measured" : "inferred");
     this.place.textContent = words.join(" · ");

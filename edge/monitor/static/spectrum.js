@@ -7,6 +7,20 @@ import { short, whole } from "./words.js";
 const AGAIN_MS = 4000;
 const MARGIN = { left: 52, right: 12, top: 30, bottom: 24 };
 const SPACE_MS = 120;
+/** Lines that no detector of this kind tells apart share one label. */
+const CLOSE_KEV = 0.06;
+
+/** Channels that are put together, so that peaks of a short exposure stand out from single counts. */
+function binWidth(counts) {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return total < 1500 ? 8 : total < 6000 ? 4 : total < 20000 ? 2 : 1;
+}
+
+function binned(counts, width) {
+  const sums = new Array(Math.ceil(counts.length / width)).fill(0);
+  counts.forEach((count, i) => (sums[Math.floor(i / width)] += count));
+  return sums;
+}
 
 export class Spectrum {
   constructor(model, view) {
@@ -75,13 +89,16 @@ export class Spectrum {
     const shown = this.isPoint ? this.point : this.sum;
     this.words.textContent = this.wordsFor(shown);
     if (!shown?.counts?.length) return;
-    const mean = this.isPoint && this.sum?.live_s ? this.sum.counts.map((c) => (c * shown.live_s) / this.sum.live_s) : null;
-    const axes = this.axes(page, shown.counts, mean);
+    const width = binWidth(shown.counts);
+    const counts = binned(shown.counts, width);
+    const times = this.isPoint && this.sum?.live_s ? shown.live_s / this.sum.live_s : 0;
+    const mean = times ? binned(this.sum.counts, width).map((count) => count * times) : null;
+    const axes = this.axes(page, counts, mean, width);
     this.drawAxes(page, axes);
     if (mean) this.drawCurve(page, axes, mean, page.colour("--muted"), true);
-    this.drawCurve(page, axes, shown.counts, page.colour("--accent"), false);
+    this.drawCurve(page, axes, counts, page.colour("--accent"), false);
     this.drawLines(page, axes);
-    this.drawPointer(page, axes, shown.counts);
+    this.drawPointer(page, axes, counts);
     this.canvas.setAttribute("aria-label", `${this.words.textContent} Strongest channel at ${axes.peakKev.toFixed(2)} keV.`);
   }
 
@@ -104,9 +121,10 @@ export class Spectrum {
     return `At ${where}: ${nearest}, ${short(shown.live_s)} s live. Grey: mean of all.`;
   }
 
-  axes(page, counts, mean) {
-    const { zero_kev: zero, gain_kev: gain } = this.model.scan.energy;
-    const sum = this.sum?.counts ?? counts;
+  axes(page, counts, mean, width) {
+    const gain = this.model.scan.energy.gain_kev * width;
+    const zero = this.model.scan.energy.zero_kev + (gain * (width - 1)) / (2 * width);
+    const sum = this.sum ? binned(this.sum.counts, width) : counts;
     let last = sum.length - 1;
     const least = Math.max(...sum) * 3e-5;
     while (last > 50 && sum[last] <= least) last--;
@@ -114,13 +132,13 @@ export class Spectrum {
     const peak = counts.reduce((best, count, i) => (i >= first && count > counts[best] ? i : best), first);
     const most = Math.max(1, counts[peak], mean ? Math.max(...mean.slice(first)) : 0);
     const isLog = this.view.scale === "log";
-    const floor = isLog ? Math.log10(Math.max(0.5, most * 1e-5)) : 0;
+    const floor = isLog ? Math.log10(Math.max(mean ? 0.05 : 0.5, most * 1e-5)) : 0;
     const ceiling = isLog ? Math.log10(most * 1.6) : most * 1.06;
     const [lowKev, highKev] = [zero + first * gain, zero + (last + 1) * gain];
     const across = page.width - MARGIN.left - MARGIN.right;
     const down = page.height - MARGIN.top - MARGIN.bottom;
     return {
-      first, last, zero, gain, isLog, floor, ceiling, lowKev, highKev, down,
+      first, last, zero, gain, width, isLog, floor, ceiling, lowKev, highKev, down,
       peakKev: zero + peak * gain,
       x: (kev) => MARGIN.left + ((kev - lowKev) / (highKev - lowKev)) * across,
       kev: (x) => lowKev + ((x - MARGIN.left) / across) * (highKev - lowKev),
@@ -139,6 +157,7 @@ export class Spectrum {
     context.textAlign = "center";
     for (const kev of ticks(axes.lowKev, axes.highKev, width / 90)) {
       const x = axes.x(kev);
+      if (x > width - 40) continue;
       context.strokeRect(x, height - MARGIN.bottom, 0, 4);
       context.fillText(`${kev}`, x, height - 7);
     }
@@ -156,7 +175,7 @@ export class Spectrum {
       context.fillText(short(level), MARGIN.left - 6, y + 4);
     }
     context.textAlign = "left";
-    context.fillText("counts", 4, MARGIN.top - 14);
+    context.fillText(axes.width > 1 ? `per ${Math.round(axes.gain * 1000)} eV` : "counts", 4, MARGIN.top - 14);
   }
 
   drawCurve({ context }, axes, counts, stroke, isFilled) {
@@ -181,12 +200,13 @@ export class Spectrum {
   drawLines({ context, height, colour }, axes) {
     const chosen = this.model.indexOf(this.view.map);
     const lines = this.model.elements.flatMap((element, index) =>
-      element.lines_kev.map((line, rank) => ({ ...line, isChosen: index === chosen, share: line.share ?? 1 / (rank + 1) })),
+      element.lines_kev.map((line, rank) => ({ ...line, element: index, isChosen: index === chosen, share: line.share ?? 1 / (rank + 1) })),
     );
     lines.sort((one, other) => other.isChosen - one.isChosen || other.share - one.share);
     const taken = [];
     for (const line of lines) {
-      if (line.kev < axes.lowKev || line.kev > axes.highKev || (!line.isChosen && line.share < 0.3)) continue;
+      const isClose = taken.some((at) => at.element === line.element && Math.abs(at.kev - line.kev) < CLOSE_KEV);
+      if (isClose || line.kev < axes.lowKev || line.kev > axes.highKev || line.share < (line.isChosen ? 0.05 : 0.3)) continue;
       context.font = FONT(11.5, line.isChosen ? 700 : 400);
       const half = context.measureText(line.name).width / 2 + 3;
       const x = axes.x(line.kev);
@@ -200,7 +220,7 @@ export class Spectrum {
       context.stroke();
       context.globalAlpha = 1;
       if (tier === undefined) continue;
-      taken.push({ x, half, tier });
+      taken.push({ x, half, tier, element: line.element, kev: line.kev });
       context.textAlign = "center";
       context.fillStyle = colour(line.isChosen ? "--measuring" : "--text");
       context.fillText(line.name, x, 25 - 13 * tier);

@@ -35,10 +35,10 @@ export function histogramOf(values, bins = BINS) {
   return { ends, counts, known };
 }
 
-/** Values below and above which a percentage of the cells lies. */
+/** Values below and above which a percentage of the cells lies; null when nothing is known. */
 export function limitsOf(values, percent) {
   const { ends, counts, known } = histogramOf(values);
-  if (!ends) return [0, 1];
+  if (!ends) return null;
   if (!percent) return ends;
   const aside = (known * percent) / 100;
   const width = (ends[1] - ends[0]) / (BINS - 1);

@@ -11,6 +11,9 @@ export function short(value) {
   return String(+value.toPrecision(size >= 10 ? 3 : 2));
 }
 
+/** A part as per cent. */
+export const percent = (part) => `${short(100 * part)} %`;
+
 export const whole = (value) => Math.round(value).toLocaleString("en");
 
 /** Time as one or two units: 45 s, 12 min, 3 h 5 min. */
