@@ -63,6 +63,10 @@ def replay(
         str | None, typer.Option(help="Elements to map of spectra: Pb,Fe.", show_default="those that they show")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Where in an HDF5 file: /entry/maps.", show_default=False)] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(help="Axis of channels of an HDF5 cube: first or last.", show_default="as its lengths say"),
+    ] = None,
 ) -> None:
     """Measure a recorded scan or full raster again, sparsely, and score the maps against what was left out.
 
@@ -72,7 +76,7 @@ def replay(
     from edge.replaying.replay import replay_plan, replay_source
     from edge.stopping.asked import asked_stop
 
-    settings = _settings(rgb, match or [], calibration, tube, live_s, elements, dataset)
+    settings = _settings(rgb, match or [], calibration, tube, live_s, elements, dataset, channels)
     if against is not None:
         from edge.replay_against.run import compare_recordings
 
@@ -120,10 +124,11 @@ def _settings(
     live_s: float | None,
     elements: str | None,
     dataset: str | None,
+    channels: str | None,
 ) -> ImportSettings:
     """What the options say of somebody else's file."""
     from edge.faults import UsageError
-    from edge.imports.found import ImportSettings
+    from edge.imports.found import ChannelsAxis, ImportSettings
     from edge.imports.points import pairs_of
 
     scale = None if calibration is None else _numbers(calibration, "--calibration", "OFFSET_KEV,KEV_PER_CHANNEL")
@@ -132,12 +137,19 @@ def _settings(
         raise UsageError(f"--tube {tube}: write ANODE,KV, such as Rh,40")
     if live_s is not None and not 0 < live_s < 1e5:
         raise UsageError(f"--live-time {live_s:g} is no time on a cell: give seconds above 0")
+    axis: ChannelsAxis | None = None
+    match channels:
+        case "first" | "last":
+            axis = channels
+        case str():
+            raise UsageError(f"--channels {channels}: say first or last")
     return ImportSettings(
         calibration=scale,
         tube_kv=None if tube is None else _numbers(f"0,{kv}", "--tube", "ANODE,KV")[1],
         anode=None if tube is None else anode,
         live_s=live_s,
         elements=tuple(name.strip() for name in (elements or "").split(",") if name.strip()),
+        channels=axis,
         dataset=dataset,
         photograph=rgb,
         pairs=pairs_of(match),

@@ -7,26 +7,27 @@ Blocks of a text header, filled up to a multiple of 512 bytes, and the values be
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.export.contents import Contents, Progress
 from edge.export.format import Format
-from edge.export.layers import layers
+from edge.export.layers import layers, masks
 
 _BLOCK = 512
 
 
 def _write(path: Path, contents: Contents, progress: Progress) -> None:
     with path.open("wb") as file:
-        for number, (name, image) in enumerate(layers(contents), start=1):
+        for number, (name, image) in enumerate([*layers(contents), *masks(contents)], start=1):
             file.write(_header(number, name, image, contents if number == 1 else None))
             file.write(np.ascontiguousarray(image, "<f4").tobytes())
     progress(contents.exposures)
 
 
-def _header(number: int, name: str, image: NDArray[np.float32], contents: Contents | None) -> bytes:
+def _header(number: int, name: str, image: NDArray[Any], contents: Contents | None) -> bytes:
     """Of one image; the first one's says where all of them come from."""
     entries: dict[str, str | float | int] = {
         "HeaderID": f"EH:{number:06d}:000000:000000",

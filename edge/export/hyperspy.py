@@ -13,9 +13,12 @@ from typing import Any
 from edge.export.contents import Contents, Progress
 from edge.export.cube import write_cube
 from edge.export.format import Format
+from edge.export.layers import cell_figures
 from edge.record.hdf5_file import new_hdf5
 
 _VERSION = "3.3"
+CELLS = "cells"
+"""Group of ``original_metadata`` that says which cells have a spectrum: the format has no place of its own for it."""
 
 
 def _write(path: Path, contents: Contents, progress: Progress) -> None:
@@ -30,7 +33,9 @@ def _write(path: Path, contents: Contents, progress: Progress) -> None:
         _axis(signal, 1, "x", "mm", grid.columns, grid.pitch_mm, grid.origin_x_mm + grid.pitch_mm / 2)
         _axis(signal, 2, "Energy", "keV", contents.channels, scale.gain_kev, scale.zero_kev)
         _metadata(signal.create_group("metadata"), contents)
-        _attributes(signal.create_group("original_metadata"), contents.provenance)
+        original = signal.create_group("original_metadata")
+        _attributes(original, contents.provenance)
+        _cells(original.create_group(CELLS), contents)
         signal.create_group("learning_results")
 
 
@@ -48,6 +53,12 @@ def _axis(signal: Any, number: int, name: str, units: str, size: int, scale: flo
             "offset": offset,
         }
     )
+
+
+def _cells(group: Any, contents: Contents) -> None:
+    for name, values in cell_figures(contents).items():
+        # opened lazily, HyperSpy wants chunks of whatever is an array
+        group.create_dataset(name, data=values, chunks=True, shuffle=True, compression="gzip")
 
 
 def _metadata(group: Any, contents: Contents) -> None:

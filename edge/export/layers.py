@@ -35,8 +35,20 @@ def layers(contents: Contents) -> Iterator[tuple[str, NDArray[np.float32]]]:
 
 
 def masks(contents: Contents) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Which cells were measured and were to be scanned, 1 or 0."""
+    """Which cells were measured and were to be scanned, 1 or 0.
+
+    Every format of maps has them: without, nobody could tell what was measured from what was inferred.
+    """
     maps = maps_of(contents).element_maps
     yield "measured", maps.measured.astype(np.uint8)
     if maps.scanned is not None:
         yield "scanned", maps.scanned.astype(np.uint8)
+
+
+def cell_figures(contents: Contents) -> dict[str, NDArray[Any]]:
+    """What tells a cell without a spectrum from one that counted nothing, for formats that hold spectra on the grid.
+
+    Live time in s and number of exposures, both 0 where there was none, each of shape (rows, columns).
+    """
+    totals = contents.totals
+    return {"live_time": totals.live_s.astype("<f8"), "exposures": totals.exposures.astype("<u4")}

@@ -34,20 +34,20 @@ def _write_folder(folder: Path, contents: Contents, progress: Progress) -> None:
 def _write_ome(path: Path, contents: Contents, progress: Progress) -> None:
     import tifffile
 
-    names = [name for name, _ in layers(contents)]
+    shown = [*layers(contents), *masks(contents)]
     pitch_um = 1_000 * contents.grid.pitch_mm
     metadata = {
         "axes": "CYX",
         "Name": contents.title,
-        "Channel": {"Name": names},
+        "Channel": {"Name": [name for name, _ in shown]},
         "PhysicalSizeX": pitch_um,
         "PhysicalSizeXUnit": "µm",
         "PhysicalSizeY": pitch_um,
         "PhysicalSizeYUnit": "µm",
         "Description": provenance_text(contents),
     }
-    shape = (len(names), *contents.grid.shape)
-    images = (np.ascontiguousarray(image, np.float32) for _, image in layers(contents))
+    shape = (len(shown), *contents.grid.shape)
+    images = (np.ascontiguousarray(image, np.float32) for _, image in shown)
     options = {"photometric": "minisblack", "metadata": metadata, **_tags(contents)}
     tifffile.imwrite(path, images, shape=shape, dtype=np.float32, ome=True, **options)
     progress(contents.exposures)

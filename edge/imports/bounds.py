@@ -15,6 +15,8 @@ MOST_MAPS = 128
 _MOST_MAP_BYTES = 8_000_000_000
 _LEAST_SIDE = 4
 """Fewer rows or columns show nothing that could be left out."""
+_MOST_ROW_VALUES = 100_000_000
+"""Counts in a row of spectra, which is read as a whole: 20,000 cells of 4,096 channels are fewer."""
 BLOCK_BYTES = 32_000_000
 """Of spectra that are held in memory at a time, as floating point."""
 
@@ -51,12 +53,22 @@ def require_cube(path: Path, shape: Sequence[int]) -> tuple[int, int, int]:
             f"{path}: spectra of {channels} channels cannot be fitted: give {FEWEST_CHANNELS} to {MOST_CHANNELS}, "
             "rows x columns x channels"
         )
+    if columns * channels > _MOST_ROW_VALUES:
+        raise UsageError(
+            f"{path}: rows of {columns} spectra with {channels} channels are longer than the "
+            f"{_MOST_ROW_VALUES // 1_000_000} million counts that can be read at once: crop or bin it beforehand"
+        )
     return rows, columns, channels
 
 
 def rows_at_once(columns: int, channels: int) -> int:
-    """How many rows of spectra are worked with at a time."""
+    """How many rows of spectra are read at a time."""
     return max(1, BLOCK_BYTES // (columns * channels * 4))
+
+
+def cells_at_once(channels: int) -> int:
+    """How many spectra are worked with at a time, where a row alone is longer."""
+    return max(1, BLOCK_BYTES // (channels * 4))
 
 
 def _require_grid(path: Path, rows: int, columns: int) -> None:

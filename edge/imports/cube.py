@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-from edge.imports.bounds import require_cube, rows_at_once
+from edge.imports.bounds import cells_at_once, require_cube, require_maps, rows_at_once
 from edge.imports.found import Counts, FoundCube, FoundMaps, ImportSettings
 from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
@@ -25,32 +25,44 @@ def maps_of_cube(cube: FoundCube, path: Path, settings: ImportSettings) -> Found
     Raises
     ------
     UsageError
-        There is no energy scale, or these are no spectra that can be fitted.
+        There is no energy scale, these are no spectra that can be fitted, or the maps would be too large.
     """
     rows, columns, _ = require_cube(path, cube.shape)
     live_s, unit = _live_times(cube, path, settings)
     known = live_s > 0
+    if cube.coverage is not None:
+        known &= cube.coverage.measured
     if not known.any():
         raise UsageError(f"{path}: no cell has a live time: give one for all as --live-time SECONDS")
     model_of = _learner(cube, path, settings)
     sums = BlockSums(cube.shape[2])
-    for block, counts in _blocks(cube, path):
-        sums.add(counts[known[block].ravel()])
+    for cells, counts in _known(cube, known, path):
+        sums.add(counts[known.ravel()[cells]])
     if not sums.total().any():
         raise UsageError(f"{path}: the spectra hold no count: give a raster that was measured")
     fit = fit_of_scan(sums, float(live_s[known].sum()), model_of)
     elements = fit.model.elements
-    maps = np.full((rows, columns, len(elements)), np.nan, np.float32)
+    require_maps(path, rows, columns, len(elements))
+    maps = np.full((rows * columns, len(elements)), np.nan, np.float32)
     errors = np.full_like(maps, np.nan)
     first = 0
-    for block, counts in _blocks(cube, path):
-        marked = known[block]
+    for cells, counts in _known(cube, known, path):
+        marked = known.ravel()[cells]
         positions = first + np.arange(int(marked.sum()))
-        rates = fit.fit(counts[marked.ravel()], live_s[block][marked], positions=positions)
-        maps[block][marked] = rates.values
-        errors[block][marked] = np.sqrt(rates.variance)
+        rates = fit.fit(counts[marked], live_s.ravel()[cells][marked], positions=positions)
+        maps[cells][marked] = rates.values
+        errors[cells][marked] = np.sqrt(rates.variance)
         first += len(positions)
-    return FoundMaps(maps, elements, standard_error=errors, valid=known, pitch_mm=cube.pitch_mm, unit=unit)
+    return FoundMaps(
+        maps.reshape(rows, columns, -1),
+        elements,
+        standard_error=errors.reshape(rows, columns, -1),
+        valid=known,
+        pitch_mm=cube.pitch_mm,
+        unit=unit,
+        coverage=cube.coverage,
+        remarks=cube.remarks,
+    )
 
 
 def _live_times(cube: FoundCube, path: Path, settings: ImportSettings) -> tuple[NDArray[np.float64], str]:
@@ -101,13 +113,22 @@ def _learner(
     return learn
 
 
-def _blocks(cube: FoundCube, path: Path) -> Iterator[tuple[slice, Counts]]:
-    """Spectra of some rows at a time, shape (rows x columns, channels), as whole counts."""
+def _known(cube: FoundCube, known: NDArray[np.bool_], path: Path) -> Iterator[tuple[slice, Counts]]:
+    """Spectra of some cells at a time, in their order, shape (cells, channels), as whole counts.
+
+    Where none is known, they may be left out.
+    """
     rows, columns, channels = cube.shape
     step = rows_at_once(columns, channels)
+    most = cells_at_once(channels)
     for first in range(0, rows, step):
         last = min(first + step, rows)
-        yield slice(first, last), _counts(cube.rows(first, last), path).reshape(-1, channels)
+        if not known[first:last].any():
+            continue
+        spectra = cube.rows(first, last).reshape(-1, channels)
+        for begin in range(0, len(spectra), most):
+            cells = slice(first * columns + begin, first * columns + min(begin + most, len(spectra)))
+            yield cells, _counts(spectra[begin : begin + most], path)
 
 
 def _counts(spectra: NDArray[np.generic], path: Path) -> Counts:

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.unsignedinteger]
+ChannelsAxis = Literal["first", "last"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coverage:
+    """What a sparse scan's file says of its cells: those that were not measured hold what was inferred, or zeros."""
+
+    measured: NDArray[np.bool_]
+    """Shape (rows, columns)."""
+    scanned: NDArray[np.bool_] | None = None
+    """Cells that were to be scanned, same shape; None: all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +39,10 @@ class FoundMaps:
     """Cells that count, shape (rows, columns); None: those that are finite."""
     pitch_mm: float | None = None
     unit: str = "as in the source"
+    coverage: Coverage | None = None
+    """None: a full raster."""
+    remarks: tuple[str, ...] = ()
+    """What was decided while reading and a reader must know, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +60,10 @@ class FoundCube:
     """Live time of each cell, or of all; None where the file does not say. Cells with 0 were not measured."""
     tube_kv: float | None = None
     pitch_mm: float | None = None
+    coverage: Coverage | None = None
+    """None: a full raster."""
+    remarks: tuple[str, ...] = ()
+    """What was decided while reading and a reader must know, one sentence each."""
 
 
 Found = FoundMaps | FoundCube
@@ -61,6 +81,8 @@ class ImportSettings:
     """Live time of each cell; overrules the file."""
     elements: tuple[str, ...] = ()
     """Elements to map of a cube; empty: those that the spectra show."""
+    channels: ChannelsAxis | None = None
+    """Which axis of an HDF5 file's cube is that of channels; None: as the file says, or its lengths."""
     dataset: str | None = None
     """Which object of an HDF5 file, by its path within."""
     photograph: Path | None = None

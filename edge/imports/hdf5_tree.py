@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,70 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.imports.found import Coverage
+from edge.record.hdf5_file import is_endless
 
 _MOST_OBJECTS = 20_000
 _MOST_DEPTH = 12
 _MOST_EXPANSION = 1_100
 """Deflate makes at most 1,032 bytes of one; a dataset that declares more is not backed by its file."""
-_MOST_CHUNK_BYTES = 512_000_000
-_NEAR_LINEAR = 1e-3
+_MOST_CHUNK_BYTES = 256_000_000
+_LONGEST_NAME = 200
+UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, RecursionError, MemoryError)
+"""What h5py raises on files that are damaged or hostile; MemoryError where a text declares more than there is room."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An HDF5 file to read from.
+
+    Raises
+    ------
+    UsageError
+        It is none, or what is read of it is damaged.
+    """
+    import h5py
+
+    try:
+        if is_endless(path):
+            raise UsageError(f"{path}: is damaged (its texts have no end): copy it again")
+        with h5py.File(path, "r") as file:
+            yield file
+    except UNREADABLE as error:
+        what = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(f"{path}: is no HDF5 file that can be read ({what}): save it again") from None
+
+
+def own(group: Any, name: str, depth: int = 0) -> Any:
+    """What a path within leads to, None where there is nothing; a link to another file is not followed.
+
+    Such a link could have any file opened, and a pipe never ends. Links within the file are followed step by step, for
+    they may lead through one that leaves it.
+    """
+    import h5py
+
+    at = group.file["/"] if name.startswith("/") else group
+    for part in name.split("/"):
+        if part in ("", "."):
+            continue
+        if not isinstance(at, h5py.Group):
+            return None
+        match at.get(part, getlink=True):
+            case h5py.HardLink():
+                at = at[part]
+            case h5py.SoftLink(path=path) if depth < _MOST_DEPTH:
+                at = own(at, path, depth + 1)
+            case _:
+                return None
+    return at
+
+
+def own_items(group: Any) -> Iterator[tuple[str, Any]]:
+    """Names and objects of a group that lie in the file itself."""
+    for name in group:
+        one = own(group, name)
+        if one is not None:
+            yield name, one
 
 
 def members(file: Any) -> Iterator[Any]:
@@ -35,9 +93,7 @@ def members(file: Any) -> Iterator[Any]:
             seen += 1
             if seen > _MOST_OBJECTS:
                 return
-            if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-                continue
-            one = group.get(name)
+            one = own(group, name)
             if isinstance(one, h5py.Group) and depth < _MOST_DEPTH:
                 waiting.append((one, depth + 1))
             elif isinstance(one, h5py.Dataset):
@@ -52,15 +108,20 @@ def named_object(file: Any, path: Path, name: str) -> Any:
     UsageError
         There is none.
     """
-    one = file.get(name)
+    one = own(file, name)
     if one is None:
         within = ", ".join(list(file)[:8])
-        raise UsageError(f"{path}: has nothing at {name}: it begins with {within or 'nothing at all'}")
+        raise UsageError(f"{path}: has nothing of its own at {name}: it begins with {within or 'nothing at all'}")
     return one
 
 
-def plain_dataset(dataset: Any, path: Path) -> None:
+def plain_dataset(dataset: Any, path: Path, coverage: Coverage | None = None) -> None:
     """Refuse what is not in the file, or what would need more memory than its bytes justify.
+
+    Parameters
+    ----------
+    coverage
+        Of a cube of spectra, rows x columns first, whose other cells need not have been written.
 
     Raises
     ------
@@ -71,64 +132,61 @@ def plain_dataset(dataset: Any, path: Path) -> None:
     if dataset.is_virtual or dataset.external:
         raise UsageError(f"{path}: {name} lies in other files: copy it into one, with h5repack or h5copy")
     stored = int(dataset.id.get_storage_size())
-    if dataset.nbytes > _MOST_EXPANSION * max(stored, 1):
+    chunk_bytes = dataset.dtype.itemsize * int(np.prod(dataset.chunks or (), dtype=np.float64))
+    if dataset.chunks and chunk_bytes > _MOST_CHUNK_BYTES:
         raise UsageError(
-            f"{path}: {name} declares {dataset.nbytes / 1e9:.3g} GB and is stored in {stored} bytes: "
+            f"{path}: {name} is stored in pieces above {_MOST_CHUNK_BYTES // 1_000_000} MB: store it anew with smaller "
+            "chunks, with h5repack"
+        )
+    declared = int(dataset.nbytes)
+    if coverage is not None and dataset.chunks:
+        written = int(dataset.id.get_num_chunks())
+        declared = written * chunk_bytes
+        if written < _tiles_with_any(coverage.measured, dataset.chunks):
+            declared = int(dataset.nbytes)
+    if declared > _MOST_EXPANSION * max(stored, 1):
+        raise UsageError(
+            f"{path}: {name} declares {declared / 1e9:.3g} GB and is stored in {stored} bytes: "
             "it was never written, or is damaged"
         )
-    if dataset.chunks and dataset.dtype.itemsize * int(np.prod(dataset.chunks, dtype=np.int64)) > _MOST_CHUNK_BYTES:
-        raise UsageError(f"{path}: {name} is stored in pieces above 512 MB: store it anew with smaller chunks")
 
 
-def channel_scale(dataset: Any, channels: int) -> tuple[float | None, float | None]:
-    """Energy of channel 0 and energy per channel, keV, from what lies beside a cube.
+def _tiles_with_any(cells: NDArray[np.bool_], chunks: tuple[int, ...]) -> int:
+    """How many chunks hold a marked cell."""
+    down, across = (range(0, length, chunk) for length, chunk in zip(cells.shape, chunks, strict=False))
+    return int(np.logical_or.reduceat(np.logical_or.reduceat(cells, down, axis=0), across, axis=1).sum())
 
-    ``calibration`` [a, b, c] as PyMca writes it, where c is negligible; else an ``energy`` of each channel, in keV or,
-    where its unit or size says so, eV.
+
+def texts_of(dataset: Any, path: Path) -> tuple[str, ...]:
+    """Texts of a short list, none longer than a name: all of them may point to one that is as long as the file."""
+    plain_dataset(dataset, path)
+    return tuple(str(dataset.asstr()[i])[:_LONGEST_NAME] for i in range(dataset.shape[0]))
+
+
+def coverage_beside(dataset: Any, shape: tuple[int, int], path: Path, *, mask: str) -> Coverage | None:
+    """Which cells were measured, where the file says so, as our exports and ``maps.h5`` do; None for a full raster.
+
+    Parameters
+    ----------
+    mask
+        Name of the mask, looked for beside the dataset and in every group above, there also in a group ``masks``.
     """
-    calibration = _beside(dataset, "calibration", (2, 3))
-    if calibration is not None:
-        a, b, *c = (float(value) for value in calibration)
-        if b > 0 and abs(c[0] if c else 0.0) * channels < _NEAR_LINEAR * b:
-            return a, b
-    energies = energies_beside(dataset, channels)
-    if energies is None:
-        return None, None
-    gain, offset = np.polyfit(np.arange(channels), energies, 1)
-    return (float(offset), float(gain)) if gain > 0 else (None, None)
-
-
-def energies_beside(dataset: Any, channels: int) -> NDArray[np.float64] | None:
-    """Energy of each channel, keV, from beside a cube."""
-    for name in ("energy", "energies", "channel_energy", "energy_axis"):
-        energy = _beside(dataset, name, (channels,))
-        if energy is not None and np.isfinite(energy).all():
-            return energy * (1e-3 if energy[-1] > 1_000 else 1.0)
+    at = dataset.parent
+    for _ in range(_MOST_DEPTH):
+        measured = _mask_in(at, mask, shape, path)
+        if measured is not None:
+            return Coverage(measured, _mask_in(at, "scanned", shape, path))
+        if at.name == "/":
+            break
+        at = at.parent
     return None
 
 
-def seconds_of(dataset: Any, shape: tuple[int, int]) -> NDArray[np.float64] | float | None:
-    """Live time of each cell, from beside a cube; real time where there is no other."""
-    for name in ("live_time", "live_time_s", "elapsed_time", "real_time", "real_time_s", "preset_time"):
-        found = _beside(dataset, name, None)
-        if found is None:
-            continue
-        if found.size == 1:
-            return float(found.ravel()[0])
-        if found.size == shape[0] * shape[1]:
-            return found.reshape(shape)
-    return None
-
-
-def _beside(dataset: Any, name: str, lengths: tuple[int, ...] | None) -> NDArray[np.float64] | None:
-    """A small dataset in the same group, or in the one around; None where there is none of a length given."""
+def _mask_in(group: Any, name: str, shape: tuple[int, int], path: Path) -> NDArray[np.bool_] | None:
     import h5py
 
-    for group in (dataset.parent, dataset.parent.parent):
-        one = group.get(name)
-        if not isinstance(one, h5py.Dataset) or one.dtype.kind not in "iuf" or one.size > 20_000_000:
-            continue
-        if lengths is None or (one.ndim == 1 and one.shape[0] in lengths):
-            plain_dataset(one, Path(str(dataset.file.filename)))
-            return np.asarray(one[()], np.float64)
+    for one in (own(group, name), own(group, f"masks/{name}")):
+        if isinstance(one, h5py.Dataset) and one.shape == shape and one.dtype.kind in "biu":
+            plain_dataset(one, path)
+            return np.asarray(one[()] != 0, np.bool_)
     return None

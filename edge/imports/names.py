@@ -6,13 +6,18 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from edge.record.maps_file import RECEIVED
+
 _LINE = re.compile(r"(?:^|[^A-Za-z])([A-Z][a-z]?)[-_ ]?([KLM])(?:[-_ ]?(?:a|b|alpha|beta|α|β)\d?)?(?=$|[^A-Za-z])")
+MEASURED, SCANNED = "measured", "scanned"
+"""Masks that lie beside the maps of a sparse scan, as our exports name them."""
+_OTHERS = (MEASURED, SCANNED, "has_spectrum", "planned", "held_out", "exposures", "live_time", "rgb", *RECEIVED)
 _NO_MAPS = re.compile(
-    r"error|sigma|uncertaint|mask|chisq|fit_integral|data_integral|num_free|nfree|visible|hidden|photograph|measured"
-    r"|live_s|beam_s|(?:^|_)s$|^s\(",
+    r"error|sigma|uncertaint|mask|chisq|fit_integral|data_integral|num_free|nfree|visible|hidden|photograph"
+    rf"|(?:^|_)s$|^s\(|^(?:{'|'.join(_OTHERS)})$",
     re.IGNORECASE,
 )
-"""In the names of images that are kept beside maps and are none: errors, masks, and what explains them."""
+"""Names of images that are kept beside maps and are none: errors, masks, doses, and what explains them."""
 _EDGES = " -_.()[]"
 
 
@@ -37,6 +42,16 @@ def element_names(names: Sequence[str]) -> tuple[str, ...]:
 def is_map(name: str) -> bool:
     """Whether an image of that name may be an element's map, as PyMca and we name what lies beside maps."""
     return _NO_MAPS.search(name) is None
+
+
+def natural_order(name: str) -> tuple[str | int, ...]:
+    """A key that sorts numbers within names as numbers.
+
+    >>> sorted(["row_10", "row_9", "row_1"], key=natural_order)
+    ['row_1', 'row_9', 'row_10']
+    """
+    parts = re.split(r"([0-9]+)", name)
+    return tuple(int(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def _common_beginning(names: Sequence[str]) -> str:

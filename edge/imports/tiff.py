@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.imports.bounds import require_maps
-from edge.imports.found import FoundMaps
-from edge.imports.names import element_names
+from edge.imports.found import Coverage, FoundMaps
+from edge.imports.names import MEASURED, SCANNED, element_names, is_map
 
 SUFFIXES = frozenset({".tif", ".tiff"})
 _MOST_BYTES = 2_000_000_000
@@ -21,13 +21,15 @@ _SIZES = {3: "H", 4: "I", 16: "Q"}
 
 
 def read_tiffs(folder: Path, files: list[Path]) -> FoundMaps:
-    """Maps of the files of a folder, in their order.
+    """Maps of the files of a folder, in their order, and what a mask of our exports says of their cells.
 
     Raises
     ------
     UsageError
         One cannot be read, is in colours, or has another size than the others.
     """
+    masks = {path.stem: path for path in files if path.stem in (MEASURED, SCANNED)}
+    files = [path for path in files if is_map(path.stem)] or files
     shapes = [_size(path) for path in files]
     for path, shape in zip(files, shapes, strict=True):
         if shape != shapes[0]:
@@ -37,7 +39,15 @@ def read_tiffs(folder: Path, files: list[Path]) -> FoundMaps:
             )
     require_maps(folder, *shapes[0], len(files))
     maps = np.stack([_map(path, shapes[0]) for path in files], axis=2)
-    return FoundMaps(maps, element_names([path.stem for path in files]))
+    known = {name: _mask(path, shapes[0]) for name, path in masks.items() if path not in files}
+    coverage = Coverage(known[MEASURED], known.get(SCANNED)) if MEASURED in known else None
+    return FoundMaps(maps, element_names([path.stem for path in files]), coverage=coverage)
+
+
+def _mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    if _size(path) != shape:
+        raise UsageError(f"{path}: is of another size than the maps beside it: keep those of one raster in one folder")
+    return np.asarray(_map(path, shape) > 0, np.bool_)
 
 
 def _map(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:

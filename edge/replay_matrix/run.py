@@ -150,7 +150,8 @@ def _facts(
     rows, columns = stack.shape
     return [
         ("Source", f"{source.name}, {rows} x {columns} cells of {', '.join(stack.elements)}"),
-        ("Photograph", "; ".join(stack.remarks) or ("with the source" if stack.rgb is not None else "none")),
+        ("Photograph", "none" if stack.rgb is None else "on the source's cells"),
+        *([("Read as", "; ".join(stack.remarks))] if stack.remarks else []),
         ("Scored on", result.scored_on),
         (
             "Trials",

@@ -73,7 +73,7 @@ def load_stack(source: Path, settings: ImportSettings = NOTHING_SET) -> Stack:
         if settings != NOTHING_SET:
             raise UsageError(
                 f"{source}: a recording holds its own photograph, scale and live times: leave --rgb, --match, "
-                "--calibration, --tube, --live-time, --elements and --dataset out"
+                "--calibration, --tube, --live-time, --elements, --channels and --dataset out"
             )
         return stack_of_recording(source)
     if not source.exists():
@@ -99,11 +99,20 @@ def _stack_of(found: Found, path: Path, settings: ImportSettings) -> Stack:
     known: NDArray[np.bool_] = np.asarray(np.isfinite(found.maps).all(axis=2))
     if found.valid is not None:
         known &= found.valid
+    scanned = None if found.coverage is None else found.coverage.scanned
+    if found.coverage is not None:
+        known &= found.coverage.measured
     if not known.any():
         raise UsageError(f"{path}: no cell is valid and finite: there is nothing to replay")
     maps = np.where(known[..., None], found.maps, 0)
     errors = found.standard_error
-    rgb, remarks = found.rgb, list[str]()
+    is_full = found.coverage is None or bool(known[slice(None) if scanned is None else scanned].all())
+    rgb, remarks = found.rgb, list(found.remarks)
+    if not is_full:
+        remarks.append(
+            f"the source is a sparse scan, {int(known.sum()):,} of its {known.size:,} cells measured: maps are scored "
+            "on measured cells that are left out, and what was inferred for the others counts nowhere"
+        )
     if settings.photograph is not None:
         from edge.imports.photograph import photograph_on_raster
 
@@ -117,8 +126,9 @@ def _stack_of(found: Found, path: Path, settings: ImportSettings) -> Stack:
         elements=found.elements,
         rgb=rgb,
         known=known,
-        is_full=True,
+        is_full=is_full,
         unit=found.unit,
+        scanned=scanned,
         pitch_mm=found.pitch_mm,
         remarks=tuple(remarks),
     )
@@ -159,8 +169,9 @@ def _cube_of_npz(path: Path, arrays: dict[str, np.ndarray]) -> FoundCube:
     return FoundCube(
         shape,
         lambda first, last: counts[first:last],
+        offset_kev=scale.get("offset_kev"),
+        gain_kev=scale.get("gain_kev"),
         live_s=None if live_s is None else live_s.astype(np.float64),
-        **scale,
     )
 
 

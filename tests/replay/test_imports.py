@@ -96,7 +96,6 @@ def test_spectra_come_back_as_they_were_counted(tmp_path, counts, write):
 
 
 def test_rpl_comes_back_by_its_header_and_by_its_numbers(tmp_path, counts):
-    pytest.importorskip("rsciio", reason="the extra `import` is not installed")
     path = write_rpl(tmp_path, counts)
     for place in (path, path.with_suffix(".raw")):
         found = read_cube(place)
@@ -126,10 +125,11 @@ def test_hyperspy_comes_back_with_scale_and_pitch(tmp_path, counts):
     assert (found.offset_kev, found.gain_kev, found.pitch_mm) == pytest.approx((OFFSET_KEV, GAIN_KEV, 0.5))
 
 
-def test_without_rosettasciio_a_makers_file_gets_a_sentence(tmp_path, counts, monkeypatch):
-    monkeypatch.setitem(sys.modules, "rsciio.ripple", None)
-    with pytest.raises(UsageError, match=r"old.rpl: .rpl files are read by RosettaSciIO, which is not installed: pip"):
-        read_found(write_rpl(tmp_path, counts), NOTHING_SET)
+def test_without_rosettasciio_a_makers_file_gets_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rsciio", None)
+    (tmp_path / "old.bcf").write_bytes(b"AAMVHFSS")
+    with pytest.raises(UsageError, match=r"old.bcf: .bcf files are read by RosettaSciIO, which is not installed: pip"):
+        read_found(tmp_path / "old.bcf", NOTHING_SET)
 
 
 def test_maps_are_found_where_a_files_default_leads(tmp_path, maps):
@@ -243,7 +243,6 @@ def packed_edf(path):
 
 
 def long_rpl(path):
-    pytest.importorskip("rsciio", reason="the extra `import` is not installed")
     write_rpl(path, np.ones(SHAPE, np.uint16))
     text = (path / "old.rpl").read_text()
     (path / "bad.rpl").write_text(text.replace("width\t8", "width\t800000"))

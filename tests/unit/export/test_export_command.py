@@ -42,6 +42,10 @@ def test_it_goes_beside_the_recording_under_its_name(
     monkeypatch.chdir(folder)
     assert run(["export", ".", "--format", "rpl"]) == 0
     assert sorted(path.name for path in (tmp_path / "inv-7-rpl").iterdir()) == [
+        "exposures.raw",
+        "exposures.rpl",
+        "live_time.raw",
+        "live_time.rpl",
         "provenance.json",
         "scan.yaml",
         "spectra.raw",

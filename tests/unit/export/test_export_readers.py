@@ -190,6 +190,9 @@ def test_hyperspys_reader_gets_spectra_axes_and_elements(exported: Exported) -> 
     assert energies_kev(energy["offset"], energy["scale"]) == pytest.approx(6.40, abs=0.02)
     assert signal["metadata"]["Sample"]["elements"] == ["Fe", "Pb"]
     assert signal["original_metadata"]["instrument"]["tube_kv"] == 35.0
+    cells = signal["original_metadata"]["cells"]
+    assert cells["live_time"] == pytest.approx(LIVE_PER_CELL_S)
+    assert np.array_equal(cells["exposures"] > 0, VISITED), "what was not measured is told from what counted nothing"
 
 
 def test_hyperspys_reader_opens_it_without_reading_it(exported: Exported) -> None:
@@ -203,7 +206,24 @@ def test_rosettasciio_opens_rpl(exported: Exported) -> None:
     reader = pytest.importorskip("rsciio.ripple", reason="rosettasciio is not installed: pip install '.[readers]'")
     (signal,) = reader.file_reader(str(exported("rpl") / "spectra.rpl"))
     assert np.array_equal(signal["data"], added_spectra())
-    assert signal["axes"][2]["scale"] == pytest.approx(20.0, abs=0.05), "eV a channel"
+    y, x, energy = signal["axes"]
+    assert (energy["units"], energy["scale"]) == ("eV", pytest.approx(20.0, abs=0.05))
+    assert energies_kev(energy["offset"] / 1e3, energy["scale"] / 1e3) == pytest.approx(6.40, abs=0.02)
+    assert (y["offset"], x["offset"], x["scale"]) == (GRID.centre(0, 0).y_mm, GRID.centre(0, 0).x_mm, GRID.pitch_mm)
+
+
+def test_rosettasciio_opens_the_live_times_beside_rpl(exported: Exported) -> None:
+    reader = pytest.importorskip("rsciio.ripple", reason="rosettasciio is not installed: pip install '.[readers]'")
+    (seconds,) = reader.file_reader(str(exported("rpl") / "live_time.rpl"))
+    assert seconds["data"] == pytest.approx(LIVE_PER_CELL_S)
+    (exposed,) = reader.file_reader(str(exported("rpl") / "exposures.rpl"))
+    assert np.array_equal(exposed["data"] > 0, VISITED)
+
+
+def test_pymca_opens_the_live_times_beside_rpl(exported: Exported) -> None:
+    lispix = pymca("PyMcaIO.LispixMap").LispixMap
+    seconds = lispix(str(exported("rpl") / "live_time.rpl")).data
+    assert seconds.reshape(GRID.shape) == pytest.approx(LIVE_PER_CELL_S)
 
 
 def test_fabio_opens_every_map(exported: Exported, maps: MapsFile) -> None:
@@ -211,7 +231,8 @@ def test_fabio_opens_every_map(exported: Exported, maps: MapsFile) -> None:
     with fabio.open(str(exported("edf"))) as file:
         titles = [file.get_frame(i).header["Title"] for i in range(file.nframes)]
         assert titles[0] == "Fe-K"
-        assert titles[-1] == "hidden(Pb-L)"
+        assert titles[-2:] == ["hidden(Pb-L)", "measured"]
+        assert np.array_equal(file.get_frame(len(titles) - 1).data, maps.element_maps.measured)
         assert np.array_equal(file.get_frame(0).data, maps.element_maps.maps[:, :, 0])
         header = file.get_frame(0).header
         assert float(header["PSize_1"]) == pytest.approx(GRID.pitch_mm / 1_000)
@@ -247,6 +268,8 @@ def test_ome_readers_get_a_channel_for_each_map(exported: Exported, maps: MapsFi
         assert file.is_ome
         assert np.array_equal(file.asarray()[:2], np.moveaxis(maps.element_maps.maps, 2, 0))
         assert 'Name="s(Pb-L)"' in file.ome_metadata
+        assert 'Name="measured"' in file.ome_metadata
+        assert np.array_equal(file.asarray()[-1], maps.element_maps.measured)
         assert f'PhysicalSizeX="{1_000 * GRID.pitch_mm}"' in file.ome_metadata
 
 
