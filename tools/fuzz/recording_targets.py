@@ -1,7 +1,7 @@
 """What is read of recordings: records, plans, journals, maps files, archives, and what processes leave each other.
 
 Whoever makes a hostile recording computes its check sums, so records come here with sound ones. Files of fixed layout
-are fuzzed by patches, since an input is shorter than they are: four bytes of place, one of length, and so many bytes.
+are fuzzed by patches.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from edge.stopping.figure import figure_from_json
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 from models.sampling import SamplingMask
 from tools.fuzz.kept import kept
+from tools.fuzz.patches import patched
 from tools.fuzz.properties import Target, require
 
 _AT: Final = "2026-01-02T03:04:05.000006+00:00"
 _KINDS: Final = tuple(event_codec.KINDS)
-_MOST_PATCHES: Final = 64
 
 
 def events(octets: bytes) -> None:
@@ -89,7 +89,7 @@ def journals(octets: bytes) -> None:
     """A patched journal: read to its end, or refused; what it says is intact can be read."""
     path = _scratch() / "journal.sqlite"
     _clear(path)
-    path.write_bytes(_patched(_journal(), octets))
+    path.write_bytes(patched(_journal(), octets))
     try:
         check = check_journal(path)
         with JournalReader(path) as reader:
@@ -102,7 +102,7 @@ def journals(octets: bytes) -> None:
 def maps_files(octets: bytes) -> None:
     """A patched maps file: maps as they were, or refused; where a text changed with its check sum, other names."""
     path = _scratch() / "maps.h5"
-    path.write_bytes(_patched(_maps(), octets))
+    path.write_bytes(patched(_maps(), octets))
     try:
         read = read_maps(path)
     except IntegrityError:
@@ -113,7 +113,7 @@ def maps_files(octets: bytes) -> None:
 def archives(octets: bytes) -> None:
     """An ``.npz``, whole or patched: plain arrays, or refused."""
     path = _scratch() / "raster.npz"
-    path.write_bytes(octets if octets[:2] == b"PK" else _patched(_archive(), octets))
+    path.write_bytes(octets if octets[:2] == b"PK" else patched(_archive(), octets))
     try:
         arrays = load_arrays(path)
     except UsageError:
@@ -138,20 +138,6 @@ def notes(octets: bytes) -> None:
 
 def _as_bytes(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(value.encode() if isinstance(value, str) else value for value in row)
-
-
-def _patched(base: bytes, octets: bytes) -> bytes:
-    content = bytearray(base)
-    at = 0
-    for _ in range(_MOST_PATCHES):
-        if at + 5 > len(octets):
-            break
-        place, length = struct.unpack("<IB", octets[at : at + 5])
-        piece = octets[at + 5 : at + 5 + length]
-        place %= len(content)
-        content[place : place + len(piece)] = piece
-        at += 5 + length
-    return bytes(content)
 
 
 @cache

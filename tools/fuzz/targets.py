@@ -8,6 +8,7 @@ from tools.fuzz import (
     block_targets,
     dp5_targets,
     grbl_targets,
+    import_targets,
     marlin_targets,
     native_targets,
     rangefinder_targets,
@@ -27,4 +28,5 @@ TARGETS: Final[dict[str, Target]] = {
     **script_targets.TARGETS,
     **recording_targets.TARGETS,
     **block_targets.TARGETS,
+    **import_targets.TARGETS,
 }
