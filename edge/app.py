@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import yaml
 
+from edge.alerts.process import told
+from edge.beam.interrupts import Interrupts, Request
 from edge.beam.reconnect import Connection, home_where_needed
 from edge.beam.scan import RunOutcome
 from edge.beam.session import Session
@@ -24,6 +26,7 @@ from edge.configuration.devices import (
 from edge.console import Console
 from edge.faults import EdgeError, ScanStopped, UsageError
 from edge.finish import finish_recording
+from edge.monitor.process import page_of
 from edge.motion.stage_known import examine_motion
 from edge.opening import opened_event
 from edge.photography.photograph import keep_flat_field
@@ -60,6 +63,7 @@ def run_scan(
     review: bool,
     reviewed_plan: Path | None = None,
     stop: AskedStop = NOTHING_ASKED,
+    interrupts: Interrupts | None = None,
 ) -> Path:
     """Scan as the configuration says, from photograph to report; gives the recording's folder.
 
@@ -69,6 +73,8 @@ def run_scan(
         When it is over, in place of what the configuration says of that.
     reviewed_plan
         A plan to carry out as it is, in the folder where `pointillist plan` left it; None: plan by a photograph.
+    interrupts
+        Say whether the scan waits to be armed; None: whoever starts it arms it by that.
 
     Raises
     ------
@@ -84,8 +90,9 @@ def run_scan(
     folder = out or new_folder(config.object.identifier)
     refuse_taken(folder)
     require([*examine_installation(), *examine_disk(config, folder), *examine_ages(config)])
-    outcome, paths = record(config, folder, console, review=review, reviewed=reviewed)
-    return _conclude(outcome, paths, console)
+    with page_of(config.monitor, folder, console), told(config.alerts, folder):
+        outcome, paths = record(config, folder, console, review=review, reviewed=reviewed, interrupts=interrupts)
+        return _conclude(outcome, paths, console)
 
 
 def record(
@@ -96,6 +103,7 @@ def record(
     review: bool = False,
     reviewed: ReviewedPlan | None = None,
     planner: Planner = plan_scan,
+    interrupts: Interrupts | None = None,
 ) -> tuple[RunOutcome, RecordingPaths]:
     """Make one recording in a new folder: photograph, plan, measurement; its maps and report are left to others.
 
@@ -103,12 +111,15 @@ def record(
     ----------
     reviewed
         What to carry out; None: what the planner makes of the photograph.
+    interrupts
+        As of `run_scan`.
 
     Raises
     ------
     EdgeError, BridgeError
         As `run_scan`.
     """
+    interrupts = interrupts or Interrupts()
     with connected(config, console) as connection:
         paths = create_recording(folder)
         console.log_to(paths.log)
@@ -119,23 +130,45 @@ def record(
         paths.config.write_text(text, encoding="utf-8")
         # what it names in the recording is read there from now on, as everybody does later
         config = parse_scan_config(text, paths.config)
-        with Journal.create(paths.journal) as journal:
+        with Journal.create(paths.journal) as journal, _commanded(interrupts, paths, console):
             session = Session(journal, New())
             scan_id = uuid4().hex
             session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
-            scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text, planner=planner)
+            scan = Scan(
+                config,
+                connection,
+                session,
+                paths,
+                console,
+                scan_id=scan_id,
+                config_yaml=text,
+                planner=planner,
+                interrupts=interrupts,
+            )
             with _explained(paths, console):
                 return scan.measure(scan.prepare(), done=frozenset(), live_s=0.0, review=review), paths
 
 
-def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
+def resume_scan(folder: Path, *, console: Console, review: bool, interrupts: Interrupts | None = None) -> Path:
     """Go on with an interrupted scan: the same plan, what it still lacks, each exposure once.
+
+    Parameters
+    ----------
+    interrupts
+        As of `run_scan`.
 
     Raises
     ------
     EdgeError, BridgeError
         As `run_scan`; also when the recording is finished or damaged, or the object has moved.
     """
+    with ExitStack() as beside:
+        outcome = _resumed(folder, console=console, review=review, beside=beside, interrupts=interrupts or Interrupts())
+        return _conclude(outcome, RecordingPaths(folder), console)
+
+
+def _resumed(folder: Path, *, console: Console, review: bool, beside: ExitStack, interrupts: Interrupts) -> RunOutcome:
+    """What is left of a scan, with whatever runs beside it until its maps are made."""
     paths = RecordingPaths(folder)
     with _reopened(folder) as journal:
         with open_recording(folder) as recording:
@@ -147,16 +180,26 @@ def resume_scan(folder: Path, *, console: Console, review: bool) -> Path:
         config = parse_scan_config(history.config_yaml, paths.config)
         require([*examine_ages(config)])
         console.log_to(paths.log)
+        beside.enter_context(page_of(config.monitor, folder, console))
+        beside.enter_context(told(config.alerts, folder))
         text, scan_id = history.config_yaml, history.scan_id
-        with connected(config, console) as connection:
+        with _commanded(interrupts, paths, console), connected(config, console) as connection:
             session = Session(journal, history.state, history.beam, history.received, history.running)
             session.record(opened_event(text, connection.controller.capabilities, scan_id=scan_id))
-            scan = Scan(config, connection, session, paths, console, scan_id=scan_id, config_yaml=text)
+            scan = Scan(
+                config,
+                connection,
+                session,
+                paths,
+                console,
+                scan_id=scan_id,
+                config_yaml=text,
+                interrupts=interrupts,
+            )
             with _explained(paths, console):
                 plan = scan.prepare_again(history)
                 visits = frozenset(visit.event.done.index for visit in history.visits)
-                outcome = scan.measure(plan, done=history.settled, live_s=history.live_s, review=review, visits=visits)
-    return _conclude(outcome, paths, console)
+                return scan.measure(plan, done=history.settled, live_s=history.live_s, review=review, visits=visits)
 
 
 def report_scan(folder: Path, *, console: Console, pdf: bool = False) -> None:
@@ -231,6 +274,21 @@ def connected(config: ScanConfig, console: Console) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def _commanded(interrupts: Interrupts, paths: RecordingPaths, console: Console) -> Iterator[None]:
+    """Orders from elsewhere are taken."""
+    with interrupts.hearing(paths, console.warn):
+        try:
+            yield
+        except KeyboardInterrupt:
+            if interrupts.request is not Request.STOP or not interrupts.by:
+                raise
+            raise ScanStopped(
+                f"stopped by {interrupts.by} on the page before the shutter opened; go on with: "
+                f"pointillist scan --resume {paths.folder}"
+            ) from None
 
 
 @contextmanager

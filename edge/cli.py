@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge.commands import calibrate, export, monitor, plan, recordings, replay, reprocess
+from edge.commands import arm, calibrate, export, monitor, plan, recordings, replay, reprocess
 
 app = typer.Typer(
     name="pointillist",
@@ -84,33 +84,38 @@ def scan(
     time: Annotated[
         str | None, typer.Option(help="Stop after so long, travel included: 2h, 90min.", show_default=False)
     ] = None,
+    is_armed_later: Annotated[
+        bool, typer.Option("--await-arm", help="Prepare, then wait, shutter closed, for pointillist arm DIR.")
+    ] = False,
     quiet: QuietOption = False,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Scan an object, unattended: photograph, plan, measure, map, report.
 
-    Started from a terminal on the instrument, this command is the arming.
+    Started from a terminal on the instrument, this command is the arming, unless --await-arm puts that off.
     """
     from edge.app import resume_scan, run_scan
+    from edge.beam.interrupts import Interrupts
     from edge.console import Console
     from edge.faults import UsageError
     from edge.stopping.asked import asked_stop
 
-    console = Console(quiet=quiet, log_level=log_level.value)
+    console, interrupts = Console(quiet=quiet, log_level=log_level.value), Interrupts(awaits_arming=is_armed_later)
     if resume is not None:
         if config is not None or out is not None or plan is not None or error or time is not None:
             raise UsageError(
                 "--resume DIR takes neither a configuration nor --out, --plan, --error or --time: the recording holds "
                 "its own"
             )
-        resume_scan(resume, console=console, review=review)
+        resume_scan(resume, console=console, review=review, interrupts=interrupts)
     elif config is None:
         raise UsageError("scan needs a configuration: pointillist scan CONFIG.yaml, or --resume DIR")
     else:
         stop = asked_stop(error or [], time)
-        run_scan(config, out=out, console=console, review=review, reviewed_plan=plan, stop=stop)
+        run_scan(config, out=out, console=console, review=review, reviewed_plan=plan, stop=stop, interrupts=interrupts)
 
 
+app.command()(arm.arm)
 app.command()(plan.plan)
 app.command()(reprocess.reprocess)
 app.command()(recordings.verify)

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
+from edge.beam.arming import await_arming
+from edge.beam.interrupts import Interrupts
 from edge.beam.low_disk import LowDisk
 from edge.beam.reconnect import Connection
 from edge.beam.scan import Run, RunOutcome
@@ -70,7 +72,9 @@ class Scan:
         scan_id: str,
         config_yaml: str,
         planner: Planner = plan_scan,
+        interrupts: Interrupts | None = None,
     ) -> None:
+        self._interrupts = interrupts or Interrupts()
         self._planner = planner
         self._scan_id = scan_id
         self._config_yaml = config_yaml
@@ -147,6 +151,13 @@ class Scan:
         """
         if review:
             ask_before_beam(plan, self._paths, self._config, self._console)
+        await_arming(
+            self._paths.folder,
+            plan.digest,
+            interrupts=self._interrupts,
+            session=self._session,
+            console=self._console,
+        )
         self._confirm_place()
         if not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
@@ -175,6 +186,7 @@ class Scan:
             intermissions=[LowDisk(self._paths.folder, plan.grid), *self._visits(plan), *self._looks()],
             farewell=next(iter(self._visits(plan)), None),
             visits=visits,
+            interrupts=self._interrupts,
         )
         self._console.say(f"Recording to {self._paths.folder}; maps as they grow: {self._paths.live / 'maps.png'}")
         with preview, nullcontext() if growing is None else closing(growing):

@@ -67,7 +67,8 @@ class Recovery:
                 self._parts.shutter.note_closed("lease expired", is_cut_short=True)
                 return self._expiries.spend()
             case DoorOpen():
-                return self._parts.console.can_ask and not self._parts.connection.is_lost
+                may_wait = self._parts.console.can_ask or self._parts.interrupts.awaits_arming
+                return may_wait and not self._parts.connection.is_lost
             case StandoffExceeded():
                 return not self._parts.connection.is_lost
             case _:
@@ -126,8 +127,8 @@ class Recovery:
         with suppress(BridgeError):
             self._parts.intake.drain()
         self._tell(fault)
-        if not self._parts.connection.reconnect(fault, lambda: self._parts.interrupts.request is not None):
-            if self._parts.interrupts.request is None:
+        if not self._parts.connection.reconnect(fault, lambda: self._parts.interrupts.is_search_unwanted):
+            if not self._parts.interrupts.is_search_unwanted:
                 raise fault
             return RunOutcome.CUT_OFF
         self._parts.shutter.note_found()

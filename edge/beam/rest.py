@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import NoReturn
 
-from edge.beam.interrupts import Request
+from edge.beam.interrupts import AnsweredElsewhere, Request
 from edge.beam.outcome import RunOutcome, Step
 from edge.beam.parts import RunParts
 from edge.beam.session import utc_now
 from edge.events import Paused, Resumed
 from firmware_bridge.faults import LeaseExpired
+
+_NAP_S = 3_600.0
+"""A signal's handler ends it before."""
 
 
 class Rest:
@@ -54,48 +59,118 @@ class Rest:
         """The controller is in no pause any more."""
         self._is_paused = False
 
-    def pause(self, reason: str) -> Step:
-        """Close the shutter safely, then ask."""
+    def pause(self) -> Step:
+        """Close the shutter safely for what was asked, then ask in turn."""
+        interrupts = self._parts.interrupts
+        match interrupts.request, interrupts.by:
+            case Request.STOP, "":
+                reason = "asked to stop by the system"
+            case Request.STOP, by:
+                reason = f"stopped {_from_elsewhere(by)}"
+            case _, "":
+                reason = "operator"
+            case _, by:
+                reason = _from_elsewhere(by)
+        try:
+            with interrupts.asking():
+                is_cut_short = self.finish_exposure()
+        except KeyboardInterrupt:
+            return self.abort()
+        return self.stand(reason, is_cut_short=is_cut_short, is_by_instrument=not interrupts.by)
+
+    def finish(self) -> Step:
+        """Close the shutter safely, and be content with what there is."""
+        by = self._parts.interrupts.by
         try:
             with self._parts.interrupts.asking():
                 is_cut_short = self.finish_exposure()
         except KeyboardInterrupt:
             return self.abort()
-        return self.stand(reason, is_cut_short=is_cut_short)
+        self._parts.console.say(f"Finished {_from_elsewhere(by)}")
+        self._parts.shutter.close(f"finished {_from_elsewhere(by)}", is_cut_short=is_cut_short)
+        self._parts.intake.drain()
+        if self._parts.work.is_over:
+            self._bid_farewell()
+            return RunOutcome.FINISHED
+        return RunOutcome.ENDED_EARLY
 
-    def stand(self, reason: str, *, is_cut_short: bool = False) -> Step:
-        """Stand still with the shutter closed; what the operator, where there is one, wants then."""
+    def stand(self, reason: str, *, is_cut_short: bool = False, is_by_instrument: bool = True) -> Step:
+        """Stand still with the shutter closed; what the operator, where there is one, wants then.
+
+        Parameters
+        ----------
+        is_by_instrument
+            Whether it was brought about there: then it goes on only when somebody there lets it.
+        """
         self._parts.shutter.close(reason, is_cut_short=is_cut_short)
         self._parts.intake.drain()
         if self._parts.work.is_over:
             self._bid_farewell()
             return RunOutcome.FINISHED
         self._parts.session.record(Paused(utc_now(), reason))
-        if self._parts.interrupts.request is Request.STOP or not self._parts.console.can_ask:
+        if not self._is_answer_expected(is_by_instrument=is_by_instrument):
             return RunOutcome.STOPPED
         try:
-            with self._parts.interrupts.asking():
-                work = self._parts.work
-                answer = self._parts.console.ask(
-                    f"Paused, shutter closed, {work.left} of {work.budget} exposures left. What now?",
-                    ("resume", "finish", "stop"),
-                )
+            with self._parts.interrupts.resting("paused", is_by_instrument=is_by_instrument):
+                answer, by = self._ask(reason), "operator"
         except KeyboardInterrupt:
             return RunOutcome.STOPPED
+        except AnsweredElsewhere:
+            answer, by = self._order()
         self._parts.interrupts.answered()
         match answer:
             case "resume":
                 self._confirm_place()
-                self._parts.session.record(Resumed(utc_now(), "operator"))
-                return "resumed by the operator"
+                self._parts.session.record(Resumed(utc_now(), by))
+                return "resumed by the operator" if by == "operator" else f"resumed {by}"
             case "finish":
                 return RunOutcome.ENDED_EARLY
         return RunOutcome.STOPPED
+
+    def _is_answer_expected(self, *, is_by_instrument: bool) -> bool:
+        """Whether somebody may let the run go on: at its terminal, or from where it is commanded."""
+        interrupts = self._parts.interrupts
+        if interrupts.request is Request.STOP:
+            return False
+        return self._parts.console.can_ask or interrupts.awaits_arming or not is_by_instrument
+
+    def _ask(self, reason: str) -> str:
+        work, console = self._parts.work, self._parts.console
+        told = f"Paused, shutter closed, {work.left} of {work.budget} exposures left"
+        if not console.can_ask:
+            console.say(f"{told}: {reason}")
+            wait_for_order()
+        told += "" if reason == "operator" else f" ({reason})"
+        return console.ask(f"{told}. What now?", ("resume", "finish", "stop"))
+
+    def _order(self) -> tuple[str, str]:
+        """What was answered from elsewhere, and by whom."""
+        order = self._parts.interrupts.order
+        assert order is not None
+        if order.do == "arm":
+            answer, by = "resume", f"by {order.by} at a terminal"
+        else:
+            answer, by = order.do, _from_elsewhere(order.by)
+        self._parts.console.say(f"{'Finished' if answer == 'finish' else 'Resumed'} {by}")
+        return answer, by
 
     def abort(self) -> RunOutcome:
         """Close now, whatever is in progress."""
         self._parts.shutter.abort()
         self._parts.intake.drain()
-        self._parts.shutter.note_closed("aborted by the operator", is_cut_short=True)
-        self._parts.session.record(Paused(utc_now(), "aborted by the operator"))
+        by = self._parts.interrupts.by
+        reason = f"aborted {_from_elsewhere(by)}" if by else "aborted by the operator"
+        self._parts.shutter.note_closed(reason, is_cut_short=True)
+        self._parts.session.record(Paused(utc_now(), reason))
         return RunOutcome.STOPPED
+
+
+def wait_for_order() -> NoReturn:
+    """Wait within `Interrupts.resting`, whose exceptions alone end it."""
+    while True:
+        time.sleep(_NAP_S)
+
+
+def _from_elsewhere(by: str) -> str:
+    """Who ordered something from elsewhere, as the journal has it."""
+    return f"by {by} on the page"

@@ -48,6 +48,7 @@ class Run:
         budget: int | None = None,
         refused: Callable[[Collection[int]], Mapping[int, str]] = lambda _lacking: {},
         enough: Callable[[float], str] = lambda _live_s: "",
+        interrupts: Interrupts | None = None,
     ) -> None:
         """Prepare the run.
 
@@ -85,6 +86,8 @@ class Run:
         enough
             Asked again and again with the live time that the object has received; why the run is over though exposures
             are lacking, empty where it goes on. Must take no time.
+        interrupts
+            What has been asked of the scan already; None: nothing.
         """
         self._connection = connection
         self._session = session
@@ -110,7 +113,7 @@ class Run:
             refused=refused,
             warn=console.warn,
         )
-        self._interrupts = Interrupts()
+        self._interrupts = interrupts or Interrupts()
         parts = RunParts(connection, session, console, self._shutter, self._intake, self._work, self._interrupts)
         self._rest = Rest(parts, confirm_place=confirm_place, bid_farewell=self._bid_farewell)
         self._recovery = Recovery(parts, self._rest, rejoin=rejoin, confirm_place=confirm_place)
@@ -146,6 +149,7 @@ class Run:
             The stage is not where it was told to be, or the instrument is not ready for beam.
         """
         self._intake.retained = retained
+        self._interrupts.standing = "measuring"
         with self._interrupts.listening():
             try:
                 with self._console.progress("Measuring", self._work.budget, self._work.measured) as show:
@@ -237,10 +241,10 @@ class Run:
                 return self._break_off()
             case Request.ABORT:
                 return self._rest.abort()
-            case Request.PAUSE:
-                return self._rest.pause("operator")
+            case Request.FINISH:
+                return self._rest.finish()
             case _:
-                return self._rest.pause("asked to stop by the system")
+                return self._rest.pause()
 
     def _get_ready(self) -> str:
         """Go to the next exposure with the shutter closed: the beam must not sweep over what is not to be measured.
