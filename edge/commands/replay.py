@@ -44,6 +44,13 @@ def replay(
     dwell_s: Annotated[
         float | None, typer.Option("--dwell", help="Time on a cell, s, to predict times.", show_default="0.1")
     ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="To predict times: a scan's configuration, or SPEED,ACCELERATION[,SETTLE[,OVERHEAD]].",
+            show_default="the recording's, or 50,500",
+        ),
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(help="Compare with this recording or raster instead.", show_default=False)
     ] = None,
@@ -80,22 +87,23 @@ def replay(
     if against is not None:
         from edge.replay_against.run import compare_recordings
 
-        asked = (rate, mask, reconstruct, model, plan, error, within, pitch_mm, dwell_s)
+        asked = (rate, mask, reconstruct, model, plan, error, within, pitch_mm, dwell_s, stage)
         if seed or is_quick or any(one is not None for one in asked):
             raise UsageError("--against compares what was recorded: leave all options of a replay out")
         compare_recordings(source, against, out, settings=settings, say=typer.echo)
         return
     if plan is None and mask is None and reconstruct is None and not error:
         from edge.configuration.durations import seconds_of
-        from edge.replay_matrix.run import Wanted, compare_masks
+        from edge.replay_matrix.run import compare_masks
+        from edge.replay_matrix.stated import Wanted
 
         within_s = None if within is None else seconds_of(within)
-        wanted = Wanted(rate, seed, model, is_quick, within_s, pitch_mm, dwell_s)
+        wanted = Wanted(rate, seed, model, is_quick, within_s, pitch_mm, dwell_s, stage)
         result = compare_masks(source, out, wanted, settings=settings, say=typer.echo)
-    elif is_quick or within is not None or pitch_mm is not None or dwell_s is not None:
+    elif is_quick or any(one is not None for one in (within, pitch_mm, dwell_s, stage)):
         raise UsageError(
-            "--quick, --within, --pitch and --dwell are of a comparison: leave them out, or --mask, --reconstruct, "
-            "--plan and --error"
+            "--quick, --within, --pitch, --dwell and --stage are of a comparison: leave them out, or --mask, "
+            "--reconstruct, --plan and --error"
         )
     elif plan is not None:
         if rate is not None or mask is not None or model is not None or seed or error:

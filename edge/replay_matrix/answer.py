@@ -21,8 +21,8 @@ class Times:
     """Predicted seconds on the stage that is stated."""
 
     full_s: float
-    ours_s: float | None
-    """Of the answer's cells; None where there are too many to order."""
+    ours_s: float
+    """Of the answer's cells, visited one by one."""
 
 
 def answer(design: Design, outcome: Outcome, cells: int, times: Times | None, counting: float = 0.0) -> list[str]:
@@ -49,10 +49,10 @@ def answer(design: Design, outcome: Outcome, cells: int, times: Times | None, co
             f"The source itself is noisy: by counting alone, maps without any fault would differ from it by "
             f"{percent(counting)}."
         )
-    if times is not None and times.ours_s is not None:
+    if times is not None:
         said.append(
-            f"On the stage below that takes {duration_text(times.ours_s)}, where the full raster takes "
-            f"{duration_text(times.full_s)}: {percent(times.ours_s / times.full_s)} of the time."
+            f"To stop at each of them takes {duration_text(times.ours_s)} on the stage below, where the full raster "
+            f"takes {duration_text(times.full_s)}: {percent(times.ours_s / times.full_s)} of the time."
         )
     for mask, words in ((GRID, "on a regular grid"), (LEARNER, "chosen by adaptive.Learner2D")):
         rival = outcome.scores.get(Trial(mask, design.rate, PLAIN))

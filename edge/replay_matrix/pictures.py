@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from edge.adaptive.batches import ADAPTIVE
 from edge.reconstruct import reconstruct
 from edge.replay_matrix.design import GRID, LEARNER, OURS, PLAIN, Trial
+from edge.replay_matrix.in_time import InTime
 from edge.replay_matrix.trials import Outcome
 from edge.replaying.score import scale_of
 from edge.replaying.sources import Stack
 from edge.report.figures import MARK_RGB, ColourLimits, block_mean, colour_limits, map_png
 from edge.report.markup import data_uri, figure
 from edge.report.png import rgb_png
-from edge.report.wording import element_name, escaped
+from edge.report.wording import element_name, escaped, percent
 
 _MOST_PX = 360
 """Longer side of a map's picture."""
@@ -34,15 +35,22 @@ class _Shown:
     maps: NDArray[np.float32]
 
 
-def pictures(stack: Stack, outcome: Outcome, rate: float, ours: NDArray[np.float32]) -> str:
+def pictures(
+    stack: Stack, outcome: Outcome, rate: float, ours: NDArray[np.float32], in_time: InTime | None = None
+) -> str:
     """Markup: for each of a few elements a row of maps on one colour scale, and the visited cells above.
 
     Parameters
     ----------
     ours
         The maps of sampling that listens at this rate, shape (rows, columns, elements).
+    in_time
+        The scan in a share of the raster's time.
     """
     shown = []
+    if in_time is not None:
+        words = f"in {percent(in_time.share)} of the time, {in_time.mode.name}: {in_time.scores.psnr_db:.1f} dB"
+        shown.append(_Shown(words, in_time.cells, in_time.maps))
     for mask, method in _SHOWN:
         trial = Trial(mask, rate, method)
         if trial in outcome.scores:

@@ -12,8 +12,8 @@ from edge.motion.kinematics import predict_duration, predict_raster_s
 from edge.motion.stage_model import StageModel
 from edge.travel.ordering import order_points
 
-_MOST_ORDERED = 60_000
-"""Cells above which an order takes minutes to find."""
+_MOST_ORDERED = 500_000
+"""Cells that an order is found for, in some seconds; of more, of a band of rows that holds so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +35,26 @@ class Stage:
         )
 
 
-def points_s(cells: NDArray[np.bool_], stage: Stage) -> float | None:
-    """Seconds in which these cells are visited one by one in an order of little travel; None of too many."""
-    if int(cells.sum()) > _MOST_ORDERED:
-        return None
-    grid = _grid(cells.shape, stage)
-    rows, columns = np.nonzero(cells)
-    centres = grid.centres_mm(rows, columns)
+def points_s(cells: NDArray[np.bool_], stage: Stage) -> float:
+    """Seconds in which these cells are visited one by one in an order of little travel."""
+    until = np.cumsum(cells.sum(axis=1))
+    band = cells[: max(1, int(np.searchsorted(until, _MOST_ORDERED, side="right")))]
+    rows, columns = np.nonzero(band)
+    if not len(rows):
+        return 0.0
+    centres = grid_on(cells.shape, stage).centres_mm(rows, columns)
     centres = centres[order_points(centres, stage.model)]
     table = np.column_stack([centres, centres, np.full(len(centres), stage.dwell_s)])
-    return predict_duration(table, stage.model).total_s
+    return predict_duration(table, stage.model).total_s * int(until[-1]) / len(rows)
 
 
 def raster_s(shape: tuple[int, ...], stage: Stage) -> float:
-    """Seconds of the whole raster, flown row by row with as long on each cell."""
-    return predict_raster_s(_grid(shape, stage), stage.dwell_s, stage.model)
+    """Seconds of the whole raster, flown along its longer side with as long on each cell."""
+    shorter, longer = sorted(shape)
+    return predict_raster_s(grid_on((shorter, longer), stage), stage.dwell_s, stage.model)
 
 
-def _grid(shape: tuple[int, ...], stage: Stage) -> ScanGrid:
+def grid_on(shape: tuple[int, ...], stage: Stage) -> ScanGrid:
+    """Cells of the stated pitch."""
     rows, columns = shape
     return ScanGrid(0.0, 0.0, stage.pitch_mm, rows, columns)

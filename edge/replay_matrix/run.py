@@ -5,29 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.adaptive.batches import ADAPTIVE
-from edge.configuration.config import StageConfig
 from edge.console import duration_text
 from edge.faults import UsageError
 from edge.imports.found import NOTHING_SET, ImportSettings
-from edge.motion.stage_model import StageModel
-from edge.planning.folder import is_recording, read_plan
 from edge.record.durable import write_durably
 from edge.replay_matrix.answer import Times, answer
 from edge.replay_matrix.choosing import Setup, scored_cells
 from edge.replay_matrix.costs import Costs
 from edge.replay_matrix.design import Design, design
+from edge.replay_matrix.in_time import InTime, in_a_share, seconds_to_scan_again
 from edge.replay_matrix.page import page
 from edge.replay_matrix.pictures import pictures
 from edge.replay_matrix.prices import Stage, points_s, raster_s
+from edge.replay_matrix.stated import Wanted, stage_wanted
 from edge.replay_matrix.trials import Outcome, carried_out
-from edge.replaying.replay import ReplayResult, replay_stack
+from edge.replaying.replay import ReplayResult, replay_stack, report_of, write_report
 from edge.replaying.score import scale_of
 from edge.replaying.sources import Stack, load_stack
 from edge.report.wording import percent
@@ -38,20 +36,6 @@ KEPT = "trials"
 USUAL_S, QUICK_S = 1_800.0, 300.0
 _SHARE_TO_GUESS = 0.05
 """Of the time that is allowed, spent on knowing what will be done in it."""
-_PITCH_MM, _DWELL_S = 1.0, 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """How a source is to be compared."""
-
-    rate: float | None = None
-    seed: int = 0
-    model: Path | None = None
-    is_quick: bool = False
-    within_s: float | None = None
-    pitch_mm: float | None = None
-    dwell_s: float | None = None
 
 
 def compare_masks(
@@ -62,7 +46,7 @@ def compare_masks(
     settings: ImportSettings = NOTHING_SET,
     say: Callable[[str], None],
 ) -> ReplayResult:
-    """Replay a source by every mask, reconstruction and rate that there is time for, and write ``report.html``.
+    """Scan a source again in a share of its time, then by every mask, reconstruction and rate, and write a page.
 
     ``report.json`` and ``maps.h5`` are those of sampling that listens at the answer's rate; what was tried is kept in a
     folder ``trials``, from which the same command goes on.
@@ -76,12 +60,13 @@ def compare_masks(
         raise UsageError(f"--rate {wanted.rate:g} is no fraction of the cells: give more than 0 and at most 1")
     started = time.monotonic()
     stack = load_stack(source, settings)
+    loaded_s = time.monotonic() - started
     plan = design(stack, rate=wanted.rate, is_quick=wanted.is_quick)
-    stage = _stage(stack, source, wanted)
+    stage = stage_wanted(stack, source, wanted)
     limit_s = wanted.within_s or (QUICK_S if wanted.is_quick else USUAL_S)
     for remark in stack.remarks:
         say(remark)
-    first = time.monotonic()
+    in_time = _in_time(stack, stage, plan, wanted, say)
     result = replay_stack(
         stack,
         source,
@@ -90,8 +75,52 @@ def compare_masks(
         seed=wanted.seed,
         model=wanted.model,
         out=out,
-        loaded_s=first - started,
+        loaded_s=loaded_s,
     )
+    outcome = _trials(stack, plan, wanted, result, out / KEPT, limit_s, say)
+    cells = int(stack.known.sum()) if stack.is_full else stack.cells
+    times = Times(raster_s(stack.shape, stage), points_s(result.mask.cells, stage))
+    found = answer(plan, outcome, cells, times, counting_noise(stack, result.mask.cells))
+    first = [] if in_time is None else [in_time] if isinstance(in_time, str) else in_time.sentences()
+    facts = _facts(source, stack, plan, outcome, stage, result)
+    scanned = in_time if isinstance(in_time, InTime) else None
+    shown = pictures(stack, outcome, plan.rate, result.maps.maps, scanned)
+    html = page(source.name or str(source), [*first, *found], facts, shown, plan, outcome)
+    write_durably(out / PAGE, html.encode("utf-8"))
+    if scanned is not None:
+        write_report({**report_of(result, stack), "in_time": scanned.to_report()}, out)
+    for sentence in found:
+        say(sentence)
+    say(f"Report: {out / PAGE}")
+    return result
+
+
+def _in_time(
+    stack: Stack, stage: Stage, plan: Design, wanted: Wanted, say: Callable[[str], None]
+) -> InTime | str | None:
+    """What a share of the raster's time would have brought, said at once; None of a source that is no full raster."""
+    if not stack.is_full:
+        return None
+    say(
+        f"First, a scan in {percent(plan.rate)} of the raster's time, on {stage.words}: about "
+        f"{duration_text(seconds_to_scan_again(stack))} of a processor's time"
+    )
+    found = in_a_share(stack, stage, plan.rate, seed=wanted.seed, model=wanted.model)
+    for sentence in [found] if isinstance(found, str) else found.sentences():
+        say(sentence)
+    return found
+
+
+def _trials(
+    stack: Stack,
+    plan: Design,
+    wanted: Wanted,
+    result: ReplayResult,
+    kept: Path,
+    limit_s: float,
+    say: Callable[[str], None],
+) -> Outcome:
+    """Every mask, reconstruction and rate that there is time for."""
     setup = Setup(stack, wanted.seed, wanted.model)
     costs = Costs(setup, usual_s=result.seconds["reconstruct"])
     costs.saw(ADAPTIVE, result.seconds["mask"])
@@ -101,26 +130,15 @@ def compare_masks(
         f"{len(plan.rates)} rates: {_expected(guess_s, limit_s, is_whole=is_whole)}; Ctrl-C keeps what is done"
     )
     with _bar(len(plan.trials)) as told:
-        outcome = carried_out(
+        return carried_out(
             plan,
             setup,
-            out / KEPT,
+            kept,
             within_s=limit_s,
             told=told,
             known={(ADAPTIVE, plan.rate): result.mask.cells},
             costs=costs,
         )
-    cells = int(stack.known.sum()) if stack.is_full else stack.cells
-    times = Times(raster_s(stack.shape, stage), points_s(result.mask.cells, stage))
-    said = answer(plan, outcome, cells, times, counting_noise(stack, result.mask.cells))
-    facts = _facts(source, stack, plan, outcome, stage, result)
-    shown = pictures(stack, outcome, plan.rate, result.maps.maps)
-    html = page(source.name or str(source), said, facts, shown, plan, outcome)
-    write_durably(out / PAGE, html.encode("utf-8"))
-    for sentence in said:
-        say(sentence)
-    say(f"Report: {out / PAGE}")
-    return result
 
 
 def _expected(guess_s: float, limit_s: float, *, is_whole: bool) -> str:
@@ -160,25 +178,6 @@ def _facts(
         ("Stage", stage.words),
         ("Times", "predicted, cells visited in one order of little travel; listening in batches travels some more"),
     ]
-
-
-def _stage(stack: Stack, source: Path, wanted: Wanted) -> Stage:
-    for option, value in (("--pitch", wanted.pitch_mm), ("--dwell", wanted.dwell_s)):
-        if value is not None and not 0 < value < 1e4:
-            raise UsageError(f"{option} {value:g} cannot be: give a number above 0")
-    pitch_mm = wanted.pitch_mm or stack.pitch_mm
-    if pitch_mm is None and is_recording(source):
-        pitch_mm = read_plan(source).grid.pitch_mm
-    stated = StageConfig()
-    assumed = [
-        *(["pitch"] if pitch_mm is None else []),
-        *(["dwell"] if wanted.dwell_s is None else []),
-        "stage",
-    ]
-    model = StageModel(
-        stated.speed_mm_s, stated.acceleration_mm_s2, settle_s=stated.settle_s, overhead_s=stated.overhead_s
-    )
-    return Stage(pitch_mm or _PITCH_MM, wanted.dwell_s or _DWELL_S, model, tuple(assumed))
 
 
 @contextmanager

@@ -259,8 +259,12 @@ def _write(result: ReplayResult, stack: Stack, out: Path) -> None:
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{out}: a file is in the way: give another --out") from None
     write_maps(out / "maps.h5", result.maps, mask=result.mask.cells, rgb=stack.rgb, attributes={"unit": stack.unit})
-    text = json.dumps(report_of(result, stack), indent=2, allow_nan=False)
-    write_durably(out / "report.json", (text + "\n").encode())
+    write_report(report_of(result, stack), out)
+
+
+def write_report(report: dict[str, object], out: Path) -> None:
+    """Write ``report.json``."""
+    write_durably(out / "report.json", (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
 
 
 def report_of(result: ReplayResult, stack: Stack) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import pytest
 from edge import cli
 from edge.adaptive.batches import ADAPTIVE
 from edge.motion.stage_model import StageModel
-from edge.replay_matrix import trials
+from edge.replay_matrix import in_time, trials
 from edge.replay_matrix.answer import Times, answer, rate_for
 from edge.replay_matrix.choosing import Setup, scored_cells
 from edge.replay_matrix.costs import Costs
@@ -128,7 +129,7 @@ def test_the_answer_says_when_a_rival_is_better(raster, tmp_path):
     outcome.scores[rival] = replace(outcome.scores[rival], db=ours.db + 2)
     said = answer(plan, outcome, ROWS * COLUMNS, Times(100.0, 25.0), 0.02)
     assert f"{ours.db:.1f} dB" in said[0]
-    assert any("takes 25.0 s, where the full raster takes 1 min 40 s: 25.0 % of the time" in one for one in said)
+    assert any("takes 25.0 s on the stage below, where the full raster takes 1 min 40 s: 25.0 % of the time" in one for one in said)
     assert any("counting alone, maps without any fault would differ from it by 2.0 %" in one for one in said)
     assert any("on a regular grid, filled in linearly, gives maps that are 2.0 dB better." in one for one in said)
     assert said[-1].startswith("The best of all that was tried at this rate is grid with linear")
@@ -143,14 +144,23 @@ def test_times_are_those_of_dwells_and_of_a_raster_in_motion():
     assert raster_s(cells.shape, stage) == pytest.approx(2.0 * cells.size, rel=0.05)
 
 
-def test_the_command_leaves_a_page_with_the_answer_at_its_top(raster, tmp_path, capsys):
+def test_the_command_leaves_a_page_with_the_answer_at_its_top(raster, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
-    assert cli.run(["replay", str(raster), "--quick", "--within", "90s", "--out", str(out)]) == 0
+    monkeypatch.setattr(in_time, "MODES", {name: in_time.MODES[name] for name in ("grid", "rows")})
+    arguments = ["--quick", "--within", "90s", "--dwell", "2", "--stage", "80,800", "--out", str(out)]
+    assert cli.run(["replay", str(raster), *arguments]) == 0
     said = capsys.readouterr().out
     page = (out / "report.html").read_text("utf-8")
     first = re.search(r"With 10.0 % of the cells \(77 of 768\), Pointillist would have shown.*", said)
     assert first
-    assert page.index(first[0].split(",")[0]) < page.index("<section")
+    in_a_tenth = re.search(r"In a tenth of the time, \d min \d\d s instead of 25 min \d\d s, Pointillist would", said)
+    assert in_a_tenth
+    assert page.index(in_a_tenth[0]) < page.index(first[0].split(",")[0]) < page.index("<section")
+    assert "of the time, " in page[page.index("<h3>Visited cells") :], "and is among the pictures"
+    report = json.loads((out / "report.json").read_text())
+    assert report["in_time"]["mode"] in ("grid", "rows")
+    assert report["in_time"]["seconds"] < 0.12 * report["in_time"]["full_raster_s"]
+    assert "a stage of 80 mm/s and 800 mm/s²" in said
     assert {path.name for path in out.iterdir()} == {"report.html", "report.json", "maps.h5", "trials"}
     assert page.count("<svg") >= 2, "curves of dB and of RMSE"
     assert 'src="http' not in page
@@ -159,7 +169,7 @@ def test_the_command_leaves_a_page_with_the_answer_at_its_top(raster, tmp_path, 
 
 def test_options_of_a_comparison_are_refused_of_a_single_replay(raster, tmp_path, capsys):
     assert cli.run(["replay", str(raster), "--mask", "grid", "--quick", "--out", str(tmp_path / "out")]) == 2
-    assert "--quick, --within, --pitch and --dwell are of a comparison" in capsys.readouterr().err
+    assert "--quick, --within, --pitch, --dwell and --stage are of a comparison" in capsys.readouterr().err
 
 
 def test_a_rival_is_said_to_need_more_only_where_more_was_tried(raster, tmp_path):
