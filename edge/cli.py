@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge.commands import arm, calibrate, export, monitor, plan, recordings, replay, reprocess
+from edge.commands import arm, calibrate, export, init, monitor, plan, recordings, replay, reprocess
 
 app = typer.Typer(
     name="pointillist",
@@ -123,6 +123,7 @@ app.command()(recordings.copy)
 app.command()(recordings.watch)
 app.command()(monitor.monitor)
 app.command()(export.export)
+app.command()(init.init)
 
 
 @app.command()
