@@ -1,11 +1,15 @@
 # Two set-up commands: `make demo` watches an autonomous scan, `make test` runs the whole suite.
+# On an instrument: `make install`; see docs/how-to/install-on-an-instrument.md.
 # At night: `make faults`, `make fuzz`, `make soak`, `make bench`; see CONTRIBUTING.md.
 VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check format faults fuzz soak bench clean
+.PHONY: demo test check format faults fuzz soak bench install uninstall clean
+
+# Where `make install` puts the program; DESTDIR, if set, stands for the root.
+PREFIX := /usr/local
 
 # Time that fuzzing takes, all targets together.
 SECONDS := 900
@@ -37,6 +41,12 @@ soak: $(VENV)/.runtime
 
 bench: $(VENV)/.runtime
 	@$(BIN)/python -m tools.bench link
+
+install:
+	@DESTDIR='$(DESTDIR)' sh tools/install/install.sh '$(PREFIX)' .
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' sh tools/install/uninstall.sh '$(PREFIX)'
 
 $(VENV)/.runtime: $(INPUTS) tools/setup/prepare.sh
 	@sh tools/setup/prepare.sh $(VENV)
