@@ -84,6 +84,10 @@ class Console:
         if not self.quiet:
             self._write_line(self._out, text)
 
+    def confide(self, text: str) -> None:
+        """A line for whoever is at the terminal, even when quiet: a secret, which no log may keep."""
+        self._write_line(self._out, text)
+
     def warn(self, text: str) -> None:
         """A line that the operator sees even when quiet."""
         self._log.warning(text)

@@ -20,6 +20,7 @@ from edge.configuration.instrument import (
     StandardConfig,
     TubeConfig,
 )
+from edge.configuration.monitor import AlertsConfig, MonitorConfig
 from edge.configuration.paths import resolve_paths
 from edge.configuration.sampling import OF_A_RATE, SamplingConfig
 from edge.configuration.schema import Closed, ElementName, Millimetres, Name, read_text, validated
@@ -118,6 +119,9 @@ class ScanConfig(Closed):
     checks: ChecksConfig = ChecksConfig()
     dose: DoseConfig = DoseConfig()
     placement: PartConfig | None = None
+    monitor: MonitorConfig | None = None
+    """The page that shows the scan; None: there is none."""
+    alerts: AlertsConfig | None = None
 
     @property
     def listens(self) -> bool:

@@ -20,6 +20,11 @@ _PATHS = (
     ("sampling", "model"),
     ("placement", "campaign"),
     ("dose", "earlier"),
+    ("monitor", "token_file"),
+    ("monitor", "visitor_token_file"),
+    ("monitor", "certificate"),
+    ("monitor", "key"),
+    ("alerts", "webhook_file"),
 )
 """Where a path may stand."""
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.monitor.tokens import Tokens
+
 Role = Literal["operator", "visitor"]
 
-SHORTEST_TOKEN = 16
 _LONGEST_TOKEN = 512
 _WINDOW_S = 60.0
 _GUESSES = 5
@@ -24,14 +25,6 @@ _MOST_ADDRESSES = 2_000
 _MOST_SESSIONS = 256
 _SESSION_S = 12 * 3_600.0
 """Since it was last used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What opens the page; empty: nothing does so for that role."""
-
-    operator: str = ""
-    visitor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class Audit:
 
     def note(self, what: str, *, address: str, name: str = "", detail: str = "", is_command: bool = False) -> None:
         """Write down what somebody did, or tried."""
-        if self._path is None:
+        # a folder that a scan is about to begin in must be empty until it has
+        if self._path is None or not (self._path.parent / "journal.sqlite").exists():
             return
         at = utc_text(datetime.now(UTC))
         fields = {"at": at, "what": what, "address": address, "name": name, "detail": detail}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,16 @@ from numpy.typing import NDArray
 
 from calibration.registration import Registration
 from calibration.registration_record import registration_from_dict
+from edge.alerts.fold import Alert, AlertFold
 from edge.configuration.config import ScanConfig, parse_scan_config
-from edge.events import Corrected, Opened, Planned, Registered, ScanEvent
+from edge.events import Corrected, Opened, Planned, Registered, ScanEvent, utc_text
 from edge.faults import EdgeError
 from edge.grid import ScanGrid
 from edge.monitor.history import History
 from edge.monitor.taken import Taken
 from edge.photography.sighting import grid_of
 from edge.planning.plan import ScanPlan, plan_from_json
+from edge.record.folder import RecordingPaths
 from edge.record.head import ExposureHead
 from edge.record.reader import JournalReader
 from edge.record.schema import wal_path
@@ -53,16 +56,9 @@ class Feed:
     Parameters
     ----------
     folder
-        Of the recording, running or at rest.
+        Of the recording, running or at rest, or still to come.
     clock
         Monotonic time in s.
-
-    Raises
-    ------
-    UsageError
-        There is no recording.
-    IntegrityError
-        Something in it leads elsewhere.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +68,9 @@ class Feed:
         self._begin()
 
     def _begin(self) -> None:
-        self._follower = Follower(self.folder, clock=self._clock, heard=self._hear)
+        self._paths = RecordingPaths(self.folder)
+        self._follower: Follower | None = None
+        self._alerts = AlertFold()
         self._figured_s = -math.inf
         self._stamp: tuple[tuple[int, int], ...] = ()
         self.progress: Progress | None = None
@@ -109,7 +107,7 @@ class Feed:
             if taken is None or found is None:
                 return None
             seq, skipped = taken.seq_before(found)
-        with looked_at(self._follower.paths) as look, JournalReader(look.path, mode=look.mode) as reader:
+        with looked_at(self._paths) as look, JournalReader(look.path, mode=look.mode) as reader:
             block = reader.measured_arrays(seq, at_most=skipped + 1)
         return found, block.counts[skipped], float(block.live_s[skipped])
 
@@ -118,23 +116,29 @@ class Feed:
         if now - self._figured_s < _FIGURES_S:
             return False
         self._figured_s = now
-        progress = self._follower.look()
-        if self._is_another():
+        if self._follower is None or self._is_another():
             self._begin()
-            progress = self._follower.look()
-        self.progress = progress
+            self._figured_s = now
+            self._follower = Follower(self.folder, clock=self._clock, heard=self._hear)
+        self.progress = self._follower.look()
+        self._alerts.look(self.progress, utc_text(datetime.now(UTC)))
         return True
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """What somebody should know even when not looking, oldest first."""
+        return self._alerts.alerts
 
     def _is_another(self) -> bool:
         """Whether the folder holds another recording by now: a demonstration that was replaced."""
         if self.about is None or self.taken is None or not self.taken.last_seq:
             return False
-        with looked_at(self._follower.paths) as look, JournalReader(look.path, mode=look.mode) as reader:
+        with looked_at(self._paths) as look, JournalReader(look.path, mode=look.mode) as reader:
             return reader.last_seq() < self.taken.last_seq
 
     def _has_moved(self) -> bool:
         """Whether the journal's files are others than at the last look; a look costs more than asking."""
-        paths = self._follower.paths
+        paths = self._paths
         stamp = tuple(_stamp(path) for path in (paths.journal, wal_path(paths.journal)))
         if stamp == self._stamp:
             return False
@@ -147,13 +151,14 @@ class Feed:
             self._stamp = ()
             return False
         before = len(self.taken)
-        with looked_at(self._follower.paths) as look, JournalReader(look.path, mode=look.mode) as reader:
+        with looked_at(self._paths) as look, JournalReader(look.path, mode=look.mode) as reader:
             while len(block := reader.measured_arrays(self.taken.last_seq, at_most=_PORTION)):
                 self.taken.add(block)
         return len(self.taken) > before
 
     def _hear(self, record: ScanEvent | ExposureHead) -> None:
         self.history.add(record)
+        self._alerts.add(record)
         match record:
             case Opened():
                 self._open(record)
@@ -168,7 +173,7 @@ class Feed:
     def _open(self, event: Opened) -> None:
         if self.about is not None and self.about.scan_id == event.scan_id:
             return
-        config = parse_scan_config(event.config_yaml, self._follower.paths.config)
+        config = parse_scan_config(event.config_yaml, self._paths.config)
         grid = grid_of(config.area)
         self.about = About(event.scan_id, config, grid, None, None)
         self.taken = Taken(grid, config.instrument.detector.channels)

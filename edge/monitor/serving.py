@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-import socket
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from edge.faults import UsageError
 
 MOST_CONNECTIONS = 256
 MOST_FROM_ONE = 64
@@ -83,43 +79,7 @@ class Bounded(H11Protocol):
             self.transport.abort()
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes any that is free.
-
-    Raises
-    ------
-    UsageError
-        The address is not this computer's, or the port is taken.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        made = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind(address)
-            made.listen(512)
-        except OSError:
-            made.close()
-            raise
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"the page cannot be served at {host}, port {port} ({reason}): give another port or address"
-        ) from None
-    return made
-
-
-def url_of(listener: socket.socket, *, is_secure: bool) -> str:
-    """What to open in a browser."""
-    host, port = listener.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:
-        host = socket.gethostname()
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if is_secure else 'http'}://{shown}:{port}/"
-
-
-def server_of(app: Starlette, *, certificate: Path | None = None, key: Path | None = None) -> uvicorn.Server:
+def server_of(app: Starlette, *, certificate: str = "", key: str = "") -> uvicorn.Server:
     """A server for an application, bounded in every respect."""
     _allow_files()
     bounded = type("BoundedHere", (Bounded,), {"connections_open": Connections()})
@@ -140,8 +100,8 @@ def server_of(app: Starlette, *, certificate: Path | None = None, key: Path | No
         ws_per_message_deflate=False,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+        ssl_certfile=certificate or None,
+        ssl_keyfile=key or None,
     )
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     return uvicorn.Server(config)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.alerts.fold import Alert
 from edge.monitor import wire
 from edge.monitor.feed import Feed
 from edge.monitor.maps import ShownMaps
@@ -24,20 +24,6 @@ _MOST_PACKED = 16 * 1024 * 1024
 _NOTHING = np.empty(0, wire.CELL)
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that somebody should know even when not looking."""
-
-    number: int
-    kind: str
-    sentence: str
-    at: str
-
-    def json(self) -> dict[str, Any]:
-        """As the page is told."""
-        return {"id": self.number, "kind": self.kind, "sentence": self.sentence, "at": self.at}
-
-
 class Shown:
     """The recording's exposures, values, maps, photograph and figures.
 
@@ -46,14 +32,7 @@ class Shown:
     Parameters
     ----------
     folder
-        Of the recording.
-
-    Raises
-    ------
-    UsageError
-        There is no recording.
-    IntegrityError
-        Something in it leads elsewhere.
+        Of the recording, which need not be there yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +46,6 @@ class Shown:
         """Another one: what `/api/scan` answers has changed."""
         self._edition_of: tuple[object, ...] = ()
         self.status: dict[str, Any] = status_json(self.feed)
-        self.alerts: tuple[Alert, ...] = ()
         self._packed: OrderedDict[tuple[int, ...], bytes] = OrderedDict()
         self._packed_bytes = 0
 
@@ -75,6 +53,11 @@ class Shown:
     def folder(self) -> Path:
         """Where the recording lies."""
         return self.feed.folder
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """What somebody should know even when not looking, oldest first."""
+        return self.feed.alerts
 
     @property
     def cells(self) -> NDArray[np.void]:

@@ -24,6 +24,7 @@ _STATES: dict[type[object], str] = {
     Halted: "paused",
     Broken: "faulted",
 }
+_SHOWN_ALERTS = 10
 _SHOWN_LINES = 0.02
 """Lines of a group that are weaker, relative to all of it, get no label."""
 
@@ -127,6 +128,7 @@ def status_json(feed: Feed) -> dict[str, Any]:
             "journal_bytes": progress.length,
             "low": bool(progress.wanted > progress.free),
         },
+        "alerts": [alert.json() for alert in feed.alerts[-_SHOWN_ALERTS:]],
     }
 
 

@@ -22,6 +22,7 @@ from edge.state import Ended
 _KNOWN = {
     "scan.yaml", "frame.png", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal",
     "log.txt", "maps.h5", "report.html", "report.pdf", "copy.json", "dwell-test.json",
+    "monitor-audit.log", "alerts.log",
 }  # fmt: skip
 _KNOWN_FOLDERS = {"live", "review", "reviewed", "exports"}
 

@@ -116,6 +116,12 @@ class Follower:
         self._config: ScanConfig | None = None
         self._times: deque[tuple[float, int]] = deque()
 
+    @property
+    def object_name(self) -> str:
+        """What is scanned, as the configuration calls it; empty while that is not known."""
+        config = self._known_config()
+        return "" if config is None else config.object.title or config.object.identifier
+
     def look(self) -> Progress:
         """What is recorded now.
 

@@ -1,0 +1,62 @@
+"""The telling process from the scan's side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge.configuration.monitor import AlertsConfig
+from edge.events import utc_text
+from edge.faults import UsageError
+from edge.monitor.child import Child
+from edge.record.own_files import read_note
+
+_PATIENCE_S = 60.0
+"""For the last message, after the scan: nothing waits then but the terminal."""
+
+
+@contextmanager
+def told(config: AlertsConfig | None, folder: Path) -> Iterator[None]:
+    """Somebody is told of what happens meanwhile, and of how it ends.
+
+    Raises
+    ------
+    UsageError
+        The file with the webhook's address cannot be read.
+    """
+    if config is None:
+        yield
+        return
+    settings = {
+        "webhook": webhook_of(config),
+        "command": config.command,
+        "on": config.on,
+        "since": utc_text(datetime.now(UTC)),
+    }
+    child = Child("edge.alerts.run", [str(folder.absolute())], settings)
+    try:
+        yield
+    finally:
+        child.end(_PATIENCE_S)
+
+
+def webhook_of(config: AlertsConfig) -> str:
+    """Where messages are posted to; empty where they are not.
+
+    Raises
+    ------
+    UsageError
+        The file with the address cannot be read, or holds none.
+    """
+    if config.webhook_file is None:
+        return config.webhook or ""
+    try:
+        address = read_note(Path(config.webhook_file), at_most=4_096).strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"alerts.webhook_file: {config.webhook_file} cannot be read ({reason}): see it") from None
+    if not address.startswith(("https://", "http://")) or len(address.split()) != 1:
+        raise UsageError(f"alerts.webhook_file: {config.webhook_file} holds no address: give one line, https://...")
+    return address
