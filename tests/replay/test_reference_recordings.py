@@ -7,14 +7,19 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge import app, steps
+from edge.adaptive.batches import Batches
+from edge.adaptive.growth import left_text
+from edge.adaptive.scanning import GrowingPlan
 from edge.configuration.config import parse_scan_config
 from edge.console import Console
+from edge.events import Planned
 from edge.planning.plan import plan_from_json
 from edge.planning.text import sealed
 from edge.record.folder import open_recording
@@ -103,6 +108,25 @@ def recorded_again(folder, out, monkeypatch):
     return controller, out / "again"
 
 
+def planned_texts(folder):
+    """Each plan of a recording, the first and as it grew."""
+    with open_recording(folder) as recording:
+        return [event.plan_json for _, event in recording.reader.events() if isinstance(event, Planned)]
+
+
+def choose_as_then(folder, monkeypatch):
+    """What was chosen to follow each plan, in the chooser's place: how much it knew by then was a matter of time."""
+    plans = [plan_from_json(text) for text in planned_texts(folder)]
+    chosen = {len(one.table): np.flatnonzero(two.mask.cells & ~one.mask.cells) for one, two in pairwise(plans)}
+
+    def ask(growing):
+        growing._is_asked = True
+        growing._paths.next_batch.parent.mkdir(exist_ok=True)
+        growing._paths.next_batch.write_text(left_text(growing.plan, chosen[len(growing.plan.table)].tolist()))
+
+    monkeypatch.setattr(GrowingPlan, "_ask", ask)
+
+
 class Quiet:
     """A preview that draws nothing."""
 
@@ -116,18 +140,22 @@ class Quiet:
         return ""
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_with_the_recording_in_the_controllers_place_a_scan_makes_the_same_recording(
-    folders, results, tmp_path, monkeypatch
+    folders, results, tmp_path, monkeypatch, kind
 ):
-    folder = folders["points"]
+    folder = folders[kind]
+    choose_as_then(folder, monkeypatch)
     controller, again = recorded_again(folder, tmp_path, monkeypatch)
     assert controller.unlike == [], "every exposure was asked for where and as long as it was then"
     assert expected_of(again)["spectra"] == expected_of(folder)["spectra"], "every one of them once, in its order"
-    with open_recording(folder) as one, open_recording(again) as other:
-        then, now = (plan_from_json(recording.history.plan_json) for recording in (one, other))
+    then, now = planned_texts(folder), planned_texts(again)
+    assert len(then) == (1 if kind == "points" else 1 + Batches().count)
+    for one, other in zip(map(plan_from_json, then), map(plan_from_json, now), strict=True):
         # a registration is of its own time, and has a digest of its own
-        same = sealed(replace(now, registration_digest=then.registration_digest))
-        assert same.digest == then.digest, "from the photograph to the last exposure's place"
-        maps = results_of(other, read_planned(other)).maps
-    assert np.array_equal(maps.maps, results("points").maps.maps), "to the last bit"
-    assert np.array_equal(maps.standard_error, results("points").maps.standard_error)
+        same = sealed(replace(other, registration_digest=one.registration_digest))
+        assert same.digest == one.digest, "from the photograph to the last exposure's place, batch after batch"
+    with open_recording(again) as recording:
+        maps = results_of(recording, read_planned(recording)).maps
+    assert np.array_equal(maps.maps, results(kind).maps.maps), "to the last bit"
+    assert np.array_equal(maps.standard_error, results(kind).maps.standard_error)
