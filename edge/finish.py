@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -70,8 +70,14 @@ def finish_recording(folder: Path) -> list[str]:
         return write_finished(recording, planned, results_of(recording, planned), paths)
 
 
-def write_finished(recording: Recording, planned: Planned, results: Results, paths: RecordingPaths) -> list[str]:
-    """Write ``maps.h5`` and ``report.html`` of results where ``paths`` says; gives lines for the operator."""
+def write_finished(
+    recording: Recording,
+    planned: Planned,
+    results: Results,
+    paths: RecordingPaths,
+    attributes: Mapping[str, str | float] | None = None,
+) -> list[str]:
+    """Write ``maps.h5``, with further attributes, and ``report.html`` where ``paths`` says; lines for the operator."""
     plan = planned.plan
     ledger = read_ledger(recording.reader, plan.grid)
     received = dose_of(recording.history, planned, ledger)
@@ -81,7 +87,7 @@ def write_finished(recording: Recording, planned: Planned, results: Results, pat
         mask=plan.mask.cells,
         rgb=results.placing.sighting.display,
         grid=plan.grid,
-        attributes=attributes_of(recording.history, plan),
+        attributes=attributes_of(recording.history, plan) | dict(attributes or {}),
         received=received.datasets(),
     )
     report = report_of(recording, planned, results, ledger=ledger, received=received)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -26,7 +26,7 @@ from edge.planning.area import allowed_cells
 from edge.planning.plan import ScanPlan, plan_from_json
 from edge.prepare import Sighting, frame_digest, place
 from edge.reconstruct import reconstruct
-from edge.reconstruct.cells import merged
+from edge.reconstruct.cells import MeasuredCells, merged
 from edge.reconstruct.choice import AUTOMATIC, method_in_motion
 from edge.reconstruct.visible import with_visible
 from edge.record.fold import ScanHistory
@@ -270,10 +270,14 @@ def maps_of(
 ) -> ElementMaps:
     """Full maps from what has been measured so far, with the live time behind each sample where that differs."""
     shape, elements = planned.plan.grid.shape, model.elements
-    method = method or planned.config.reconstruct.method
-    if method == AUTOMATIC and planned.plan.way is not None:
-        method = method_in_motion(merged(samples, shape, elements, live_s))
+    method = method or method_of(planned, lambda: merged(samples, shape, elements, live_s))
     return reconstruct(samples, shape, elements=elements, rgb=planned.sighting.rgb, method=method, live_s=live_s)
+
+
+def method_of(planned: Planned, cells: Callable[[], MeasuredCells]) -> str:
+    """How the maps are filled: as configured; `AUTOMATIC` where `reconstruct` is to choose by the measured cells."""
+    method = planned.config.reconstruct.method
+    return method_in_motion(cells()) if method == AUTOMATIC and planned.plan.way is not None else method
 
 
 def results_of(recording: Recording, planned: Planned) -> Results:

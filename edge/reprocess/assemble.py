@@ -27,6 +27,8 @@ def assemble(look: Look, settled: Settled) -> Result:
     pieces, results = look.job.pieces, look.job.results
     noted = pieces.noted(SETTLED)
     results.folder.mkdir(parents=True, exist_ok=True)
+    # one of an earlier run would be taken for these maps'
+    results.report.unlink(missing_ok=True)
     replace_durably(results.maps, lambda part: _write(part, look, settled, noted))
     return kept_result(look, [str(line) for line in noted["lines"]], pieces=len(settled.rectangles))
 

@@ -7,10 +7,11 @@ import importlib
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from edge.faults import DeviceError, ScanStopped, UsageError
+from edge.reprocess.drive import FOR_MEMORY
 from edge.reprocess.recipe import Done, Task
 
 _PATIENCE_S = 20
@@ -18,12 +19,35 @@ _COUNT_EVERY_S = 5.0
 _ANY_PORT = "127.0.0.1:0"
 """Of the page that a scheduler serves whether anybody wants it or not."""
 _LOGS = ("distributed", "tornado", "asyncio")
+_LOOK_EVERY_S = 0.02
+_ALONE_S = 60.0
+
+
+class WorkerWatch:
+    """Says so when tasks wait and nobody has been there to carry them out for a while, once each time."""
+
+    def __init__(self, count: Callable[[], int], warn: Callable[[str], None]) -> None:
+        self._count, self._warn = count, warn
+        self._alone_since_s: float | None = None
+        self._was_said = False
+
+    def look(self, now_s: float) -> None:
+        if self._count():
+            self._alone_since_s, self._was_said = None, False
+        elif self._alone_since_s is None:
+            self._alone_since_s = now_s
+        elif now_s - self._alone_since_s >= _ALONE_S and not self._was_said:
+            self._was_said = True
+            self._warn(
+                "there has been no worker for a minute: start some with dask worker, and the run goes on; "
+                "stopped with Ctrl-C, it keeps what is finished"
+            )
 
 
 class DaskExecutor:
     """Carries tasks out on a cluster, whose workers may come and go."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, warn: Callable[[str], None]) -> None:
         self._dask = importlib.import_module("distributed")
         self._client = client
         self._over = self._dask.as_completed()
@@ -31,6 +55,7 @@ class DaskExecutor:
         self._dropped: set[str] = set()
         self._staying: set[str] = set()
         self._workers, self._counted_s = 0, -_COUNT_EVERY_S
+        self._watch = WorkerWatch(self.workers, warn)
 
     def workers(self) -> int:
         """How many there are, as of some seconds ago."""
@@ -48,6 +73,9 @@ class DaskExecutor:
 
     def wait(self) -> tuple[Any, Done | Exception]:
         while True:
+            while not self._over.has_ready():
+                self._watch.look(time.monotonic())
+                time.sleep(_LOOK_EVERY_S)
             future = next(self._over)
             self._awaited.discard(future.key)
             if future.key not in self._dropped:
@@ -72,17 +100,21 @@ class DaskExecutor:
                 "the same command with the same --out"
             ) from None
         except self._dask.KilledWorker:
-            return DeviceError(
-                "worker after worker died at one task of this scan, mostly for lack of memory: give workers more of "
-                "it, or make --piece smaller"
-            )
+            return DeviceError(f"worker after worker died at one task of this scan: {FOR_MEMORY}")
         except Exception as error:
             return error
 
 
 @contextlib.contextmanager
-def connected(scheduler: str | None, workers: int | None = None) -> Iterator[DaskExecutor]:
+def connected(
+    scheduler: str | None, workers: int | None = None, *, warn: Callable[[str], None] = lambda _: None
+) -> Iterator[DaskExecutor]:
     """A cluster: that of a scheduler, or processes of this machine, as many as it has cores unless told.
+
+    Parameters
+    ----------
+    warn
+        Told in a sentence when nobody is left to work.
 
     Raises
     ------
@@ -107,7 +139,7 @@ def connected(scheduler: str | None, workers: int | None = None) -> Iterator[Das
             ) as cluster,
             dask.Client(cluster) as client,
         ):
-            yield DaskExecutor(client)
+            yield DaskExecutor(client, warn)
         return
     try:
         client = dask.Client(scheduler, timeout=_PATIENCE_S)
@@ -116,4 +148,4 @@ def connected(scheduler: str | None, workers: int | None = None) -> Iterator[Das
     except ValueError as error:
         raise UsageError(f"{scheduler}: {error}: give the scheduler as tcp://HOST:8786") from None
     with client:
-        yield DaskExecutor(client)
+        yield DaskExecutor(client, warn)

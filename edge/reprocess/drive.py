@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from edge.faults import DeviceError
 from edge.outcome import sentence_and_code
 from edge.reprocess.recipe import Done, Recipe, Task
 from edge.reprocess.result import Result
@@ -36,6 +37,15 @@ class Failure:
 
 
 Outcome = Result | Failure
+
+FOR_MEMORY = "give workers more memory, or make --piece smaller"
+
+
+def failure_of(error: Exception) -> Failure:
+    """What a fault means for its scan."""
+    if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV has an exception of its own
+        error = DeviceError(f"a worker had no memory left at one task of this scan: {FOR_MEMORY}")
+    return Failure(*sentence_and_code(error))
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +95,7 @@ def drive(
             finish(name, stop.value)
             return
         except Exception as error:
-            finish(name, Failure(*sentence_and_code(error)))
+            finish(name, failure_of(error))
             return
         scan.done, scan.shares = [None] * len(tasks), [task.share for task in tasks]
         for place, task in enumerate(tasks):
@@ -105,7 +115,7 @@ def drive(
         scan = under_way[name]
         place = scan.places.pop(ticket)
         if isinstance(given, Exception):
-            finish(name, Failure(*sentence_and_code(given)))
+            finish(name, failure_of(given))
         else:
             scan.done[place] = given
             progress[name] += scan.shares[place]

@@ -44,6 +44,11 @@ class Job:
     def pieces(self) -> Pieces:
         return Pieces(self.out / PIECES / self.name / self.key[:16])
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What ``maps.h5`` says of how it was made, beside what it says after a scan."""
+        return {"software_sha256": self.software, "settings": self.settings.changes}
+
     def keyed(self, inputs: str) -> Job:
         """The same with its inputs looked at."""
         text = f"{inputs} {self.software} {self.settings.changes} {self.settings.piece_cells}"

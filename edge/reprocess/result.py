@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.faults import IntegrityError
 from edge.reprocess.archive import PIECES
 from edge.reprocess.comparison import Comparison, compared
 from edge.reprocess.job import Job
@@ -35,6 +36,10 @@ class Result:
     """That the maps were made in."""
     lines: tuple[str, ...]
     """What the operator would have read after a scan."""
+    software: str
+    """SHA-256, of `edge.reprocess.software.software_digest`."""
+    settings: str
+    """As JSON: what stood in place of the recording's own."""
     comparison: Comparison = field(default_factory=Comparison)
     """With the maps that lie beside the recording."""
 
@@ -56,6 +61,8 @@ def kept_result(look: Look, lines: Sequence[str], *, pieces: int) -> Result:
         columns=look.grid.columns,
         pieces=pieces,
         lines=tuple(lines),
+        software=job.software,
+        settings=job.settings.changes,
         comparison=compared(job.recording.maps, job.results.maps),
     )
     Pieces(job.results.folder).note(RESULT, asdict(result))
@@ -64,10 +71,21 @@ def kept_result(look: Look, lines: Sequence[str], *, pieces: int) -> Result:
 
 
 def read_result(job: Job) -> Result:
-    """What was written down."""
+    """What was written down.
+
+    Raises
+    ------
+    IntegrityError
+        It was edited.
+    """
     noted = Pieces(job.results.folder).noted(RESULT)
     noted |= {key: tuple(value) for key, value in noted.items() if isinstance(value, list)}
-    return Result(**{**noted, "comparison": Comparison(**noted["comparison"])})
+    try:
+        return Result(**{**noted, "comparison": Comparison(**noted["comparison"])})
+    except (LookupError, TypeError):
+        raise IntegrityError(
+            f"{job.results.folder / RESULT}: is not as it was written: delete it, and run again"
+        ) from None
 
 
 def clear(job: Job) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.console import Console
 from edge.faults import DeviceError, EdgeError, IntegrityError, ScanStopped, UsageError
-from edge.reprocess.archive import MARK, recordings_below, results_folder
+from edge.reprocess.archive import mark, recordings_below, results_folder
 from edge.reprocess.changes import Settings
 from edge.reprocess.cluster import connected
 from edge.reprocess.drive import Executor, Failure, Outcome, drive
@@ -43,7 +42,7 @@ def reprocess_archive(
     """
     names = recordings_below(archive)
     folder = results_folder(archive, out)
-    with connected(scheduler, workers) as executor:
+    with connected(scheduler, workers, warn=console.warn) as executor:
         folder.mkdir(parents=True, exist_ok=True)
         console.say(f"{len(names)} recordings below {archive}; results go to {folder}")
         if not executor.workers():
@@ -66,7 +65,7 @@ def reprocess(
         The operator, or a cluster that is gone, ended it. What is finished is kept.
     """
     began = datetime.now(UTC)
-    (folder / MARK).write_text(json.dumps({"archive": str(archive.absolute())}), encoding="utf-8")
+    mark(folder, archive)
     outcomes: dict[str, Outcome] = {}
     job = Job(archive.absolute(), "", folder.absolute(), settings, software_digest())
 

@@ -19,7 +19,7 @@ from edge.maps import by_live_time
 from edge.photography.correction import correction_sentence, placed_by_samples
 from edge.planning.area import allowed_cells
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
-from edge.reconstruct.choice import AUTOMATIC, method_for, method_in_motion
+from edge.reconstruct.choice import AUTOMATIC, method_for
 from edge.reconstruct.growing import GrowingKriging
 from edge.reconstruct.kriging import learn_parameters, remarks_of, usable_photograph
 from edge.reconstruct.layers import VisibleLaw, kriging_visible_law
@@ -27,7 +27,7 @@ from edge.reconstruct.tiling import TILE_CELLS, tile_count
 from edge.reprocess.look import Look, opened_outline, opened_whole
 from edge.reprocess.pieces import Pieces
 from edge.reprocess.spectra import Learned, fitted_parts
-from edge.results import FittedRecording, Planned
+from edge.results import FittedRecording, Planned, method_of
 
 SETTLED = "settled.json"
 KRIGING = "kriging"
@@ -81,7 +81,7 @@ def settle(look: Look, learned: Learned) -> Settled:
             calibration_line(fitted.model.calibration),
             *following_lines(fitted.following),
         ]
-        attributes = attributes_of(planned.history, planned.plan)
+        attributes = attributes_of(planned.history, planned.plan) | look.job.attributes
     if method == KRIGING:
         words += _leave(pieces, cells, placed)
     pieces.note(SETTLED, {"method": method, "elements": list(cells.names), "attributes": attributes, "lines": words})
@@ -112,13 +112,11 @@ def _settled(look: Look, method: str) -> Settled:
 
 
 def _cells_of(fitted: FittedRecording, planned: Planned) -> tuple[MeasuredCells, str]:
-    """Each measured cell once, and the method, as `edge.results.maps_of` has them."""
+    """Each measured cell once, and the method."""
     shape, elements = planned.plan.grid.shape, fitted.model.elements
     once, live_s = by_live_time(fitted.samples, fitted.live_s, shape)
     cells = merged(once, shape, elements, live_s)
-    method = planned.config.reconstruct.method
-    if method == AUTOMATIC and planned.plan.way is not None:
-        method = method_in_motion(cells)
+    method = method_of(planned, lambda: cells)
     return cells, method_for(cells) if method == AUTOMATIC else method
 
 

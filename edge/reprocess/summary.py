@@ -89,8 +89,14 @@ def _row(folder: Path, name: str, outcome: Outcome | None) -> str:
         case None:
             return f'<tr><th scope="row">{escaped(name)}</th><td></td><td>Not yet</td><td></td><td></td></tr>'
         case Failure():
+            earlier = (
+                paragraph("Maps in its folder are an earlier run's.", "note")
+                if (folder / name / "maps.h5").is_file()
+                else ""
+            )
             cells = (
-                f'<td></td><td class="failed">Failed</td><td></td><td class="failed">{escaped(outcome.sentence)}</td>'
+                f'<td></td><td class="failed">Failed</td><td></td>'
+                f'<td class="failed">{escaped(outcome.sentence)}{earlier}</td>'
             )
             return f'<tr><th scope="row">{escaped(name)}</th>{cells}</tr>'
     report = folder / name / "report.html"

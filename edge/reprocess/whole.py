@@ -17,5 +17,5 @@ def finish_whole(look: Look, learned: Learned) -> Result:
     with opened_whole(look.job) as (recording, planned):
         parts = list(fitted_parts(look, learned))
         fitted = FittedRecording.of(parts, learned.fit, learned.standard, planned.plan, sum_counts=learned.sum_counts)
-        lines = write_finished(recording, planned, results_from(fitted, planned), results)
+        lines = write_finished(recording, planned, results_from(fitted, planned), results, look.job.attributes)
     return kept_result(look, lines[:-2], pieces=1)

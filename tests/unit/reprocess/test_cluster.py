@@ -17,7 +17,7 @@ from edge.console import Console
 from edge.faults import DeviceError, ScanStopped, UsageError
 from edge.record.maps_file import read_maps
 from edge.reprocess.changes import Settings
-from edge.reprocess.cluster import DaskExecutor, connected
+from edge.reprocess.cluster import DaskExecutor, WorkerWatch, connected
 from edge.reprocess.recipe import Done, Task
 from edge.reprocess.result import Result
 from edge.reprocess.run import reprocess
@@ -128,6 +128,24 @@ def test_a_command_that_is_killed_outright_goes_on_when_given_again(archive, tmp
     assert second.returncode == 0
     made, known = (read_maps(folder / "panel" / "maps.h5").element_maps for folder in (tmp_path / "out", archive))
     assert made.maps.tobytes() == known.maps.tobytes()
+
+
+def test_an_absence_of_all_workers_is_said_after_a_minute_and_again_when_they_have_been_there_between():
+    said, there = list[str](), [0]
+    watch = WorkerWatch(lambda: there[0], said.append)
+    for now_s, workers, times in (
+        (0, 0, 0),
+        (59, 0, 0),
+        (61, 0, 1),
+        (500, 0, 1),
+        (501, 1, 1),
+        (502, 0, 1),
+        (563, 0, 2),
+    ):
+        there[0] = workers
+        watch.look(now_s)
+        assert len(said) == times
+    assert said[0].startswith("there has been no worker for a minute: start some with dask worker")
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):

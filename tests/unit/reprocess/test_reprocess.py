@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from edge.record.journal import Journal
 from edge.record.maps_file import read_maps
 from edge.reprocess.archive import PIECES
 from edge.reprocess.changes import Settings
-from edge.reprocess.drive import Failure, Outcome
+from edge.reprocess.drive import Failure, Outcome, failure_of
 from edge.reprocess.job import Job
 from edge.reprocess.look import look, refuse_written
 from edge.reprocess.pieces import Pieces
@@ -30,6 +31,8 @@ from edge.reprocess.summary import SUMMARY
 from tests.unit.reprocess.in_process import run
 from tools.bench.made_recording import Made, make_recording
 
+HOW = ("software_sha256", "settings")
+"""Attributes that only reprocessed maps have."""
 IN_PIECES = Settings.of(piece_cells=16)
 
 
@@ -43,7 +46,7 @@ def in_ranges() -> Iterator[None]:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Names of datasets and attributes that differ in any bit."""
+    """Names of datasets and attributes that differ in any bit, beside what says how the second was made."""
     with h5py.File(one) as first, h5py.File(other) as second:
         differ = sorted(set(first) ^ set(second))
         for name in set(first) & set(second):
@@ -53,7 +56,7 @@ def differences(one: Path, other: Path) -> list[str]:
                 differ.append(name)
             if dict(first[name].attrs) != dict(second[name].attrs):
                 differ.append(f"{name}'s check sum")
-        if dict(first.attrs) != dict(second.attrs):
+        if dict(first.attrs) != {name: value for name, value in second.attrs.items() if name not in HOW}:
             differ.append("attributes")
     return differ
 
@@ -89,6 +92,8 @@ def gone_on(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> GoneOn:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pieces, "keep", noted)
+        (out / "panel").mkdir()
+        (out / "panel" / "report.html").touch()
         for dies_after in (8, 12):
             kept.append([])
             with pytest.raises(ScanStopped, match="what is finished is kept"):
@@ -115,6 +120,21 @@ def test_a_run_that_died_goes_on_and_makes_no_finished_piece_again(gone_on):
 
 def test_nothing_is_left_of_what_was_under_way(gone_on):
     assert not (gone_on.out / PIECES).exists()
+
+
+def test_a_report_of_earlier_maps_does_not_stay_beside_maps_in_pieces(gone_on):
+    """It was there before the run, see `gone_on`."""
+    assert (gone_on.out / "panel" / "maps.h5").is_file()
+    assert not (gone_on.out / "panel" / "report.html").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("(-4:Insufficient memory) Failed to allocate 9 bytes")])
+def test_a_task_that_finds_no_memory_is_told_with_the_remedy(error):
+    failure = failure_of(error)
+    assert failure.exit_code == 3
+    assert failure.sentence.endswith(
+        "no memory left at one task of this scan: give workers more memory, or make --piece smaller"
+    )
 
 
 def test_a_piece_that_was_cut_off_is_named_and_not_used(archive, tmp_path):
@@ -199,7 +219,13 @@ def test_settings_stand_in_place_of_the_recordings_own(small, tmp_path):
     outcome = run(small, tmp_path / "out", Settings.of(config=config)).outcomes["whole"]
     assert isinstance(outcome, Result), outcome
     assert (outcome.elements, outcome.method) == (("Fe-K",), "linear")
-    assert read_maps(tmp_path / "out" / "whole" / "maps.h5").element_maps.elements == ("Fe-K",)
+    made = read_maps(tmp_path / "out" / "whole" / "maps.h5")
+    assert made.element_maps.elements == ("Fe-K",)
+    kept = json.loads((tmp_path / "out" / "whole" / "result.json").read_text())
+    for settings in (made.attributes["settings"], kept["settings"]):
+        changed = json.loads(str(settings))
+        assert (changed["elements"], changed["reconstruct"]["method"]) == (["Fe"], "linear")
+    assert made.attributes["software_sha256"] == kept["software"] == software_digest()
 
 
 def test_a_worker_with_other_software_refuses_to_work(archive, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from edge.faults import UsageError
 from edge.reprocess import software
-from edge.reprocess.archive import MARK, recordings_below, results_folder
+from edge.reprocess.archive import MARK, mark, recordings_below, results_folder
 from edge.reprocess.changes import Settings
 from tools.bench.made_recording import Made, make_recording
 
@@ -55,6 +56,26 @@ def test_recordings_are_found_at_any_depth_and_in_the_archive_itself(tmp_path):
     assert recordings_below(tmp_path) == (".", "a/b/c", "z")
 
 
+def test_a_recording_behind_links_is_found_once_and_a_circle_of_links_ends(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (tmp_path / "archive" / "a", elsewhere / "b"):
+        folder.mkdir(parents=True)
+        (folder / "journal.sqlite").touch()
+    (tmp_path / "archive" / "0-link-to-a").symlink_to("a")
+    (tmp_path / "archive" / "shelf").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(tmp_path / "archive")
+    assert recordings_below(tmp_path / "archive") == ("a", "shelf/b")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_named_and_not_passed_over(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "journal.sqlite").touch()
+    (tmp_path / "locked").mkdir(mode=0)
+    with pytest.raises(UsageError, match="locked: cannot be read"):
+        recordings_below(tmp_path)
+
+
 def test_results_may_not_lie_among_the_recordings(tmp_path):
     with pytest.raises(UsageError, match="lies among the recordings"):
         results_folder(tmp_path, tmp_path / "new")
@@ -70,6 +91,17 @@ def test_results_go_into_a_new_folder_or_one_of_an_earlier_run(tmp_path):
         results_folder(archive, out)
     (out / MARK).touch()
     assert results_folder(archive, out) == out
+
+
+def test_results_of_two_archives_do_not_share_a_folder(tmp_path):
+    out = tmp_path / "out"
+    for folder in (out, tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+    mark(out, tmp_path / "a")
+    (tmp_path / "a-by-another-way").symlink_to("a")
+    assert results_folder(tmp_path / "a-by-another-way", out) == out
+    with pytest.raises(UsageError, match=r"holds results of .*/a: give another folder"):
+        results_folder(tmp_path / "b", out)
 
 
 _LOADED = """
