@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,15 +139,23 @@ def _structure_trouble(connection: sqlite3.Connection) -> str:
 
 
 def _sound_records(connection: sqlite3.Connection, first: int, last: int) -> set[int]:
+    """Numbers within a range whose record is intact and stands there once."""
     try:
-        return {row[0] for row in _rows(connection, first, last) if _is_sound(row)} | _packed(connection, first, last)
+        times, sound = Counter[int](), set[int]()
+        for row in _rows(connection, first, last):
+            times[row[0]] += 1
+            sound |= {row[0]} if _is_sound(row) else set()
+        packed = _packed(connection, first, last)
+        times.update(packed)
+        return {seq for seq in sound | packed if times[seq] == 1}
     except sqlite3.Error:
         return {seq for seq in range(first, last + 1) if _is_sound_alone(connection, seq)}
 
 
 def _is_sound_alone(connection: sqlite3.Connection, seq: int) -> bool:
     try:
-        return any(_is_sound(row) for row in _rows(connection, seq, seq)) or bool(_packed(connection, seq, seq))
+        rows, packed = list(_rows(connection, seq, seq)), _packed(connection, seq, seq)
+        return len(rows) + len(packed) == 1 and all(_is_sound(row) for row in rows)
     except sqlite3.Error:
         return False
 

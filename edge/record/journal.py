@@ -25,7 +25,7 @@ from edge.record.block import (
 )
 from edge.record.check import refuse_unsound
 from edge.record.damage import DamagedRecord
-from edge.record.durable import replace_durably
+from edge.record.durable import replace_durably, sync_folder, sync_folder_if_known_how
 from edge.record.event_codec import EventRow, encode_event
 from edge.record.exposure_codec import ExposureRow, encode_exposure
 from edge.record.known import Known, without_repeats
@@ -40,11 +40,12 @@ from edge.record.schema import (
     lay_out,
     read_extent,
 )
-from edge.record.writer_lock import locked_folder_of, sync_entries
+from edge.record.writer_lock import Place, locked_folder_of, sync_entries
 
 Log = Literal["write-ahead", "rollback"]
 """How a transaction is made all or nothing."""
 _JOURNAL_MODE: Final[dict[Log, str]] = {"write-ahead": "WAL", "rollback": "DELETE"}
+_PLACE: Final[dict[Log, Place]] = {"write-ahead": "disk", "rollback": "share"}
 _LOOKS, _LOOK_S = 40, 0.025
 """How often, and how long each time, whoever is reading is waited for when a journal is closed."""
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -82,7 +83,7 @@ class Journal:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            sync_entries(folder, path)
+            sync_entries(folder, path, _PLACE[log])
             bring_up_to_date(self._connection)
             self._last_seq = read_extent(self._connection, path)
             self._known = Known.of(self._connection, path)
@@ -108,11 +109,12 @@ class Journal:
             with contextlib.closing(connect(part, "rwc")) as connection:
                 lay_out(connection)
 
-        with locked_folder_of(path) as folder:
+        with locked_folder_of(path, _PLACE[log]) as folder:
             if path.exists():
                 raise UsageError(f"{path}: a journal is there already: resume that scan, or give another folder")
             try:
-                replace_durably(path, write)
+                synced = sync_folder if log == "write-ahead" else sync_folder_if_known_how
+                replace_durably(path, write, sync_entries=synced)
             except sqlite3.Error as error:
                 raise UsageError(f"{path}: cannot be made ({error}): free space, or give a writable folder") from None
             return cls(path, folder, log)
@@ -128,7 +130,7 @@ class Journal:
         IntegrityError
             The file is foreign, newer, or any record of it is damaged: adding to it could bury what is wrong.
         """
-        with locked_folder_of(path) as folder:
+        with locked_folder_of(path, _PLACE[log]) as folder:
             refuse_unsound(path)
             return cls(path, folder, log)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from edge.faults import IntegrityError
 
@@ -41,6 +43,32 @@ def refuse_links(folder: Path) -> None:
                 raise IntegrityError(f"{folder}: holds more than {_MOST_ENTRIES} files: give a recording's own folder")
 
 
+def open_plain(path: Path) -> BinaryIO:
+    """A file for reading; never a link, or anything else that is no plain file.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened.
+    IntegrityError
+        It is something else.
+    """
+    raw = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK))
+    file = io.BufferedReader(raw)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise IntegrityError(f"{path}: is no plain file: take it out of the recording")
+    return file
+
+
+def length_of(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def read_note(path: Path, *, at_most: int = LONGEST_NOTE) -> str:
     """A short text that another process left; nothing but a plain file is opened, and no more of it read than can be.
 
@@ -51,12 +79,11 @@ def read_note(path: Path, *, at_most: int = LONGEST_NOTE) -> str:
     ValueError
         It is longer, no plain file, or no text.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode) or state.st_size > at_most:
-            raise ValueError(f"{path}: no plain file of at most {at_most} bytes: delete it")
-        content = file.read(at_most + 1)
+    try:
+        with open_plain(path) as file:
+            content = file.read(at_most + 1)
+    except IntegrityError as error:
+        raise ValueError(str(error)) from None
     if len(content) > at_most:
         raise ValueError(f"{path}: longer than {at_most} bytes: delete it")
     return content.decode("utf-8")

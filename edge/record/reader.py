@@ -23,6 +23,7 @@ from edge.record.exposure_codec import check_exposure, decode_counts, decode_exp
 from edge.record.head import ExposureHead
 from edge.record.measured import MeasuredArrays, columns_of
 from edge.record.schema import (
+    EVENT_COLUMNS,
     TRUNCATED,
     ReadMode,
     connect,
@@ -122,6 +123,19 @@ class JournalReader:
                     self._checked(seq, row)
                     yield seq, ExposureHead.of_row(row)
             after_seq = last
+
+    def happened(self, *, newest_first: bool = False) -> Iterator[ScanEvent]:
+        """Every event that is no exposure, each with its check sum compared; what stands between is not looked at."""
+        order = "DESC" if newest_first else "ASC"
+        query = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq <= ? AND seq {{}} ? ORDER BY seq {order} LIMIT 1"
+        query, seq = (query.format("<"), self.last_seq() + 1) if newest_first else (query.format(">"), 0)
+        while True:
+            with self._snapshot():
+                row = self._connection.execute(query, (self._end(), seq)).fetchone()
+            if row is None:
+                return
+            seq = row[0]
+            yield self._decoded(seq, row)
 
     def measured(self, after_seq: int = 0) -> tuple[int, list[ExposureDone]]:
         """All exposures behind a number, and the number to go on from."""

@@ -139,7 +139,8 @@ def examine_config(paths: RecordingPaths, books: Books) -> Iterator[Finding]:
         yield Finding("configuration", False, text, IntegrityError)
         return
     try:
-        stored = paths.config.read_bytes() if paths.config.stat().st_size <= 2 * len(books.opened.config_yaml) else b""
+        length = paths.config.stat().st_size
+        stored = paths.config.read_bytes() if length <= 2 * len(books.opened.config_yaml.encode()) else b""
     except OSError:
         text = f"{paths.config.name} is missing; the journal holds the same, so nothing is lost"
         yield Finding("configuration", True, text, is_good=False)

@@ -11,14 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from edge.faults import IntegrityError, UsageError
+from edge.cameras.picture import recorded_picture
+from edge.events import Registered
+from edge.faults import EdgeError, IntegrityError, UsageError
+from edge.prepare import frame_digest
 from edge.record.check import check_journal
 from edge.record.folder import RecordingPaths, recording_at
-from edge.record.own_files import refuse_links
+from edge.record.own_files import length_of, refuse_links
 from edge.record.reader import JournalReader
 from edge.recordings.copy_file import copy_file, part_of
 from edge.recordings.copy_journal import beginning_of, copy_bytes, copy_records, forget_parts, refuse_another
-from edge.recordings.presence import Look, looked_at
+from edge.recordings.presence import Look, is_finished, looked_at
 from edge.recordings.receipt import NAME, Receipt, read_receipt, write_receipt
 
 _ROOM = 16 * 1024 * 1024
@@ -74,9 +77,10 @@ def copy_recording(source: Path, target: Path, *, bar: Bar) -> Copied:
             if look.has_moved(paths):
                 continue
             files = _files(paths, target, look, bar)
-        found = replace(receipt, is_complete=True, is_final=not look.is_running, records=records, files=files | journal)
-        write_receipt(target, found)
-        _warn_of_damage(source, target, look)
+            is_final = not look.is_running and is_finished(look)
+            found = replace(receipt, is_complete=True, is_final=is_final, records=records, files=files | journal)
+            write_receipt(target, found)
+            _warn_of_damage(source, look)
         length = sum((target / name).stat().st_size for name in (*files, paths.journal.name))
         return Copied(len(files), length, records, look.is_running)
     raise UsageError(f"{source}: scans begin and end here while it is copied: copy again when that is over")
@@ -120,10 +124,12 @@ def _begin(paths: RecordingPaths, target: Path, look: Look, receipt: Receipt) ->
 def _refuse_narrow(paths: RecordingPaths, target: Path, look: Look) -> None:
     wanted = _ROOM
     for path in (*own_files(paths.folder), *_journal_files(paths)):
-        factor = _GROWN if look.is_running and path == paths.journal else 1.0
         there = target / path.relative_to(paths.folder)
-        with suppress(OSError):
-            wanted += max(0, int(factor * path.stat().st_size) - max(_length(there), _length(part_of(there))))
+        if not look.is_running or path.parent != paths.folder or not path.name.startswith(paths.journal.name):
+            # a file is written beside the one that it replaces
+            wanted += 0 if _is_same_file(path, there) else max(0, length_of(path) - length_of(part_of(there)))
+        elif path == paths.journal:
+            wanted += max(0, int(_GROWN * length_of(path)) - length_of(there))
     place = next(folder for folder in (target, *target.resolve().parents) if folder.is_dir())
     free = shutil.disk_usage(place).free
     if wanted > free:
@@ -133,10 +139,12 @@ def _refuse_narrow(paths: RecordingPaths, target: Path, look: Look) -> None:
         )
 
 
-def _length(path: Path) -> int:
+def _is_same_file(path: Path, there: Path) -> bool:
+    """Whether a file was copied as it is now, told by length and time: enough to foresee room by."""
     with suppress(OSError):
-        return path.stat().st_size
-    return 0
+        one, other = path.stat(), there.stat()
+        return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+    return False
 
 
 def own_files(folder: Path) -> Iterator[Path]:
@@ -151,7 +159,7 @@ def own_files(folder: Path) -> Iterator[Path]:
 
 
 def _journal_files(paths: RecordingPaths) -> Iterator[Path]:
-    for ending in ("", "-wal", "-journal"):
+    for ending in ("", "-wal", "-journal", "-shm"):
         yield paths.journal.with_name(paths.journal.name + ending)
 
 
@@ -161,7 +169,7 @@ def _journal(paths: RecordingPaths, look: Look, target: Path, bar: Bar) -> tuple
         forget_parts(target)
         bar.begin("records", _records_of(look), "records")
         return copy_records(look, target, show=bar.advance), {}
-    bar.begin("journal", sum(_length(path) for path in _journal_files(paths)), "bytes")
+    bar.begin("journal", sum(length_of(path) for path in _journal_files(paths)), "bytes")
     digests = copy_bytes(paths, look, target, show=bar.advance)
     return _records_of(look), digests
 
@@ -176,13 +184,13 @@ def _records_of(look: Look) -> int:
 
 def _files(paths: RecordingPaths, target: Path, look: Look, bar: Bar) -> dict[str, str]:
     wanted = list(own_files(paths.folder))
-    bar.begin("files", sum(_length(path) for path in wanted), "bytes")
+    bar.begin("files", sum(length_of(path) for path in wanted), "bytes")
     digests = {}
     for path in wanted:
         name = path.relative_to(paths.folder)
         try:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            admit = partial(_refuse_change, path, target / name) if _is_written_once(name) else _anything
+            admit = partial(_admit_change, look, path, target / name)
             digests[str(name)] = copy_file(path, target / name, show=bar.advance, admit=admit)
         except FileNotFoundError:
             if not look.is_running:
@@ -192,26 +200,32 @@ def _files(paths: RecordingPaths, target: Path, look: Look, bar: Bar) -> dict[st
 
 def _is_written_once(name: Path) -> bool:
     """Whether a scan never changes a file again, so that another one of the name is damaged, here or there."""
-    return str(name) in ("scan.yaml", "frame.png") or name.parts[0] == "reviewed" or name.stem == "flat_field"
+    return str(name) == "scan.yaml" or name.parts[0] == "reviewed" or name.stem == "flat_field"
 
 
-def _refuse_change(path: Path, there: Path) -> None:
+def _admit_change(look: Look, path: Path, there: Path) -> None:
+    """Refuse to replace what a scan never changes again; maps, report and log may be newer."""
+    name = path.relative_to(look.folder)
+    if _is_registered(look, path) if str(name) == "frame.png" else not _is_written_once(name):
+        return
     raise IntegrityError(
         f"{path}: is not what was copied to {there}, and no scan changes it: ask pointillist verify which one is whole"
     )
 
 
-def _anything() -> None:
-    """Maps, report and log may be newer."""
+def _is_registered(look: Look, path: Path) -> bool:
+    """Whether a photograph is the one that the journal names: a scan that was not planned yet takes another one."""
+    with JournalReader(look.path, mode=look.mode) as reader:
+        latest = next((event for event in reader.happened(newest_first=True) if isinstance(event, Registered)), None)
+    try:
+        return latest is None or frame_digest(recorded_picture(path).image) == latest.frame_sha256
+    except EdgeError:
+        return False
 
 
-def _warn_of_damage(source: Path, target: Path, look: Look) -> None:
-    if look.is_running:
-        # it was read back record by record
-        return
-    with looked_at(RecordingPaths(target)) as there:
-        is_sound = check_journal(there.path, mode=there.mode).is_sound
-    if not is_sound:
+def _warn_of_damage(source: Path, look: Look) -> None:
+    """Of a journal at rest, whose copy is the same byte for byte; of a running one every record was read back."""
+    if not (look.is_running or check_journal(look.path, mode=look.mode).is_sound):
         raise IntegrityError(
             f"{source}: was copied exactly, and its journal is damaged: pointillist verify {source} says what is intact"
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from edge.faults import IntegrityError, UsageError
-from edge.record.durable import sync_folder
+from edge.record.durable import sync_folder_if_known_how
+from edge.record.own_files import open_plain
 
 Show = Callable[[int], None]
 """Takes the number of bytes that have just been dealt with."""
@@ -21,24 +21,6 @@ _BLOCK = 1024 * 1024
 def part_of(target: Path) -> Path:
     """Where a file lies until it is whole."""
     return target.with_name(f".{target.name}.part")
-
-
-def open_plain(path: Path) -> BinaryIO:
-    """A file for reading; never a link, or anything else that is no plain file.
-
-    Raises
-    ------
-    OSError
-        It cannot be opened.
-    IntegrityError
-        It is something else.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise IntegrityError(f"{path}: is no plain file: take it out of the recording")
-    return file
 
 
 def copy_file(
@@ -76,16 +58,14 @@ def copy_file(
         except OSError as error:
             why = error.strerror or str(error)
             raise UsageError(f"{target}: cannot be written ({why}): mend that, and copy again to go on") from None
-    if digest != _read_back(part, state.st_size):
+    if digest != _read_back(part):
         part.unlink()
         raise IntegrityError(f"{target}: reads back as something else than was written: copy to another medium")
     try:
         part.replace(target)
+        sync_folder_if_known_how(target.parent)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written ({error.strerror}): mend that, and copy again") from None
-    with contextlib.suppress(OSError):
-        # not every share knows how
-        sync_folder(target.parent)
     return digest
 
 
@@ -95,6 +75,7 @@ def _digest_if_equal(file: BinaryIO, target: Path, size: int, show: Show) -> str
         with open_plain(target) as there:
             if os.fstat(there.fileno()).st_size != size:
                 return None
+            forget_cached(there)
             digest, length = _while_equal(file, there, size)
     except OSError:
         return None
@@ -122,6 +103,7 @@ def _write(file: BinaryIO, part: Path, size: int, show: Show) -> str:
     descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     digest = hashlib.sha256()
     with os.fdopen(descriptor, "r+b") as out:
+        forget_cached(out)
         _, kept = _while_equal(file, out, size)
         file.seek(0)
         length = 0
@@ -146,12 +128,17 @@ def _settle(part: Path, state: os.stat_result) -> None:
     os.utime(part, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def _read_back(part: Path, size: int) -> str:
-    """The digest of what lies on the medium: what the system still holds of it in memory is dropped first."""
+def _read_back(part: Path) -> str:
+    """The digest of what lies on the medium."""
     digest = hashlib.sha256()
     with open_plain(part) as file:
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(file.fileno(), 0, size, os.POSIX_FADV_DONTNEED)
+        forget_cached(file)
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def forget_cached(file: BinaryIO) -> None:
+    """Have the system drop what it still holds of a file in memory, so that what is read next comes from the medium."""
+    with contextlib.suppress(OSError):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from edge.events import Measured, Opened, ScanEvent, StandardMeasured
@@ -16,13 +16,15 @@ from edge.record.exposure_codec import is_same_measurement
 from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
-from edge.recordings.copy_file import Show, copy_file, part_of
+from edge.recordings.copy_file import Show, copy_file, forget_cached, part_of
 from edge.recordings.presence import Look, looked_at
 
-_AT_ONCE = 256
-"""Records that are written as one."""
-_BESIDE = ("-wal", "-journal")
+_AT_ONCE = 512
+"""Records that are read in one look, and written as one."""
+_BESIDE = ("-wal", "-journal", "-shm")
 """What SQLite leaves beside a journal of a killed scan; belongs to it."""
+_INDEX = "-shm"
+"""Made anew by whoever opens the journal; without one, a log cannot be read where it lies."""
 
 
 def beginning_of(look: Look) -> str:
@@ -99,6 +101,7 @@ def copy_bytes(paths: RecordingPaths, look: Look, target: Path, *, show: Show) -
             digests[path.name] = copy_file(path, there, show=show)
         else:
             there.unlink(missing_ok=True)
+    digests.pop(f"{source.name}{_INDEX}", None)
     return digests
 
 
@@ -118,11 +121,13 @@ def _refuse_diverged(look: Look, target: RecordingPaths) -> None:
             JournalReader(look.path, mode=look.mode) as source,
             JournalReader(there.path, mode=there.mode) as copy,
         ):
-            _refuse_other_records(source, copy, target.folder)
+            _refuse_other_records(source.events(), copy.events(), target.folder)
 
 
-def _refuse_other_records(source: JournalReader, copy: JournalReader, folder: Path) -> None:
-    for (seq, one), (_, other) in zip(source.events(), copy.events(), strict=False):
+def _refuse_other_records(
+    source: Iterator[tuple[int, ScanEvent]], copy: Iterator[tuple[int, ScanEvent]], folder: Path
+) -> None:
+    for (seq, one), (_, other) in zip(source, copy, strict=False):
         if not _is_same(one, other):
             raise UsageError(f"{folder}: record {seq} is not the source's: give a new folder")
 
@@ -146,17 +151,29 @@ def copy_records(look: Look, target: Path, *, show: Callable[[int], None]) -> in
     """
     with JournalReader(look.path, mode=look.mode) as source:
         upto = source.last_seq()
-        held = _compared(source, target, show) if target.exists() else 0
-        with _opened(target) as journal:
-            further = (event for seq, event in source.events(held) if seq <= upto)
-            while batch := list(islice(further, _AT_ONCE)):
-                journal.append(batch)
-                show(len(batch))
-    with JournalReader(look.path, mode=look.mode, upto_seq=upto) as source, JournalReader(target) as copy:
+    held = _compared(look, upto, target, show) if target.exists() else 0
+    with _opened(target) as journal:
+        for batch in _looks(look, held, upto):
+            journal.append([event for _, event in batch])
+            show(len(batch))
+    with target.open("rb") as file:
+        forget_cached(file)
+    with JournalReader(target) as copy:
         if copy.last_seq() != upto:
             raise IntegrityError(f"{target}: holds {copy.last_seq()} records where {upto} belong: copy to a new folder")
-        _compare(source.events(held), copy.events(held), target)
+        _compare(chain.from_iterable(_looks(look, held, upto)), copy.events(held), target)
     return upto
+
+
+def _looks(look: Look, after: int, upto: int) -> Iterator[list[tuple[int, ScanEvent]]]:
+    """Records of a scan that may be running: a reader that stayed open would keep it from closing its journal."""
+    while after < upto:
+        with JournalReader(look.path, mode=look.mode, upto_seq=upto) as source:
+            batch = list(islice(source.events(after), _AT_ONCE))
+        if not batch:
+            raise IntegrityError(f"{look.path}: ends at record {after}, where there were {upto}: copy again")
+        yield batch
+        after = batch[-1][0]
 
 
 def _opened(target: Path) -> Journal:
@@ -165,7 +182,7 @@ def _opened(target: Path) -> Journal:
     return Journal.create(target, log="rollback")
 
 
-def _compared(source: JournalReader, target: Path, show: Callable[[int], None]) -> int:
+def _compared(look: Look, upto: int, target: Path, show: Callable[[int], None]) -> int:
     """How many records the copy holds, all of them the source's; a copy that is damaged is given up, and is none."""
     if not _is_sound(target):
         for ending in ("", *_BESIDE):
@@ -173,7 +190,7 @@ def _compared(source: JournalReader, target: Path, show: Callable[[int], None]) 
         return 0
     with JournalReader(target) as copy:
         held = copy.last_seq()
-        _refuse_other_records(source, copy, target.parent)
+        _refuse_other_records(chain.from_iterable(_looks(look, 0, min(held, upto))), copy.events(), target.parent)
     show(held)
     return held
 

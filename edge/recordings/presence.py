@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.events import Closed
 from edge.faults import IntegrityError, UsageError
 from edge.record.folder import RecordingPaths
+from edge.record.reader import JournalReader
 from edge.record.schema import ReadMode, wal_path
 from edge.record.wal import LONGEST_LOG
-
-_BUSY = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN}
-
-
-def is_being_written(folder: Path) -> bool:
-    """Whether a process holds the recording's lock for writing; on a share that knows no locks nobody is seen."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in _BUSY
-    finally:
-        os.close(descriptor)
-    return False
+from edge.record.writer_lock import is_locked
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """How a journal is read, and where."""
 
+    folder: Path
+    """Of the recording."""
     path: Path
     mode: ReadMode
     is_running: bool
@@ -49,7 +34,7 @@ class Look:
 
     def has_moved(self, paths: RecordingPaths) -> bool:
         """Whether somebody began to write a journal that was at rest: what was read of it means nothing."""
-        return not self.is_running and (is_being_written(paths.folder) or _stamp(paths) != self.stamp)
+        return not self.is_running and (is_locked(paths.folder) or _stamp(paths) != self.stamp)
 
 
 @contextlib.contextmanager
@@ -66,13 +51,13 @@ def looked_at(paths: RecordingPaths) -> Iterator[Look]:
     IntegrityError
         The log is longer than any.
     """
-    is_running = is_being_written(paths.folder)
+    is_running = is_locked(paths.folder)
     stamp, has_log = _stamp(paths), wal_path(paths.journal).exists()
     mode: ReadMode = "ro" if is_running else "untouched"
     half_closed, index = (paths.journal.with_name(paths.journal.name + ending) for ending in ("-journal", "-shm"))
     is_readable = not half_closed.exists() and (index.exists() or not has_log)
     if is_running or is_readable:
-        yield Look(paths.journal, mode, is_running, has_log, stamp)
+        yield Look(paths.folder, paths.journal, mode, is_running, has_log, stamp)
         return
     if has_log and wal_path(paths.journal).stat().st_size > LONGEST_LOG:
         raise IntegrityError(f"{wal_path(paths.journal)}: is longer than any scan leaves it: restore a copy")
@@ -86,7 +71,17 @@ def looked_at(paths: RecordingPaths) -> Iterator[Look]:
                 f"{paths.journal}: was not closed, and {folder} takes no copy to mend ({error.strerror}): point TMPDIR "
                 "to a folder with room"
             ) from None
-        yield Look(Path(folder) / paths.journal.name, "ro", is_running, has_log, stamp)
+        yield Look(paths.folder, Path(folder) / paths.journal.name, "ro", is_running, has_log, stamp)
+
+
+def is_finished(look: Look) -> bool:
+    """Whether a scan came to its end: nothing more will come, where nobody writes."""
+    try:
+        with JournalReader(look.path, mode=look.mode) as reader:
+            last = next(reader.happened(newest_first=True), None)
+    except IntegrityError:
+        return False
+    return isinstance(last, Closed) and last.outcome == "finished"
 
 
 def _stamp(paths: RecordingPaths) -> tuple[tuple[int, int], ...]:

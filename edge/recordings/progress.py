@@ -9,18 +9,17 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.configuration.config import ScanConfig, parse_scan_config
-from edge.events import Faulted, Judged, Paused, ScanEvent, utc_text
+from edge.events import Faulted, Judged, Paused, ScanEvent
 from edge.faults import EdgeError
 from edge.folds.beam_time import BeamTime
 from edge.folds.running_time import RunningTime
 from edge.prepare import budget_of
 from edge.record.folder import RecordingPaths, recording_at
 from edge.record.head import ExposureHead
-from edge.record.own_files import read_note
+from edge.record.own_files import length_of, read_note
 from edge.record.reader import JournalReader
 from edge.record.schema import wal_path
 from edge.recordings.books import Books
@@ -62,7 +61,7 @@ class Progress:
     interruptions: int
     """Pauses and faults so far."""
     silent_s: float
-    """Since the last record, by this computer's clock."""
+    """Since something was written to the journal last; NaN where that cannot be told."""
     preview: Path | None
     """The picture of the maps as they grow."""
     preview_age_s: float
@@ -156,13 +155,13 @@ class Follower:
             self._error = figure_from_json(text).overall
 
     def _progress(self, is_running: bool) -> Progress:
-        books, now = self._books, utc_text(datetime.now(UTC))
+        books, silent_s = self._books, self._silent_s()
         done, expected = books.measured + len(books.left_out), self._expected()
         rate_hz = self._rate_hz(done, isinstance(books.state, Scanning) and is_running)
         with suppress(OSError, ValueError):
             # nearer than what the scan wrote down last
             self._judge(read_note(self.paths.figure))
-        length = sum(_length(path) for path in (self.paths.journal, wal_path(self.paths.journal)))
+        length = sum(length_of(path) for path in (self.paths.journal, wal_path(self.paths.journal)))
         last, age_s = self._last, _age_s(self.paths.live / "maps.png")
         return Progress(
             state=books.state,
@@ -171,13 +170,13 @@ class Follower:
             done=done,
             expected=expected,
             rate_hz=rate_hz,
-            left_s=self._left_s(done, expected, rate_hz, now),
+            left_s=self._left_s(done, expected, rate_hz, silent_s),
             live_s=books.live_s,
             beam_s=self._beam.until_s(self._last_at),
             dead_share=math.nan if last is None or last.real_s <= 0 else 1 - last.live_s / last.real_s,
             error=self._error,
             interruptions=self._interruptions,
-            silent_s=_seconds_between(self._last_at, now),
+            silent_s=silent_s,
             preview=None if math.isnan(age_s) else self.paths.live / "maps.png",
             preview_age_s=age_s,
             length=length,
@@ -199,6 +198,11 @@ class Follower:
             return planned + max(0, budget_of(config, plan.grid) - int(plan.mask.cells.sum()))
         return planned
 
+    def _silent_s(self) -> float:
+        """By the files' times: a scan's own go on as they began, whatever the computer's clock was set to since."""
+        ages_s = [_age_s(path) for path in (self.paths.journal, wal_path(self.paths.journal))]
+        return min((age_s for age_s in ages_s if not math.isnan(age_s)), default=math.nan)
+
     def _known_config(self) -> ScanConfig | None:
         if self._config is None and self._books.opened is not None:
             with suppress(EdgeError):
@@ -216,30 +220,18 @@ class Follower:
         running_s = self._running.until_s(self._last_at) if self._last_at else 0.0
         return done / running_s if is_measuring and running_s > 0 else 0.0
 
-    def _left_s(self, done: int, expected: int, rate_hz: float, now: str) -> float:
+    def _left_s(self, done: int, expected: int, rate_hz: float, silent_s: float) -> float:
         plan, way = self._books.plan, None if self._books.plan is None else self._books.plan.way
         if plan is None or isinstance(self._books.state, Ended):
             return math.nan if plan is None else 0.0
         if way is not None:
-            return max(0.0, way.budget_s - self._running.until_s(now))
+            running_s = self._running.until_s(self._last_at) if self._last_at else 0.0
+            is_on = self._running.since and not math.isnan(silent_s)
+            return max(0.0, way.budget_s - running_s - (silent_s if is_on else 0.0))
         return (expected - done) / rate_hz if rate_hz > 0 else math.nan
-
-
-def _length(path: Path) -> int:
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0
 
 
 def _age_s(path: Path) -> float:
     with suppress(OSError):
         return max(0.0, time.time() - path.stat().st_mtime)
     return math.nan
-
-
-def _seconds_between(before: str, after: str) -> float:
-    """From one moment of the journal's to another; NaN where the first is none."""
-    try:
-        return max(0.0, (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds())
-    except (ValueError, TypeError):
-        return math.nan

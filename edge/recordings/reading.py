@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.configuration.config import ScanConfig, parse_scan_config
+from edge.events import Opened
 from edge.faults import IntegrityError, UsageError
 from edge.planning.plan import ScanPlan
 from edge.record.fold import ScanHistory, fold
 from edge.record.folder import RecordingPaths, recording_at
 from edge.record.maps_file import MapsFile, read_maps
 from edge.record.reader import JournalReader, MeasuredArrays
+from edge.record.writer_lock import is_locked
 from edge.recordings.books import Books
 from edge.recordings.presence import looked_at
 from edge.recordings.progress import Follower, Progress
@@ -30,6 +32,8 @@ class ReadOnlyRecording:
 
     folder: Path
     """Where it lies."""
+    _followers: list[Follower] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Once there is one, it reads what is new."""
 
     @property
     def paths(self) -> RecordingPaths:
@@ -38,7 +42,9 @@ class ReadOnlyRecording:
 
     def progress(self) -> Progress:
         """How far the scan is, as `pointillist watch --once` shows it."""
-        return Follower(self.folder).look()
+        if not self._followers:
+            self._followers.append(Follower(self.folder))
+        return self._followers[0].look()
 
     def history(self) -> ScanHistory:
         """What happened: openings and closings, pauses, faults, plans, visits to the standard; no spectra."""
@@ -53,8 +59,9 @@ class ReadOnlyRecording:
         UsageError
             The scan never began.
         """
-        opened = self._books().opened
-        if opened is None:
+        with looked_at(self.paths) as look, JournalReader(look.path, mode=look.mode) as reader:
+            opened = next(reader.happened(), None)
+        if not isinstance(opened, Opened):
             raise UsageError(f"{self.folder}: this scan never began: give another recording")
         return parse_scan_config(opened.config_yaml, self.paths.config)
 
@@ -117,15 +124,17 @@ class ReadOnlyRecording:
         IntegrityError
             The file is damaged.
         """
-        live = self.paths.live / self.paths.maps.name
-        path = live if not self.paths.maps.is_file() and live.is_file() else self.paths.maps
-        return read_maps(path)
+        final, live = self.paths.maps, self.paths.live / self.paths.maps.name
+        is_newer = live.is_file() and (not final.is_file() or final.stat().st_mtime_ns <= live.stat().st_mtime_ns)
+        is_there = is_locked(self.folder) if final.is_file() else True
+        return read_maps(live if is_newer and is_there else final)
 
     def _books(self) -> Books:
+        """Kept of events alone."""
         books = Books()
         with looked_at(self.paths) as look, JournalReader(look.path, mode=look.mode) as reader:
-            for seq, record in reader.outline():
-                books.add(seq, record)
+            for number, event in enumerate(reader.happened()):
+                books.add(number, event)
         return books
 
 

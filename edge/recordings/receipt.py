@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from edge.faults import IntegrityError
 from edge.readiness.doctor import Finding
-from edge.record.durable import write_durably
+from edge.record.durable import sync_folder_if_known_how, write_durably
 from edge.record.folder import RecordingPaths
 from edge.record.own_files import read_note
 
@@ -31,7 +31,7 @@ class Receipt:
     is_complete: bool
     """Whether the copy came to its end; what lies there is sound either way, as far as it goes."""
     is_final: bool
-    """Whether the scan had ended: nothing more will come."""
+    """Whether the scan was finished: nothing more will come."""
     records: int
     """Of the journal."""
     files: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ def write_receipt(folder: Path, receipt: Receipt) -> None:
         The folder cannot be written.
     """
     text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(receipt)}, indent=1)
-    write_durably(folder / NAME, f"{text}\n".encode())
+    write_durably(folder / NAME, f"{text}\n".encode(), sync_entries=sync_folder_if_known_how)
 
 
 def read_receipt(folder: Path) -> Receipt | None:
@@ -115,7 +115,7 @@ def examine_receipt(paths: RecordingPaths) -> Iterator[Finding]:
     elif receipt.is_final:
         yield Finding("copy", True, f"all of {receipt.records} records and {len(receipt.files)} files, as copied")
     else:
-        text = f"{receipt.records} records of a scan that went on: {again}, it brings the copy up to date"
+        text = f"{receipt.records} records of a scan that was not finished: if it has gone on, {again}"
         yield Finding("copy", True, text, is_good=False)
 
 

@@ -14,7 +14,7 @@ from edge.record.schema import FORMAT_VERSION
 from edge.recordings.books import Books
 from edge.recordings.contents import examine_continuity, examine_plan, examine_spectra, examine_state
 from edge.recordings.files import examine_files
-from edge.recordings.presence import Look, looked_at
+from edge.recordings.presence import Look, is_finished, looked_at
 from edge.results import portions
 
 Show = Callable[[Finding], None]
@@ -81,6 +81,9 @@ def _examine(paths: RecordingPaths, look: Look) -> Iterator[Finding]:
 def _presence(look: Look) -> Finding:
     if look.is_running:
         return Finding("scan", True, "is being written: looked at as far as it is recorded now", is_good=False)
+    if look.has_log and is_finished(look):
+        text = "is finished; a log stands beside its journal, for somebody was reading when it ended; nothing is lost"
+        return Finding("scan", True, text, is_good=False)
     if look.has_log:
         text = "its program was killed, or the computer stopped; what it recorded stands in the log beside the journal"
         return Finding("scan", True, text, is_good=False)
