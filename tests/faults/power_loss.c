@@ -1,10 +1,13 @@
-/* Preloaded into a writer: notes every write, truncation, sync, rename and removal below POWER_LOSS_ROOT, in order,
- * in POWER_LOSS_LOG, with what goes to standard output between them. One record: operation, path length, offset or
- * size, byte count (native 64-bit), then path and bytes. */
+/* Preloaded into a writer: notes every write, truncation, sync, rename and removal below a folder, in order, in a log,
+ * with what goes to standard output between them. One record: operation, path length, offset or size, byte count
+ * (native 64-bit), then path and bytes. Armed by POWER_LOSS_ROOT and POWER_LOSS_LOG in the environment, or by a call of
+ * power_loss_arm in a forked process, which may be killed behind an operation there, counted from 1; 0 lets it live. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +16,22 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static long log_fd = -1;
-static const char *root;
+static long log_fd = -1, seen, last;
+static char root[PATH_MAX];
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+void power_loss_arm(const char *folder, const char *log, long kill_behind)
+{
+    snprintf(root, sizeof root, "%s", folder);
+    seen = 0;
+    last = kill_behind;
+    log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
 
 __attribute__((constructor)) static void begin(void)
 {
-    root = getenv("POWER_LOSS_ROOT");
-    log_fd = syscall(SYS_openat, AT_FDCWD, getenv("POWER_LOSS_LOG"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (getenv("POWER_LOSS_ROOT"))
+        power_loss_arm(getenv("POWER_LOSS_ROOT"), getenv("POWER_LOSS_LOG"), 0);
     unsetenv("LD_PRELOAD");
 }
 
@@ -27,8 +39,13 @@ static void note(int64_t operation, const char *path, int64_t offset, const void
 {
     int64_t head[4] = {operation, (int64_t)strlen(path), offset, (int64_t)count};
     struct iovec parts[3] = {{head, sizeof head}, {(void *)path, strlen(path)}, {(void *)bytes, count}};
-    if (strncmp(path, root, strlen(root)) == 0 || operation == 'A')
-        syscall(SYS_writev, log_fd, parts, 3);
+    if (!root[0] || (strncmp(path, root, strlen(root)) && operation != 'A'))
+        return;
+    pthread_mutex_lock(&turn);
+    syscall(SYS_writev, log_fd, parts, 3);
+    if (operation != 'A' && !strstr(path, "-shm") && ++seen == last)
+        kill(getpid(), SIGKILL);
+    pthread_mutex_unlock(&turn);
 }
 
 static const char *path_of(int fd, char *path)

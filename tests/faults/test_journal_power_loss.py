@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import struct
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from journal_writer import exposure_of
+from medium import Medium, Operation, operations_in, put
 
 from edge.faults import EdgeError
 from edge.record.exposure_codec import is_same_measurement
@@ -25,93 +23,8 @@ from edge.record.journal import Journal, JournalReader
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
-HEAD = struct.Struct("=qqqq")
-SECTOR = 512
 BATCHES = 400
 MOMENTS = [pytest.param(60), pytest.param(1000, marks=[pytest.mark.campaign, pytest.mark.timeout(3600)])]
-
-
-@dataclass
-class Operation:
-    """One thing that the writer asked of the kernel."""
-
-    kind: str
-    path: str
-    offset: int
-    content: bytes
-
-
-@dataclass
-class Medium:
-    """What certainly lies on the medium, and what may."""
-
-    synced: dict[int, bytearray] = field(default_factory=dict)
-    """Content by file: a number that a file keeps when it is renamed."""
-    pending: dict[int, list[Operation]] = field(default_factory=dict)
-    entries: dict[str, int] = field(default_factory=dict)
-    """What the folder names for certain."""
-    named: dict[str, int] = field(default_factory=dict)
-    """What the folder names as the running system sees it."""
-    durable: list[int] = field(default_factory=list)
-    """Indices that the writer has reported."""
-
-    def apply(self, operation: Operation, root: str) -> None:
-        path = operation.path
-        match operation.kind:
-            case "A":
-                self.durable += [int(line) for line in operation.content.split()]
-            case "W" | "T":
-                file = self.named.setdefault(path, len(self.synced))
-                self.synced.setdefault(file, bytearray())
-                self.pending.setdefault(file, []).append(operation)
-            case "S" if path == root:
-                self.entries = dict(self.named)
-            case "S" if path in self.named:
-                file = self.named[path]
-                for earlier in self.pending.pop(file, []):
-                    _write(self.synced[file], earlier)
-            case "U":
-                self.named.pop(path, None)
-            case "R":
-                self.named[operation.content.decode()] = self.named.pop(path)
-
-    def after_power_loss(self, chance: random.Random) -> dict[str, bytes]:
-        """The folder as it may be found, by name."""
-        names = dict(self.entries)
-        for path in {*self.named, *self.entries}:
-            if self.named.get(path) != self.entries.get(path) and chance.random() < 0.5:
-                names.pop(path, None)
-                if path in self.named:
-                    names[path] = self.named[path]
-        found = {}
-        for path, file in names.items():
-            content = bytearray(self.synced[file])
-            for operation in self.pending.get(file, []):
-                for part in _sectors(operation):
-                    if chance.random() < 0.5:
-                        _write(content, part)
-            found[path] = bytes(content)
-        return found
-
-
-def _write(content: bytearray, operation: Operation) -> None:
-    if operation.kind == "T":
-        del content[operation.offset :]
-    end = operation.offset + len(operation.content)
-    content.extend(bytes(max(0, end - len(content))))
-    content[operation.offset : end] = operation.content
-
-
-def _sectors(operation: Operation) -> Iterator[Operation]:
-    if operation.kind == "T":
-        yield operation
-    end = operation.offset + len(operation.content)
-    offset = operation.offset
-    while offset < end:
-        behind = min(end, (offset // SECTOR + 1) * SECTOR)
-        content = operation.content[offset - operation.offset : behind - operation.offset]
-        yield Operation("W", operation.path, offset, content)
-        offset = behind
 
 
 @pytest.fixture(scope="module")
@@ -139,27 +52,12 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Operation
         arguments = [*writer, str(first), seed, str(BATCHES // 2)]
         said = subprocess.run(arguments, check=True, env=environment, stdout=subprocess.PIPE).stdout
         first = int(said.split()[-1]) + 1
-    return str(root), _operations(log.read_bytes())
-
-
-def _operations(log: bytes) -> list[Operation]:
-    operations = []
-    at = 0
-    while at < len(log):
-        kind, path_length, offset, count = HEAD.unpack_from(log, at)
-        at += HEAD.size
-        path, content = log[at : at + path_length], log[at + path_length : at + path_length + count]
-        at += path_length + count
-        operations.append(Operation(chr(kind), path.decode(), offset, content))
-    return [operation for operation in operations if not operation.path.endswith("-shm")]
+    return str(root), operations_in(log.read_bytes())
 
 
 def _survivors(folder: Path, found: dict[str, bytes]) -> list[int]:
     """Indices that the journal holds after the loss, once it has been opened to go on."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    for path, content in found.items():
-        (folder / Path(path).name).write_bytes(content)
+    put(found, folder)
     journal = folder / "journal.sqlite"
     if not journal.exists():
         return []
