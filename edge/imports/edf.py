@@ -97,7 +97,9 @@ def read_edf(path: Path, files: list[Path]) -> Found:
         _require_rows(path, files)
         shape = require_cube(path, (len(images), rows, columns))
         return FoundCube(shape, lambda first, last: np.stack([image.values() for image in images[first:last]]))
-    masks = {image.name: np.asarray(image.values(), np.float64) > 0 for image in images if image.name in (MEASURED, SCANNED)}
+    masks = {
+        image.name: np.asarray(image.values(), np.float64) > 0 for image in images if image.name in (MEASURED, SCANNED)
+    }
     coverage = Coverage(masks[MEASURED], masks.get(SCANNED)) if MEASURED in masks else None
     images = [image for image in images if is_map(image.name)] or images
     require_maps(path, rows, columns, len(images))

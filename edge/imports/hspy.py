@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.imports.bounds import require_cube
 from edge.imports.found import Coverage, Found
 from edge.imports.hdf5_rows import rows_of
 from edge.imports.hdf5_tree import opened, own, own_items, plain_dataset
-from edge.imports.signal import Layout, Rows, Signal, found_of, layout_of
-
-_DETECTOR = ("Acquisition_instrument", "SEM", "Detector", "EDS")
+from edge.imports.signal import INSTRUMENTS, Layout, Rows, Signal, found_of, layout_of
 
 
 def read_hspy(path: Path) -> Found:
@@ -48,6 +47,8 @@ def _found(signal: Any, path: Path) -> Found:
     values = own(signal, "data")
     axes = [_attributes(own(signal, f"axis-{i}")) for i in range(3)]
     layout = layout_of(axes, values.shape)
+    if layout.is_of_spectra:
+        require_cube(path, [values.shape[at] for at in (layout.row, layout.column, layout.other)])
     live_s, coverage = _cells(signal, (values.shape[layout.row], values.shape[layout.column]), path)
     # only where rows and columns come first are the chunks of the cells without a spectrum left out
     plain_dataset(values, path, coverage if layout.other == 2 else None)
@@ -72,9 +73,13 @@ def _cells(signal: Any, shape: tuple[int, int], path: Path) -> tuple[NDArray[np.
 
 def _metadata(signal: Any) -> dict[str, Any]:
     """The few values that are asked for, in the tree that they lie in."""
-    instrument = own(signal, "metadata/" + "/".join(_DETECTOR[:2]))
-    detector = own(signal, "metadata/" + "/".join(_DETECTOR))
-    return {"Acquisition_instrument": {"SEM": {**_attributes(instrument), "Detector": {"EDS": _attributes(detector)}}}}
+    found = {}
+    for kind in INSTRUMENTS:
+        instrument = own(signal, f"metadata/Acquisition_instrument/{kind}")
+        if instrument is not None:
+            detector = _attributes(own(instrument, "Detector/EDS"))
+            found[kind] = {**_attributes(instrument), "Detector": {"EDS": detector}}
+    return {"Acquisition_instrument": found}
 
 
 def _attributes(group: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Makers' formats, read by RosettaSciIO in a process of its own.
 
 RosettaSciIO is under the GPL, version 3, and this project is not: it is an extra that a user installs, and is imported
-in `edge.imports.rosetta_process` alone. Some of its parsers are compiled and trust what a file says of itself; where
-one of them runs out of memory, of time or of its arrays, this process goes on.
+in that process alone, `edge.imports.rosetta_process`. Some of its parsers are compiled and trust what a file says of
+itself; where one of them runs out of memory, of time or of its arrays, this process goes on.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """``python -m edge.imports.rosetta_process READER PATH FOLDER``: one file unpacked, within bounds of memory and time.
 
-The only place that imports RosettaSciIO.
+This and `edge.imports.bruker_pixels` are the only places that import RosettaSciIO.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import numpy as np
 
 from edge.faults import UsageError
 from edge.imports.bounds import require_cube
+from edge.imports.bruker_pixels import require_pixels
 from edge.imports.rosetta import DESCRIPTION, VALUES
 from edge.imports.signal import layout_of
 
-_HEADER_BYTES = 1_000_000_000
+_HEADER_BYTES = 500_000_000
 """Of memory beyond what the process has when it begins: for a header, and beside the values themselves."""
 _MOST_BYTES = 8_000_000_000
 """Of values, which the reader of Bruker's files unpacks all at once."""
@@ -35,6 +36,8 @@ def main(reader: str, path: Path, folder: Path) -> None:
         said = _unpacked(reader, path, folder)
     except UsageError as refusal:
         said = {"refused": str(refusal).removeprefix(f"{path}: ")}
+    except MemoryError:
+        said = {"refused": "it asks for more memory than its size justifies"}
     except Exception as error:  # a reader of others raises whatever its parser meets
         said = {"refused": (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__}
     (folder / DESCRIPTION).write_text(json.dumps(said), "utf-8")
@@ -47,8 +50,8 @@ def _unpacked(reader: str, path: Path, folder: Path) -> dict[str, Any]:
     seconds = _LEAST_S + path.stat().st_size // _BYTES_PER_S
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     _allow(_HEADER_BYTES)
-    if path.suffix.lower() == ".spd":
-        _require_spd(path)
+    if reader == "edax":
+        require_spd(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         signals = module.file_reader(str(path), lazy=True)
@@ -61,6 +64,8 @@ def _unpacked(reader: str, path: Path, folder: Path) -> dict[str, Any]:
     require_cube(path, [values.shape[at] for at in (layout.row, layout.column, layout.other)])
     if values.nbytes > _MOST_BYTES:
         raise UsageError(f"it declares {values.nbytes / 1e9:.1f} GB, more than can be unpacked at once")
+    if reader == "bruker":
+        require_pixels(path)
     _allow(_HEADER_BYTES + values.nbytes)
     whole = np.asarray(values.compute(scheduler="synchronous"))
     if whole.shape != values.shape:
@@ -77,7 +82,7 @@ def _allow(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size + more, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def _require_spd(path: Path) -> None:
+def require_spd(path: Path) -> None:
     """What the header declares, held against the file's length: an array of it would be asked for at once.
 
     Header as EDAX describes it, "SpcMap-spd file format": a tag of 16 bytes, version and spectra, then points, lines,

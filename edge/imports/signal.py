@@ -18,6 +18,9 @@ from edge.imports.found import Coverage, Found, FoundCube, FoundMaps
 _KEV = {"kev": 1.0, "ev": 1e-3}
 _MM = {"mm": 1.0, "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "nm": 1e-6, "m": 1e3, "cm": 10.0}
 
+INSTRUMENTS = ("SEM", "TEM")
+"""What an instrument is in the metadata, whatever it was."""
+
 Rows = Callable[[int, int], NDArray[np.generic]]
 
 
@@ -113,7 +116,7 @@ def _is_length(scale: Any) -> bool:
 
 def _live_s(metadata: Mapping[str, Any], shape: tuple[int, int, int]) -> float | None:
     """Of a cell: files state that of the whole, or the dwell."""
-    detector = _within(metadata, "Acquisition_instrument", "SEM", "Detector", "EDS") or {}
+    detector = _within(_instrument(metadata), "Detector", "EDS") or {}
     whole = detector.get("live_time") or detector.get("real_time")
     if isinstance(whole, int | float) and whole > 0:
         return float(whole) / (shape[0] * shape[1])
@@ -121,8 +124,14 @@ def _live_s(metadata: Mapping[str, Any], shape: tuple[int, int, int]) -> float |
 
 
 def _tube_kv(metadata: Mapping[str, Any]) -> float | None:
-    energy = _within(metadata, "Acquisition_instrument", "SEM", "beam_energy")
+    energy = _instrument(metadata).get("beam_energy")
     return float(energy) if isinstance(energy, int | float) and 1 < energy <= 160 else None
+
+
+def _instrument(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """HyperSpy knows electron microscopes alone, and tells their kind by the voltage."""
+    found = (_within(metadata, "Acquisition_instrument", kind) for kind in INSTRUMENTS)
+    return next((one for one in found if one), {})
 
 
 def _within(tree: Any, *keys: str) -> Any:

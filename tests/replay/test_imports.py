@@ -14,6 +14,7 @@ from edge.imports.found import NOTHING_SET, FoundCube, ImportSettings
 from edge.imports.names import element_names
 from edge.imports.readers import read_found
 from edge.replaying.sources import load_stack
+from tests.replay.makers_files import write_bcf, write_spd
 
 SHAPE = ROWS, COLUMNS, CHANNELS = 6, 8, 128
 OFFSET_KEV, GAIN_KEV = -0.05, 0.03
@@ -123,6 +124,23 @@ def test_hyperspy_comes_back_with_scale_and_pitch(tmp_path, counts):
     found = read_cube(tmp_path / "old.hspy")
     assert np.array_equal(found.rows(0, ROWS), counts)
     assert (found.offset_kev, found.gain_kev, found.pitch_mm) == pytest.approx((OFFSET_KEV, GAIN_KEV, 0.5))
+
+
+@pytest.mark.parametrize("kind", ["bcf", "spd"])
+def test_makers_files_come_back_as_they_were_counted(tmp_path, counts, kind):
+    pytest.importorskip("rsciio", reason="the extra `import` is not installed")
+    path = tmp_path / f"old.{kind}"
+    if kind == "bcf":
+        write_bcf(path, counts, offset_kev=OFFSET_KEV, gain_kev=GAIN_KEV, pitch_um=500.0)
+    else:
+        write_spd(path, counts)
+    found = read_cube(path)
+    assert np.array_equal(found.rows(0, ROWS), counts)
+    assert np.array_equal(found.rows(2, 4), counts[2:4])
+    if kind == "bcf":
+        assert (found.offset_kev, found.gain_kev, found.pitch_mm) == (OFFSET_KEV, GAIN_KEV, 0.5)
+        assert found.tube_kv == 50.0
+        assert found.live_s == pytest.approx(48.0 / (ROWS * COLUMNS)), "that of the whole map, shared by its cells"
 
 
 def test_without_rosettasciio_a_makers_file_gets_a_sentence(tmp_path, monkeypatch):
