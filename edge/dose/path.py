@@ -18,8 +18,8 @@ Flags = NDArray[np.bool_]
 _STEPS_PER_CELL = 8
 """Pieces per cell that a stroke is cut into when its time is spread over the cells that it crosses."""
 _LEG_STEPS_PER_CELL = 4
-_BLOCK = 100_000
-"""Segments whose pieces are held in memory at a time."""
+_PIECES = 1_000_000
+"""Pieces that are held in memory at a time, some 100 MB, however long the segments are."""
 
 
 def live_s_per_cell(table: ExposureTable, grid: ScanGrid) -> Floats:
@@ -198,16 +198,22 @@ def _deposited(segments: _Segments, grid: ScanGrid, steps_per_cell: int) -> Floa
     """Time of segments in each cell, cut into pieces of equal time; what lies outside the grid is left out."""
     total = np.zeros(grid.rows * grid.columns)
     kept = np.flatnonzero(segments.seconds > 0)
-    for first in range(0, len(kept), _BLOCK):
-        total += _deposited_block(segments, kept[first : first + _BLOCK], grid, steps_per_cell)
+    way_mm = segments.to_mm[kept] - segments.from_mm[kept]
+    first, last = segments.first_speed[kept], segments.last_speed[kept]
+    fastest = np.maximum(first, last) / ((first + last) / 2)
+    pieces = np.maximum(1, np.ceil(np.hypot(*way_mm.T) * fastest / grid.pitch_mm * steps_per_cell)).astype(np.intp)
+    block = (np.cumsum(pieces) - 1) // _PIECES
+    ends = np.append(np.flatnonzero(np.diff(block)) + 1, len(kept))
+    begin = 0
+    for end in ends:
+        total += _deposited_block(segments, kept[begin:end], pieces[begin:end], grid)
+        begin = end
     return total.reshape(grid.shape)
 
 
-def _deposited_block(segments: _Segments, which: NDArray[np.intp], grid: ScanGrid, steps_per_cell: int) -> Floats:
+def _deposited_block(segments: _Segments, which: NDArray[np.intp], pieces: NDArray[np.intp], grid: ScanGrid) -> Floats:
     from_mm, way_mm = segments.from_mm[which], segments.to_mm[which] - segments.from_mm[which]
     first, last = segments.first_speed[which], segments.last_speed[which]
-    fastest = np.maximum(first, last) / ((first + last) / 2)
-    pieces = np.maximum(1, np.ceil(np.hypot(*way_mm.T) * fastest / grid.pitch_mm * steps_per_cell)).astype(np.intp)
     segment = np.repeat(np.arange(len(which)), pieces)
     begins = np.repeat(np.cumsum(pieces) - pieces, pieces)
     time = (np.arange(len(segment)) - begins + 0.5) / pieces[segment]
