@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,21 +15,19 @@ from edge.dose.map import dose_map
 from edge.export.contents import Contents, EnergyScale
 from edge.export.provenance import provenance_of
 from edge.export.survey import Survey, survey
-from edge.faults import IntegrityError, UsageError
+from edge.faults import UsageError
 from edge.finish import calibration_line
 from edge.folds.ledger import read_ledger
 from edge.folds.standard_course import course_of
 from edge.motion.stage_known import stage_of
 from edge.record.folder import Recording, open_recording
-from edge.record.maps_file import MapsFile, read_maps
+from edge.record.maps_file import MapsFile
 from edge.record.reader import JournalReader
+from edge.recordings.stored_maps import stored_maps
 from edge.results import MAPS_UNIT, Planned, read_planned, results_of, spectrum_model
 from edge.spectra.energy import EnergyCalibration, NotCalibrated
 from edge.spectra.scan_fit import fit_of_scan
 from edge.state import Ended
-
-_SAME_S = 1e-4
-"""Relative: sums of a map in single precision and of the exposures themselves differ by less."""
 
 
 @contextmanager
@@ -101,7 +99,7 @@ def _say_what_is_missing(planned: Planned, console: Console) -> None:
 
 def _maps_and_scale(recording: Recording, planned: Planned, surveyed: Survey, console: Console) -> _Made:
     """The maps as they lie in the recording where those are of all its exposures, else made anew."""
-    stored = _stored_maps(recording, planned)
+    stored = stored_maps(recording, planned)
     try:
         if stored is not None:
             return _Made(stored, "as the recording has them", _scale_of(_calibration(planned, surveyed)))
@@ -113,23 +111,6 @@ def _maps_and_scale(recording: Recording, planned: Planned, surveyed: Survey, co
         nominal = EnergyScale(detector.offset_kev, detector.gain_kev, f"as configured: {reason}")
         return _Made(None, f"none: {reason}", nominal)
     return _Made(maps, "made for this export", _scale_of(calibration))
-
-
-def _stored_maps(recording: Recording, planned: Planned) -> MapsFile | None:
-    """``maps.h5``; None where it is missing, damaged, or of fewer exposures than the journal holds."""
-    with suppress(UsageError, IntegrityError):
-        stored = read_maps(recording.paths.maps)
-        live_s = stored.received.get("live_s")
-        history = planned.history
-        is_of_this = (stored.attributes.get("scan_id"), stored.attributes.get("plan")) == (
-            history.scan_id,
-            planned.plan.digest,
-        )
-        if not is_of_this or live_s is None or stored.grid != planned.plan.grid:
-            return None
-        is_whole = abs(float(live_s.sum(dtype=np.float64)) - history.live_s) <= _SAME_S * history.live_s
-        return stored if is_whole else None
-    return None
 
 
 def _fresh_maps(recording: Recording, planned: Planned) -> tuple[MapsFile, EnergyCalibration | NotCalibrated]:

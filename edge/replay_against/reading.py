@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from edge.faults import UsageError
 from edge.grid import ScanGrid
 from edge.imports.found import NOTHING_SET, ImportSettings
 from edge.maps import ElementMaps
+
+if TYPE_CHECKING:
+    from edge.record.maps_file import MapsFile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +33,8 @@ class Reading:
     measured: NDArray[np.bool_]
     """Cells whose errors are of their own counting; the others are inferred, and neighbours err alike."""
     grid: ScanGrid | None
+    remark: str = ""
+    """What was decided while reading and a reader must know, one sentence."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,13 +48,13 @@ class Reading:
     def of(self, elements: tuple[str, ...]) -> Reading:
         """Some of the elements, by their own names."""
         at = [self.elements.index(name) for name in elements]
-        return Reading(
-            self.name, elements, self.maps[..., at], self.variance[..., at], self.known, self.measured, self.grid
-        )
+        return replace(self, elements=elements, maps=self.maps[..., at], variance=self.variance[..., at])
 
 
 def read_maps_of(path: Path, settings: ImportSettings = NOTHING_SET) -> Reading:
     """The maps of a recording, of a maps file, or of anybody's raster.
+
+    A recording's ``maps.h5`` counts where it is of all that the journal holds; else the maps are made anew.
 
     Parameters
     ----------
@@ -67,30 +73,51 @@ def read_maps_of(path: Path, settings: ImportSettings = NOTHING_SET) -> Reading:
 
     paths = RecordingPaths(path)
     name = path.name or str(path)
-    if path.is_dir() and paths.maps.is_file():
-        file = read_maps(paths.maps)
-        return _of_maps(name, file.element_maps, file.grid)
     if paths.journal.is_file():
-        return _of_journal(path, name)
+        return _of_recording(path, name)
+    if path.is_dir() and paths.maps.is_file():
+        return _of_maps(name, read_maps(paths.maps))
     if path.is_file() and path.name == paths.maps.name:
-        file = read_maps(path)
-        return _of_maps(path.parent.name or name, file.element_maps, file.grid)
+        return _of_maps(path.parent.name or name, read_maps(path))
     from edge.replaying.sources import load_stack
 
     stack = load_stack(path, settings)
     return Reading(name, stack.elements, stack.maps, stack.variance, stack.known, stack.known, None)
 
 
-def _of_journal(path: Path, name: str) -> Reading:
+def says_its_own_scale(path: Path) -> bool:
+    """Whether a path is a recording of ours, or maps of one, of which no option says anything more."""
+    from edge.record.folder import RecordingPaths
+
+    paths = RecordingPaths(path)
+    return paths.journal.is_file() or paths.maps.is_file() or path.name == paths.maps.name
+
+
+def _of_recording(path: Path, name: str) -> Reading:
     from edge.record.folder import open_recording
+    from edge.recordings.stored_maps import stored_maps
     from edge.results import read_planned, results_of
 
     with open_recording(path) as recording:
         planned = read_planned(recording)
-        return _of_maps(name, results_of(recording, planned).maps, planned.plan.grid)
+        stored = stored_maps(recording, planned)
+        if stored is not None:
+            return _of_maps(name, stored)
+        reading = _read(name, results_of(recording, planned).maps, planned.plan.grid)
+        lies_there = recording.paths.maps.is_file()
+    if not lies_there:
+        return reading
+    return replace(
+        reading,
+        remark=f"{name}: its maps.h5 is not of all that its journal holds, or damaged, so that its maps were made anew",
+    )
 
 
-def _of_maps(name: str, maps: ElementMaps, grid: ScanGrid | None) -> Reading:
+def _of_maps(name: str, file: MapsFile) -> Reading:
+    return _read(name, file.element_maps, file.grid)
+
+
+def _read(name: str, maps: ElementMaps, grid: ScanGrid | None) -> Reading:
     known: NDArray[np.bool_] = np.asarray(np.isfinite(maps.maps + maps.standard_error).all(axis=2))
     if not known.any():
         raise UsageError(f"{name}: its maps hold no value: give a recording with maps")

@@ -14,7 +14,7 @@ from edge.record.durable import write_durably
 from edge.replay_against.differences import Differences, differences
 from edge.replay_against.page import page
 from edge.replay_against.placing import Placed, place
-from edge.replay_against.reading import Reading, common_elements, read_maps_of
+from edge.replay_against.reading import Reading, common_elements, read_maps_of, says_its_own_scale
 from edge.report.wording import percent
 
 PAGE, TABLE = "against.html", "against.json"
@@ -37,7 +37,11 @@ def compare_recordings(
     IntegrityError
         One is damaged.
     """
+    _refuse_idle(settings, source, other)
     first, second = (read_maps_of(path, settings) for path in (source, other))
+    for remark in (first.remark, second.remark):
+        if remark:
+            say(remark)
     ours, theirs = common_elements(first, second)
     first, second = first.of(ours), second.of(theirs)
     placed = place(first, second)
@@ -53,6 +57,17 @@ def compare_recordings(
         say(sentence)
     say(f"Report: {out / PAGE}")
     return found
+
+
+def _refuse_idle(settings: ImportSettings, source: Path, other: Path) -> None:
+    """Options that nothing would follow."""
+    if settings.photograph is not None or settings.pairs:
+        raise UsageError("--against compares maps: leave --rgb and --match out")
+    if settings != NOTHING_SET and says_its_own_scale(source) and says_its_own_scale(other):
+        raise UsageError(
+            "a recording holds its own scale, elements and live times: leave --calibration, --tube, --live-time, "
+            "--elements, --channels and --dataset out"
+        )
 
 
 def sentences(first: Reading, second: Reading, placed: Placed, found: Differences) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +14,15 @@ from edge import cli
 from edge.faults import UsageError
 from edge.grid import ScanGrid
 from edge.maps import ElementMaps
+from edge.record.folder import open_recording
 from edge.record.maps_file import write_maps
+from edge.recordings.stored_maps import stored_maps
 from edge.replay_against.differences import differences
 from edge.replay_against.placing import place
 from edge.replay_against.reading import Reading, common_elements, read_maps_of
+from edge.results import read_planned
+
+RECORDINGS = Path(__file__).parent / "recordings"
 
 ELEMENTS = ("Fe-K", "Pb-L", "Hg-L")
 FINE = 10
@@ -151,3 +158,58 @@ def test_a_raster_without_errors_is_compared_without_them(painting, tmp_path, ca
     assert "Neither tells the errors of its maps" in capsys.readouterr().out
     table = json.loads((tmp_path / "out" / "against.json").read_text())
     assert table["elements"]["Fe-K"]["rms_errors"] is None
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A recording without maps; its grid, and the maps' attributes and time on each cell that would be its own."""
+    folder = Path(shutil.copytree(RECORDINGS / "points", tmp_path / "scan"))
+    with open_recording(folder) as recording:
+        planned = read_planned(recording)
+        live_s = np.zeros(planned.plan.grid.shape, np.float32)
+        live_s[planned.plan.mask.cells] = planned.history.live_s / planned.plan.mask.cells.sum()
+        own = {"scan_id": planned.history.scan_id, "plan": planned.plan.digest}
+    return folder, planned.plan.grid, own, live_s
+
+
+def leave_maps(folder, grid, attributes, live_s):
+    """Maps of one element that nobody measured."""
+    maps = np.full((*grid.shape, 1), 7.0, np.float32)
+    element_maps = ElementMaps(("Xe-L",), maps, np.ones_like(maps), np.ones(grid.shape, bool), "kriging")
+    write_maps(folder / "maps.h5", element_maps, grid=grid, attributes=attributes, received={"live_s": live_s})
+
+
+def test_maps_of_all_that_a_recording_holds_are_taken_as_they_lie_there(scan):
+    folder, grid, own, live_s = scan
+    leave_maps(folder, grid, own, live_s)
+    assert read_maps_of(folder).elements == ("Xe-L",)
+    assert read_maps_of(folder).remark == ""
+
+
+def test_maps_of_another_scan_beside_a_journal_are_not_taken_for_its_own(scan):
+    folder, grid, own, live_s = scan
+    leave_maps(folder, grid, own | {"scan_id": "another"}, live_s)
+    found = read_maps_of(folder)
+    assert "Pb-L" in found.elements, "made anew of the spectra"
+    assert found.remark.startswith("scan: its maps.h5 is not of all that its journal holds")
+
+
+def test_maps_of_fewer_exposures_than_the_journal_holds_are_not_its_own(scan):
+    folder, grid, own, live_s = scan
+    leave_maps(folder, grid, own, 0.9 * live_s)
+    with open_recording(folder) as recording:
+        assert stored_maps(recording, read_planned(recording)) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--calibration=0,0.01"], "a recording holds its own scale, elements and live times: leave --calibration"),
+        (["--elements", "Pb"], "a recording holds its own scale"),
+        (["--rgb", "photograph.png"], "--against compares maps: leave --rgb and --match out"),
+    ],
+)
+def test_options_that_nothing_would_follow_are_refused(tmp_path, capsys, options, says):
+    one = str(RECORDINGS / "points")
+    assert cli.run(["replay", one, "--against", one, *options, "--out", str(tmp_path / "out")]) == 2
+    assert says in capsys.readouterr().err
