@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.beam.session import utc_now
 from edge.events import Measured, ScanEvent, ShutterOpened
 from edge.record.journal import Journal
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
@@ -44,6 +45,11 @@ def measured(index: int) -> Measured:
     return Measured(AT, exposure_of(index))
 
 
+def measured_now(index: int) -> Measured:
+    """The same, with the time that a scan would give it."""
+    return Measured(utc_now(), exposure_of(index))
+
+
 def main(path: Path, first: int, seed: int, batches: int) -> None:
     """Append batches of seeded sizes, printing each index once it is durable."""
     sizes = random.Random(seed)
@@ -51,9 +57,9 @@ def main(path: Path, first: int, seed: int, batches: int) -> None:
     index = first
     for _ in range(batches):
         batch = range(index, index + sizes.choice((1, 1, 1, 3, 20)))
-        events: list[ScanEvent] = [measured(i) for i in batch]
+        events: list[ScanEvent] = [measured_now(i) for i in batch]
         if sizes.random() < 0.1:
-            events.append(ShutterOpened(AT, "scan", 10, 0.1 * index))
+            events.append(ShutterOpened(utc_now(), "scan", 10, 0.1 * index))
         journal.append(events)
         os.write(1, "".join(f"{i}\n" for i in batch).encode())
         index = batch.stop

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Told:
     operations: int = 0
     """Operations of the fault's kind that were asked for; 0 where the writer was killed."""
     was_killed: bool = False
+    jumped_s: int = 0
+    """By how much its wall clock was set meanwhile."""
 
 
 class Writers:
@@ -79,6 +82,8 @@ class Writers:
                 return told
             if kind == "refused":
                 told.sentences.append(rest)
+            elif kind == "jumped":
+                told.jumped_s = int(rest)
             elif kind == "seen":
                 told.operations = int(rest)
             elif kind:
@@ -107,10 +112,12 @@ def _serve() -> None:
         child = os.fork()
         if child == 0:
             shim.bad_medium_arm(wanted["plan"].encode() or None)
+            ahead_s = time.time() - time.monotonic()
             try:
                 journal_writer.main(Path(wanted["path"]), wanted["first"], wanted["seed"], wanted["batches"])
             except Exception as error:
                 os.write(1, f"refused {type(error).__name__} {error}\n".encode())
+            os.write(1, f"jumped {round(time.time() - time.monotonic() - ahead_s)}\n".encode())
             os.write(1, f"seen {shim.bad_medium_seen()}\n".encode())
             os._exit(0)
         _, status = os.waitpid(child, 0)

@@ -12,7 +12,9 @@ import random
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -167,7 +169,17 @@ def test_a_medium_on_which_nothing_can_be_changed_any_more_loses_nothing(
 
 @pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S, -40 * 365 * 24 * HOUR_S], ids=["back", "forwards", "to 1986"])
 def test_a_wall_clock_that_jumps_changes_nothing(bad: Writers, folder: Path, jump_s: int) -> None:
-    assert not strike(bad, folder / "trial", Fault("clock", "any", 60, 0, jump_s))
+    path = folder / "journal.sqlite"
+    began_s = time.monotonic()
+    told = bad.write(path, first=0, seed=1, batches=BATCHES, fault=Fault("clock", "any", 60, 0, jump_s))
+    took = timedelta(seconds=time.monotonic() - began_s)
+    assert (told.jumped_s, told.sentences) == (jump_s, [])
+    assert recorded(path) == told.indices
+    with JournalReader(path) as reader:
+        times = [datetime.fromisoformat(event.at) for _, event in reader.events()]
+    assert times == sorted(times)
+    assert times[-1] - times[0] <= took
+    assert_goes_on(path, len(told.indices))
 
 
 @pytest.mark.campaign

@@ -1,0 +1,67 @@
+"""Scans whose every write is noted, and that may be killed behind any of them; each forked from one process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.instrument import starter
+from tests.instrument.starter import Started, Starter
+
+ROOT, LOG, BEHIND = "WATCHED_ROOT", "WATCHED_LOG", "WATCHED_BEHIND"
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class WatchedStarter(Starter):
+    """As its parent, under a shim that waits to be armed."""
+
+    def __init__(self, shim: Path) -> None:
+        self._asking, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.watched_scans", str(asked.fileno())],
+            cwd=CHECKOUT,
+            pass_fds=[asked.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"LD_PRELOAD": str(shim)},
+        )
+        asked.close()
+
+
+class Watch:
+    """Starts commands like the starter it is of, each with its writes below a folder noted in a log."""
+
+    def __init__(self, of: Starter, root: Path, log: Path, behind: int = 0) -> None:
+        self._of = of
+        self._variables = {ROOT: str(root), LOG: str(log), BEHIND: str(behind)}
+
+    def start(self, arguments: list[str], *, folder: Path, files: tuple[Any, Any, Any]) -> Started:
+        os.environ |= self._variables
+        try:
+            return self._of.start(arguments, folder=folder, files=files)
+        finally:
+            for name in self._variables:
+                del os.environ[name]
+
+
+def _main() -> None:
+    shim = ctypes.CDLL(None)
+    serve = starter._serve
+
+    def serve_armed(asked: socket.socket) -> dict[str, Any] | None:
+        request = serve(asked)
+        if request is not None and ROOT in (variables := request["variables"]):
+            root, log, behind = (variables.pop(name) for name in (ROOT, LOG, BEHIND))
+            shim.power_loss_arm(root.encode(), log.encode(), ctypes.c_long(int(behind)))
+        return request
+
+    starter._serve = serve_armed
+    starter._main()
+
+
+if __name__ == "__main__":
+    _main()
