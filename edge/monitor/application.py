@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -50,6 +50,14 @@ class Page:
     streams: set[Stream] = field(default_factory=set)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """How many spectra are looked for at a time."""
+    more: Callable[[], dict[str, Any]] = dict
+    """What /api/scan says besides."""
+
+    def show(self, shown: Shown, audit: Audit) -> None:
+        """Show another recording from now on; browsers come back and find it. Of the thread that serves."""
+        self.shown, self.audit = shown, audit
+        for stream in self.streams:
+            stream.leave()
 
 
 def application(page: Page, *, names: Sequence[str] = (), routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -124,18 +132,30 @@ def _address(request: Request | WebSocket) -> str:
     return str(request.scope["state"]["address"])
 
 
-def _refusal(status: int, sentence: str) -> JSONResponse:
+def refusal(status: int, sentence: str) -> JSONResponse:
+    """What is said to whoever asks for what cannot be."""
     return JSONResponse({"ok": False, "sentence": sentence}, status_code=status)
 
 
+def noted(request: Request, what: str) -> JSONResponse | None:
+    """Write down what somebody has done on the page, if that is anything; the refusal, where they may only look."""
+    person = _person(request)
+    if person.role != "operator":
+        return refusal(403, "visitors may look, and nothing else")
+    if what:
+        _page_of(request.app).audit.note(what, address=_address(request), name=person.name, is_command=True)
+    return None
+
+
 async def _scan(request: Request) -> Response:
-    return JSONResponse(_page_of(request.app).shown.scan(_person(request).role))
+    page, role = _page_of(request.app), _person(request).role
+    return JSONResponse(page.shown.scan(role) | page.more())
 
 
 async def _photo(request: Request) -> Response:
     picture = _page_of(request.app).shown.picture
     if picture is None:
-        return _refusal(404, "there is no photograph yet")
+        return refusal(404, "there is no photograph yet")
     return Response(picture.jpeg, media_type="image/jpeg")
 
 
@@ -147,7 +167,7 @@ async def _map(request: Request) -> Response:
     maps = _page_of(request.app).shown.maps
     element, layer = request.path_params["element"], request.path_params["layer"]
     if layer not in LAYERS or element >= len(maps.elements):
-        return _refusal(404, "there is no such map yet")
+        return refusal(404, "there is no such map yet")
     content = await run_in_threadpool(
         lambda: wire.map_bytes(maps.values(element, LAYERS.index(layer)), maps.generation)
     )
@@ -160,16 +180,16 @@ async def _spectrum(request: Request) -> Response:
     try:
         row, column = (int(request.query_params[name][:9]) for name in ("row", "column"))
     except (KeyError, ValueError):
-        return _refusal(400, "give row and column as whole numbers")
+        return refusal(400, "give row and column as whole numbers")
     if about is None or not (0 <= row < about.grid.rows and 0 <= column < about.grid.columns):
-        return _refusal(404, "there is no such cell")
+        return refusal(404, "there is no such cell")
     try:
         async with page.reading:
             found = await run_in_threadpool(page.shown.feed.spectrum, row, column)
     except EdgeError as error:
-        return _refusal(503, str(error))
+        return refusal(503, str(error))
     if found is None:
-        return _refusal(404, "nothing was measured yet")
+        return refusal(404, "nothing was measured yet")
     exposure, counts, live_s = found
     cell = page.shown.cells[exposure]
     down, across = (
@@ -191,7 +211,7 @@ async def _spectrum(request: Request) -> Response:
 async def _sum_spectrum(request: Request) -> Response:
     taken = _page_of(request.app).shown.feed.taken
     if taken is None:
-        return _refusal(404, "nothing was measured yet")
+        return refusal(404, "nothing was measured yet")
     counts, live_s, exposures = taken.sum_counts, taken.live_s, len(taken)
     return JSONResponse({"exposures": exposures, "live_s": round(live_s, 6), "counts": counts.tolist()})
 
@@ -204,11 +224,11 @@ async def _history(request: Request) -> Response:
 async def _control(request: Request) -> Response:
     page, person = _page_of(request.app), _person(request)
     if person.role != "operator":
-        return _refusal(403, "visitors may look, and nothing else")
-    content = await _json_of(request)
+        return refusal(403, "visitors may look, and nothing else")
+    content = await json_of(request)
     command = content.get("do") if content is not None else None
-    if command not in _COMMANDS:
-        return _refusal(400, f"there is no such command: {', '.join(sorted(_COMMANDS))}")
+    if not isinstance(command, str) or command not in _COMMANDS:
+        return refusal(400, f"there is no such command: {', '.join(sorted(_COMMANDS))}")
     by = person.name
     page.audit.note(command, address=_address(request), name=by, is_command=command != "status")
     from edge.control.client import ask
@@ -216,20 +236,20 @@ async def _control(request: Request) -> Response:
     try:
         reply = await run_in_threadpool(ask, page.shown.folder, command, by)
     except EdgeError as error:
-        return _refusal(409, str(error))
+        return refusal(409, str(error))
     return JSONResponse({"ok": reply.ok, "sentence": reply.sentence, "state": reply.state})
 
 
 async def _login(request: Request) -> Response:
     page, address = _page_of(request.app), _address(request)
-    content = await _json_of(request)
+    content = await json_of(request)
     token = content.get("token") if content is not None else None
     if not isinstance(token, str) or content is None:
-        return _refusal(400, "give the token")
+        return refusal(400, "give the token")
     outcome = page.access.login(token, _named(content.get("name")), address)
     if not isinstance(outcome, Granted):
         page.audit.note("login refused", address=address, detail=outcome.reason)
-        return _refusal(429 if outcome.is_too_often else 401, outcome.reason)
+        return refusal(429 if outcome.is_too_often else 401, outcome.reason)
     page.audit.note("login", address=address, name=outcome.person.name, detail=outcome.person.role)
     answer = JSONResponse({"ok": True, "role": outcome.person.role})
     answer.set_cookie(COOKIE, outcome.session, httponly=True, samesite="strict", secure=page.is_secure, path="/")
@@ -263,7 +283,7 @@ def _binary(content: bytes) -> Response:
     return Response(content, media_type="application/octet-stream")
 
 
-async def _json_of(request: Request) -> dict[str, Any] | None:
+async def json_of(request: Request) -> dict[str, Any] | None:
     """The body, where it is JSON of a bounded length and an object."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return None

@@ -49,6 +49,11 @@ class Child:
         assert self._process.stdin is not None
         return self._process.stdin
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def is_gone(self) -> bool:
         """Whether it ended before its time; True once."""
         if self._is_told or self._process.poll() is None:

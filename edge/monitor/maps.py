@@ -134,6 +134,12 @@ class ShownMaps:
         self.versions = versions
         return True
 
+    def close(self) -> None:
+        """Let go of what is held open."""
+        self._before.close()
+        self._source.close()
+        self._before = self._source = _None()
+
     def values(self, element: int, layer: int) -> Floats:
         """The whole map of an element, NaN where nothing is known."""
         source = self._source

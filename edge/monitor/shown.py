@@ -85,6 +85,11 @@ class Shown:
             self.edition += 1
         return True
 
+    def close(self) -> None:
+        """Let go of what is held open."""
+        self.samples.close()
+        self.maps.close()
+
     def scan(self, role: str) -> dict[str, Any]:
         """The answer of /api/scan."""
         return scan_json(self.feed, self.maps, self.samples.head, self.picture, role)

@@ -18,7 +18,7 @@ LONGEST_REQUEST = 4_096
 _SLOW_S = 30.0
 """A browser that takes nothing for so long is let go; it comes back by itself once it is awake."""
 _REQUESTS_PER_S = 100.0
-_MALFORMED, _TOO_SLOW = 1008, 1013
+_MALFORMED, _TOO_SLOW, _ANOTHER = 1008, 1013, 1012
 
 
 class Stream:
@@ -33,12 +33,18 @@ class Stream:
     def __init__(self, socket: WebSocket, viewer: Viewer, *, slow_s: float = _SLOW_S) -> None:
         self._socket, self._viewer, self._slow_s = socket, viewer, slow_s
         self._news = asyncio.Event()
+        self._is_left = False
         self._answered, self._answered_s = 0, time.monotonic()
         self._requests = Allowance(_REQUESTS_PER_S, _REQUESTS_PER_S)
 
     def wake(self) -> None:
         """There may be something new."""
         self._news.set()
+
+    def leave(self) -> None:
+        """Let go of the browser: another recording is shown, for which it has to come back."""
+        self._is_left = True
+        self.wake()
 
     async def serve(self) -> None:
         """Send and listen until the browser leaves, or takes nothing any more."""
@@ -80,6 +86,9 @@ class Stream:
 
     async def _send(self) -> None:
         while True:
+            if self._is_left:
+                await self._leave(_ANOTHER, "another recording is shown")
+                return
             if self._is_full():
                 left_s = self._slow_s - (time.monotonic() - self._answered_s)
                 if left_s <= 0:

@@ -96,7 +96,7 @@ def tile_body(values: Floats, window: Window) -> bytes:
 
 
 def _in_steps(values: Floats, coarse: int) -> tuple[float, float, NDArray[np.uint16]]:
-    """Smallest and largest value, and each cell in 0 to 65534 between them, in multiples of a number; else unknown."""
+    """Values of step 0 and of step 65534, and each cell between them, in multiples of so many steps; else unknown."""
     is_known = np.isfinite(values)
     if not is_known.any():
         return 0.0, 0.0, np.full(values.shape, UNKNOWN, "<u2")
@@ -108,8 +108,6 @@ def _in_steps(values: Floats, coarse: int) -> tuple[float, float, NDArray[np.uin
     whole = _STEPS // coarse
     with np.errstate(invalid="ignore"):
         steps = np.rint((values - np.float32(low)) * (np.float32(whole) / span))
-    steps = np.where(is_known, np.clip(steps, 0, whole), 0).astype(np.uint32) * coarse
-    # the last step is the largest value, however coarse they are
-    steps[steps == whole * coarse] = _STEPS
-    steps[~is_known] = UNKNOWN
-    return low, high, steps.astype("<u2")
+    steps = np.where(is_known, np.clip(steps, 0, whole) * coarse, UNKNOWN)
+    # the largest value lies at the last multiple, which step 65534 need not be
+    return low, low + float(span) * _STEPS / (whole * coarse), steps.astype("<u2")

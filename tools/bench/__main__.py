@@ -16,6 +16,7 @@ BENCHES = {
     "lens": "tools.bench.lens",
     "link": "tools.bench.link",
     "mask": "tools.bench.mask",
+    "monitor": "tools.bench.monitor",
     "mosaic": "tools.bench.mosaic",
     "plan": "tools.bench.plan",
     "reconstruct": "tools.bench.reconstruct",
