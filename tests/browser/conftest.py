@@ -1,0 +1,141 @@
+"""The page in Debian's Chromium, and servers of it on loopback."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pytest
+
+from edge.maps import ElementMaps
+from edge.record.maps_file import write_maps
+from edge.results import MAPS_UNIT
+from tests.instrument.conftest import Process, await_that, bench_in, starter
+from tests.instrument.starter import Starter
+
+__all__ = ["starter"]
+
+RECORDINGS = Path(__file__).parents[1] / "replay" / "recordings"
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 60_000
+"""However busy the machine is."""
+SIZES = {"laptop": (1280, 800), "desk": (1920, 1080), "telephone": (390, 844)}
+
+
+@dataclass
+class Visit:
+    """One tab, and what went wrong in it."""
+
+    page: object
+    trouble: list[str] = field(default_factory=list)
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).inner_text()
+
+    def await_text(self, selector: str, pattern: str) -> None:
+        """Wait until a place says what is expected."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator(selector)).to_have_text(re.compile(pattern), timeout=PATIENCE_MS)
+
+    def await_true(self, script: str, given: object = None) -> None:
+        """Wait until an expression of the page is true."""
+        # Asked from here: a page whose policy forbids eval can be asked from outside, but not by a timer inside.
+        await_that(lambda: self.page.evaluate(script, given), script, timeout_s=PATIENCE_MS / 1000)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser for all tests of a pytest process."""
+    library = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("there is no Chromium: sudo apt-get install chromium")
+    # Chromium refuses to run as root in its sandbox.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with library.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium) -> Iterator[Callable[..., Visit]]:
+    """Open a page as a scientist would; whatever it complains of in its console fails the test."""
+    contexts, visits = [], []
+
+    def opened(url: str, *, size: str = "laptop", scheme: str = "dark") -> Visit:
+        width, height = SIZES[size]
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        found = Visit(context.new_page())
+        visits.append(found)
+        found.page.on("console", lambda said: said.type in {"error", "warning"} and found.trouble.append(said.text))
+        found.page.on("pageerror", lambda error: found.trouble.append(str(error)))
+        found.page.goto(url)
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [one.trouble for one in visits if one.trouble] == []
+
+
+@dataclass
+class Served:
+    """A recording and the address of its page."""
+
+    folder: Path
+    url: str
+    process: Process
+
+
+@contextmanager
+def served(folder: Path, starter: Starter, *, port: int = 0) -> Iterator[Served]:
+    """The page of a recording, from its own process as a user starts it."""
+    words = folder.parent / f"{folder.name}-page.words"
+    with words.open("wb") as said, Path(os.devnull).open("rb") as nobody:
+        files: tuple[IO[bytes], IO[bytes], IO[bytes]] = (nobody, said, said)
+        process = starter.start(["monitor", str(folder), "--port", str(port)], folder=folder.parent, files=files)
+    try:
+        await_that(lambda: "http://" in words.read_text() or process.poll() is not None, "the page's address")
+        assert process.poll() is None, words.read_text()
+        yield Served(folder, re.search(r"http://\S+", words.read_text())[0], process)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory) -> Path:
+    """A finished recording of the simulated panel, with the maps that its scan ended with."""
+    folder = Path(shutil.copytree(RECORDINGS / "points", tmp_path_factory.mktemp("finished") / "scan"))
+    with np.load(folder / "expected.npz") as kept:
+        maps, error, elements = kept["maps"], kept["standard_error"], tuple(map(str, kept["elements"]))
+    found = ElementMaps(elements, maps, error, measured=np.isfinite(maps[..., 0]), method="kriging")
+    write_maps(folder / "maps.h5", found, attributes={"unit": MAPS_UNIT})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def at_rest(recording, starter) -> Iterator[Served]:
+    """The page of a finished recording, which no test changes."""
+    with served(recording, starter) as page:
+        yield page
+
+
+@pytest.fixture
+def slow_bench(tmp_path, starter):
+    """A small panel, scanned at a pace at which a person could press buttons."""
+    bench = bench_in(tmp_path, starter)
+    bench.instrument["twin"]["clock_factor"] = 20.0
+    bench.scan["sampling"] |= {"rate": 0.5, "dwell_s": 0.2}
+    return bench

@@ -1,0 +1,205 @@
+"""The page of a finished recording: what it shows, how it is used, and that everybody can use it."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+
+from edge.monitor import wire
+from edge.monitor.wire import Window
+
+LARGE = "#large-map"
+AT_MOST_BYTES = 300_000
+
+
+@pytest.fixture
+def page(at_rest, visit):
+    found = visit(at_rest.url)
+    found.await_text("#state", "Finished")
+    found.page.locator(".element").first.wait_for()
+    return found
+
+
+def pixels_of(visit, selector=LARGE) -> bytes:
+    """What a canvas shows."""
+    return base64.b64decode(visit.page.evaluate(f"document.querySelector('{selector}').toDataURL().split(',')[1]"))
+
+
+def test_a_finished_scan_says_so_in_letters_read_from_behind_the_safety_line(page):
+    assert page.text("#percent") == "100 %"
+    assert page.text("#subject")
+    high_px = page.page.evaluate("parseFloat(getComputedStyle(document.getElementById('state')).fontSize)")
+    # 50 px on a laptop of 1280 px across 300 mm: letters of 8 mm, 11 minutes of arc at 2.7 m; sharp eyes read 5
+    assert high_px >= 50
+    assert page.page.locator("#controls").is_hidden()
+
+
+def test_all_that_the_page_is_made_of_comes_from_the_instrument_and_is_small(at_rest, visit):
+    answers = []
+    found = visit("about:blank")
+    found.page.on("response", lambda answer: answers.append(answer) or None)
+    found.page.goto(at_rest.url)
+    found.await_text("#state", "Finished")
+    assert {answer.url.startswith(at_rest.url) for answer in answers} == {True}
+    assert sum(len(answer.body()) for answer in answers if "/api/" not in answer.url) < AT_MOST_BYTES
+
+
+def test_an_element_is_laid_over_the_photograph_and_the_page_comes_back_to_it(page):
+    bare = pixels_of(page)
+    page.page.locator(".element").nth(2).locator("canvas").first.click()
+    page.await_text("#large-title", "^Cu K$")
+    page.await_true("!document.getElementById('legend-bar').hidden")
+    page.page.locator("#opacity").fill("0.5")
+    page.page.wait_for_timeout(300)
+    assert pixels_of(page) != bare
+    page.await_true("location.hash.includes('map=Cu-K') && location.hash.includes('opacity=0.5')")
+    page.page.reload()
+    page.await_text("#large-title", "^Cu K$")
+    assert page.page.locator("#opacity").input_value() == "0.5"
+
+
+def test_all_maps_follow_the_wheel_on_one_of_them(page):
+    wide = page.page.locator(".element canvas.picture").first
+    before = page.page.evaluate("document.querySelectorAll('.element .picture')[3].toDataURL()")
+    page.page.locator(LARGE).hover()
+    page.page.mouse.wheel(0, -600)
+    page.await_true("location.hash.includes('zoom=')")
+    page.await_true("before => document.querySelectorAll('.element .picture')[3].toDataURL() !== before", before)
+    page.page.locator("#zoom-fit").click()
+    page.await_true("!location.hash.includes('zoom=')")
+    assert wide.is_visible()
+
+
+def test_a_click_shows_the_spectrum_there_and_another_button_that_of_all(page):
+    page.await_text("#spectrum-words", "^Sum of 290 exposures")
+    box = page.page.locator(LARGE).bounding_box()
+    page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.await_text("#spectrum-words", "^At x .* live")
+    page.page.locator("#spectrum-sum").click()
+    page.await_text("#spectrum-words", "^Sum of 290 exposures")
+    page.page.locator("#spectrum-log").click()
+    page.await_true("location.hash.includes('scale=lin')")
+
+
+def test_everything_is_reached_by_keys_alone(page):
+    press = page.page.keyboard.press
+    page.page.locator(LARGE).focus()
+    press("ArrowRight")
+    press("ArrowDown")
+    page.await_text("#readout", "(measured|inferred)")
+    press("Enter")
+    page.await_text("#spectrum-words", "^At x ")
+    press("+")
+    page.await_true("location.hash.includes('zoom=')")
+    press("0")
+    press("Escape")
+    page.await_true("!location.hash.includes('pin=') && !location.hash.includes('zoom=')")
+    page.page.locator(".element").nth(1).focus()
+    press("Enter")
+    page.await_text("#large-title", "^Fe K$")
+    reached = set()
+    page.page.locator("body").click(position={"x": 2, "y": 2})
+    for _ in range(40):
+        press("Tab")
+        reached.add(page.page.evaluate("document.activeElement.id"))
+    wanted = {"large-map", "overlay", "opacity", "layer", "inferred", "colours", "marks", "contrast", "zoom-in"}
+    assert wanted | {"spectrum-log", "keys-button"} <= reached
+
+
+def test_inferred_cells_can_be_hidden_hatched_and_faded(page):
+    page.page.select_option("#overlay", "Fe-K")
+    pictures = set()
+    for how in ("shown", "faded", "hatched", "hidden"):
+        page.page.select_option("#inferred", how)
+        page.page.wait_for_timeout(200)
+        pictures.add(pixels_of(page))
+    assert len(pictures) == 4
+
+
+def test_three_elements_are_mixed_as_red_green_and_blue(page):
+    page.page.select_option("#overlay", "rgb")
+    page.page.select_option("#channel-0", "Hg-L")
+    page.page.select_option("#channel-2", "Cu-K")
+    page.await_text("#large-title", "^Hg L, .* K, Cu K as red, green, blue$")
+    page.await_true("location.hash.includes('rgb=Hg-L')")
+
+
+def test_the_ends_of_the_colours_are_set_on_the_histogram(page):
+    page.page.select_option("#overlay", "Cu-K")
+    before = page.text("#bar-high")
+    page.page.locator("#contrast").click()
+    box = page.page.locator("#histogram").bounding_box()
+    page.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 10)
+    page.await_true("before => document.getElementById('bar-high').textContent !== before", before)
+    page.await_true("location.hash.includes('limits')")
+    page.page.select_option("#percentiles", "0")
+    page.await_true("!location.hash.includes('limits')")
+
+
+def test_colours_are_those_that_were_published(page):
+    matplotlib = pytest.importorskip("matplotlib")
+    for name in ("viridis", "cividis"):
+        ours = page.page.evaluate(f"import('/colours.js').then(m => Array.from(m.tableOf('{name}')))")
+        theirs = np.round(matplotlib.colormaps[name](np.arange(256))[:, :3] * 255)
+        # 33 points, straight between them: cividis bends by 5 of 256 levels at its dark end
+        assert np.abs(np.array(ours).reshape(256, 3) - theirs).max() <= 5
+
+
+def test_maps_and_their_parts_are_read_as_they_were_written(page):
+    rng = np.random.default_rng(1)
+    values = rng.gamma(2.0, 50.0, (30, 41)).astype(np.float32)
+    values[3:6, 7:11] = np.nan
+
+    def decoded(name: str, content: bytes):
+        script = """async ([name, text]) => {
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          const found = await (await import('/decode.js'))[name](bytes.buffer);
+          return { ...found, values: Array.from(found.values, (value) => Number.isNaN(value) ? null : value) };
+        }"""
+        return page.page.evaluate(script, [name, base64.b64encode(content).decode()])
+
+    def numbers(found):
+        return np.array([np.nan if value is None else value for value in found["values"]])
+
+    whole = decoded("decodeMap", wire.map_bytes(values, 7))
+    assert (whole["generation"], whole["rows"], whole["columns"]) == (7, 30, 41)
+    # half a step of the range, as it is rounded
+    half = (np.nanmax(values) - np.nanmin(values)) / 65_534 / 2 * 1.01
+    np.testing.assert_allclose(numbers(whole), values.ravel(), atol=half)
+    content = wire.tile_head(5, 2, 1, 9) + wire.tile_body(values, Window(16, 32, 30, 41))
+    part = decoded("decodeTile", content)
+    names = ("n", "element", "layer", "generation", "row", "column")
+    assert [part[name] for name in names] == [5, 2, "error", 9, 16, 32]
+    np.testing.assert_allclose(numbers(part), values.ravel(), atol=half * 16)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_nobody_is_shut_out_by_contrast_names_or_roles(at_rest, visit, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra `browser` is not installed")
+    found = visit(at_rest.url, scheme=scheme)
+    found.await_text("#state", "Finished")
+    found.page.select_option("#overlay", "Cu-K")
+    found.page.locator("#contrast").click()
+    checked = axe.Axe()
+    assert violations(checked, found) == []
+    found.page.locator("#keys-button").click()
+    assert violations(checked, found) == []
+
+
+def violations(axe, visit) -> list[str]:
+    """What axe-core objects to, with the places."""
+    found = axe.run(visit.page).response["violations"]
+    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in found]
+
+
+def test_a_telephone_shows_everything_in_one_column_without_scrolling_sideways(at_rest, visit):
+    found = visit(at_rest.url, size="telephone")
+    found.await_text("#state", "Finished")
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= 390
+    lefts = found.page.evaluate(
+        "[...document.querySelectorAll('.live > section')].map(s => s.getBoundingClientRect().left)"
+    )
+    assert len(lefts) == 4
+    assert len(set(lefts)) == 1
