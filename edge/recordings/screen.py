@@ -35,7 +35,7 @@ class TerminalScreen:
 
     def show(self, progress: Progress) -> None:
         """Replace what was shown."""
-        self._live.update(_table(self._title, progress), refresh=True)
+        self._live.update(table_of(self._title, progress), refresh=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -86,7 +86,8 @@ def screen_for(title: str, say: Callable[[str], None]) -> TerminalScreen | Plain
     return TerminalScreen(title) if sys.stdout.isatty() else PlainScreen(say)
 
 
-def _table(title: str, progress: Progress) -> Table:
+def table_of(title: str, progress: Progress) -> Table:
+    """What a terminal shows: a title, a line for each figure, and a bar."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
