@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.record.durable import replace_durably
 from edge.record.maps_file import FORMAT, FORMAT_VERSION
 from edge.reprocess.look import Look
 from edge.reprocess.pieces import Pieces
 from edge.reprocess.result import Result, kept_result
-from edge.reprocess.settle import SETTLED, Settled
+from edge.reprocess.settle import ACCOUNTED, SETTLED, Settled, received_name
 
 _BAND_BYTES = 16 * 1024 * 1024
 _ALONE = {"mask": "mask.npy", "rgb": "rgb.npy"}
@@ -42,8 +40,7 @@ def _write(part: Path, look: Look, settled: Settled, noted: dict[str, Any]) -> N
     with new_hdf5(part) as new:
         file = new.file
         _write_pieces(file, pieces, settled, (*grid.shape, len(elements)))
-        for name, array in _planes(pieces):
-            file.create_dataset(name, data=array)
+        _write_planes(file, pieces, grid.shape)
         for name in file:
             file[name].attrs["crc32"] = np.uint32(_checksum(file[name]))
         names = file.create_dataset("elements", data=elements, dtype=h5py.string_dtype("utf-8"))
@@ -70,17 +67,21 @@ def _write_pieces(file: Any, pieces: Pieces, settled: Settled, shape: tuple[int,
             file[name][at] = values
 
 
-def _planes(pieces: Pieces) -> Iterator[tuple[str, NDArray[Any]]]:
-    """What there is one value of in each cell."""
-    for name, piece in _ALONE.items():
-        yield name, pieces.array(piece).astype(np.uint8)
+def _write_planes(file: Any, pieces: Pieces, shape: tuple[int, int]) -> None:
+    """What there is one value of in each cell, some rows at a time."""
+    planes = {name: (pieces.array(piece), "|u1") for name, piece in _ALONE.items()}
+    planes |= {name: (pieces.array(received_name(name)), "<f4") for name in pieces.noted(ACCOUNTED)["received"]}
     allowed = pieces.array("allowed.npy")
     if not allowed.all():
-        rows, columns = pieces.array("cells-rows.npy"), pieces.array("cells-columns.npy")
-        shown = allowed.astype(np.uint8)
-        shown[rows, columns] = 1
-        yield "scanned", shown
-    yield from pieces.load("received.npz").items()
+        planes["scanned"] = allowed, "|u1"
+    each = max(1, _BAND_BYTES // (4 * shape[1]))
+    for name, (array, dtype) in planes.items():
+        dataset = file.create_dataset(name, array.shape, dtype)
+        for first in range(0, shape[0], each):
+            band = array[first : first + each].astype(dtype)
+            if name == "scanned":
+                band |= file["measured"][first : first + each]
+            dataset[first : first + each] = band
 
 
 def _checksum(dataset: Any) -> int:

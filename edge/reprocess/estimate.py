@@ -27,10 +27,14 @@ Floats = NDArray[np.float32]
 def estimate(look: Look, rectangle: Rectangle) -> str:
     """Estimate a piece, and keep it; gives the worker's name."""
     look.job.enter()
-    pieces = look.job.pieces
-    if pieces.has(rectangle.name):
-        return worker_name()
-    shape, laws = look.grid.shape, pieces.load("laws.npz")
+    if not look.job.pieces.has(rectangle.name):
+        estimate_piece(look.job.pieces, look.grid.shape, rectangle)
+    return worker_name()
+
+
+def estimate_piece(pieces: Pieces, shape: tuple[int, int], rectangle: Rectangle) -> None:
+    """The same from what was settled of a grid."""
+    laws = pieces.load("laws.npz")
     maps, standard_error = _kriged(pieces, laws, shape, rectangle)
     found = {"maps": maps, "standard_error": standard_error}
     if "visible-places" in laws:
@@ -40,7 +44,6 @@ def estimate(look: Look, rectangle: Rectangle) -> str:
     for values in found.values():
         values[~shown] = np.nan
     pieces.keep(rectangle.name, {**found, "measured": measured})
-    return worker_name()
 
 
 def _kriged(pieces: Pieces, laws: Arrays, shape: tuple[int, int], piece: Rectangle) -> tuple[Floats, Floats]:

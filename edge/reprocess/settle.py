@@ -30,6 +30,7 @@ from edge.reprocess.spectra import Learned, fitted_parts
 from edge.results import FittedRecording, Planned, method_of
 
 SETTLED = "settled.json"
+ACCOUNTED = "accounted.json"
 KRIGING = "kriging"
 """The one method whose maps are made piece by piece."""
 
@@ -92,11 +93,19 @@ def account(look: Look) -> None:
     """What each cell received, as the recording says; it needs no rates."""
     look.job.enter()
     pieces = look.job.pieces
-    if pieces.has("received.npz"):
+    if pieces.has(ACCOUNTED):
         return
     with opened_whole(look.job) as (recording, planned):
         ledger = read_ledger(recording.reader, planned.plan.grid)
-        pieces.keep("received.npz", dose_of(recording.history, planned, ledger).datasets())
+        received = dose_of(recording.history, planned, ledger).datasets()
+    for name, seconds in received.items():
+        pieces.keep_array(received_name(name), seconds)
+    pieces.note(ACCOUNTED, {"received": list(received)})
+
+
+def received_name(dataset: str) -> str:
+    """Of the array of what each cell received."""
+    return f"received-{dataset}.npy"
 
 
 def _settled(look: Look, method: str) -> Settled:
