@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.registration import Registration
-from calibration.registration_record import registration_from_dict
-from edge.cameras import Frame
-from edge.cameras.picture import recorded_picture
 from edge.configuration.config import ScanConfig, parse_scan_config
-from edge.faults import IntegrityError, UsageError
+from edge.faults import UsageError
 from edge.folds.standard_course import Following, StandardCourse, course_of
 from edge.grid import ScanGrid
 from edge.maps import ElementMaps, Samples, by_live_time, limited_to
 from edge.photography.correction import Placing, placed_by_samples
+from edge.photography.recorded import sighting_of
 from edge.planning.area import allowed_cells
 from edge.planning.plan import ScanPlan, plan_from_json
-from edge.prepare import Sighting, frame_digest, place
+from edge.prepare import Sighting
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import MeasuredCells, merged
 from edge.reconstruct.choice import AUTOMATIC, method_in_motion
 from edge.reconstruct.visible import with_visible
 from edge.record.fold import ScanHistory
-from edge.record.folder import Recording, RecordingPaths, open_recording
+from edge.record.folder import Recording
 from edge.record.reader import JournalReader, MeasuredArrays
-from edge.replaying.sources import Stack
 from edge.spectra.drift import BlockSums
 from edge.spectra.model import SpectrumModel
 from edge.spectra.rates import ElementRates
@@ -90,32 +84,6 @@ def read_planned(recording: Recording) -> Planned:
     config = parse_scan_config(history.config_yaml, recording.paths.config)
     plan = plan_from_json(history.plan_json)
     return Planned(config, plan, sighting_of(recording.paths, history, config), history)
-
-
-def sighting_of(paths: RecordingPaths, history: ScanHistory, config: ScanConfig) -> Sighting:
-    """The photograph of a recording, placed on the stage again as it was then."""
-    picture = recorded_picture(paths.frame)
-    registration = registered_in(history, paths.journal)
-    assert history.registration is not None
-    if frame_digest(picture.image) != history.registration.frame_sha256:
-        raise IntegrityError(f"{paths.frame}: is not the photograph that this scan was planned from: restore it")
-    frame = Frame(picture.image, registration.camera_identity, registration.registered_at, picture.profile)
-    return place(frame, config, registration)
-
-
-def registered_in(history: ScanHistory, journal: Path) -> Registration:
-    """The photograph's place as it was last.
-
-    Raises
-    ------
-    IntegrityError
-        The journal has a plan and no such place, or one that was edited.
-    """
-    text = "" if history.registration is None else history.registration.registration_json
-    try:
-        return registration_from_dict(json.loads(text))
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise IntegrityError(f"{journal}: its photograph's place cannot be read: restore a copy") from None
 
 
 def fitted_exposures(indices: NDArray[np.int64], plan: ScanPlan) -> NDArray[np.bool_]:
@@ -308,31 +276,3 @@ def judged(
     once, _ = by_live_time(held, live_s, grid.shape)
     ignored = ignored_elements(config.sampling.interest, maps.elements)
     return figure_of(maps, once, allowed_cells(config, grid), exposures=exposures, ignored=ignored)
-
-
-def stack_of_recording(folder: Path) -> Stack:
-    """A recording as replay sees it: values where there were exposures, nothing elsewhere."""
-    with open_recording(folder) as recording:
-        planned = read_planned(recording)
-        fitted = fit_recording(recording, planned)
-    model = fitted.model
-    placing = placed_by_samples(fitted.samples, model.elements, planned.sighting, planned.config)
-    all_samples, live_s = join([fitted.samples, fitted.held]), np.concatenate([fitted.live_s, fitted.held_live_s])
-    cells = merged(all_samples, planned.plan.grid.shape, model.elements, live_s)
-    maps = np.zeros((*cells.shape, cells.elements), np.float32)
-    variance = np.zeros_like(maps)
-    known = np.zeros(cells.shape, np.bool_)
-    scanned = allowed_cells(planned.config, planned.plan.grid)
-    maps[cells.rows, cells.columns] = cells.values
-    variance[cells.rows, cells.columns] = cells.variance
-    known[cells.rows, cells.columns] = True
-    return Stack(
-        maps=maps,
-        variance=variance,
-        elements=model.elements,
-        rgb=placing.sighting.display,
-        known=known,
-        is_full=bool(known[scanned].all()),
-        unit=MAPS_UNIT,
-        scanned=scanned,
-    )

@@ -31,6 +31,7 @@ from edge.motion.kinematics import predict_stretches
 from edge.motion.stage_known import examine_motion
 from edge.opening import opened_event, scan_number
 from edge.photography.correction import Corrections, correction_sentence
+from edge.photography.recorded import sighting_of
 from edge.planning.figures import tell_plan, tell_registration
 from edge.planning.folder import read_reviewed
 from edge.planning.growth import PlanGrowth
@@ -43,7 +44,6 @@ from edge.preview.process import LiveMaps
 from edge.readiness.doctor import examine_controller, require
 from edge.record.fold import ScanHistory
 from edge.record.folder import RecordingPaths, open_recording
-from edge.results import sighting_of
 from edge.room import room_for_rest
 from edge.state import Ready
 from edge.stopping.watch import Watch

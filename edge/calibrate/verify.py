@@ -20,11 +20,11 @@ from edge.configuration.camera import MosaicCameraConfig
 from edge.configuration.config import ScanConfig, load_scan_config, parse_scan_config
 from edge.console import Console
 from edge.faults import EdgeError, SafetyStop, UsageError
+from edge.photography.recorded import sighting_of
 from edge.photography.stage_placing import held_by_fiducials
 from edge.prepare import Sighting, fiducials_of, register_as_configured
 from edge.readiness.doctor import Finding
 from edge.record.folder import open_recording
-from edge.results import sighting_of
 
 Show = Callable[[Finding], None]
 

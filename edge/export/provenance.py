@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from edge.export.contents import EnergyScale, Provenance, without_nothing
-from edge.finish import versions_of
 from edge.record.maps_file import MapsFile
+from edge.report.gathered import versions_of
 from edge.results import Planned
 from edge.state import Ended
 from models.masks.network import network_digest

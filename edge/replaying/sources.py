@@ -68,7 +68,7 @@ def load_stack(source: Path, settings: ImportSettings = NOTHING_SET) -> Stack:
         A recording is damaged.
     """
     if (source / "journal.sqlite").is_file():
-        from edge.results import stack_of_recording
+        from edge.replaying.recorded_stack import stack_of_recording
 
         if settings != NOTHING_SET:
             raise UsageError(

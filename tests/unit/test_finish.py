@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from edge.configuration.config import DetectorConfig
 from edge.events import Measured, Opened
-from edge.finish import calibration_line, energy_scale_of, versions_of
+from edge.finish import calibration_line
 from edge.folds.ledger import Ledger, read_ledger, running_s, seconds_per_cell, travel_mm, uncertainty_mm
 from edge.grid import ScanGrid
 from edge.record.journal import Journal
 from edge.record.reader import JournalReader
+from edge.report.gathered import energy_scale_of, versions_of
 from edge.spectra.energy import NotCalibrated, nominal_calibration
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.maps import Samples, by_live_time
-from edge.results import stack_of_recording
+from edge.replaying.recorded_stack import stack_of_recording
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
@@ -50,7 +50,7 @@ def test_a_recording_is_replayed_with_the_rates_of_all_photons_of_a_cell(monkeyp
     planned = SimpleNamespace(plan=SimpleNamespace(grid=grid), sighting=None, config=None)
     photograph = SimpleNamespace(sighting=SimpleNamespace(display=np.zeros((2, 2, 3), np.uint8)))
     for name, found in (("read_planned", planned), ("fit_recording", fitted), ("placed_by_samples", photograph)):
-        monkeypatch.setattr(f"edge.results.{name}", lambda *_, found=found: found)
-    monkeypatch.setattr("edge.results.open_recording", nullcontext)
-    monkeypatch.setattr("edge.results.allowed_cells", lambda *_: np.ones((2, 2), np.bool_))
+        monkeypatch.setattr(f"edge.replaying.recorded_stack.{name}", lambda *_, found=found: found)
+    monkeypatch.setattr("edge.replaying.recorded_stack.open_recording", nullcontext)
+    monkeypatch.setattr("edge.replaying.recorded_stack.allowed_cells", lambda *_: np.ones((2, 2), np.bool_))
     assert stack_of_recording(Path()).maps[0, 0, 0] == pytest.approx(3.0, rel=1e-6)
