@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
+from edge.control.messages import Command
 from edge.faults import EdgeError
 from edge.monitor import wire
 from edge.monitor.access import Access, Granted, Person
@@ -34,7 +35,14 @@ from edge.monitor.viewer import Viewer
 PERIOD_S = 0.05
 """Between two looks at the recording."""
 MOST_STREAMS = 32
-_COMMANDS = {"pause", "resume", "finish", "stop", "status"}
+_COMMANDS: dict[str, Command] = {
+    "pause": "pause",
+    "resume": "resume",
+    "finish": "finish",
+    "stop": "stop",
+    "status": "status",
+}
+"""Arming is none of them: the beam is let out by somebody at the machine."""
 _LONGEST_NAME = 40
 
 
@@ -234,7 +242,7 @@ async def _control(request: Request) -> Response:
     from edge.control.client import ask
 
     try:
-        reply = await run_in_threadpool(ask, page.shown.folder, command, by)
+        reply = await run_in_threadpool(ask, page.shown.folder, _COMMANDS[command], by)
     except EdgeError as error:
         return refusal(409, str(error))
     return JSONResponse({"ok": reply.ok, "sentence": reply.sentence, "state": reply.state})

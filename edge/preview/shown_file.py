@@ -94,8 +94,9 @@ class ShownWriter:
         """
         changed = 0
         for layer, values in enumerate((maps.maps, maps.standard_error)):
-            for element in range(values.shape[2]):
-                changed += self._show_plane(layer, element, values[:, :, element])
+            # each element's cells lie together, as they are compared and written
+            for element, plane in enumerate(np.ascontiguousarray(np.moveaxis(values, 2, 0))):
+                changed += self._show_plane(layer, element, plane)
         if changed:
             # numbers go up after what they stand for
             os.pwrite(self._descriptor, self._versions.tobytes(), HEAD_BYTES)
@@ -107,11 +108,12 @@ class ShownWriter:
 
     def _show_plane(self, layer: int, element: int, plane: Floats) -> int:
         before = self._written[layer, element]
-        largest = np.nanmax(np.abs(plane), initial=0.0, where=np.isfinite(plane))
+        largest = float(np.nanmax(np.abs(plane), initial=0.0))
         with np.errstate(invalid="ignore"):
-            is_same = np.abs(plane - before) <= _VISIBLE * largest
-        is_same |= np.isnan(plane) & np.isnan(before)
-        marked = ~_all_in_parts(is_same)
+            differs = np.abs(plane - before) > _VISIBLE * largest
+        # what was or is unknown differs from nothing by that
+        differs |= np.isnan(plane) != np.isnan(before)
+        marked = _any_in_parts(differs)
         for down, across in np.argwhere(marked):
             rows = slice(down * PART_CELLS, (down + 1) * PART_CELLS)
             columns = slice(across * PART_CELLS, (across + 1) * PART_CELLS)
@@ -174,7 +176,7 @@ class ShownReader:
         headed_file.close(self._descriptor)
 
 
-def _all_in_parts(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows = np.logical_and.reduceat(marked, np.arange(0, marked.shape[0], PART_CELLS), axis=0)
-    found: NDArray[np.bool_] = np.logical_and.reduceat(rows, np.arange(0, marked.shape[1], PART_CELLS), axis=1)
+def _any_in_parts(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    rows = np.logical_or.reduceat(marked, np.arange(0, marked.shape[0], PART_CELLS), axis=0)
+    found: NDArray[np.bool_] = np.logical_or.reduceat(rows, np.arange(0, marked.shape[1], PART_CELLS), axis=1)
     return found

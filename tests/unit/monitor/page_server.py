@@ -94,14 +94,14 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, tokens: Tokens = NOBODYS, names: tuple[str, ...] = ()) -> Iterator[Served]:
+def served(folder: Path, tokens: Tokens = NOBODYS, names: tuple[str, ...] = (), *, port: int = 0) -> Iterator[Served]:
     """The page of a recording, everything that it holds taken in."""
     shown, warnings = Shown(folder), list[str]()
     # figures are looked at first, and what they tell is what exposures are placed by
     shown.refresh()
     shown.refresh()
     page = Page(shown, Access(tokens), Audit(folder, warnings.append))
-    listener = listening("127.0.0.1", 0)
+    listener = listening("127.0.0.1", port)
     server = server_of(application(page, names=names))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

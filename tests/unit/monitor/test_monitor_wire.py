@@ -1,0 +1,69 @@
+"""The bytes that browsers get, read back as the protocol's page says."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from edge.monitor import wire
+from edge.monitor.wire import UNKNOWN, Window
+
+FLOATS = st.floats(-1e6, 1e6, width=32) | st.just(float("nan"))
+PLANES = arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=FLOATS)
+
+
+def unpacked(body: bytes) -> np.ndarray:
+    _, _, rows, columns, low, high = struct.unpack_from("<HHHHff", body)
+    steps = np.cumsum(np.frombuffer(zlib.decompress(body[16:]), "<u2"), dtype=np.uint16).reshape(rows, columns)
+    return np.where(steps == UNKNOWN, np.nan, low + steps / 65_534 * (np.float64(high) - low))
+
+
+@given(PLANES)
+def test_a_part_comes_back_within_half_a_step_of_its_own_range(plane: np.ndarray) -> None:
+    back = unpacked(wire.tile_body(plane, Window(3, 5, *plane.shape)))
+    assert np.array_equal(np.isnan(back), np.isnan(plane))
+    known = plane[~np.isnan(plane)].astype(np.float64)
+    if len(known):
+        # half of 4,095 steps, and what 32 bits round
+        allowed = (known.max() - known.min()) / 4_095 * 0.5 + 1e-6 * np.abs(known).max()
+        assert np.abs(back - plane)[~np.isnan(plane)].max() <= allowed
+
+
+@given(PLANES)
+def test_a_whole_map_comes_back_within_half_a_step_of_its_range(plane: np.ndarray) -> None:
+    content = wire.map_bytes(plane, 7)
+    generation, rows, columns, low, high = struct.unpack_from("<IHHff", content)
+    steps = np.frombuffer(content, "<u2", offset=16).reshape(rows, columns)
+    assert generation == 7
+    assert np.array_equal(steps == UNKNOWN, np.isnan(plane))
+    known = ~np.isnan(plane)
+    if known.any():
+        back = low + steps[known] / 65_534 * (np.float64(high) - low)
+        span, largest = np.ptp(plane[known].astype(np.float64)), np.abs(plane[known]).max()
+        assert np.abs(back - plane[known]).max() <= span / 65_534 * 0.5 + 1e-6 * largest
+
+
+@pytest.mark.parametrize("viewed", [(), (0,), (3, 1), (0, 1, 2), tuple(range(20))])
+def test_exposures_are_aligned_and_carry_a_value_for_each_viewed_element(viewed: tuple[int, ...]) -> None:
+    cells = np.zeros(2, wire.CELL)
+    cells["row0"], cells["live_s"] = [7, 8], [0.5, 0.25]
+    values = np.arange(2 * len(viewed), dtype=np.float32).reshape(2, -1)
+    message = wire.exposures_bytes(9, 100, cells, viewed, values)
+    kind, n, first, count = message[0], *struct.unpack_from("<III", message, 4)
+    assert (kind, n, first, count) == (1, 9, 100, 2)
+    assert tuple(message[17 : 17 + message[16]]) == viewed
+    at = -(-(17 + len(viewed)) // 4) * 4
+    assert np.array_equal(np.frombuffer(message, wire.CELL, 2, at), cells)
+    assert np.array_equal(np.frombuffer(message, "<f4", -1, at + 24), values.ravel())
+
+
+def test_a_tile_is_smaller_than_its_numbers() -> None:
+    rows, columns = np.mgrid[:64, :64]
+    smooth = np.sin(rows / 20 + columns / 30).astype(np.float32)
+    assert len(wire.tile_body(smooth, Window(0, 0, 64, 64))) < 2 * smooth.size
