@@ -9,8 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,7 @@ import yaml
 from tests.instrument.starter import Started, Starter
 
 START_TIMEOUT_S = 150.0
+END_TIMEOUT_S = 120.0
 Process = subprocess.Popen[bytes] | Started
 
 
@@ -34,6 +35,10 @@ class Bench:
     """Starts its commands; without one, each is started in full."""
     ready: str = "port"
     """What appears in the folder when the instrument is ready."""
+    beforehand: tuple[str, ...] = ()
+    """What its commands do first, of `tests.instrument.beforehand`."""
+    names: ExitStack = field(default_factory=ExitStack)
+    """Names of ports whose instrument was killed, kept from other tests' terminals until this one's has ended."""
 
     @property
     def twin_log(self) -> Path:
@@ -67,7 +72,20 @@ class Bench:
             yield process
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=END_TIMEOUT_S)
+            self.names.close()
+
+    def kill(self, instrument: Process) -> None:
+        """End the instrument without warning, as when its supply fails.
+
+        A scan that looks for it finds no port. Without this it might find, under a name that was given anew, the
+        terminal of another test.
+        """
+        port = self.folder / "port"
+        self.names.callback(os.close, os.open(port.resolve(), os.O_RDWR | os.O_NOCTTY))
+        instrument.kill()
+        instrument.wait(timeout=END_TIMEOUT_S)
+        port.unlink()
 
     def command(self, *arguments: str) -> list[str]:
         """One command as from a shell, imports and all."""
@@ -76,7 +94,7 @@ class Bench:
     def start(self, *arguments: str, files: tuple[IO[bytes], IO[bytes], IO[bytes]]) -> Process:
         """One command in the bench's folder, with these for what it reads and says."""
         if self.starter is not None:
-            return self.starter.start(list(arguments), folder=self.folder, files=files)
+            return self.starter.start(list(arguments), folder=self.folder, files=files, beforehand=self.beforehand)
         read, words, faults = files
         return subprocess.Popen(self.command(*arguments), stdin=read, stdout=words, stderr=faults, cwd=self.folder)
 
@@ -107,7 +125,7 @@ class Bench:
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait(timeout=20)
+            process.wait(timeout=END_TIMEOUT_S)
 
     @property
     def _words(self) -> Path:
@@ -166,6 +184,13 @@ def starter() -> Iterator[Starter]:
     made = Starter()
     yield made
     made.close()
+
+
+@pytest.fixture
+def bare(bench: Bench) -> Bench:
+    """A bench whose scans end with their beam, without maps and report."""
+    bench.beforehand = ("leave_out_maps",)
+    return bench
 
 
 @pytest.fixture

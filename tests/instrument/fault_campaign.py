@@ -98,7 +98,8 @@ CASES: Final = tuple(
 
 
 def choose(bench: Bench, instrument: str) -> None:
-    """Put an instrument on the bench, and a small scan; but for the controller, the scan is the same on all."""
+    """Put an instrument on the bench, and a small scan without maps; but for the controller, the same on all."""
+    bench.beforehand = ("leave_out_maps",)
     bench.instrument["twin"]["clock_factor"] = CLOCK_FACTOR
     bench.scan["sampling"]["rate"] = RATE
     bench.scan["instrument"]["reconnect_s"] = PATIENCE_S

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +76,27 @@ class Starter:
         self._process = subprocess.Popen(command, cwd=_CHECKOUT, pass_fds=[asked.fileno()], stdin=subprocess.DEVNULL)
         asked.close()
 
-    def start(self, arguments: list[str], *, folder: Path, files: tuple[Any, Any, Any]) -> Started:
-        """Start `pointillist` with these arguments in a folder, with these three for input, output and faults."""
+    def start(
+        self, arguments: list[str], *, folder: Path, files: tuple[Any, Any, Any], beforehand: Sequence[str] = ()
+    ) -> Started:
+        """Start `pointillist` with these arguments in a folder, with these three for input, output and faults.
+
+        Parameters
+        ----------
+        beforehand
+            Functions of `tests.instrument.beforehand` that its process calls first.
+        """
         told, telling = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with telling:
-            request = json.dumps({"arguments": arguments, "folder": str(folder), "variables": dict(os.environ)})
+            asked = {"arguments": arguments, "folder": str(folder), "variables": dict(os.environ)}
+            request = json.dumps({**asked, "beforehand": list(beforehand)})
             descriptors = [file.fileno() for file in (*files, telling)]
             socket.send_fds(self._asking, [request.encode()], descriptors)
         return Started(["pointillist", *arguments], told)
 
     def close(self) -> None:
         self._asking.close()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=120)
 
 
 def _load() -> None:
@@ -167,7 +177,10 @@ def _main() -> None:
     sys.argv = ["pointillist", *request["arguments"]]
     time.tzset()
     from edge import cli
+    from tests.instrument import beforehand
 
+    for name in request["beforehand"]:
+        getattr(beforehand, name)()
     cli.main()
 
 

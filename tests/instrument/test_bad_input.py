@@ -217,74 +217,73 @@ def test_an_open_door_is_named_and_the_shutter_stays_closed(bench):
     assert "close the door" in words
 
 
-def test_a_door_opened_in_mid_scan_stops_it_and_nothing_is_lost(bench):
-    bench.instrument["twin"] |= {"door_opens_after": 100, "door_stays_open_s": 2_000.0, "clock_factor": 1_000.0}
-    with bench.running():
-        words = refused(bench, SAFETY)
+def test_a_door_opened_in_mid_scan_stops_it_and_nothing_is_lost(bare):
+    bare.instrument["twin"] |= {"door_opens_after": 100, "door_stays_open_s": 2_000.0, "clock_factor": 1_000.0}
+    with bare.running():
+        words = refused(bare, SAFETY)
         assert "door" in words
         assert "--resume" in words
-        events = [event["event"] for event in bench.twin_events()]
+        events = [event["event"] for event in bare.twin_events()]
         assert events.index("shutter_closed") > events.index("shutter_opened")
-        await_that(lambda: "door_closed" in [event["event"] for event in bench.twin_events()], "the door's closing")
-        assert 0 < bench.measured() < 384
-        resumed = bench.run("scan", "--resume", str(bench.recording))
+        await_that(lambda: "door_closed" in [event["event"] for event in bare.twin_events()], "the door's closing")
+        assert 0 < bare.measured() < 384
+        resumed = bare.run("scan", "--resume", str(bare.recording))
         assert resumed.returncode == 0, resumed.stderr
-        exposed = [event["index"] for event in bench.twin_events() if event["event"] == "exposed"]
-    assert bench.measured() == 384
+        exposed = [event["index"] for event in bare.twin_events() if event["event"] == "exposed"]
+    assert bare.measured() == 384
     assert sorted(exposed) == list(range(384)), "what the controller had kept is fetched, not exposed again"
 
 
-def test_an_instrument_that_dies_in_mid_scan_is_a_lost_link_and_resumable(bench):
-    bench.instrument["twin"]["clock_factor"] = 40.0
-    bench.scan["instrument"]["reconnect_s"] = 1.0
-    with bench.running() as instrument, bench.scanning() as scan:
-        bench.scan_until(30, scan)
-        instrument.kill()
-        assert scan.wait(timeout=120) == LINK, bench.said
-    assert_one_sentence(bench.said)
-    assert "--resume" in bench.said
-    assert bench.measured() >= 30
-    (bench.folder / "port").unlink()
-    with bench.running():
-        resumed = bench.run("scan", "--resume", str(bench.recording))
+def test_an_instrument_that_dies_in_mid_scan_is_a_lost_link_and_resumable(bare):
+    bare.instrument["twin"]["clock_factor"] = 40.0
+    bare.scan["instrument"]["reconnect_s"] = 1.0
+    with bare.running() as instrument, bare.scanning() as scan:
+        bare.scan_until(30, scan)
+        bare.kill(instrument)
+        assert scan.wait(timeout=120) == LINK, bare.said
+    assert_one_sentence(bare.said)
+    assert "--resume" in bare.said
+    assert bare.measured() >= 30
+    with bare.running():
+        resumed = bare.run("scan", "--resume", str(bare.recording))
     assert resumed.returncode == 0, resumed.stderr
-    assert bench.measured() == 384
+    assert bare.measured() == 384
 
 
-def test_a_damaged_journal_is_refused_and_kept(bench):
-    bench.instrument["twin"]["clock_factor"] = 40.0
-    with bench.running():
-        with bench.scanning() as scan:
-            bench.scan_until(60, scan)
+def test_a_damaged_journal_is_refused_and_kept(bare):
+    bare.instrument["twin"]["clock_factor"] = 40.0
+    with bare.running():
+        with bare.scanning() as scan:
+            bare.scan_until(60, scan)
             scan.terminate()
             scan.wait(timeout=120)
-        journal = bench.recording / "journal.sqlite"
+        journal = bare.recording / "journal.sqlite"
         content = bytearray(journal.read_bytes())
         middle = len(content) // 2
         content[middle : middle + 64] = bytes(64)
         journal.write_bytes(content)
-        resumed = bench.run("scan", "--resume", str(bench.recording))
+        resumed = bare.run("scan", "--resume", str(bare.recording))
         assert resumed.returncode == INTEGRITY
         assert_one_sentence(resumed.stderr)
         assert "keep the file" in resumed.stderr
         assert journal.read_bytes() == content
 
 
-def test_an_object_that_has_moved_is_not_scanned_on(bench):
-    bench.instrument["twin"]["clock_factor"] = 40.0
-    with bench.running():
-        with bench.scanning() as scan:
-            bench.scan_until(20, scan)
+def test_an_object_that_has_moved_is_not_scanned_on(bare):
+    bare.instrument["twin"]["clock_factor"] = 40.0
+    with bare.running():
+        with bare.scanning() as scan:
+            bare.scan_until(20, scan)
             scan.kill()
             scan.wait(timeout=120)
-        before = len(bench.twin_events())
-        picture = bench.folder / "frames" / "frame.png"
+        before = len(bare.twin_events())
+        picture = bare.folder / "frames" / "frame.png"
         frame = cv2.imread(str(picture))
         inside = (slice(260, 640), slice(330, 880))
         frame[inside] = np.roll(frame[inside], 25, axis=1)
         cv2.imwrite(str(picture), frame)
-        resumed = bench.run("scan", "--resume", str(bench.recording))
-        after = [event["event"] for event in bench.twin_events()[before:]]
+        resumed = bare.run("scan", "--resume", str(bare.recording))
+        after = [event["event"] for event in bare.twin_events()[before:]]
     assert resumed.returncode == SAFETY, resumed.stderr
     assert "the object moved by" in resumed.stderr
     assert "shutter_opened" not in after

@@ -87,7 +87,7 @@ def bench_of(folder: Path, name: str, starter: Starter | None = None) -> Bench:
         "elements": ["Ca", "Fe", "Cu", "Hg-L", "Pb-L"],
         "placement": {"campaign": "campaign.yaml", "name": name},
     }
-    return Bench(folder, instrument, scan, starter)
+    return Bench(folder, instrument, scan, starter, beforehand=("leave_out_maps",))
 
 
 def photograph_the_whole(folder: Path) -> None:

@@ -27,7 +27,7 @@ def test_what_the_crash_may_have_begun_is_left_out_and_every_other_cell_is_expos
         with bench.scanning() as scan:
             bench.scan_until(100, scan)
             scan.kill()
-            scan.wait(timeout=20)
+            scan.wait(timeout=60)
         await_that(lambda: not is_open(bench), "the end of the lease")
         resumed = bench.run("scan", "--resume", str(bench.recording))
         assert resumed.returncode == 0, resumed.stderr

@@ -118,7 +118,7 @@ def test_a_killed_scan_leaves_no_beam_and_is_resumed(bench: Bench, instrument: s
             bench.scan_until(5, scan)
             scan.kill()
             killed_s = time.monotonic()
-            scan.wait(timeout=20)
+            scan.wait(timeout=60)
         assert_beam_is_over(bench, instrument, killed_s)
         assert not is_finished(bench)
         resume(bench)

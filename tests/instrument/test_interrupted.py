@@ -8,10 +8,10 @@ import random
 import re
 import select
 import signal
-import subprocess
 import time
 
 import pytest
+import yaml
 
 from edge.record.folder import open_recording
 from edge.state import Ended
@@ -34,25 +34,25 @@ def shutter_is_open(bench) -> bool:
 
 
 @pytest.mark.parametrize("seed", [2, pytest.param(3, marks=pytest.mark.campaign)])
-def test_a_killed_scan_is_resumed_and_every_exposure_is_there_once(bench, seed):
-    bench.instrument["twin"]["clock_factor"] = 40.0
+def test_a_killed_scan_is_resumed_and_every_exposure_is_there_once(bare, seed):
+    bare.instrument["twin"]["clock_factor"] = 40.0
     kill_at = random.Random(seed).randrange(1, PLANNED - 60)
-    with bench.running():
-        with bench.scanning() as scan:
-            bench.scan_until(kill_at, scan)
+    with bare.running():
+        with bare.scanning() as scan:
+            bare.scan_until(kill_at, scan)
             scan.kill()
-            scan.wait(timeout=20)
-        survived = bench.measured()
+            scan.wait(timeout=60)
+        survived = bare.measured()
         assert kill_at <= survived < PLANNED
-        await_that(lambda: not shutter_is_open(bench), "the shutter's closing by the end of its lease")
-        resumed = bench.run("scan", "--resume", str(bench.recording))
+        await_that(lambda: not shutter_is_open(bare), "the shutter's closing by the end of its lease")
+        resumed = bare.run("scan", "--resume", str(bare.recording))
         assert resumed.returncode == 0, resumed.stderr
         found = re.search(rf"(\d+) of {PLANNED} exposures are measured", resumed.stdout)
         assert found is not None
         # What the kill cut off between its sync and its announcement to readers is found when the log is recovered.
         assert survived <= int(found[1]) < PLANNED
-        exposed = [event["index"] for event in bench.twin_events() if event["event"] == "exposed"]
-    assert_whole(bench)
+        exposed = [event["index"] for event in bare.twin_events() if event["event"] == "exposed"]
+    assert_whole(bare)
     assert sorted(exposed) == list(range(PLANNED)), "no finished cell is exposed again"
 
 
@@ -75,17 +75,12 @@ def test_a_signal_stops_safely_when_nobody_can_be_asked(bench, number):
 class Terminal:
     """A scan, or another command, on a terminal of its own, with somebody typing."""
 
-    def __init__(self, bench, *arguments: str, command: list[str] | None = None) -> None:
+    def __init__(self, bench, *arguments: str) -> None:
         self._bench = bench
         self._master, slave = pty.openpty()
         with os.fdopen(slave, "r+b", buffering=0) as files:
-            if command is None:
-                arguments = arguments or ("scan", str(bench.config), "--out", str(bench.recording))
-                self.process = bench.start(*arguments, files=(files, files, files))
-            else:
-                self.process = subprocess.Popen(
-                    command, stdin=files, stdout=files, stderr=files, cwd=bench.folder, start_new_session=True
-                )
+            arguments = arguments or ("scan", str(bench.config), "--out", str(bench.recording))
+            self.process = bench.start(*arguments, files=(files, files, files))
         self.text = ""
 
     def await_text(self, wanted: str, timeout_s: float = 150.0) -> None:
@@ -95,7 +90,7 @@ class Terminal:
             self.read(0.2)
             if not is_in_time and wanted not in self.text:
                 self.process.kill()
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=60)
                 pytest.fail(f"{wanted!r} did not appear in {self.text[-500:]!r}")
 
     def read(self, wait_s: float) -> None:
@@ -123,56 +118,57 @@ class Terminal:
         return self.process.returncode
 
 
-def test_ctrl_c_pauses_safely_asks_and_goes_on(bench):
-    bench.instrument["twin"]["clock_factor"] = 40.0
-    with bench.running():
-        terminal = Terminal(bench)
+def test_ctrl_c_pauses_safely_asks_and_goes_on(bare):
+    bare.instrument["twin"]["clock_factor"] = 40.0
+    with bare.running():
+        terminal = Terminal(bare)
         terminal.await_exposures(21)
         terminal.process.send_signal(signal.SIGINT)
         terminal.await_text("What now? [resume/finish/stop]")
-        assert not shutter_is_open(bench)
+        assert not shutter_is_open(bare)
         terminal.type("resume\n")
         assert terminal.await_end() == 0, terminal.text[-800:]
-    assert_whole(bench)
+    assert_whole(bare)
 
 
-def test_ctrl_c_at_the_question_aborts_with_the_shutter_closed(bench):
-    bench.instrument["twin"]["clock_factor"] = 40.0
-    with bench.running():
-        terminal = Terminal(bench)
+def test_ctrl_c_at_the_question_aborts_with_the_shutter_closed(bare):
+    bare.instrument["twin"]["clock_factor"] = 40.0
+    with bare.running():
+        terminal = Terminal(bare)
         terminal.await_exposures(21)
         terminal.process.send_signal(signal.SIGINT)
         terminal.await_text("What now?")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.await_end() == 6
-        assert not shutter_is_open(bench)
-        assert bench.run("scan", "--resume", str(bench.recording), "--quiet").returncode == 0
-    assert_whole(bench)
+        assert not shutter_is_open(bare)
+        assert bare.run("scan", "--resume", str(bare.recording), "--quiet").returncode == 0
+    assert_whole(bare)
 
 
 def test_ctrl_c_while_the_report_is_made_says_how_to_make_it(bench):
-    with bench.running(), bench.scanning() as scan:
-        await_that(lambda: "Computing the maps" in bench.said or scan.poll() is not None, "the end of the beam")
-        scan.send_signal(signal.SIGINT)
-        assert scan.wait(timeout=120) == 6, bench.said
-    assert "make them with: pointillist report" in bench.said
+    with bench.running():
+        bench.beforehand = ("interrupt_the_report",)
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+        assert scan.returncode == 6, scan.stderr
+    assert "make them with: pointillist report" in scan.stderr
     assert not (bench.recording / "report.html").exists()
+    bench.beforehand = ()
     assert bench.run("report", str(bench.recording)).returncode == 0
     assert (bench.recording / "report.html").is_file()
     assert_whole(bench)
 
 
-def test_a_lost_terminal_stops_safely(bench):
-    bench.instrument["twin"]["clock_factor"] = 40.0
-    with bench.running():
-        terminal = Terminal(bench)
+def test_a_lost_terminal_stops_safely(bare):
+    bare.instrument["twin"]["clock_factor"] = 40.0
+    with bare.running():
+        terminal = Terminal(bare)
         terminal.await_exposures(21)
         terminal.hang_up()
         terminal.process.send_signal(signal.SIGHUP)
         assert terminal.process.wait(timeout=120) == 6
-        assert not shutter_is_open(bench)
-        assert bench.run("scan", "--resume", str(bench.recording), "--quiet").returncode == 0
-    assert_whole(bench)
+        assert not shutter_is_open(bare)
+        assert bare.run("scan", "--resume", str(bare.recording), "--quiet").returncode == 0
+    assert_whole(bare)
 
 
 def test_finishing_early_keeps_what_was_measured(bench):
@@ -190,13 +186,16 @@ def test_finishing_early_keeps_what_was_measured(bench):
     assert (bench.recording / "maps.h5").is_file()
 
 
-@pytest.mark.timeout(900)
 def test_ctrl_c_in_the_demonstration_is_the_scans_to_answer(bench):
     out = bench.folder / "demo"
-    # setsid makes the terminal the command's own, so that a typed Ctrl-C reaches its whole process group.
-    terminal = Terminal(bench, command=["setsid", "-cw", *bench.command("demo", "--out", str(out))])
-    # on a busy computer, choosing among modes takes a while
-    terminal.await_text("Measuring", timeout_s=600.0)
+    bench.instrument["twin"]["clock_factor"] = 10.0
+    panel = bench.folder / "panel"
+    panel.mkdir()
+    for name, content in (("instrument", bench.instrument), ("scan", bench.scan), ("camera", {})):
+        (panel / f"{name}.yaml").write_text(yaml.safe_dump(content), "utf-8")
+    bench.beforehand = ("show_a_panel_of_the_tests", "own_the_terminal")
+    terminal = Terminal(bench, "demo", "--out", str(out))
+    terminal.await_text("Measuring", timeout_s=240.0)
     terminal.type("\x03")
     terminal.await_text("What now? [resume/finish/stop]")
     terminal.type("stop\n")

@@ -16,11 +16,11 @@ HELD_OUT = 26
 
 
 @pytest.fixture
-def listening(bench):
-    bench.scan["sampling"]["mask"] = "adaptive"
-    bench.scan["sampling"]["batches"] = 2
-    bench.instrument["twin"]["clock_factor"] = 20.0
-    return bench
+def listening(bare):
+    bare.scan["sampling"]["mask"] = "adaptive"
+    bare.scan["sampling"]["batches"] = 2
+    bare.instrument["twin"]["clock_factor"] = 20.0
+    return bare
 
 
 def history_of(bench):

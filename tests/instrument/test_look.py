@@ -23,16 +23,16 @@ def stages(bench) -> None:
     bench.scan["checks"] = {"every_minutes": 1 / 60, "stage": {"x_mm": 1.0, "y_mm": 2.0}}
 
 
-def test_a_look_closes_the_shutter_and_the_scan_goes_on(bench):
-    stages(bench)
-    bench.instrument["camera_link"] = "camera"
-    with bench.running():
-        url = (bench.folder / "camera").read_text().strip()
-        bench.scan["instrument"]["camera"] = {"kind": "http", "url": url}
-        bench.write()
-        ended = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+def test_a_look_closes_the_shutter_and_the_scan_goes_on(bare):
+    stages(bare)
+    bare.instrument["camera_link"] = "camera"
+    with bare.running():
+        url = (bare.folder / "camera").read_text().strip()
+        bare.scan["instrument"]["camera"] = {"kind": "http", "url": url}
+        bare.write()
+        ended = bare.run("scan", str(bare.config), "--out", str(bare.recording))
     assert ended.returncode == 0, ended.stderr
-    events = story(bench)
+    events = story(bare)
     closed = [event.reason for event in events if isinstance(event, ShutterClosed)]
     assert closed.count(LOOK) >= 1
     # a look that is due with the last exposure closes the shutter for good
@@ -43,19 +43,19 @@ def test_a_look_closes_the_shutter_and_the_scan_goes_on(bench):
     assert ended.stdout.count("The object is where it was") == 1 + opened + (closed[-1] == LOOK)
 
 
-def test_an_object_that_moves_meanwhile_pauses_the_scan_resumably(bench):
-    stages(bench)
-    with bench.running():
-        with bench.scanning() as scan:
-            bench.scan_until(10, scan)
-            picture = bench.folder / "frames" / "frame.png"
+def test_an_object_that_moves_meanwhile_pauses_the_scan_resumably(bare):
+    stages(bare)
+    with bare.running():
+        with bare.scanning() as scan:
+            bare.scan_until(10, scan)
+            picture = bare.folder / "frames" / "frame.png"
             frame = cv2.imread(str(picture))
             inside = (slice(260, 640), slice(330, 880))
             frame[inside] = np.roll(frame[inside], 25, axis=1)
             cv2.imwrite(str(picture.with_name("next.png")), frame)
             assert scan.wait(timeout=120) == STOPPED
-        after = [event["event"] for event in bench.twin_events()]
-    assert "the object moved by" in bench.said
-    (paused,) = [event for event in story(bench) if isinstance(event, Paused)]
+        after = [event["event"] for event in bare.twin_events()]
+    assert "the object moved by" in bare.said
+    (paused,) = [event for event in story(bare) if isinstance(event, Paused)]
     assert paused.reason.startswith("the object moved by")
     assert after.count("shutter_opened") == after.count("shutter_closed")

@@ -72,21 +72,21 @@ def preview_leaves_it(recording, before):
     assert corrections.look("2026-01-02T03:04:06.000006+00:00") is None
 
 
-def test_a_running_scan_writes_down_what_the_preview_leaves_and_goes_on(bench):
-    bench.instrument["twin"]["clock_factor"] = 10.0
-    with bench.running(), bench.scanning() as scan:
-        bench.scan_until(20, scan)
-        with open_recording(bench.recording) as recording:
+def test_a_running_scan_writes_down_what_the_preview_leaves_and_goes_on(bare):
+    bare.instrument["twin"]["clock_factor"] = 10.0
+    with bare.running(), bare.scanning() as scan:
+        bare.scan_until(20, scan)
+        with open_recording(bare.recording) as recording:
             registered = read_planned(recording).sighting.registration
         moved = corrected(registered, StageShift(0.3, -0.2, ((1e-4, 0.0), (0.0, 1e-4)), 1e-6, 20))
         recording.paths.live.mkdir(exist_ok=True)
         leave_correction(recording.paths.correction, moved, 20)
-        assert scan.wait(timeout=240) == 0, bench.said
-    with open_recording(bench.recording) as recording:
+        assert scan.wait(timeout=240) == 0, bare.said
+    with open_recording(bare.recording) as recording:
         history = recording.history
         planned = read_planned(recording)
     assert history.corrections[0].exposures == 20
     assert json.loads(history.corrections[0].registration_json)["digest"] == moved.digest
     assert planned.sighting.registration.shift is not None
     assert len(history.done) == len(planned.plan.exposures)
-    assert "After 20 exposures: the measured cells show that the photograph lies +0.30 mm in x" in bench.said
+    assert "After 20 exposures: the measured cells show that the photograph lies +0.30 mm in x" in bare.said

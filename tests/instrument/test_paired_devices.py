@@ -20,19 +20,19 @@ LINES_KEV = (3.69, 6.40, 8.05, 9.99, 10.55)
 
 
 @pytest.fixture
-def pair(bench):
+def pair(bare):
     """The bench's scan, unchanged but for the controller."""
-    bench.instrument["twin"]["clock_factor"] = 20.0
-    bench.instrument["pair"] = {"spectrometer_link": "mca", "stage_log": "stage.jsonl"}
-    bench.instrument["link"] = "stage"
-    bench.ready = "mca"
-    bench.scan["instrument"]["controller"] = {
+    bare.instrument["twin"]["clock_factor"] = 20.0
+    bare.instrument["pair"] = {"spectrometer_link": "mca", "stage_log": "stage.jsonl"}
+    bare.instrument["link"] = "stage"
+    bare.ready = "mca"
+    bare.scan["instrument"]["controller"] = {
         "kind": "paired",
         "stage": {"kind": "grbl", "port": "stage", "gate": "M8"},
         "spectrometer": {"kind": "dp5", "port": "mca", "settings": {"MCAC": "2048"}},
     }
-    bench.scan["sampling"]["rate"] = 0.02
-    return bench
+    bare.scan["sampling"]["rate"] = 0.02
+    return bare
 
 
 def counted(bench, instrument: str) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
@@ -83,7 +83,7 @@ def test_a_scan_that_dies_leaves_the_beam_off_and_is_resumed(pair):
             pair.scan_until(10, scan)
             scan.kill()
             killed_s = time.monotonic()
-            scan.wait(timeout=20)
+            scan.wait(timeout=60)
         assert_beam_is_over(pair, "grbl", killed_s)
         resumed = pair.run("scan", "--resume", str(pair.recording))
     assert resumed.returncode == 0, resumed.stderr

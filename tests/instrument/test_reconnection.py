@@ -174,9 +174,7 @@ def test_a_controller_that_boots_again_is_homed_and_the_object_looked_at(slow, s
 def test_an_instrument_that_is_switched_off_and_on_goes_on(slow, scan):
     def switch_off_and_on() -> None:
         await_that(lambda: slow.measured() >= 20, "the first exposures")
-        first.kill()
-        first.wait(timeout=20)
-        (slow.folder / "port").unlink()
+        slow.kill(first)
         second.enter_context(slow.running())
 
     with slow.running() as first, ExitStack() as second, meanwhile(switch_off_and_on):

@@ -190,7 +190,7 @@ def test_a_scan_that_is_killed_over_the_standard_is_resumed_with_every_exposure_
             await_that(lambda: is_over_standard(bench) or scan.poll() is not None, "a visit in mid-scan")
             assert scan.poll() is None, bench.said
             scan.kill()
-            scan.wait(timeout=20)
+            scan.wait(timeout=60)
         before = len(history_of(bench).visits)
         resumed = bench.run("scan", "--resume", str(bench.recording))
         assert resumed.returncode == 0, resumed.stderr

@@ -1,0 +1,61 @@
+"""What a command's process does before it begins, where a test needs that: named in `Bench.beforehand`.
+
+Each is called in the process that was forked for the command, and changes nothing outside it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import termios
+from pathlib import Path
+from typing import Any
+
+
+class _NoPreview:
+    """Stands in for the preview's process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> _NoPreview:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def trouble(self) -> str:
+        return ""
+
+
+def leave_out_maps() -> None:
+    """A scan draws no maps while it runs and ends with its beam: they cost more than it, and are not always claimed."""
+    from edge import app, steps
+
+    steps.LiveMaps = _NoPreview
+    app.report_scan = lambda folder, *, console, pdf=False: None
+
+
+def interrupt_the_report() -> None:
+    """Ctrl-C comes while the report is made, however fast that is."""
+    from edge import finish
+
+    def write_finished(*_: Any) -> list[str]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return []
+
+    finish.write_finished = write_finished
+
+
+def show_a_panel_of_the_tests() -> None:
+    """The demonstration shows the panel that lies in the command's folder."""
+    from edge import demo
+
+    demo.files = lambda package: Path.cwd()
+
+
+def own_the_terminal() -> None:
+    """The command leads a session of its own on its terminal, as a shell's does: keys that are signals reach it."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
