@@ -53,7 +53,7 @@ def running_grbl(folder: Path, *, faults: Sequence[Mapping[str, Any]] = (), **se
     finally:
         process.terminate()
         try:
-            process.wait(timeout=5)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -53,7 +53,7 @@ def running_marlin(folder: Path, **settings: Any) -> Iterator[MarlinProcess]:
     finally:
         process.terminate()
         try:
-            process.wait(timeout=5)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -95,7 +95,7 @@ def running_pair(folder: Path, *, baud: int | None = None, **stage: Any) -> Iter
             yield TwinPair(grbl, address, log)
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=60)
             process.stdout.close()
 
 

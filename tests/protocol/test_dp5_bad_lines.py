@@ -83,7 +83,7 @@ def test_a_scripted_reset_is_named_and_measuring_goes_on(tmp_path: Path) -> None
         spectrometer.close()
         again = connect_dp5(twin.port, settings={"MCAC": "256"})
         again.begin(0.05)
-        assert again.read(5.0) is not None
+        assert again.read(60.0) is not None
         again.close()
 
 
@@ -94,10 +94,10 @@ def test_a_device_that_comes_back_under_another_name_is_connected_again(tmp_path
         with pytest.raises(LinkLost, match="has gone: check the cable"):
             keep_reading(spectrometer)
         spectrometer.close()
-        deadline_s = time.monotonic() + 5
+        deadline_s = time.monotonic() + 60.0
         while not Path(twin.port).exists():
             assert time.monotonic() < deadline_s
         again = connect_dp5(twin.port, settings={"MCAC": "256"})
         again.begin(0.05)
-        assert again.read(5.0) is not None
+        assert again.read(60.0) is not None
         again.close()

@@ -95,7 +95,7 @@ def test_a_halt_from_another_thread_ends_a_stroke(tmp_path: Path) -> None:
             time.sleep(0.01)
         called_s = time.monotonic()
         stage.halt()
-        flying.join(5.0)
+        flying.join(60.0)
         assert ends
         (off,) = twin.events("beam_off")
         assert off["monotonic_s"] - called_s < 0.5
@@ -134,7 +134,7 @@ def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
         )
         assert host.stdout is not None
         assert host.stdout.readline() == b"ready\n"
-        deadline_s = time.monotonic() + 10.0
+        deadline_s = time.monotonic() + 60.0
         while not twin.events("beam_on"):
             assert time.monotonic() < deadline_s, "the beam never went on"
             time.sleep(0.01)

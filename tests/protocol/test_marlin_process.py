@@ -88,7 +88,7 @@ def test_a_halt_from_another_thread_ends_a_move(tmp_path: Path) -> None:
             time.sleep(0.01)
         time.sleep(0.3)
         stage.halt()
-        moving.join(5.0)
+        moving.join(60.0)
         assert ends
         assert len(twin.events("urgent")) == 1
         stage.home()
@@ -114,7 +114,7 @@ def test_the_beam_is_off_within_half_a_second_when_its_host_dies(tmp_path: Path,
         )
         assert host.stdout is not None
         assert host.stdout.readline() == b"ready\n"
-        deadline_s = time.monotonic() + 10.0
+        deadline_s = time.monotonic() + 60.0
         while not twin.events("beam_on"):
             assert time.monotonic() < deadline_s, "the beam never went on"
             time.sleep(0.01)

@@ -30,7 +30,7 @@ def twin(tmp_path: Path) -> Iterator[TwinProcess]:
 def collect(controller: NativeController, count: int, *, record: bool = True) -> list[ExposureDone]:
     done: list[ExposureDone] = []
     while len(done) < count:
-        exposure = controller.next_done(10.0)
+        exposure = controller.next_done(60.0)
         assert exposure is not None, f"only {len(done)} of {count} exposures came"
         done.append(exposure)
         if record:
@@ -176,7 +176,7 @@ def test_an_open_door_closes_the_shutter_and_is_told_once(tmp_path: Path) -> Non
         controller.submit([dwell(index) for index in range(20)])
         done = collect(controller, 5)
         with pytest.raises(DoorOpen, match="close it"):
-            controller.next_done(5.0)
+            controller.next_done(60.0)
         with pytest.raises(DoorOpen):
             controller.open_shutter()
         assert not controller.status().is_door_closed
@@ -250,7 +250,7 @@ def test_a_controller_that_dies_is_a_lost_link(twin: TwinProcess) -> None:
     controller.open_shutter()
     twin.kill()
     with pytest.raises(LinkLost):
-        controller.next_done(30.0)
+        controller.next_done(60.0)
     with pytest.raises(LinkLost):
         controller.status()
     controller.close()

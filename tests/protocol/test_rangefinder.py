@@ -28,7 +28,7 @@ def connected(twin: RangefinderProcess, ask: str = "", mm_per_unit: float = 1.0)
 
 def read_on(sensor: RangefinderSensor) -> None:
     """Read until something is wrong."""
-    deadline_s = time.monotonic() + 20.0
+    deadline_s = time.monotonic() + 60.0
     while time.monotonic() < deadline_s:
         sensor.read()
 
@@ -58,7 +58,7 @@ def test_the_object_bows_under_the_stage(tmp_path: Path, mode: dict[str, Any]) -
             sensor = connected(twin, mode.get("ask", ""))
             assert sensor.read().is_in_range
             stage.write(StagePose(150.0, 150.0), is_on=False)
-            deadline_s = time.monotonic() + 20.0
+            deadline_s = time.monotonic() + 60.0
             while (reading := sensor.read()).is_in_range:
                 assert time.monotonic() < deadline_s, "the bow was never read"
             while (reading := sensor.read()).distance_mm != pytest.approx(6.0, abs=0.05):
@@ -95,7 +95,7 @@ def test_a_reading_of_before_is_never_taken_for_one_of_now(tmp_path: Path) -> No
 def test_a_short_lapse_is_waited_out(tmp_path: Path) -> None:
     with running_rangefinder(tmp_path, lapse="garbage", lapses_at_s=0.6, stays_lapsed_s=1.0) as twin:
         sensor = connected(twin)
-        deadline_s, longest_s = time.monotonic() + 20.0, 0.0
+        deadline_s, longest_s = time.monotonic() + 60.0, 0.0
         while longest_s < 0.3:
             began_s = time.monotonic()
             assert began_s < deadline_s, "there was no lapse"

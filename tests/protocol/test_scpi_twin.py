@@ -35,7 +35,7 @@ def connect(address: str, settings: Mapping[str, str] | None = None) -> ScpiSpec
 def dwell(spectrometer: ScpiSpectrometer, preset_s: float) -> np.ndarray[Any, Any]:
     """Count, and insist on a spectrum."""
     spectrometer.begin(preset_s)
-    spectrum = spectrometer.read(20.0)
+    spectrum = spectrometer.read(60.0)
     assert spectrum is not None
     assert spectrum.live_s == pytest.approx(preset_s)
     return spectrum.counts
@@ -76,14 +76,14 @@ def listener(speak: Callable[[socket.socket], None]) -> Iterator[str]:
         try:
             yield f"socket://127.0.0.1:{server.getsockname()[1]}"
         finally:
-            thread.join(timeout=20)
+            thread.join(timeout=60)
             assert not thread.is_alive()
 
 
 def test_dwells_and_snapshots_come_over_tcp(twin: TwinProcess) -> None:
     spectrometer = SPECTROMETERS["scpi"](SpectrometerOptions(twin.port, 0, {"SENS:CHAN": "16384"}))
     spectrometer.begin(0.25)
-    spectrum = spectrometer.read(10.0)
+    spectrum = spectrometer.read(60.0)
     assert spectrum is not None
     assert (spectrum.live_s, spectrum.counts.shape) == (0.25, (16_384,))
     counted = twin.events("counted")[-1]
@@ -121,10 +121,10 @@ def test_a_connection_that_closes_within_a_spectrum_is_named_and_the_next_exposu
         spectrometer = connect(twin.port)
         spectrometer.begin(0.02)
         with pytest.raises(LinkLost, match=r"socket://127\.0\.0\.1.* has gone"):
-            spectrometer.read(10.0)
+            spectrometer.read(60.0)
         with pytest.raises(PortUnavailable, match="connection refused"):
             spectrometer.begin(0.02)
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + 60.0
         while not is_served(twin.port):
             assert time.monotonic() < deadline_s
         dwell_again(spectrometer, 0.02)
@@ -136,7 +136,7 @@ def test_bytes_that_are_lost_on_the_way_are_a_named_fault_and_the_next_exposure_
         spectrometer = connect(twin.port)
         spectrometer.begin(0.02)
         with pytest.raises(ProtocolViolation, match="after a string or a block"):
-            spectrometer.read(10.0)
+            spectrometer.read(60.0)
         dwell_again(spectrometer, 0.02)
         spectrometer.close()
 
@@ -145,7 +145,7 @@ def test_a_restart_between_exposures_is_named_and_set_right(tmp_path: Path) -> N
     with running_scpi(tmp_path, faults=[{"kind": "reset", "at_s": 1.5}]) as twin:
         spectrometer = connect(twin.port, {"SENS:CHAN": "1024"})
         dwell(spectrometer, 0.1)
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + 60.0
         while len(twin.events("boot")) < 2:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
@@ -156,10 +156,12 @@ def test_a_restart_between_exposures_is_named_and_set_right(tmp_path: Path) -> N
 
 
 def test_nobody_at_the_address_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(PortUnavailable, match=f"socket://127.0.0.1:{port}: connection refused: start the far end"):
-        connect(f"socket://127.0.0.1:{port}")
+    with socket.socket() as deaf:
+        # nobody else gets its number, and nobody listens
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        with pytest.raises(PortUnavailable, match=f"socket://127.0.0.1:{port}: connection refused: start the far end"):
+            connect(f"socket://127.0.0.1:{port}")
 
 
 def test_an_address_without_a_port_number_is_named() -> None:

@@ -53,7 +53,7 @@ def open_and_leave(port: str, how: signal.Signals) -> float:
 def test_the_shutter_closes_within_the_lease_when_its_host_dies(tmp_path: Path, how: signal.Signals) -> None:
     with running_twin(tmp_path, starts_homed=True) as twin:
         killed_s = open_and_leave(twin.port, how)
-        deadline_s = time.monotonic() + 5.0
+        deadline_s = time.monotonic() + 60.0
         while not (closed := twin.events("shutter_closed")):
             assert time.monotonic() < deadline_s, "the shutter never closed"
             time.sleep(0.02)

@@ -133,7 +133,7 @@ def test_a_controller_that_greets_and_falls_silent_is_a_lost_link() -> None:
     with device(liar(lambda _: b"")) as port:
         controller = connect(port, 115_200)
         with pytest.raises(LinkLost, match="has not answered for 2 s"):
-            controller.next_done(10.0)
+            controller.next_done(60.0)
         controller.close()
 
 
@@ -146,7 +146,7 @@ def test_a_spectrum_of_the_wrong_length_is_a_breach_and_ends_the_session() -> No
     with device(liar(lie)) as port:
         controller = connect(port, 115_200)
         with pytest.raises(ProtocolViolation, match=r"exposure 0 .* covers 1 channels instead of 64"):
-            controller.next_done(5.0)
+            controller.next_done(60.0)
         with pytest.raises(ProtocolViolation):
             controller.next_done(0.0)
         controller.close()
@@ -162,7 +162,7 @@ def test_a_message_that_cannot_be_read_is_a_breach_and_ends_the_session() -> Non
         pytest.raises(ProtocolViolation, match=r" breaks the protocol: .*: update it"),
         closing(connect(port, 115_200)) as controller,
     ):
-        controller.next_done(5.0)
+        controller.next_done(60.0)
 
 
 def test_a_welcome_that_makes_no_sense_is_a_breach() -> None:
@@ -193,7 +193,7 @@ def test_a_port_that_goes_away_is_a_lost_link() -> None:
     finally:
         connected.set()
     with pytest.raises(LinkLost, match="the port has gone"):
-        controller.next_done(10.0)
+        controller.next_done(60.0)
     controller.close()
     thread.join()
 

@@ -11,7 +11,7 @@ from firmware_bridge.faults import BridgeError, LinkLost
 from firmware_bridge.link_thread import LinkThread
 from firmware_bridge.ports import DescriptorPort
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Echo:

@@ -24,7 +24,7 @@ from firmware_bridge.twins.wire import TimedWire
 from tests.instrument.conftest import await_that
 from tests.protocol.grbl_rehearsal import Witness
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 60.0
 
 
 class Shouter:

@@ -200,10 +200,11 @@ def test_what_is_no_picture_is_one_sentence(answer, words):
 
 
 def test_a_camera_that_is_off_is_one_sentence():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(DeviceError, match=r"no camera answers \(.*\): switch it on"):
-        camera(f"http://127.0.0.1:{port}/").capture()
+    with socket.socket() as deaf:
+        # nobody else gets its number, and nobody listens
+        deaf.bind(("127.0.0.1", 0))
+        with pytest.raises(DeviceError, match=r"no camera answers \(.*\): switch it on"):
+            camera(f"http://127.0.0.1:{deaf.getsockname()[1]}/").capture()
 
 
 def test_the_credentials_files_user_is_who_asks(tmp_path):
