@@ -32,6 +32,7 @@ format: $(VENV)/.tests
 
 faults: $(VENV)/.tests
 	@$(BIN)/python -m pytest -m campaign
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile thorough
 
 fuzz: $(VENV)/.fuzz
 	@$(BIN)/python -m tools.fuzz --seconds $(SECONDS)

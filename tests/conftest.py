@@ -9,10 +9,12 @@ import pytest
 from hypothesis import settings
 
 from tests.held_up import Repeater
+from tests.order import spread
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-settings.register_profile("seeded", derandomize=True, deadline=None)
+settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=400, print_blob=True)
 settings.load_profile("seeded")
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -20,6 +22,10 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Repeater(_CHECKOUT / "tests"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = spread(items, _CHECKOUT / "tests")
 
 
 @pytest.hookimpl(optionalhook=True)
