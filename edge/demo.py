@@ -45,7 +45,7 @@ def run_demo(out: Path, *, replace: bool, quiet: bool) -> None:
             run_scan(out / "scan.yaml", out=out / "scan", console=console, review=False)
         finally:
             instrument.terminate()
-            instrument.communicate(timeout=10)
+            instrument.communicate(timeout=60)
 
 
 def _free_port() -> str:
