@@ -21,6 +21,7 @@ from edge.imports.hdf5_axes import Axis, axis_of, names_beside
 from edge.imports.hdf5_beside import channel_scale, seconds_of
 from edge.imports.hdf5_rows import rows_of
 from edge.imports.hdf5_tree import (
+    allow_maps,
     coverage_beside,
     members,
     named_object,
@@ -28,6 +29,7 @@ from edge.imports.hdf5_tree import (
     own,
     own_items,
     plain_dataset,
+    values_of,
 )
 from edge.imports.names import is_map
 
@@ -142,10 +144,11 @@ def _of_images(maps: dict[str, Any], errors: list[Any], path: Path) -> FoundMaps
     first = next(iter(maps.values()))
     rows, columns = first.shape
     require_maps(path, rows, columns, len(maps))
+    allow_maps(rows, columns, len(maps))
     return FoundMaps(
-        np.stack([_array(one, path) for one in maps.values()], axis=2),
+        np.stack([values_of(one, path) for one in maps.values()], axis=2),
         tuple(_short(name) for name in maps),
-        standard_error=None if None in errors else np.stack([_array(one, path) for one in errors], axis=2),
+        standard_error=None if None in errors else np.stack([values_of(one, path) for one in errors], axis=2),
         coverage=coverage_beside(first, (rows, columns), path, mask="measured"),
     )
 
@@ -168,6 +171,7 @@ def _of_dataset(dataset: Any, path: Path, channels: ChannelsAxis | None = None) 
     rows, columns = (length for other, length in enumerate(dataset.shape) if other != axis.at)
     maps = dataset.shape[axis.at]
     require_maps(path, rows, columns, maps)
+    allow_maps(rows, columns, maps)
     error = own(dataset.parent, "standard_error")
     return FoundMaps(
         _elements_last(dataset, axis.at, path),
@@ -211,12 +215,7 @@ def _cube(dataset: Any, path: Path, axis: Axis) -> FoundCube:
 
 
 def _elements_last(dataset: Any, axis: int, path: Path) -> NDArray[np.float32]:
-    return np.ascontiguousarray(np.moveaxis(_array(dataset, path), axis, 2))
-
-
-def _array(dataset: Any, path: Path) -> NDArray[np.float32]:
-    plain_dataset(dataset, path)
-    return np.asarray(dataset[()], np.float32)
+    return np.ascontiguousarray(np.moveaxis(values_of(dataset, path), axis, 2))
 
 
 def _is_image(dataset: Any) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.imports.found import Coverage
+from edge.imports.memory import allow, at_most
 from edge.record.hdf5_file import is_endless
 
 _MOST_OBJECTS = 20_000
@@ -19,6 +20,10 @@ _MOST_DEPTH = 12
 _MOST_EXPANSION = 1_100
 """Deflate makes at most 1,032 bytes of one; a dataset that declares more is not backed by its file."""
 _MOST_CHUNK_BYTES = 256_000_000
+_METADATA_BYTES = 1_000_000_000
+"""What a file may take that is looked through, masks and live times among it."""
+_MOST_A_VALUE = 16
+"""Bytes of a map's value: as stored, as a number of its own, and in its place among the maps."""
 _LONGEST_NAME = 200
 UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, RecursionError, MemoryError)
 """What h5py raises on files that are damaged or hostile; MemoryError where a text declares more than there is room."""
@@ -26,7 +31,7 @@ UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeE
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """An HDF5 file to read from.
+    """An HDF5 file to look through, in bounded memory.
 
     Raises
     ------
@@ -38,7 +43,7 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         if is_endless(path):
             raise UsageError(f"{path}: is damaged (its texts have no end): copy it again")
-        with h5py.File(path, "r") as file:
+        with at_most(_METADATA_BYTES), h5py.File(path, "r") as file:
             yield file
     except UNREADABLE as error:
         what = (str(error).splitlines() or [type(error).__name__])[0]
@@ -149,6 +154,23 @@ def plain_dataset(dataset: Any, path: Path, coverage: Coverage | None = None) ->
             f"{path}: {name} declares {declared / 1e9:.3g} GB and is stored in {stored} bytes: "
             "it was never written, or is damaged"
         )
+
+
+def values_of(dataset: Any, path: Path) -> NDArray[np.float32]:
+    """All values of maps or of a map.
+
+    Raises
+    ------
+    UsageError
+        As `plain_dataset`.
+    """
+    plain_dataset(dataset, path)
+    return np.asarray(dataset[()], np.float32)
+
+
+def allow_maps(rows: int, columns: int, maps: int) -> None:
+    """Let so many maps with their errors be read of a file that is `opened`, as they are there and as they are used."""
+    allow(_METADATA_BYTES + 2 * rows * columns * maps * _MOST_A_VALUE)
 
 
 def _tiles_with_any(cells: NDArray[np.bool_], chunks: tuple[int, ...]) -> int:

@@ -19,6 +19,7 @@ import numpy as np
 from edge.faults import UsageError
 from edge.imports.bounds import require_cube
 from edge.imports.bruker_pixels import require_pixels
+from edge.imports.memory import allow
 from edge.imports.rosetta import DESCRIPTION, VALUES
 from edge.imports.signal import layout_of
 
@@ -49,7 +50,7 @@ def _unpacked(reader: str, path: Path, folder: Path) -> dict[str, Any]:
 
     seconds = _LEAST_S + path.stat().st_size // _BYTES_PER_S
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    _allow(_HEADER_BYTES)
+    allow(_HEADER_BYTES)
     if reader == "edax":
         require_spd(path)
     with warnings.catch_warnings():
@@ -66,20 +67,13 @@ def _unpacked(reader: str, path: Path, folder: Path) -> dict[str, Any]:
         raise UsageError(f"it declares {values.nbytes / 1e9:.1f} GB, more than can be unpacked at once")
     if reader == "bruker":
         require_pixels(path)
-    _allow(_HEADER_BYTES + values.nbytes)
+    allow(_HEADER_BYTES + values.nbytes)
     whole = np.asarray(values.compute(scheduler="synchronous"))
     if whole.shape != values.shape:
         raise UsageError("its spectra are of another size than it says")
     np.save(folder / VALUES, whole, allow_pickle=False)
     instrument = chosen["metadata"].get("Acquisition_instrument", {})
     return {"axes": axes, "metadata": {"Acquisition_instrument": _plain(instrument)}}
-
-
-def _allow(more: int) -> None:
-    """Bound the process's memory at what it has and some more."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0]) if sys.platform == "linux" else 0
-    size = pages * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + more, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def require_spd(path: Path) -> None:

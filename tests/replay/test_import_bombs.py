@@ -74,6 +74,18 @@ def a_mask_that_lies(path):
     return path / "lies.hspy", r"declares 16.4 GB and is stored in \d+ bytes: it was never written"
 
 
+def a_text_of_four_gigabytes(path):
+    """As fuzzing found: HDF5 makes room for as many letters as a text says that it has."""
+    with h5py.File(path / "text.h5", "w") as file:
+        file["stack"] = np.ones((3, 6, 8), np.float32)
+        names = file.create_dataset("elements", data=["Ca", "Fe", "Pb"], dtype=h5py.string_dtype())
+        at = names.id.get_offset()
+    content = bytearray((path / "text.h5").read_bytes())
+    content[at : at + 4] = struct.pack("<I", 2**32 - 2)
+    (path / "text.h5").write_bytes(content)
+    return path / "text.h5", r"is no HDF5 file that can be read \(.*\): save it again"
+
+
 def a_short_rpl(path):
     (path / "short.rpl").write_text("width\t-400\nheight\t-400\ndepth\t4096\ndata-length\t2\ndata-type\tunsigned\n")
     (path / "short.raw").write_bytes(bytes(1_000_000))
@@ -92,6 +104,7 @@ BOMBS = [
     one_row_of_billions,
     one_piece_of_a_gigabyte,
     a_mask_that_lies,
+    a_text_of_four_gigabytes,
     a_short_rpl,
     maps_of_billions,
 ]
