@@ -61,7 +61,7 @@ class InTime:
             f"In {tenth} of the time, {duration_text(self.seconds)} instead of {duration_text(self.full_s)}, "
             f"Pointillist would have shown maps that are off by {percent(self.scores.rmse)} of each element's range "
             f"(root mean square; {self.scores.psnr_db:.1f} dB).",
-            f"It would have gone by the mode {self.mode.name}, {self.mode.about}: {self.chosen_by}. "
+            f"It would have gone by the mode {self.mode.name} ({self.mode.about}), {self.chosen_by}. "
             f"{whole(int(self.cells.sum()))} of {whole(int(self.scanned.sum()))} cells are measured, each for "
             f"{significant(self.live_s, 2)} s on average.",
         ]

@@ -33,7 +33,12 @@ _ABOUT = (
 
 
 def page(
-    title: str, said: list[str], known: list[tuple[str, str]], shown: str, design: Design, outcome: Outcome
+    title: str,
+    said: list[str],
+    known: list[tuple[str, str]],
+    shown: tuple[str, str],
+    design: Design,
+    outcome: Outcome,
 ) -> str:
     """HTML that asks for nothing outside itself.
 
@@ -46,14 +51,14 @@ def page(
     known
         What was compared, and under which assumptions.
     shown
-        Markup of the pictures.
+        Heading and markup of the pictures.
     """
     body = [
         f'<p class="kicker">Replay report</p>\n<h1>{escaped(title)}: what a sparse scan would have shown</h1>\n',
         paragraph(said[0], "lead"),
         *(paragraph(one) for one in said[1:]),
         facts(known),
-        section("pictures", f"Maps at {percent(design.rate)} of the cells", shown),
+        section("pictures", *shown),
         section("curves", "Error against the number of cells", *_drawn(design, outcome)),
         section("trials", "Every trial", paragraph(_ABOUT, "note"), *_tables(design, outcome)),
         *_lacking(design, outcome),

@@ -23,7 +23,8 @@ from edge.report.wording import element_name, escaped, percent
 _MOST_PX = 360
 """Longer side of a map's picture."""
 _MOST_ELEMENTS = 4
-_WIDTH_PX = 230
+_ROW_PX, _GAP_PX = 1_080, 32
+"""Of the page, and between two pictures."""
 _SHOWN = ((ADAPTIVE, OURS), (GRID, PLAIN), (LEARNER, PLAIN))
 _PALE = 0.45
 
@@ -37,8 +38,8 @@ class _Shown:
 
 def pictures(
     stack: Stack, outcome: Outcome, rate: float, ours: NDArray[np.float32], in_time: InTime | None = None
-) -> str:
-    """Markup: for each of a few elements a row of maps on one colour scale, and the visited cells above.
+) -> tuple[str, str]:
+    """Heading and markup: for each of a few elements a row of maps on one colour scale, and the visited cells above.
 
     Parameters
     ----------
@@ -58,14 +59,19 @@ def pictures(
             maps = ours if mask == ADAPTIVE else _maps(stack, cells, method)
             shown.append(_Shown(f"{mask}, {method}: {outcome.scores[trial].db:.1f} dB", cells, maps))
     block = max(1, math.ceil(max(stack.shape) / _MOST_PX))
-    rows = [_row("Visited cells", _ground(stack, block), [(one.words, _visited(stack, one.cells)) for one in shown])]
+    width_px = _ROW_PX // (len(shown) + 1) - _GAP_PX
+    visited = [(one.words, _visited(stack, one.cells)) for one in shown]
+    rows = [_row("Visited cells", _ground(stack, block), visited, width_px)]
     for element in _telling(stack):
         truth = _only_known(stack.maps[:, :, element], stack)
         limits = colour_limits(truth)
         drawn = [(one.words, _map(_only_known(one.maps[:, :, element], stack), block, limits)) for one in shown]
         name = element_name(stack.elements[element])
-        rows.append(_row(name, ("source", _map(truth, block, limits)), drawn))
-    return "\n".join(rows)
+        rows.append(_row(name, ("source", _map(truth, block, limits)), drawn, width_px))
+    heading = f"Maps at {percent(rate)} of the cells"
+    if in_time is not None:
+        heading = f"Maps in {percent(in_time.share)} of the time, and at {percent(rate)} of the cells"
+    return heading, "\n".join(rows)
 
 
 def _maps(stack: Stack, cells: NDArray[np.bool_], method: str) -> NDArray[np.float32]:
@@ -104,9 +110,9 @@ def _visited(stack: Stack, cells: NDArray[np.bool_]) -> str:
     return data_uri(rgb_png(picture))
 
 
-def _row(title: str, first: tuple[str, str], others: list[tuple[str, str]]) -> str:
+def _row(title: str, first: tuple[str, str], others: list[tuple[str, str]], width_px: int) -> str:
     drawn = [
-        figure(f'<img class="sharp" width="{_WIDTH_PX}" alt="{escaped(f"{title}, {words}")}" src="{uri}">', words)
+        figure(f'<img class="sharp" width="{width_px}" alt="{escaped(f"{title}, {words}")}" src="{uri}">', words)
         for words, uri in (first, *others)
         if uri
     ]
