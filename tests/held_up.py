@@ -24,7 +24,7 @@ _OUT_OF_TIME = "Timeout (>"
 """What a test that has had all its time is ended with; it has none for another attempt."""
 _LOOK_S = 0.01
 _TOLD = "held_up"
-_FOLDERS = ("instrument", "protocol", "faults", "replay", "unit/bridge", "unit/cameras", "unit/listening")
+_FOLDERS = ("browser", "instrument", "protocol", "faults", "replay", "unit/bridge", "unit/cameras", "unit/listening")
 """Below `tests/`: where processes and threads talk to each other."""
 
 

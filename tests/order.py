@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-_DEVICES = ("faults", "instrument", "protocol")
+_DEVICES = ("browser", "faults", "instrument", "protocol")
 """Below `tests/`."""
 
 
