@@ -129,7 +129,10 @@ def test_the_answer_says_when_a_rival_is_better(raster, tmp_path):
     outcome.scores[rival] = replace(outcome.scores[rival], db=ours.db + 2)
     said = answer(plan, outcome, ROWS * COLUMNS, Times(100.0, 25.0), 0.02)
     assert f"{ours.db:.1f} dB" in said[0]
-    assert any("takes 25.0 s on the stage below, where the full raster takes 1 min 40 s: 25.0 % of the time" in one for one in said)
+    assert any(
+        "takes 25.0 s on the stage below, where the full raster takes 1 min 40 s: 25.0 % of the time" in one
+        for one in said
+    )
     assert any("counting alone, maps without any fault would differ from it by 2.0 %" in one for one in said)
     assert any("on a regular grid, filled in linearly, gives maps that are 2.0 dB better." in one for one in said)
     assert said[-1].startswith("The best of all that was tried at this rate is grid with linear")
