@@ -57,7 +57,7 @@ def _told(history: ScanHistory, config: ScanConfig) -> Iterator[str]:
     name = " - ".join(text for text in (config.object.identifier, config.object.title) if text)
     yield f"Object  {name or 'without a name'}"
     yield (
-        f"Area    {area.width_mm:g} x {area.height_mm:g} mm about ({area.x_mm:g}, {area.y_mm:g}) mm of the stage"
+        f"Area    {area.width_mm:g} x {area.height_mm:g} mm from ({area.x_mm:g}, {area.y_mm:g}) mm of the stage"
         f"{', within a polygon' if area.polygon is not None else ''}"
     )
     if done := len(history.settled):

@@ -54,6 +54,15 @@ def ask(folder: Path, command: Command, by: str, timeout_s: float = 2.0, *, plan
         raise UsageError(f"{folder}: what listens there gave no answer of a scan: look what runs there") from None
 
 
+def is_heard(folder: Path) -> bool:
+    """Whether a scan that writes a recording listens there."""
+    try:
+        ask(folder, "status", "somebody who looks")
+    except UsageError:
+        return False
+    return True
+
+
 def _asked(place: Path, order: Order, deadline_s: float) -> Reply:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         while True:

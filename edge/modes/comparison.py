@@ -39,9 +39,9 @@ class Comparison:
     """What was given, where a time was."""
 
 
-def by_time(setting: Setting, rates: ExpectedRates, time_s: float) -> Comparison:
-    """What shows most in a time."""
-    predicted = compete(setting, rates, [step * time_s for step in _STEPS])
+def by_time(setting: Setting, rates: ExpectedRates, time_s: float, *, steps: Sequence[float] = _STEPS) -> Comparison:
+    """What shows most in a time; and in less and in more of it, 1 being among the steps."""
+    predicted = compete(setting, rates, [step * time_s for step in steps])
     chosen = best_of(one for one in predicted if math.isclose(one.budget_s, time_s))
     return Comparison(tuple(predicted), chosen, _full_raster_s(setting), time_s)
 

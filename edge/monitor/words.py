@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from edge.beam.arming import WAITING
 from edge.monitor.feed import About, Feed
 from edge.monitor.maps import ShownMaps
 from edge.monitor.picture import Picture
@@ -89,6 +90,8 @@ def state_json(feed: Feed) -> dict[str, str]:
         return {"name": "new", "sentence": "reading the recording"}
     state, sentence = progress.state, state_words(progress.state, progress.concluded)
     name = state.outcome if isinstance(state, Ended) else _STATES[type(state)]
+    if state == Halted(WAITING):
+        name, sentence = "waiting", f"{WAITING} at a terminal of its computer: pointillist arm {feed.folder}"
     if progress.is_running or name == "finished":
         return {"name": name, "sentence": sentence}
     return {"name": "aborted" if name == "aborted" else "interrupted", "sentence": f"{sentence}; no scan is running"}

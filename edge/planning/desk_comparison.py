@@ -45,6 +45,7 @@ class Compared:
     """With the time and the mode that were found."""
     frontier: str
     """Error against time for each mode, an SVG."""
+    comparison: Comparison
 
 
 def aim_of(*, time: str | None, rate: float | None, error: float | None, mode: str) -> Aim | None:
@@ -101,7 +102,7 @@ def compared(aim: Aim, sighting: Sighting, config: ScanConfig, console: Console)
         f"{'Chosen' if aim.mode == AUTOMATIC else 'As asked'}: {found.mode}, {MODES[found.mode].about}: "
         f"{duration_text(found.seconds)}, error {found.error:.3g}"
     )
-    return Compared(_in_time(config, found.budget_s, found.mode), frontier_svg(comparison))
+    return Compared(_in_time(config, found.budget_s, found.mode), frontier_svg(comparison), comparison)
 
 
 def _found(aim: Aim, comparison: Comparison) -> Predicted | None:

@@ -1,0 +1,122 @@
+"""The scans of an instrument's page: found, started and resumed, each a process that outlives the page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from edge.control.client import ask, is_heard
+from edge.faults import EdgeError, UsageError
+from edge.record.folder import RecordingPaths, new_folder
+
+_MOST_LOOKED_AT = 5_000
+_WORDS = "scan.words"
+_LONGEST_WORDS = 64 * 1024
+
+
+class Scans:
+    """What lies in a folder of recordings, and the process of the scan that was started here, if any.
+
+    Parameters
+    ----------
+    folder
+        Of the recordings.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._words: Path | None = None
+        self._recording: Path | None = None
+
+    def running(self) -> Path | None:
+        """The recording that a scan writes, whoever started it; None where none does."""
+        return next((each for each in self._recordings() if is_heard(each)), None)
+
+    def latest(self) -> Path | None:
+        """The recording that runs, or else the newest; None where there is none."""
+        return self.running() or next(self._recordings(), None)
+
+    def start(self, plan: Path, identifier: str) -> Path:
+        """Start the scan of a plan in a process of its own; it prepares, and waits to be armed. Gives its recording.
+
+        Raises
+        ------
+        UsageError
+            Another scan runs, or the process cannot be started.
+        """
+        recording = self._folder / new_folder(identifier).name
+        arguments = [str(plan / "scan.yaml"), "--plan", str(plan), "--out", str(recording)]
+        return self._begin(recording, plan / _WORDS, arguments)
+
+    def resume(self, recording: Path) -> Path:
+        """Take up a scan that was interrupted; it connects, and waits to be armed.
+
+        Raises
+        ------
+        UsageError
+            Another scan runs, or the process cannot be started.
+        """
+        return self._begin(recording, self._folder / f".{recording.name}.words", ["--resume", str(recording)])
+
+    def trouble(self) -> str:
+        """Why the scan that was started here ended before it had a recording to tell it; empty where it did not."""
+        with self._turn:
+            process, words, recording = self._process, self._words, self._recording
+        if process is None or process.poll() in (None, 0) or words is None or recording is None:
+            return ""
+        if RecordingPaths(recording).log.exists() and process.returncode == 6:
+            return ""
+        with suppress(OSError), words.open("rb") as file:
+            lines = file.read(_LONGEST_WORDS).decode("utf-8", "replace").strip().splitlines()
+            return lines[-1].removeprefix("pointillist: ") if lines else f"the scan ended with {process.returncode}"
+        return ""
+
+    def stop(self, by: str, wait_s: float, say: Callable[[str], None]) -> None:
+        """Have the scan close its shutter and end resumably, and wait for that."""
+        recording = self.running()
+        if recording is None:
+            return
+        try:
+            say(f"{recording}: {ask(recording, 'stop', by).sentence}")
+        except EdgeError as reason:
+            say(str(reason))
+        process = self._process
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(wait_s)
+
+    def _begin(self, recording: Path, words: Path, arguments: list[str]) -> Path:
+        with self._turn:
+            other = self.running()
+            if other is not None or (self._process is not None and self._process.poll() is None):
+                raise UsageError(f"a scan is running already ({other or self._recording}): stop it, or let it end")
+            command = [sys.executable, "-m", "edge.cli", "scan", *arguments, "--await-arm"]
+            try:
+                with words.open("wb") as file:
+                    # Its own session: it outlives the page, and has no terminal from which it could be armed.
+                    self._process = subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+                    )
+            except OSError as error:
+                raise UsageError(
+                    f"the scan cannot be started ({error.strerror or error}): see disk and memory"
+                ) from None
+            self._words, self._recording = words, recording
+            return recording
+
+    def _recordings(self) -> Iterator[Path]:
+        """Newest first, by when their journals were begun."""
+        found = []
+        with suppress(OSError):
+            for number, folder in enumerate(self._folder.iterdir()):
+                if number >= _MOST_LOOKED_AT:
+                    break
+                with suppress(OSError):
+                    found.append(((folder / "journal.sqlite").stat().st_mtime, folder))
+        return (folder for _, folder in sorted(found, reverse=True))
