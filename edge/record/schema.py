@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from edge.faults import EdgeError, IntegrityError, UsageError
@@ -216,19 +216,37 @@ def explained(path: Path) -> Iterator[None]:
         raise IntegrityError(f"{path}: the journal's tables are damaged: restore the file from a copy") from None
 
 
+_COMPLAINTS: Final[tuple[tuple[tuple[str, ...], type[EdgeError], str], ...]] = (
+    (
+        ("SQLITE_NOTADB",),
+        IntegrityError,
+        "not a journal, or its beginning is damaged: restore the file from a copy",
+    ),
+    (
+        ("SQLITE_CANTOPEN", "SQLITE_READONLY"),
+        UsageError,
+        "cannot be opened: copy the recording to a folder that this user may write",
+    ),
+    (("SQLITE_FULL",), UsageError, "cannot be written, the disk is full: free some space"),
+    (("SQLITE_IOERR_SHORT_READ",), IntegrityError, "the journal was cut off: keep the file, and restore a copy"),
+    (
+        ("SQLITE_IOERR",),
+        UsageError,
+        "cannot be read or written, for its disk reports errors: copy the recording to another disk",
+    ),
+    (("SQLITE_BUSY", "SQLITE_LOCKED"), UsageError, "another process is writing: wait until it has ended"),
+)
+"""What SQLite's errors begin with, and what they mean."""
+
+
 def complaint(path: Path, error: sqlite3.Error) -> EdgeError:
     """The application's exception for a failed read or open."""
     if not path.exists():
         return UsageError(f"{path}: no such journal: give the folder of a recording")
     name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_NOTADB"):
-        return IntegrityError(f"{path}: not a journal, or its beginning is damaged: restore the file from a copy")
-    if name.startswith("SQLITE_CANTOPEN") or name.startswith("SQLITE_READONLY"):
-        return UsageError(f"{path}: cannot be opened: copy the recording to a folder that this user may write")
-    if name.startswith("SQLITE_FULL"):
-        return UsageError(f"{path}: cannot be written, the disk is full: free some space")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return UsageError(f"{path}: another process is writing: wait until it has ended")
+    for beginnings, kind, text in _COMPLAINTS:
+        if name.startswith(beginnings):
+            return kind(f"{path}: {text}")
     return IntegrityError(f"{path}: the journal is damaged ({error}): keep the file, and restore a copy")
 
 

@@ -52,9 +52,32 @@ def commits_behind_damage(wal: Path) -> int:
     stored = bytes(np.memmap(wal, np.uint8, "r", 0, (_HEADER,)))
     header = np.frombuffer(stored, ">u4", 8)
     sound = _sound_frames(stored, header, heads, raw)
+    if sound is None and _is_folded(wal, heads, raw):
+        return 0
     salt = header[4:6] if sound is not None else heads[0, 2:4]
     behind = heads[sound or 0 :]
     return int(np.count_nonzero((behind[:, 1] != 0) & (behind[:, 2:4] == salt).all(axis=1)))
+
+
+def _is_folded(wal: Path, heads: _Words, raw: NDArray[np.uint8]) -> bool:
+    """Whether all that a log committed stands in the journal: then its own damaged header costs nothing.
+
+    A log is begun anew once it has been folded away, by its header; a write of that may be torn.
+    """
+    first_other = np.flatnonzero((heads[:, 2:4] != heads[0, 2:4]).any(axis=1))
+    commits = np.flatnonzero(heads[: first_other[0] if first_other.size else len(heads), 1])
+    if not commits.size:
+        return True
+    end = int(commits[-1])
+    latest = {int(heads[i, 0]): i for i in range(end + 1) if heads[i, 0] <= heads[end, 1]}
+    try:
+        # never closed: with any descriptor of it that closes, SQLite's locks on the journal go, for all of this process
+        journal = os.open(wal.with_name(wal.name.removesuffix("-wal")), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    return all(
+        os.pread(journal, PAGE_SIZE, (page - 1) * PAGE_SIZE) == raw[i, 24:].tobytes() for page, i in latest.items()
+    )
 
 
 def _sound_frames(stored: bytes, header: _Words, heads: _Words, raw: NDArray[np.uint8]) -> int | None:

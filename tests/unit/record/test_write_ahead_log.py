@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.faults import UsageError
+from edge.record.schema import complaint
 from edge.record.wal import PAGE_SIZE, commits_behind_damage
 
 COMMITS = 50
@@ -77,3 +79,25 @@ def test_what_an_earlier_round_of_the_log_left_is_not_lost(connection: sqlite3.C
     log = tmp_path / "base.sqlite-wal"
     assert log.stat().st_size > 40 * FRAME
     assert commits_behind_damage(log) == 0
+
+
+@pytest.mark.parametrize("is_folded", [True, False])
+def test_a_torn_beginning_of_a_new_round_costs_nothing_once_the_old_one_was_folded_away(
+    connection: sqlite3.Connection, tmp_path: Path, is_folded: bool
+) -> None:
+    if is_folded:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    for ending in ("", "-wal"):
+        (tmp_path / f"copy.sqlite{ending}").write_bytes((tmp_path / f"base.sqlite{ending}").read_bytes())
+    log = tmp_path / "copy.sqlite-wal"
+    flip(log, 15)
+    assert commits_behind_damage(log) == (0 if is_folded else COMMITS + 1)
+
+
+def test_a_disk_that_fails_is_not_called_a_damaged_journal(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").touch()
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR_WRITE"
+    said = complaint(tmp_path / "journal.sqlite", error)
+    assert isinstance(said, UsageError)
+    assert "its disk reports errors" in str(said)
