@@ -6,10 +6,8 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pytest
@@ -17,8 +15,8 @@ import pytest
 from edge.maps import ElementMaps
 from edge.record.maps_file import write_maps
 from edge.results import MAPS_UNIT
-from tests.instrument.conftest import Process, await_that, bench_in, starter
-from tests.instrument.starter import Starter
+from tests.instrument.conftest import await_that, bench_in, starter
+from tests.unit.monitor.page_server import served
 
 __all__ = ["starter"]
 
@@ -68,18 +66,23 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium) -> Iterator[Callable[..., Visit]]:
-    """Open a page as a scientist would; whatever it complains of in its console fails the test."""
+    """Open a page as a scientist would; what it says in its console, beside what is forgiven, fails the test."""
     contexts, visits = [], []
 
-    def opened(url: str, *, size: str = "laptop", scheme: str = "dark") -> Visit:
+    def opened(url: str, *, size: str = "laptop", scheme: str = "dark", forgiven: str = "^$") -> Visit:
         width, height = SIZES[size]
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         found = Visit(context.new_page())
         visits.append(found)
-        found.page.on("console", lambda said: said.type in {"error", "warning"} and found.trouble.append(said.text))
-        found.page.on("pageerror", lambda error: found.trouble.append(str(error)))
+
+        def note(said: str) -> None:
+            if not re.search(forgiven, said):
+                found.trouble.append(said)
+
+        found.page.on("console", lambda said: note(said.text) if said.type in {"error", "warning"} else None)
+        found.page.on("pageerror", lambda error: note(str(error)))
         found.page.goto(url)
         return found
 
@@ -87,31 +90,6 @@ def visit(chromium) -> Iterator[Callable[..., Visit]]:
     for context in contexts:
         context.close()
     assert [one.trouble for one in visits if one.trouble] == []
-
-
-@dataclass
-class Served:
-    """A recording and the address of its page."""
-
-    folder: Path
-    url: str
-    process: Process
-
-
-@contextmanager
-def served(folder: Path, starter: Starter, *, port: int = 0) -> Iterator[Served]:
-    """The page of a recording, from its own process as a user starts it."""
-    words = folder.parent / f"{folder.name}-page.words"
-    with words.open("wb") as said, Path(os.devnull).open("rb") as nobody:
-        files: tuple[IO[bytes], IO[bytes], IO[bytes]] = (nobody, said, said)
-        process = starter.start(["monitor", str(folder), "--port", str(port)], folder=folder.parent, files=files)
-    try:
-        await_that(lambda: "http://" in words.read_text() or process.poll() is not None, "the page's address")
-        assert process.poll() is None, words.read_text()
-        yield Served(folder, re.search(r"http://\S+", words.read_text())[0], process)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture(scope="session")
@@ -126,16 +104,16 @@ def recording(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def at_rest(recording, starter) -> Iterator[Served]:
-    """The page of a finished recording, which no test changes."""
-    with served(recording, starter) as page:
-        yield page
+def at_rest(recording) -> Iterator[str]:
+    """Address of the page of a finished recording, which no test changes."""
+    with served(recording) as page:
+        yield f"http://{page.here}/"
 
 
 @pytest.fixture
 def slow_bench(tmp_path, starter):
     """A small panel, scanned at a pace at which a person could press buttons."""
     bench = bench_in(tmp_path, starter)
-    bench.instrument["twin"]["clock_factor"] = 20.0
-    bench.scan["sampling"] |= {"rate": 0.5, "dwell_s": 0.2}
+    bench.instrument["twin"]["clock_factor"] = 4.0
+    bench.scan["sampling"] |= {"rate": 0.9, "dwell_s": 0.2}
     return bench

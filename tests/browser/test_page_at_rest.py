@@ -9,6 +9,7 @@ import pytest
 
 from edge.monitor import wire
 from edge.monitor.wire import Window
+from tests.unit.monitor.page_server import TOKENS, served
 
 LARGE = "#large-map"
 AT_MOST_BYTES = 300_000
@@ -16,7 +17,7 @@ AT_MOST_BYTES = 300_000
 
 @pytest.fixture
 def page(at_rest, visit):
-    found = visit(at_rest.url)
+    found = visit(at_rest)
     found.await_text("#state", "Finished")
     found.page.locator(".element").first.wait_for()
     return found
@@ -40,9 +41,9 @@ def test_all_that_the_page_is_made_of_comes_from_the_instrument_and_is_small(at_
     answers = []
     found = visit("about:blank")
     found.page.on("response", lambda answer: answers.append(answer) or None)
-    found.page.goto(at_rest.url)
+    found.page.goto(at_rest)
     found.await_text("#state", "Finished")
-    assert {answer.url.startswith(at_rest.url) for answer in answers} == {True}
+    assert {answer.url.startswith(at_rest) for answer in answers} == {True}
     assert sum(len(answer.body()) for answer in answers if "/api/" not in answer.url) < AT_MOST_BYTES
 
 
@@ -178,7 +179,7 @@ def test_maps_and_their_parts_are_read_as_they_were_written(page):
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_nobody_is_shut_out_by_contrast_names_or_roles(at_rest, visit, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra `browser` is not installed")
-    found = visit(at_rest.url, scheme=scheme)
+    found = visit(at_rest, scheme=scheme)
     found.await_text("#state", "Finished")
     found.page.select_option("#overlay", "Cu-K")
     found.page.locator("#contrast").click()
@@ -195,7 +196,7 @@ def violations(axe, visit) -> list[str]:
 
 
 def test_a_telephone_shows_everything_in_one_column_without_scrolling_sideways(at_rest, visit):
-    found = visit(at_rest.url, size="telephone")
+    found = visit(at_rest, size="telephone")
     found.await_text("#state", "Finished")
     assert found.page.evaluate("document.documentElement.scrollWidth") <= 390
     lefts = found.page.evaluate(
@@ -203,3 +204,29 @@ def test_a_telephone_shows_everything_in_one_column_without_scrolling_sideways(a
     )
     assert len(lefts) == 4
     assert len(set(lefts)) == 1
+
+
+def test_a_page_that_asks_for_a_token_lets_nobody_else_in_and_shows_visitors_no_buttons(recording, visit):
+    with served(recording, TOKENS) as server:
+        found = visit(f"http://{server.here}/", forgiven="401")
+        found.page.locator("#token").fill("a-guess-that-is-wrong")
+        found.page.keyboard.press("Enter")
+        found.await_text("#login-words", "token")
+        found.page.locator("#who").fill("Anna")
+        found.page.locator("#token").fill(TOKENS.visitor)
+        found.page.keyboard.press("Enter")
+        found.await_text("#state", "Finished")
+        assert found.text("#whoami") == "You look on as a visitor"
+        assert found.page.locator("#controls").is_hidden()
+
+
+def test_a_page_whose_server_went_away_says_that_the_scan_goes_on_and_comes_back_by_itself(recording, visit):
+    with served(recording) as server:
+        port = int(server.here.rpartition(":")[2])
+        found = visit(f"http://{server.here}/", forgiven="WebSocket|ERR_")
+        found.await_text("#state", "Finished")
+        found.page.select_option("#overlay", "Cu-K")
+    found.await_text("#connection", "The scan does not need this page")
+    with served(recording, port=port):
+        found.await_true("document.getElementById('connection').hidden")
+        assert found.text("#large-title") == "Cu K"

@@ -11,7 +11,7 @@ const STATES = {
   awaiting: ["To be armed", "waiting"],
   scanning: ["Measuring", "measuring"],
   paused: ["Paused", "paused"],
-  interrupted: ["Interrupted", "fault"],
+  interrupted: ["Stopped", "fault"],
   faulted: ["Fault", "fault"],
   finished: ["Finished", "finished"],
   aborted: ["Stopped", "fault"],
