@@ -60,22 +60,38 @@ def _requirements(name: str, extras: frozenset[str]) -> Iterator[Requirement]:
             yield requirement
 
 
-def wheel_of(package: str, version: str, python: str, architecture: str) -> Found:
-    """Ask pip which wheel it would install there."""
+def wheels_of(versions: Mapping[str, str], python: str, architecture: str) -> list[Found]:
+    """Ask pip which wheels it would install there: all at once, and one by one where one is missing."""
+    wheels = _asked([f"{package}=={version}" for package, version in versions.items()], python, architecture)
+    if wheels is None and len(versions) > 1:
+        return [
+            each
+            for package, version in versions.items()
+            for each in wheels_of({package: version}, python, architecture)
+        ]
+    return [
+        Found(package, version, python, architecture, (wheels or {}).get(package, ""))
+        for package, version in versions.items()
+    ]
+
+
+def _asked(requirements: list[str], python: str, architecture: str) -> dict[str, str] | None:
     platforms = [f"--platform={glibc}_{architecture}" for glibc in _GLIBC]
-    short = python.replace(".", "")
     command = [
         sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps",
         "--only-binary=:all:", "--report=-", "--target=unused", "--implementation=cp", f"--python-version={python}",
-        f"--abi=cp{short}", "--abi=abi3", "--abi=none", *platforms, f"{package}=={version}",
+        f"--abi=cp{python.replace('.', '')}", "--abi=abi3", "--abi=none", *platforms, *requirements,
     ]  # fmt: skip
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    return Found(package, version, python, architecture, _wheel_in(asked.stdout) if asked.returncode == 0 else "")
+    return wheels_in(asked.stdout) if asked.returncode == 0 else None
 
 
-def _wheel_in(report: str) -> str:
-    installed = json.loads(report)["install"]
-    return installed[0]["download_info"]["url"].rsplit("/", 1)[-1] if installed else ""
+def wheels_in(report: str) -> dict[str, str]:
+    """File names of the wheels in a report of pip, by package."""
+    return {
+        canonicalize_name(each["metadata"]["name"]): each["download_info"]["url"].rsplit("/", 1)[-1]
+        for each in json.loads(report)["install"]
+    }
 
 
 def missing(found: Iterable[Found]) -> list[Found]:
@@ -106,11 +122,12 @@ def _tags(wheel: str) -> str:
 
 def main() -> int:
     """Print the table; 1 where something would be compiled."""
+    versions = needed()
     found = [
-        wheel_of(package, version, python, architecture)
-        for package, version in needed().items()
+        each
         for python in _PYTHONS
         for architecture in ARCHITECTURES
+        for each in wheels_of(versions, python, architecture)
     ]
     print(table(found))
     lacking = missing(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools.check_wheels import Found, _wheel_in, missing, needed, table
+from tools.check_wheels import Found, missing, needed, table, wheels_in
 
 WHEEL = "onnxruntime-1.27.0-cp311-cp311-manylinux_2_27_aarch64.manylinux_2_28_aarch64.whl"
 
@@ -32,6 +32,6 @@ def test_a_package_without_a_wheel_is_named() -> None:
 
 
 def test_what_pip_would_install_is_read_from_its_report() -> None:
-    report = {"install": [{"download_info": {"url": f"file:///somewhere/{WHEEL}"}}]}
-    assert _wheel_in(json.dumps(report)) == WHEEL
-    assert _wheel_in(json.dumps({"install": []})) == ""
+    found = {"metadata": {"name": "OnnxRuntime"}, "download_info": {"url": f"file:///somewhere/{WHEEL}"}}
+    assert wheels_in(json.dumps({"install": [found]})) == {"onnxruntime": WHEEL}
+    assert wheels_in(json.dumps({"install": []})) == {}
