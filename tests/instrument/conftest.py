@@ -111,6 +111,7 @@ class Bench:
                 code = process.wait(timeout=timeout_s)
             finally:
                 process.kill()
+                process.wait(timeout=END_TIMEOUT_S)
             said = [file.seek(0) or file.read().decode("utf-8") for file in (words, faults)]
         return subprocess.CompletedProcess(self.command(*arguments), code, *said)
 

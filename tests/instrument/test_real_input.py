@@ -67,6 +67,7 @@ def test_real_recorded_spectra_are_scanned_sparsely_and_arrive_unchanged(bench, 
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1800)
 def test_real_maps_with_their_photograph_come_back_from_a_tenth_of_the_cells(bench, measurement_data, tmp_path):
     source = np.load(measurement_data / "maxrf_portrait" / "portrait_811x285.npz")
     crop = {name: source[name][PORTRAIT_CROP] for name in ("maps", "rgb")} | {"elements": source["elements"]}
@@ -86,7 +87,7 @@ def test_real_maps_with_their_photograph_come_back_from_a_tenth_of_the_cells(ben
     }
     bench.scan["instrument"]["fiducials"] = markers
     with bench.running():
-        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording), timeout_s=1500.0)
     assert scan.returncode == 0, scan.stderr
     ours = read_maps(bench.recording / "maps.h5").element_maps
     # The detector's efficiency is the instrument's own: each map is compared up to its scale.
