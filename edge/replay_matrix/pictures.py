@@ -27,6 +27,8 @@ _ROW_PX, _GAP_PX = 1_080, 32
 """Of the page, and between two pictures."""
 _SHOWN = ((ADAPTIVE, OURS), (GRID, PLAIN), (LEARNER, PLAIN))
 _PALE = 0.45
+_BARE = 235
+"""Grey where there is no photograph."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,14 +99,17 @@ def _map(values: NDArray[np.float32], block: int, limits: ColourLimits) -> str:
 
 def _ground(stack: Stack, block: int) -> tuple[str, str]:
     if stack.rgb is None:
-        return "no photograph", ""
+        rows, columns = stack.shape
+        return "no photograph", data_uri(
+            rgb_png(np.full((-(-rows // block), -(-columns // block), 3), _BARE, np.uint8))
+        )
     smaller = np.rint(block_mean(stack.rgb.astype(np.float32), block)).astype(np.uint8)
     return "photograph", data_uri(rgb_png(smaller))
 
 
 def _visited(stack: Stack, cells: NDArray[np.bool_]) -> str:
     """Cells over the pale photograph, every one of them, whatever the size."""
-    ground = np.full((*cells.shape, 3), 235, np.uint8) if stack.rgb is None else stack.rgb
+    ground = np.full((*cells.shape, 3), _BARE, np.uint8) if stack.rgb is None else stack.rgb
     picture = np.rint(255 - _PALE * (255 - ground.astype(np.float32))).astype(np.uint8)
     picture[cells] = MARK_RGB
     return data_uri(rgb_png(picture))
@@ -114,6 +119,5 @@ def _row(title: str, first: tuple[str, str], others: list[tuple[str, str]], widt
     drawn = [
         figure(f'<img class="sharp" width="{width_px}" alt="{escaped(f"{title}, {words}")}" src="{uri}">', words)
         for words, uri in (first, *others)
-        if uri
     ]
-    return f'<h3>{escaped(title)}</h3>\n<div class="figures">{"".join(drawn)}</div>'
+    return f'<h3>{escaped(title)}</h3>\n<div class="figures many">{"".join(drawn)}</div>'

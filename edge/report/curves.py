@@ -13,6 +13,7 @@ from edge.report.wording import escaped
 Stroke = Literal["solid", "dashed", "dotted"]
 _COLOURS = ("#1f5fa8", "#c2571a", "#2f7d4f", "#8a3d8f", "#9a7b16", "#4d4d4d")
 _DASHES = {"solid": "", "dashed": "7 4", "dotted": "2 3"}
+_FEW_DECADES = 1_000
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70.0, 640.0, 20.0, 400.0
 
 
@@ -45,7 +46,7 @@ def drawn(curves: Sequence[Curve], *, across: str, up: str, alt: str) -> str:
     for value in ticks(low, high, 6):
         parts.append(_rule(_LEFT, y_of(value), _RIGHT, y_of(value)))
         parts.append(_text(_LEFT - 8, y_of(value) + 4, f"{value:.4g}", "end"))
-    for value in [0, *(10**power for power in range(8) if 10**power <= most)]:
+    for value in [0, *_marks(most)]:
         parts.append(_rule(x_of(value), _TOP, x_of(value), _BOTTOM))
         parts.append(_text(x_of(value), _BOTTOM + 18, f"{value:,}", "middle"))
     parts += [_text((_LEFT + _RIGHT) / 2, _BOTTOM + 38, across, "middle"), _text(_LEFT, _TOP - 7, up, "middle")]
@@ -64,6 +65,12 @@ def drawn(curves: Sequence[Curve], *, across: str, up: str, alt: str) -> str:
         + "\n".join(parts)
         + "</svg>\n"
     )
+
+
+def _marks(most: float) -> list[int]:
+    """Powers of ten, and their double and fivefold where there are few."""
+    factors = (1, 2, 5) if most < _FEW_DECADES else (1,)
+    return [value for power in range(8) for factor in factors if (value := factor * 10**power) <= most]
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
