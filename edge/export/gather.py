@@ -11,20 +11,18 @@ import numpy as np
 
 from edge.configuration.config import ScanConfig
 from edge.console import Console
-from edge.dose.map import dose_map
 from edge.export.contents import Contents, EnergyScale
 from edge.export.provenance import provenance_of
 from edge.export.survey import Survey, survey
 from edge.faults import UsageError
-from edge.finish import calibration_line
+from edge.finish import attributes_of, calibration_line, dose_of
 from edge.folds.ledger import read_ledger
 from edge.folds.standard_course import course_of
-from edge.motion.stage_known import stage_of
 from edge.record.folder import Recording, open_recording
 from edge.record.maps_file import MapsFile
 from edge.record.reader import JournalReader
 from edge.recordings.stored_maps import stored_maps
-from edge.results import MAPS_UNIT, Planned, read_planned, results_of, spectrum_model
+from edge.results import Planned, read_planned, results_of, spectrum_model
 from edge.spectra.energy import EnergyCalibration, NotCalibrated
 from edge.spectra.scan_fit import fit_of_scan
 from edge.state import Ended
@@ -116,10 +114,8 @@ def _maps_and_scale(recording: Recording, planned: Planned, surveyed: Survey, co
 def _fresh_maps(recording: Recording, planned: Planned) -> tuple[MapsFile, EnergyCalibration | NotCalibrated]:
     plan, history = planned.plan, planned.history
     results = results_of(recording, planned)
-    stage = plan.stage or stage_of(planned.config)
-    ledger = read_ledger(recording.reader, plan.grid)
-    received = dose_map(ledger, history, plan, stage, planned.config.instrument.beam).datasets()
-    attributes: dict[str, str | float] = {"unit": MAPS_UNIT, "scan_id": history.scan_id, "plan": plan.digest}
+    received = dose_of(history, planned, read_ledger(recording.reader, plan.grid)).datasets()
+    attributes = attributes_of(history, plan)
     rgb = results.placing.sighting.display
     return MapsFile(results.maps, plan.mask.cells, rgb, plan.grid, attributes, received), results.model.calibration
 
