@@ -42,7 +42,8 @@ def export_recording(folder: Path, *, name: str, out: Path | None, console: Cons
 
 
 def _beside(folder: Path, kind: Format) -> Path:
-    folder = folder.resolve()
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
     return folder.parent / f"{folder.name}{kind.ending}"
 
 

@@ -17,12 +17,19 @@ import h5py
 import numpy as np
 
 from edge.faults import UsageError
+from edge.imports import edf as _edf_reader
+from edge.imports import hdf5 as _hdf5_reader
+from edge.imports import hspy as _hspy_reader
+from edge.imports import rpl as _rpl_reader
+from edge.imports import tiff as _tiff_reader
 from edge.imports.found import NOTHING_SET, Found, FoundCube
 from edge.imports.readers import read_found
 from tools.fuzz.kept import kept
 from tools.fuzz.patches import patched
 from tools.fuzz.properties import Target, require
 
+READERS: Final = (_edf_reader, _hdf5_reader, _hspy_reader, _rpl_reader, _tiff_reader)
+"""What is fuzzed; imported here, for whoever calls them imports them too late for the fuzzer to see their ways."""
 _ROWS, _COLUMNS, _CHANNELS = 4, 5, 64
 _MOST_BYTES: Final = 50_000_000
 """Of what files of some ten thousand bytes are unpacked to."""
