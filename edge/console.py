@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +16,11 @@ from typing import TYPE_CHECKING, TextIO, cast
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from edge.recordings.progress import Progress as Figures
+
 _FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
 _PLAIN_INTERVAL_S = 5.0
+_TABLE_INTERVAL_S = 0.5
 _HELD_RECORDS = 10_000
 
 
@@ -54,7 +59,7 @@ class Console:
         self.quiet = quiet
         self._out = _Patient(sys.stdout)
         self._err = _Patient(sys.stderr)
-        self._bars: Progress | None = None
+        self._bars: Progress | _Table | None = None
         self._is_counting_down = False
         self.note = ""
         """Shown beside the progress; empty: nothing."""
@@ -162,11 +167,30 @@ class Console:
         self._out.flush()
 
     @contextmanager
-    def progress(self, what: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
-        """A bar with rate and time left on a terminal, plain lines elsewhere; yields what takes the count."""
+    def progress(
+        self, what: str, total: int, done: int = 0, *, look: Callable[[], Figures] | None = None
+    ) -> Iterator[Callable[[int], None]]:
+        """How far something is, on a terminal in place and in plain lines elsewhere; yields what takes the count.
+
+        Parameters
+        ----------
+        look
+            Figures to be shown as a watcher sees them, asked for a few times a second; None: a bar, with rate and
+            time left.
+        """
         if self.quiet:
             yield lambda _count: None
-        elif self._out.isatty():
+        elif not (self._out.isatty() and can_replace_lines()):
+            yield _plain_lines(self.say, what, total, done, lambda: self.note)
+        elif look is not None:
+            table = self._bars = _Table(self._out, lambda: self._with_note(what), look)
+            table.start()
+            try:
+                yield table.show
+            finally:
+                self._bars = None
+                table.end()
+        else:
             with _bars(self._out) as bars:
                 self._bars = bars
                 task = bars.add_task(what, total=total, completed=done)
@@ -174,11 +198,53 @@ class Console:
                     yield lambda count: bars.update(task, completed=count, description=self._with_note(what))
                 finally:
                     self._bars = None
-        else:
-            yield _plain_lines(self.say, what, total, done, lambda: self.note)
 
     def _with_note(self, what: str) -> str:
         return f"{what}, {self.note}" if self.note else what
+
+
+class _Table:
+    """The figures of a watcher, replaced in place; taken away while something else is written."""
+
+    def __init__(self, out: _Patient, title: Callable[[], str], look: Callable[[], Figures]) -> None:
+        from rich.console import Console as RichConsole
+        from rich.live import Live
+
+        self._title, self._look = title, look
+        self._shown_s = -math.inf
+        self._live = Live(console=RichConsole(file=cast(TextIO, out)), auto_refresh=False, transient=True)
+
+    def start(self) -> None:
+        """Show it."""
+        self._live.start()
+
+    def stop(self) -> None:
+        """Take it away, to be started again."""
+        self._live.stop()
+        self._shown_s = -math.inf
+
+    def end(self) -> None:
+        """Show it for the last time, and leave it there."""
+        self._draw()
+        self._live.transient = False
+        self._live.stop()
+
+    def show(self, _count: int) -> None:
+        """Replace it, where it is time for that."""
+        now_s = time.monotonic()
+        if now_s - self._shown_s >= _TABLE_INTERVAL_S:
+            self._shown_s = now_s
+            self._draw()
+
+    def _draw(self) -> None:
+        from edge.recordings.screen import table_of
+
+        self._live.update(table_of(self._title(), self._look()), refresh=True)
+
+
+def can_replace_lines() -> bool:
+    """Whether a terminal, if there is one, can go back over what it shows."""
+    return os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def _bars(out: _Patient) -> Progress:

@@ -87,6 +87,8 @@ class Intake:
         """Indices of the visits to the standard that are recorded."""
         self.retained = 0
         """Spectra that the controller has kept from before, and hands over first."""
+        self.last: ExposureDone | None = None
+        """The latest exposure of the object that was recorded here."""
         self.last_visit: ExposureDone | None = None
         """The latest one that was recorded here."""
         self._next_visit = max(self.visits, default=FIRST_VISIT - 1) + 1
@@ -196,6 +198,7 @@ class Intake:
                 self.visits.add(measured.index)
                 self.last_visit = measured
             return None
+        self.last = measured
         planned = self.lacking.get(measured.index)
         if planned is not None:
             self.live_s += measured.live_s

@@ -16,6 +16,7 @@ from edge.beam.recovery import CURABLE, Curable, Recovery
 from edge.beam.rest import Rest
 from edge.beam.session import Session, utc_now
 from edge.beam.shutter import Bounds, Shutter
+from edge.beam.telling import RunFigures
 from edge.beam.work import Work
 from edge.console import Console
 from edge.events import Closed
@@ -152,7 +153,9 @@ class Run:
         self._interrupts.standing = "measuring"
         with self._interrupts.listening():
             try:
-                with self._console.progress("Measuring", self._work.budget, self._work.measured) as show:
+                figures = RunFigures(self._session, self._intake, self._work)
+                total, done = self._work.budget, self._work.measured
+                with self._console.progress("Measuring", total, done, look=figures.look) as show:
                     outcome = self._measure(show)
                 match outcome:
                     case RunOutcome.FINISHED:

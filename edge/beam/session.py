@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from edge.dose.received import Received
-from edge.events import Measured, ScanEvent, StandardMeasured, utc_text
+from edge.events import Faulted, Measured, Paused, ScanEvent, StandardMeasured, utc_text
 from edge.faults import IntegrityError
 from edge.folds.beam_time import BeamTime
 from edge.folds.running_time import RunningTime
@@ -36,6 +39,18 @@ class Session:
         """How long it has run, pauses left out."""
         self.received = Received() if received is None else received.copy()
         """What each exposure gave to the object."""
+        self.interruptions = 0
+        """Pauses and faults that were written down here."""
+        self._written_s = time.monotonic()
+
+    @property
+    def folder(self) -> Path:
+        """Of the recording."""
+        return self._journal.path.parent
+
+    def silent_s(self) -> float:
+        """Since something was written down last."""
+        return time.monotonic() - self._written_s
 
     def record(self, *events: ScanEvent) -> None:
         """Write the events down, durably, then take them over into the state.
@@ -56,6 +71,8 @@ class Session:
             elif not isinstance(event, Measured | StandardMeasured):
                 raise IntegrityError(f"{following.reason}: stop the scan and report this")
         self._journal.append(events)
+        self._written_s = time.monotonic()
         self.state, self.beam, self.running = state, beam, running
         for event in events:
             self.received.add(event)
+            self.interruptions += isinstance(event, Paused | Faulted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import time
@@ -11,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from calibration.registration_record import registration_from_dict
 from edge.configuration.config import ScanConfig, parse_scan_config
-from edge.events import Faulted, Judged, Paused, ScanEvent
+from edge.events import Corrected, Faulted, Judged, Paused, Registered, ScanEvent
 from edge.faults import EdgeError
 from edge.folds.beam_time import BeamTime
 from edge.folds.running_time import RunningTime
@@ -71,11 +73,37 @@ class Progress:
     """Bytes free on its disk."""
     wanted: float
     """Bytes that what is still to come will take, as what came did; NaN where nobody can say."""
+    residual_mm: float = math.nan
+    """Of the photograph's registration; NaN where there is none yet."""
+    at_mm: tuple[float, float] | None = None
+    """Where the last exposure ended, x and y on the stage."""
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come from the process that wrote it."""
         return isinstance(self.state, Ended) or not self.is_running
+
+
+class Lately:
+    """How fast a count has grown over the last half minute that was looked at.
+
+    Parameters
+    ----------
+    clock
+        Monotonic time in s.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._times: deque[tuple[float, int]] = deque()
+
+    def hz(self, done: int) -> float:
+        """Per second; NaN until looks lie far enough apart."""
+        self._times.append((self._clock(), done))
+        while len(self._times) > 2 and self._times[-1][0] - self._times[1][0] >= _RATE_OVER_S:
+            self._times.popleft()
+        (since_s, before), (now_s, _) = self._times[0], self._times[-1]
+        return (done - before) / (now_s - since_s) if now_s - since_s >= _SOONEST_S else math.nan
 
 
 class Follower:
@@ -105,7 +133,7 @@ class Follower:
         heard: Callable[[ScanEvent | ExposureHead], None] = lambda record: None,
     ) -> None:
         self.paths: RecordingPaths = recording_at(folder)
-        self._clock, self._heard = clock, heard
+        self._heard = heard
         self._books = Books()
         self._beam, self._running = BeamTime(), RunningTime()
         self._last_at = ""
@@ -113,7 +141,8 @@ class Follower:
         self._error: Estimate | None = None
         self._interruptions = 0
         self._config: ScanConfig | None = None
-        self._times: deque[tuple[float, int]] = deque()
+        self._residual_mm = math.nan
+        self._lately = Lately(clock)
 
     @property
     def object_name(self) -> str:
@@ -145,8 +174,13 @@ class Follower:
             self._beam = replace(self._beam, last_at=self._last_at).after(record)
             self._running = replace(self._running, last_at=self._last_at).after(record)
             self._interruptions += isinstance(record, Paused | Faulted)
-            if isinstance(record, Judged):
-                self._judge(record.figure_json)
+            match record:
+                case Judged():
+                    self._judge(record.figure_json)
+                case Registered(registration_json=text) | Corrected(registration_json=text):
+                    self._residual_mm = residual_mm(text)
+                case _:
+                    pass
         self._last_at = record.at
         self._heard(record)
 
@@ -182,6 +216,8 @@ class Follower:
             length=length,
             free=shutil.disk_usage(self.paths.folder).free,
             wanted=max(0, expected - done) * length / done if done else math.nan,
+            residual_mm=self._residual_mm,
+            at_mm=None if last is None or math.isnan(last.end_x_mm) else (last.end_x_mm, last.end_y_mm),
         )
 
     def _expected(self) -> int:
@@ -211,12 +247,9 @@ class Follower:
 
     def _rate_hz(self, done: int, is_measuring: bool) -> float:
         """Over the last half minute that was looked at; over the whole run at a first look."""
-        self._times.append((self._clock(), done))
-        while len(self._times) > 2 and self._times[-1][0] - self._times[1][0] >= _RATE_OVER_S:
-            self._times.popleft()
-        (since_s, before), (now_s, _) = self._times[0], self._times[-1]
-        if now_s - since_s >= _SOONEST_S:
-            return (done - before) / (now_s - since_s)
+        rate_hz = self._lately.hz(done)
+        if not math.isnan(rate_hz):
+            return rate_hz
         running_s = self._running.until_s(self._last_at) if self._last_at else 0.0
         return done / running_s if is_measuring and running_s > 0 else 0.0
 
@@ -229,6 +262,14 @@ class Follower:
             is_on = self._running.since and not math.isnan(silent_s)
             return max(0.0, way.budget_s - running_s - (silent_s if is_on else 0.0))
         return (expected - done) / rate_hz if rate_hz > 0 else math.nan
+
+
+def residual_mm(registration_json: str) -> float:
+    """Root mean square of a registration's residuals; NaN where the text is none, or has none."""
+    with suppress(ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        registration = registration_from_dict(json.loads(registration_json))
+        return registration.rms_mm if len(registration.residuals_mm) else math.nan
+    return math.nan
 
 
 def _age_s(path: Path) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from edge.console import can_replace_lines
 from edge.recordings.progress import Progress
 from edge.recordings.watch import figures
 
@@ -83,7 +84,7 @@ class PlainScreen:
 
 def screen_for(title: str, say: Callable[[str], None]) -> TerminalScreen | PlainScreen:
     """What suits standard output."""
-    return TerminalScreen(title) if sys.stdout.isatty() else PlainScreen(say)
+    return TerminalScreen(title) if sys.stdout.isatty() and can_replace_lines() else PlainScreen(say)
 
 
 def table_of(title: str, progress: Progress) -> Table:

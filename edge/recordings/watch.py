@@ -74,6 +74,8 @@ def figures(progress: Progress) -> list[tuple[str, str]]:
     lines = [("state", _state(progress)), ("exposures", _exposures(progress)), ("dose", _dose(progress))]
     if progress.error is not None:
         lines.append(("error", f"{progress.error.words}, by exposures held out"))
+    if place := _place(progress):
+        lines.append(("place", place))
     if progress.preview is not None:
         lines.append(("maps", f"{progress.preview}, {duration_text(progress.preview_age_s)} old"))
     lines.append(("link", _link(progress)))
@@ -102,12 +104,23 @@ def _dose(progress: Progress) -> str:
     return f"{duration_text(progress.live_s)} of live time, beam on for {duration_text(progress.beam_s)}"
 
 
+def _place(progress: Progress) -> str:
+    """Where the beam was last, and how well the photograph lies on the stage."""
+    found = []
+    if progress.at_mm is not None:
+        found.append(f"x {progress.at_mm[0]:.1f}, y {progress.at_mm[1]:.1f} mm")
+    if not math.isnan(progress.residual_mm):
+        found.append(f"photograph registered to {1_000 * progress.residual_mm:.0f} um")
+    return ", ".join(found)
+
+
 def _link(progress: Progress) -> str:
     text = f"last record {duration_text(progress.silent_s)} ago" if progress.is_running else "at rest"
     if not math.isnan(progress.dead_share):
         text += f", detector {100 * max(0.0, progress.dead_share):.0f} % dead"
     if progress.interruptions:
-        text += f", {progress.interruptions} pauses and faults so far"
+        words = "pause or fault" if progress.interruptions == 1 else "pauses and faults"
+        text += f", {progress.interruptions} {words} so far"
     return text
 
 

@@ -89,7 +89,7 @@ def test_the_rate_is_that_of_the_last_half_minute(tmp_path: Path) -> None:
         clock.now_s = 50.0
         journal.append(measured(range(16, 20)))
         progress = follower.look()
-    # ten in the ten seconds since the look at 40 s, which is the latest that lies half a minute or more before this one
+    # ten since the look at 0 s: the one at 40 s lies less than half a minute before this one
     assert progress.rate_hz == pytest.approx(10 / 50)
     assert progress.left_s == pytest.approx(4 / progress.rate_hz)
 
@@ -111,7 +111,7 @@ def test_a_pause_is_shown_with_its_reason_and_counted(tmp_path: Path) -> None:
         journal.append([ShutterClosed(at(7), "door"), Paused(at(7), "the door is open")])
         progress = Follower(paths.folder).look()
         assert line(progress, "state") == "paused: the door is open"
-        assert "1 pauses and faults" in line(progress, "link")
+        assert "1 pause or fault" in line(progress, "link")
 
 
 def watched(folder: Path, *events_at_waits: object) -> Kept:
