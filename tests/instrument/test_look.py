@@ -35,12 +35,11 @@ def test_a_look_closes_the_shutter_and_the_scan_goes_on(bare):
     events = story(bare)
     closed = [event.reason for event in events if isinstance(event, ShutterClosed)]
     assert closed.count(LOOK) >= 1
-    # a look that is due with the last exposure closes the shutter for good
-    assert closed[-1] in ("finished", LOOK)
     # counted by what follows, for on a busy computer a lease may have closed the shutter before a look did
     opened = [event.reason for event in events if isinstance(event, ShutterOpened)].count(f"after {LOOK}")
     assert opened >= 1
-    assert ended.stdout.count("The object is where it was") == 1 + opened + (closed[-1] == LOOK)
+    # one before the beam, and one that was due with the last exposure may follow it
+    assert 0 <= ended.stdout.count("The object is where it was") - (1 + opened) <= 1
 
 
 def test_an_object_that_moves_meanwhile_pauses_the_scan_resumably(bare):
