@@ -14,6 +14,7 @@ from edge.record.block import block_crc, decode_columns, decode_spectra, encode_
 from edge.record.damage import DamagedRecord
 from edge.record.exposure_codec import encode_counts, encode_exposure
 from firmware_bridge.messages import ExposureDone, ExposureFlag, StagePose
+from tools.fuzz.kept import kept
 from tools.fuzz.properties import Target, require
 
 _AT: Final = "2026-01-02T03:04:05.000006+00:00"
@@ -54,7 +55,7 @@ def _stored(row: tuple[Any, ...], spectrum: bytes) -> tuple[Any, ...]:
 
 
 def _seeds() -> Sequence[bytes]:
-    return [_seed(mean) for mean in (0.1, 3.0, 1e3, 1e9)]
+    return [*(_seed(mean) for mean in (0.1, 3.0, 1e3, 1e9)), *kept("blocks")]
 
 
 def _seed(mean: float) -> bytes:
