@@ -27,6 +27,16 @@ PATIENCE_MS = 60_000
 SIZES = {"laptop": (1280, 800), "desk": (1920, 1080), "telephone": (390, 844)}
 
 
+PICTURES = "POINTILLIST_PICTURES"
+"""Environment variable: a folder for the pictures of the page, `docs/images` to renew those of the README."""
+
+
+def keep_picture(visit: Visit, name: str) -> None:
+    """Leave a picture of a page where somebody wants to see it."""
+    if folder := os.environ.get(PICTURES):
+        visit.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
 @dataclass
 class Visit:
     """One tab, and what went wrong in it."""

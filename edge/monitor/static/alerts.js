@@ -2,6 +2,8 @@
 
 import { clock } from "./words.js";
 
+const TOLD_BY_THE_BAND = new Set(["finished", "stopped", "paused", "interrupted"]);
+
 export class Alerts {
   constructor() {
     this.place = document.getElementById("alerts");
@@ -11,7 +13,7 @@ export class Alerts {
 
   /** All that stand, newest last. */
   show(alerts = []) {
-    const kept = alerts.filter((alert) => !this.away.has(keyOf(alert)));
+    const kept = alerts.filter((alert) => !TOLD_BY_THE_BAND.has(alert.kind) && !this.away.has(keyOf(alert)));
     const stamp = kept.map(keyOf).join("\n");
     if (stamp === this.shown) return;
     this.shown = stamp;
@@ -46,5 +48,5 @@ const keyOf = (alert) => `${alert.at ?? ""} ${alert.kind ?? ""} ${alert.sentence
 
 function levelOf({ level, kind }) {
   if (level === "fault" || kind === "faulted") return "fault";
-  return level === "note" || kind === "finished" ? "note" : "warning";
+  return level === "note" ? "note" : "warning";
 }

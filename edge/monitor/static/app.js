@@ -63,6 +63,11 @@ function choose(index) {
   view.set({ map: view.map === name ? "" : name });
 }
 
+/** Why what is shown may be old, in the manner of an alert. */
+function troubles({ trouble }) {
+  return trouble ? [{ kind: "trouble", sentence: `${trouble[0].toUpperCase()}${trouble.slice(1)}.` }] : [];
+}
+
 function redraw() {
   large.redraw();
   multiples.redraw();
@@ -86,8 +91,8 @@ function takeStatus(status) {
   showState(status.state);
   showProgress(status);
   showFigures(status);
-  control.show(model.scan?.role ?? "visitor", status.state.name, status.running);
-  alerts.show(status.alerts);
+  control.show(model.scan, status.state.name);
+  alerts.show([...(status.alerts ?? []), ...troubles(status)]);
   large.redraw();
 }
 
@@ -99,7 +104,7 @@ async function loadScan() {
   showSubject(scan);
   byId("logout").hidden = !scan.login;
   if (scan.state) showState(scan.state);
-  control.show(scan.role, scan.state?.name ?? "new");
+  control.show(scan, scan.state?.name ?? "new");
   if (!scan.grid) return;
   if (restored !== scan.scan_id) {
     restored = scan.scan_id;

@@ -22,25 +22,29 @@ const QUESTIONS = {
 
 export class Control {
   constructor() {
-    this.role = "visitor";
     this.state = "new";
+    this.isGone = false;
     byId("pause").addEventListener("click", () => this.pauseOrResume());
     for (const what of ["stop", "finish"]) byId(what).addEventListener("click", () => this.askFirst(what));
     document.addEventListener("keydown", (event) => this.key(event));
   }
 
-  show(role, stateName, isRunning = true) {
-    this.role = role;
+  /** A scan that is no longer running can be taken up on the instrument's own page, where it waits to be armed. */
+  show(scan, stateName) {
     this.state = canonical(stateName);
-    this.isRunning = isRunning;
-    byId("controls").hidden = role !== "operator" || OVER.has(this.state) || this.state === "interrupted";
-    const isPaused = this.state === "paused";
-    byId("pause").textContent = isPaused ? "Resume" : "Pause";
-    byId("pause").disabled = !["scanning", "paused"].includes(this.state);
+    this.isGone = this.state === "interrupted" || (this.state === "aborted" && Boolean(scan?.planning));
+    const isOver = OVER.has(this.state) || this.state === "interrupted";
+    const canTakeUp = this.isGone && Boolean(scan?.planning);
+    byId("controls").hidden = scan?.role !== "operator" || !scan.grid || (isOver && !canTakeUp);
+    const canGoOn = this.state === "paused" || canTakeUp;
+    byId("pause").textContent = canGoOn ? "Resume" : "Pause";
+    byId("pause").disabled = !canGoOn && this.state !== "scanning";
+    byId("finish").hidden = byId("stop").hidden = this.isGone;
     byId("finish").disabled = !["scanning", "paused"].includes(this.state);
   }
 
   pauseOrResume() {
+    if (this.isGone) return this.send("", "api/planning/resume");
     return this.send(this.state === "paused" ? "resume" : "pause");
   }
 
@@ -57,9 +61,9 @@ export class Control {
     dialog.showModal();
   }
 
-  async send(what) {
+  async send(what, path = "api/control") {
     try {
-      const reply = await post("api/control", { do: what });
+      const reply = await post(path, { do: what });
       toast(reply.sentence, !reply.ok);
     } catch (refused) {
       toast(refused.message, true);
@@ -72,7 +76,7 @@ export class Control {
     if (byId("controls").hidden || event.target.closest("input, select, textarea, dialog")) return;
     const letter = event.key.toLowerCase();
     if (letter === "p" && !byId("pause").disabled) this.pauseOrResume();
-    else if (letter === "s") this.askFirst("stop");
+    else if (letter === "s" && !byId("stop").hidden) this.askFirst("stop");
   }
 }
 

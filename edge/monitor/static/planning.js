@@ -9,7 +9,7 @@ import { duration, percent, short, whole } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const LOOK_MS = 700;
-const PHOTO_MS = 3000;
+const PHOTO_MS = 4000;
 /** Of each budget: its label, and how often the server's unit goes into what is typed. */
 const BUDGETS = { time_s: ["Minutes", 60], rate: ["Per cent", 0.01], error: ["Per cent", 0.01] };
 
@@ -67,6 +67,7 @@ class Planning {
       this.list();
     }
     byId("planning-empty").hidden = Boolean(said.photo);
+    if (said.trouble || (said.photo && said.sentence)) this.say(said.trouble || `Photograph: ${said.sentence}.`, Boolean(said.trouble));
     if (said.photo) await this.drawing.show("photo", said.photo.url, said.frame);
     else {
       byId("planning-empty").textContent = said.sentence || "Waiting for a photograph";
@@ -191,7 +192,8 @@ class Planning {
 
   showPlan(found) {
     this.plan = found;
-    this.say(found.sentence || "Worked out.");
+    const lines = found.figures ?? [found.sentence || "Worked out."];
+    this.say(lines.map((line) => `${line[0].toUpperCase()}${line.slice(1)}.`).join("\n"));
     byId("planned").hidden = false;
     byId("alternatives").replaceChildren(...(found.alternatives ?? []).map(alternative));
     const { exposures, seconds, rate, dose_s: dose } = found.plan;

@@ -1,0 +1,85 @@
+"""The instrument's own page: a plan is drawn on the photograph, started, and armed at a terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import keep_picture
+from tests.instrument.conftest import Bench, await_that
+from tests.instrument.test_armed_scan import armed_at_a_terminal, openings
+
+
+@dataclass
+class PagedBench(Bench):
+    """One whose scans are started from its page."""
+
+    @property
+    def recording(self) -> Path:
+        (found,) = [journal.parent for journal in (self.folder / "runs").glob("*/journal.sqlite")]
+        return found
+
+
+@pytest.fixture
+def paged(slow_bench) -> PagedBench:
+    bench = PagedBench(slow_bench.folder, slow_bench.instrument, slow_bench.scan, slow_bench.starter)
+    bench.scan["monitor"] = {"port": 0}
+    return bench
+
+
+@pytest.mark.campaign
+def test_a_scan_planned_on_the_page_opens_no_shutter_until_somebody_at_the_instrument_arms_it(paged, visit):
+    words = paged.folder / "serve.words"
+    with paged.running(), words.open("wb") as said:
+        serve = paged.start_unattended("serve", str(paged.config), "--recordings", "runs", words=said, faults=said)
+        try:
+            await_that(lambda: "http://" in words.read_text() or serve.poll() is not None, "the instrument's page")
+            page = visit(re.search(r"http://\S+", words.read_text())[0])
+            plan_on(page)
+            keep_picture(page, "page-planning")
+            page.page.locator("#start").click()
+            page.await_text("#state", "^To be armed$")
+            page.await_text("#sentence", "pointillist arm")
+            assert openings(paged) == 0
+            code, answer = armed_at_a_terminal(paged, "yes")
+            assert code == 0, answer
+            page.await_text("#state", "^(Measuring|Finished)$")
+            assert openings(paged) == 1
+            page.page.close()
+        finally:
+            serve.terminate()
+            serve.wait(timeout=90)
+
+
+def plan_on(page) -> None:
+    """Draw an area and a keep-out, and have their plan worked out."""
+    page.await_true("document.getElementById('planning-empty').hidden && !document.getElementById('planning').hidden")
+    box = page.page.locator("#planning-map").bounding_box()
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    reach = 0.3 * min(box["width"], box["height"])
+    drag(page, [(middle[0] - reach, middle[1] - reach), (middle[0] + reach, middle[1] + reach)])
+    page.page.locator("#draw-keep-out").click()
+    page.page.locator("#draw-lasso").click()
+    corner = (middle[0] - 0.9 * reach, middle[1] - 0.9 * reach)
+    drag(
+        page, [corner, (corner[0] + 0.4 * reach, corner[1]), (corner[0] + 0.2 * reach, corner[1] + 0.4 * reach), corner]
+    )
+    assert page.page.locator("#shapes li").count() == 2
+    page.page.locator("[name=budget][value=rate]").check()
+    page.page.locator("#budget").fill("10")
+    page.page.locator("#price").click()
+    page.await_true("!document.getElementById('planned').hidden")
+    assert page.page.locator("#alternatives tr").count() >= 1
+
+
+def drag(page, places) -> None:
+    """With the button held from the first place to the last."""
+    mouse = page.page.mouse
+    mouse.move(*places[0])
+    mouse.down()
+    for place in places[1:]:
+        mouse.move(*place, steps=8)
+    mouse.up()
