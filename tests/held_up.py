@@ -68,6 +68,8 @@ class Repeater:
     def __init__(self, tests: Path, held_up_s: float = HELD_UP_S) -> None:
         self._folders = [tests / folder for folder in _FOLDERS]
         self._held_up_s = held_up_s
+        self._of_file: tuple[Path, float] = (tests, 0.0)
+        """How late this process has been since the fixtures that the tests of a file share were made."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -78,11 +80,13 @@ class Repeater:
         for attempt in range(1, _MOST_ATTEMPTS + 1):
             with Stopwatch().running() as watch:
                 reports = runtestprotocol(item, log=False, nextitem=nextitem)
+            held_up_s = self._since_fixtures(item.path, watch.latest_s)
             reasons = [_reason(report) for report in reports if report.failed]
             is_last = attempt == _MOST_ATTEMPTS or any(_OUT_OF_TIME in reason for reason in reasons)
-            if not reasons or watch.latest_s < self._held_up_s or is_last:
+            if not reasons or held_up_s < self._held_up_s or is_last:
                 break
-            told.append(f"held up for {watch.latest_s:.2f} s, {reasons[0]}")
+            told.append(f"held up for {held_up_s:.2f} s, {reasons[0]}")
+            self._of_file = (item.path, 0.0)
             # what this test shares with others was held up as well
             with contextlib.suppress(Exception):
                 item.session._setupstate.teardown_exact(None)
@@ -92,6 +96,11 @@ class Repeater:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _since_fixtures(self, file: Path, latest_s: float) -> float:
+        known_file, before_s = self._of_file
+        self._of_file = (file, max(latest_s, before_s if known_file == file else 0.0))
+        return self._of_file[1]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for reports in list(terminalreporter.stats.values()):

@@ -51,6 +51,37 @@ def test_a_test_that_was_held_up_is_made_again_from_its_modules_fixtures_on_and_
     assert "call: AssertionError: the lease expired" in named[0]
 
 
+def test_a_test_that_looks_at_what_was_held_up_before_is_made_again(pytester):
+    code = """
+        import sys
+        import time
+        import pytest
+
+        made = []
+
+        @pytest.fixture(scope="module")
+        def recording():
+            made.append("recording")
+            if len(made) == 1:
+                interval_s = sys.getswitchinterval()
+                sys.setswitchinterval(60.0)
+                began_s = time.monotonic()
+                while time.monotonic() - began_s < 0.4:
+                    pass
+                sys.setswitchinterval(interval_s)
+            return made[:]
+
+        def test_first(recording):
+            pass
+
+        def test_second(recording):
+            assert len(recording) == 2
+    """
+    result = run(pytester, code, held_up_s=0.2)
+    result.assert_outcomes(passed=2)
+    assert [line for line in result.outlines if line.startswith("REPEATED")] != []
+
+
 def test_a_test_that_fails_on_a_computer_with_time_is_not_repeated(pytester):
     result = run(pytester, FAILS_TWICE, held_up_s=600.0)
     result.assert_outcomes(passed=1, failed=2)
