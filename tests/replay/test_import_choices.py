@@ -58,6 +58,15 @@ def test_an_edf_of_three_sides_is_refused_and_not_cut(tmp_path):
         read_found(tmp_path / "volume.edf", NOTHING_SET)
 
 
+@pytest.mark.parametrize("length", ["\u00b2", "-3", "0", "1e3", "9" * 5_000])
+def test_a_length_that_is_no_number_of_cells_is_refused(tmp_path, length):
+    """As fuzzing found: a raised two is a digit, and no number."""
+    image = edf(np.ones((8, 8), np.float32), "FloatValue").replace(b"Dim_1 = 8", f"Dim_1 = {length}".encode("latin-1"))
+    (tmp_path / "odd.edf").write_bytes(image)
+    with pytest.raises(UsageError, match=r"dim_1 is .* and no number of cells"):
+        read_found(tmp_path / "odd.edf", NOTHING_SET)
+
+
 def test_bytes_behind_an_edf_image_are_refused_unless_they_fill_up(tmp_path):
     image = edf(np.ones((8, 8), np.float32), "FloatValue")
     (tmp_path / "more.edf").write_bytes(image + b"what is this")
