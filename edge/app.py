@@ -42,6 +42,7 @@ from edge.readiness.doctor import (
     require,
 )
 from edge.readiness.examination import Examination
+from edge.record.durable import write_durably
 from edge.record.folder import RecordingPaths, create_recording, new_folder, open_recording, recording_at, refuse_taken
 from edge.record.journal import Journal
 from edge.report.pdf import print_page
@@ -127,7 +128,7 @@ def record(
             paths.reviewed.mkdir()
             write_plan_folder(paths.reviewed, reviewed)
         text = yaml_of(keep_flat_field(config, folder))
-        paths.config.write_text(text, encoding="utf-8")
+        write_durably(paths.config, text.encode())
         # what it names in the recording is read there from now on, as everybody does later
         config = parse_scan_config(text, paths.config)
         with Journal.create(paths.journal) as journal, _commanded(interrupts, paths, console):

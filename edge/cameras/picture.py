@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.cameras.exif import body_of
 from edge.cameras.profile import profile_of, with_profile
 from edge.faults import DeviceError, IntegrityError
+from edge.record.durable import sync_folder_if_known_how
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
@@ -193,6 +194,7 @@ def write_picture(path: Path, image_rgb: NDArray[Any], profile: bytes | None = N
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        sync_folder_if_known_how(path.parent)
     finally:
         part.unlink(missing_ok=True)
 

@@ -22,6 +22,7 @@ from edge.grid import ScanGrid
 from edge.photography.balance import Balance, card_factors, flat_factors
 from edge.photography.colour import ColourSpace, colour_space
 from edge.photography.resample import light_on_grid, refuse_unseen_area, rgb_on_grid
+from edge.record.durable import sync_file, sync_folder
 
 _CARD_CELLS = 24
 """Cells along a white card's shorter side over which its light is looked at."""
@@ -71,6 +72,8 @@ def keep_flat_field(config: ScanConfig, folder: Path) -> ScanConfig:
     name = f"flat_field{Path(stated).suffix.lower()}"
     try:
         shutil.copyfile(stated, folder / name)
+        sync_file(folder / name)
+        sync_folder(folder)
         digest = _digest_of(folder / name)
     except OSError as error:
         raise UsageError(f"{stated}: cannot be kept ({error.strerror}): check instrument.colour.flat_field") from None

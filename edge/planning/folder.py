@@ -19,6 +19,7 @@ from edge.configuration.config import ScanConfig
 from edge.faults import IntegrityError, UsageError
 from edge.planning.plan import ScanPlan, plan_from_json, plan_to_json
 from edge.prepare import Sighting, frame_digest, grid_of, place
+from edge.record.durable import sync_folder_if_known_how, write_durably
 from edge.record.folder import RecordingPaths, open_recording
 from edge.record.own_files import read_note
 from edge.results import read_planned
@@ -77,8 +78,9 @@ def write_plan_folder(folder: Path, made: ReviewedPlan) -> Path:
         "frame_sha256": sighting.frame_sha256,
         "registration": registration_to_dict(sighting.registration),
     }
-    (folder / PLACE_NAME).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (folder / PLAN_NAME).write_text(plan_to_json(plan), encoding="utf-8")
+    for name, text in ((PLACE_NAME, json.dumps(record, indent=1) + "\n"), (PLAN_NAME, plan_to_json(plan))):
+        write_durably(folder / name, text.encode(), sync_entries=sync_folder_if_known_how)
+    sync_folder_if_known_how(folder.parent)
     return folder / PLAN_NAME
 
 

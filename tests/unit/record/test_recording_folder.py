@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edge.cameras import write_picture
 from edge.events import Opened, Registered
 from edge.faults import IntegrityError, UsageError
+from edge.photography.photograph import keep_flat_field
 from edge.record.durable import write_durably
 from edge.record.folder import RecordingPaths, create_recording, open_recording
 from edge.record.journal import Journal
 from edge.state import Prepared
+from tests.unit.recordings.made import CONFIG
 
 AT = "2026-01-02T03:04:05.000006+00:00"
 
@@ -83,3 +88,33 @@ def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path: 
     with pytest.raises(UsageError, match="cannot be written"):
         write_durably(tmp_path / "report.html", b"first")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what is flushed from now on, in order."""
+    names: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+    )
+    return names
+
+
+def test_a_photograph_that_is_written_has_its_name_on_the_medium_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = flushed(monkeypatch)
+    write_picture(tmp_path / "frame.png", np.zeros((4, 4, 3), np.uint8))
+    assert names[-1] == tmp_path.name
+    assert names[0].startswith(".frame.png.")
+
+
+def test_a_flat_field_that_is_kept_is_on_the_medium_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scan").mkdir()
+    write_picture(tmp_path / "white.png", np.zeros((4, 4, 3), np.uint8))
+    colour = CONFIG.instrument.colour.model_copy(update={"flat_field": str(tmp_path / "white.png")})
+    instrument = CONFIG.instrument.model_copy(update={"colour": colour})
+    names = flushed(monkeypatch)
+    keep_flat_field(CONFIG.model_copy(update={"instrument": instrument}), tmp_path / "scan")
+    assert names == ["flat_field.png", "scan"]
