@@ -9,12 +9,13 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edge.console import Console
 from edge.reprocess.changes import Settings
-from edge.reprocess.cluster import connected
+from edge.reprocess.cluster import DaskExecutor, connected
 from edge.reprocess.drive import Failure
 from edge.reprocess.job import Job
 from edge.reprocess.look import Look
@@ -23,7 +24,17 @@ from edge.reprocess.run import reprocess
 from edge.reprocess.software import software_digest
 from edge.reprocess.spectra import Learned
 from tools.bench.made_recording import Made, make_recording
-from tools.bench.reprocess_model import Constants, Scan, alone_s, archive_s, overlap, reading_bytes_s, steps, work_s
+from tools.bench.reprocess_model import (
+    Constants,
+    Scan,
+    alone_s,
+    archive_s,
+    overlap,
+    processor_s,
+    reading_bytes_s,
+    steps,
+    work_s,
+)
 from tools.bench.table import Row
 
 _ELEMENTS = ("K", "Ca", "Ti", "Cr", "Mn", "Fe", "Co", "Cu", "Zn", "As", "Sr", "Sn", "Ba", "Hg", "Pb")
@@ -38,9 +49,10 @@ _SCANS = 2
 """Of the archive that is measured whole."""
 _ARCHIVE = Scan(1_600_000, 16_000_000)
 _NO_TASKS = 200
+_IDLE_S = 10.0
 NOTES = (
-    "Constants are processor time of one core, so that other work on the machine does not count; archives are by the "
-    "clock, with the processor time of all workers beside it.",
+    "Constants are processor time of one core, in a worker, so that other work on the machine does not count; archives "
+    "are by the clock, with the processor time of all workers beside it.",
     f"Spectra of {_DENSE.channels:,} channels with some {900:,} counts, {len(_ELEMENTS)} elements; kriging, with the "
     "visible part.",
     "A scan of 4,000 x 4,000 cells is taken as measured at a tenth of them.",
@@ -52,28 +64,71 @@ def measure(repeats: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="pointillist-") as name:
         folder = Path(name)
         archive = folder / "archive"
-        for made, scan in ((_TINY, "tiny"), (_DENSE, "dense"), (_WIDE, "wide")):
-            make_recording(archive / scan, made)
-        _Timed(folder / "warm", archive, "tiny", piece_cells=16).run()
-        runs = [_best(folder, archive, scan, repeats) for scan in ("dense", "wide")]
-        known = _constants(runs, archive)
+        for made, each in ((_TINY, "tiny"), (_DENSE, "dense"), (_WIDE, "wide")):
+            make_recording(archive / each, made)
+        known, scan = _measured(folder, archive, repeats)
         rows = _constant_rows(known)
         twice = folder / "twice"
         for i in range(_SCANS):
             shutil.copytree(archive / "dense", twice / f"scan-{i}")
         for workers in (1, 2):
-            rows += _whole_run(twice, folder / f"out-{workers}", known, workers, runs[0].scan)
+            rows += _whole_run(twice, folder / f"out-{workers}", known, workers, scan)
     return rows + _far_rows(known)
 
 
-class _Timed:
-    """One scan's recipe carried out here, with the processor time of each function."""
+def _measured(folder: Path, archive: Path, repeats: int) -> tuple[Constants, Scan]:
+    """Constants as a worker of a cluster shows them, and what the dense scan is.
 
-    def __init__(self, out: Path, archive: Path, name: str, *, piece_cells: int = _PIECE) -> None:
+    Measured in this process they would be others: its linear algebra has a thread for each core, which waits busily.
+    """
+    task_s = _task_s()
+    before_s = _children_s()
+    with connected(None, 1) as executor:
+        warm = _Timed(executor, folder / "warm", archive, "tiny", piece_cells=16).run()
+        runs = [_best(executor, folder, archive, scan, repeats) for scan in ("dense", "wide")]
+        beside_share = _beside_share(executor)
+        known, took_s = _constants(runs, archive, task_s), sum(sum(run.all_s) for run in (warm, *runs))
+        lasted_s = time.perf_counter() - warm.began_s
+    start_s = _children_s() - before_s - took_s - beside_share * lasted_s
+    return replace(known, start_s=start_s, beside_share=beside_share), runs[0].scan
+
+
+def timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+    """What a function gives, and the processor time that it took where it ran."""
+    started = time.process_time()
+    value = function(*arguments)
+    return value, time.process_time() - started
+
+
+def _beside_share(executor: DaskExecutor) -> float:
+    """Processor time of a worker without a task, for each second."""
+    before_s = float(_carried_out(executor, time.process_time))
+    time.sleep(_IDLE_S)
+    return (float(_carried_out(executor, time.process_time)) - before_s) / _IDLE_S
+
+
+def _carried_out(executor: DaskExecutor, function: Callable[..., Any], *arguments: Any) -> Any:
+    executor.submit(Task(function, arguments, 0.0))
+    _, done = executor.wait()
+    if isinstance(done, Exception):
+        raise done
+    return done.value
+
+
+class _Timed:
+    """One scan's recipe carried out by one worker, with the processor time of each function."""
+
+    def __init__(
+        self, executor: DaskExecutor, out: Path, archive: Path, name: str, *, piece_cells: int = _PIECE
+    ) -> None:
         out.mkdir()
         (out / "reprocess.json").touch()
+        self._executor = executor
         self.job = Job(archive, name, out, Settings.of(piece_cells=piece_cells), software_digest())
         self.seconds: dict[str, float] = defaultdict(float)
+        self.all_s: list[float] = []
+        """Of every task, those of earlier runs among them."""
+        self.began_s = time.perf_counter()
         self.scan = Scan(0, 0, _PIECE)
         self.travels_bytes = 0
         """What other workers have to be sent."""
@@ -89,9 +144,9 @@ class _Timed:
             sent = [self._done(task) for task in tasks]
 
     def _done(self, task: Task) -> Done:
-        started = time.process_time()
-        value = task.function(*task.arguments)
-        self.seconds[task.function.__name__] += time.process_time() - started
+        value, seconds = _carried_out(self._executor, timed, task.function, *task.arguments)
+        self.seconds[task.function.__name__] += seconds
+        self.all_s.append(seconds)
         if isinstance(value, Look):
             self.scan = Scan(value.exposures, value.grid.rows * value.grid.columns, _PIECE)
         if isinstance(value, Look | Learned):
@@ -99,16 +154,17 @@ class _Timed:
         return Done(value, value)
 
 
-def _best(folder: Path, archive: Path, name: str, repeats: int) -> _Timed:
+def _best(executor: DaskExecutor, folder: Path, archive: Path, name: str, repeats: int) -> _Timed:
     """Each function's fastest of some runs."""
-    runs = [_Timed(folder / f"{name}-{i}", archive, name).run() for i in range(repeats)]
+    runs = [_Timed(executor, folder / f"{name}-{i}", archive, name).run() for i in range(repeats)]
     best = runs[0]
+    best.all_s = [seconds for run in runs for seconds in run.all_s]
     for function in best.seconds:
         best.seconds[function] = min(run.seconds[function] for run in runs)
     return best
 
 
-def _constants(runs: list[_Timed], archive: Path) -> Constants:
+def _constants(runs: list[_Timed], archive: Path, task_s: float) -> Constants:
     dense, wide = runs
     exposures = dense.scan.exposures
     each = {name: seconds / exposures for name, seconds in dense.seconds.items()}
@@ -126,7 +182,7 @@ def _constants(runs: list[_Timed], archive: Path) -> Constants:
         account_s=each["account"],
         estimate_s=wide.seconds["estimate"] / wide.scan.cells / overlap(wide.scan),
         assemble_s=wide.seconds["assemble"] / wide.scan.cells,
-        task_s=_task_s(),
+        task_s=task_s,
         spectrum_bytes=(archive / "dense" / "journal.sqlite").stat().st_size / exposures,
         travels_bytes=dense.travels_bytes,
     )
@@ -161,6 +217,8 @@ def _constant_rows(known: Constants) -> list[Row]:
         ("estimate: kriging and visible part", "a cell", 1e6 * known.estimate_s, "us"),
         ("estimate: a tile", "64 cells", 64e3 * known.estimate_s, "ms"),
         ("assemble", "a cell", 1e6 * known.assemble_s, "us"),
+        ("begin: imports, machine code, first of each task", "a worker", known.start_s, "s"),
+        ("beside tasks", "a worker", 1e3 * known.beside_share, "ms/s"),
         ("hand out a task", "a task", 1e3 * known.task_s, "ms"),
         ("journal", size, known.spectrum_bytes, "B"),
         ("link: what is learned, to a worker", "a scan", known.travels_bytes / 1e6, "MB"),
@@ -183,8 +241,9 @@ def _whole_run(archive: Path, out: Path, known: Constants, workers: int, scan: S
     return [
         Row("predicted, by the clock", size, archive_s(len(names), scan, known, workers), "s"),
         Row("measured, by the clock, workers' beginnings included", size, took_s, "s"),
-        Row("predicted, processor time", size, len(names) * work_s(scan, known), "s"),
-        Row("measured, processor time, workers' beginnings included", size, _children_s() - before, "s"),
+        Row("predicted, processor time", size, processor_s(len(names), scan, known, workers, lasts_s=took_s), "s"),
+        Row("of that, tasks", size, len(names) * work_s(scan, known), "s"),
+        Row("measured, processor time of all workers", size, _children_s() - before, "s"),
     ]
 
 

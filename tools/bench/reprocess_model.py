@@ -43,6 +43,10 @@ class Constants:
     """Of the journal, an exposure."""
     travels_bytes: float
     """A scan and worker: what its spectra have taught."""
+    start_s: float = 0.0
+    """A worker: its imports, the software's digest, machine code read."""
+    beside_share: float = 0.0
+    """Of a core, for each worker as long as it is there: what Dask does beside tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,11 @@ def overlap(scan: Scan) -> float:
 def work_s(scan: Scan, known: Constants) -> float:
     """All of a scan's tasks."""
     return sum(step.tasks * step.seconds for step in steps(scan, known))
+
+
+def processor_s(scans: int, scan: Scan, known: Constants, workers: int, *, lasts_s: float) -> float:
+    """Processor time of all workers for an archive that is under way for some time by the clock."""
+    return scans * work_s(scan, known) + workers * (known.start_s + known.beside_share * lasts_s)
 
 
 def alone_s(scan: Scan, known: Constants, workers: int) -> float:
