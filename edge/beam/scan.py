@@ -157,6 +157,7 @@ class Run:
                 total, done = self._work.budget, self._work.measured
                 with self._console.progress("Measuring", total, done, look=figures.look) as show:
                     outcome = self._measure(show)
+                self._interrupts.standing = "ending"
                 match outcome:
                     case RunOutcome.FINISHED:
                         self._session.record(Closed(utc_now(), "finished"))
