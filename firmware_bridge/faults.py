@@ -14,8 +14,6 @@
         ├── LeaseExpired     the shutter closed because nobody renewed its lease
         ├── LimitExceeded    a pose outside the controller's own limits
         ├── SettingRefused   a setting was not taken as it was asked for
-        ├── ReadLate         the spectrometer was not read in step with the flight
-        ├── Withdrawn        leave to let the beam on was taken back
         ├── WrongPosition    the stage stands elsewhere than it was sent
         └── StandoffExceeded the object is too near or too far
 
@@ -67,14 +65,6 @@ class LimitExceeded(ControllerFault):
 
 class SettingRefused(ControllerFault):
     """A device did not take a setting as it was asked for."""
-
-
-class ReadLate(ControllerFault):
-    """The spectrometer was not read in step with the flight."""
-
-
-class Withdrawn(ControllerFault):
-    """Leave was taken back: what was under way is measured again."""
 
 
 class WrongPosition(ControllerFault):

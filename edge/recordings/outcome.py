@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from edge.faults import EdgeError, ScanStopped
 from edge.outcome import TREES
 from edge.state import Broken, Ended, Halted, ScanState
+from firmware_bridge.pairing import faults as _of_pairs
+
+_KNOWN = (_of_pairs.ReadLate, _of_pairs.Withdrawn)
+"""Faults that no other room names, and a journal may: they are known once they are loaded."""
 
 
 def fault_of(state: ScanState, folder: str) -> EdgeError | None:

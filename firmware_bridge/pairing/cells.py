@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from firmware_bridge.faults import ControllerFault, ReadLate
+from firmware_bridge.faults import ControllerFault
 from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag, StagePose
 from firmware_bridge.pairing.clocks import Moment
+from firmware_bridge.pairing.faults import ReadLate
 from firmware_bridge.pairing.rows import Row, length_mm
 from firmware_bridge.pairing.track import Track
 from firmware_bridge.spectrometer import Spectrum

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
-from firmware_bridge.faults import BridgeError, ReadLate
+from firmware_bridge.faults import BridgeError
 from firmware_bridge.messages import ExposureDone
 from firmware_bridge.pairing.acceptance import LEAD_S, LONGEST_ROW_S, MOST_CELLS
 from firmware_bridge.pairing.cells import crossed, edges_lost, spoilt, timed_cells, triggered_cells
 from firmware_bridge.pairing.clocks import moments_of
+from firmware_bridge.pairing.faults import ReadLate
 from firmware_bridge.pairing.reader import BoundaryReader, Reading, read_now
 from firmware_bridge.pairing.rows import Row, RowLimits
 from firmware_bridge.pairing.track import Report, Track, require_track, track_of

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 from firmware_bridge.controller import ATTENTION_S
-from firmware_bridge.faults import LeaseExpired, Withdrawn
+from firmware_bridge.faults import LeaseExpired
+from firmware_bridge.pairing.faults import Withdrawn
 
 
 class Leave:

@@ -11,11 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from firmware_bridge.faults import BridgeError, ControllerFault, Withdrawn
+from firmware_bridge.faults import BridgeError, ControllerFault
 from firmware_bridge.messages import Exposure, ExposureDone
 from firmware_bridge.pairing.acceptance import LEASE_S
 from firmware_bridge.pairing.assignments import Assignments
 from firmware_bridge.pairing.dwell import Dweller
+from firmware_bridge.pairing.faults import Withdrawn
 from firmware_bridge.pairing.flight import Flyer
 from firmware_bridge.pairing.leave import Leave
 from firmware_bridge.pairing.rows import Row

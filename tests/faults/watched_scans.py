@@ -49,10 +49,10 @@ class Watch:
         self._of = of
         self._variables = {ROOT: str(root), LOG: str(log), BEHIND: str(behind), BESIDE: beside}
 
-    def start(self, arguments: list[str], *, folder: Path, files: tuple[Any, Any, Any]) -> Started:
+    def start(self, arguments: list[str], **how: Any) -> Started:
         os.environ |= self._variables
         try:
-            return self._of.start(arguments, folder=folder, files=files)
+            return self._of.start(arguments, **how)
         finally:
             for name in self._variables:
                 del os.environ[name]

@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from firmware_bridge.faults import LinkLost, ReadLate
+from firmware_bridge.faults import LinkLost
 from firmware_bridge.messages import Exposure, ExposureFlag, StagePose
+from firmware_bridge.pairing.faults import ReadLate
 from firmware_bridge.pairing.flight import Flyer
 from firmware_bridge.pairing.rows import Row
 from firmware_bridge.spectrometer import SpectrometerCapabilities, Spectrum
