@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.report.contents import ScanReport
+from edge.report.contents import Conditions, ScanReport
 from edge.report.markup import facts, paragraph
 from edge.report.wording import clock, duration, escaped, moment, percent, rounded_count, significant, whole
 
@@ -53,6 +53,8 @@ def head(report: ScanReport) -> str:
         ("Ended", moment(report.finished_at)),
         ("Outcome", _OUTCOMES[report.outcome]),
     ]
+    if report.conditions is not None:
+        rows.append(("Excitation", excitation(report.conditions)))
     if report.judgement is not None and report.judgement.concluded:
         rows.append(("Stopped because", report.judgement.concluded))
     return (
@@ -64,6 +66,17 @@ def head(report: ScanReport) -> str:
         + facts(_key_figures(report), "key")
         + "\n</header>\n"
     )
+
+
+def excitation(conditions: Conditions) -> str:
+    """Anode, voltage, current and filter, as far as they are stated."""
+    parts = [
+        f"{conditions.anode} anode" if conditions.anode else "",
+        f"{significant(conditions.tube_kv)} kV" if conditions.tube_kv is not None else "",
+        f"{significant(conditions.tube_ua)} µA" if conditions.tube_ua is not None else "",
+        f"filter {conditions.filter}" if conditions.filter else "",
+    ]
+    return ", ".join(part for part in parts if part) or "not stated"
 
 
 def _what_happened(report: ScanReport) -> list[str]:

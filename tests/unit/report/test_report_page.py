@@ -482,3 +482,13 @@ def test_arrays_that_disagree_with_the_grid_are_refused(make_report: MakeReport)
 def test_times_without_a_zone_are_refused(make_report: MakeReport) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         make_report(started_at=datetime(2026, 3, 4, 9, 0))
+
+
+def test_the_head_tells_the_excitation_as_far_as_it_is_known(make_report: MakeReport) -> None:
+    whole = render(make_report())
+    assert make_report().conditions is not None
+    head = whole.split("<header>")[1].split("</header>")[0]
+    assert "Excitation" in head
+    assert " kV" in head
+    bare = render(dataclasses.replace(make_report(), conditions=None))
+    assert "Excitation" not in bare.split("<header>")[1].split("</header>")[0]
