@@ -185,5 +185,5 @@ def _header(path: Path, at: int) -> tuple[dict[str, str], int]:
 def _length(path: Path, header: dict[str, str], key: str, without: int | None) -> int:
     text = header.get(key, "" if without is None else str(without))
     if not (text.isascii() and text.isdigit() and len(text) < 12 and 0 < int(text) < 2**31):
-        raise UsageError(f"{path}: {key} is {text!r} and no number of cells: give EDF files")
+        raise UsageError(f"{path}: {key} is {text[:20]!r} and no number of cells: give EDF files")
     return int(text)
