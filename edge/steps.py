@@ -15,7 +15,7 @@ from calibration.registration_record import registration_from_dict, registration
 from edge.beam.arming import await_arming
 from edge.beam.interrupts import Interrupts
 from edge.beam.low_disk import LowDisk
-from edge.beam.reconnect import Connection
+from edge.beam.reconnect import Connection, home_where_needed
 from edge.beam.scan import Run, RunOutcome
 from edge.beam.session import Session, utc_now
 from edge.beam.shutter import Bounds
@@ -47,7 +47,7 @@ from edge.record.folder import RecordingPaths, open_recording
 from edge.room import room_for_rest
 from edge.state import Ready
 from edge.stopping.watch import Watch
-from firmware_bridge.faults import BridgeError
+from firmware_bridge.faults import BridgeError, LinkLost, PortUnavailable, Rebooted
 from firmware_bridge.messages import Capabilities, StagePose
 
 _PATIENCE = 3.0
@@ -157,6 +157,7 @@ class Scan:
             interrupts=self._interrupts,
             session=self._session,
             console=self._console,
+            look=self._look_at_controller,
         )
         self._confirm_place()
         if not isinstance(self._session.state, Ready):
@@ -257,18 +258,34 @@ class Scan:
         SafetyStop
             The object would receive too much beam.
         """
-        controller = self._connection.controller
-        found, before = controller.capabilities, self._capabilities
+        found = self._require_same_controller()
+        self._growth.check_rest(plan, recorded)
+        self._session.record(opened_event(self._config_yaml, found, scan_id=self._scan_id))
+        self._session.record(Resumed(utc_now(), "connected again"))
+        return self._connection.controller.begin_scan(scan_number(self._scan_id), recorded)
+
+    def _require_same_controller(self) -> Capabilities:
+        """What the controller that was connected again can do: the same as the one that was lost."""
+        found, before = self._connection.controller.capabilities, self._capabilities
         require([*examine_controller(self._config, found), *examine_motion(self._config, found)])
         if replace(found, boot_id=before.boot_id) != before:
             raise DeviceError(
                 f"what was connected again ({found.firmware}) is not the controller that was lost ({before.firmware}), "
                 "or has other limits: see what is plugged in, then go on with --resume"
             )
-        self._growth.check_rest(plan, recorded)
-        self._session.record(opened_event(self._config_yaml, found, scan_id=self._scan_id))
-        self._session.record(Resumed(utc_now(), "connected again"))
-        return controller.begin_scan(scan_number(self._scan_id), recorded)
+        return found
+
+    def _look_at_controller(self) -> None:
+        """While the scan waits for somebody: a controller that went away is found again, or the wait is over."""
+        try:
+            self._connection.controller.status()
+        except (LinkLost, Rebooted, PortUnavailable) as fault:
+            if not self._connection.may_reconnect():
+                raise
+            if not self._connection.reconnect(fault, lambda: self._interrupts.is_search_unwanted):
+                raise
+            self._require_same_controller()
+            home_where_needed(self._connection.controller, self._console)
 
     def _camera(self) -> Camera:
         """The camera, with the stage out of its way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.beam.interrupts import AnsweredElsewhere, Interrupts
@@ -13,12 +14,26 @@ from edge.faults import ScanStopped
 from edge.state import Broken
 
 WAITING = "waiting to be armed"
+_LOOK_EVERY_S = 5.0
 
 
-def await_arming(folder: Path, plan_digest: str, *, interrupts: Interrupts, session: Session, console: Console) -> None:
+def await_arming(
+    folder: Path,
+    plan_digest: str,
+    *,
+    interrupts: Interrupts,
+    session: Session,
+    console: Console,
+    look: Callable[[], object] = lambda: None,
+) -> None:
     """Return once the scan is armed; at once where whoever started it armed it by that.
 
     The object's place is to be looked at afterwards: it may have been long.
+
+    Parameters
+    ----------
+    look
+        Called now and then meanwhile; what it raises ends the wait.
 
     Raises
     ------
@@ -36,7 +51,7 @@ def await_arming(folder: Path, plan_digest: str, *, interrupts: Interrupts, sess
     with interrupts.listening():
         try:
             with interrupts.resting("waiting to be armed", is_by_instrument=True):
-                wait_for_order()
+                wait_for_order(look, every_s=_LOOK_EVERY_S)
         except AnsweredElsewhere:
             assert interrupts.order is not None
             by = interrupts.order.by

@@ -165,10 +165,11 @@ class Rest:
         return RunOutcome.STOPPED
 
 
-def wait_for_order() -> NoReturn:
-    """Wait within `Interrupts.resting`, whose exceptions alone end it."""
+def wait_for_order(look: Callable[[], object] = lambda: None, *, every_s: float = _NAP_S) -> NoReturn:
+    """Wait within `Interrupts.resting`, whose exceptions alone end it, and what a look now and then raises."""
     while True:
-        time.sleep(_NAP_S)
+        time.sleep(every_s)
+        look()
 
 
 def _from_elsewhere(by: str) -> str:

@@ -323,6 +323,23 @@ def test_an_unarmed_scan_is_stopped_and_can_be_resumed(remote: Bench) -> None:
     assert events(remote.journal, ShutterOpened) == []
 
 
+def test_a_controller_that_goes_away_ends_the_wait(remote: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.beam.arming._LOOK_EVERY_S", 0.001)
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise LinkLost("the controller stopped answering: check the cable")
+
+    console = Console(quiet=True, log_level="error")
+    with remote.interrupts.hearing(RecordingPaths(remote.folder), console.warn), pytest.raises(LinkLost):
+        await_arming(
+            remote.folder, "0f", interrupts=remote.interrupts, session=remote.session, console=console, look=look
+        )
+    assert events(remote.journal, Resumed) == []
+
+
 def test_a_scan_started_at_a_terminal_is_armed_by_that(bench: Bench) -> None:
     console = Console(quiet=True, log_level="error")
     await_arming(bench.folder, "0f", interrupts=bench.interrupts, session=bench.session, console=console)
