@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,11 @@ import numpy as np
 import pytest
 
 from edge.faults import UsageError
+from edge.record import reader as readers
+from edge.record import window as windows
 from edge.record.journal import Journal
 from edge.record.schema import connect, wal_path
+from edge.recordings import reading
 from edge.recordings.reading import open_read_only
 from edge.state import Scanning
 from tests.unit.recordings.made import (
@@ -71,10 +76,40 @@ def test_of_a_running_scan_blocks_go_on_where_the_last_one_ended(tmp_path: Path)
         assert list(recording.blocks(second.last_seq)) == []
 
 
-def test_while_a_scan_runs_the_preview_stands_for_the_maps(tmp_path: Path) -> None:
-    paths = make_recording(tmp_path / "panel")
-    paths.maps.rename(paths.live / "maps.h5")
-    assert open_read_only(paths.folder).maps().element_maps.elements == ("Fe-K", "Pb-L")
+def test_while_a_scan_runs_the_preview_stands_for_the_maps_of_an_earlier_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = make_recording(tmp_path / "panel", exposures=10)
+    recording, live = open_read_only(paths.folder), paths.live / "maps.h5"
+    assert recording.maps().element_maps.elements == ("Fe-K", "Pb-L")
+    monkeypatch.setattr(reading, "read_maps", lambda path: path)
+    with Journal.open(paths.journal):
+        assert recording.maps() == paths.maps
+        shutil.copy(paths.maps, live)
+        os.utime(live, ns=(0, paths.maps.stat().st_mtime_ns + 1))
+        assert recording.maps() == live
+    assert recording.maps() == paths.maps
+    paths.maps.unlink()
+    assert recording.maps() == live
+
+
+def test_no_exposure_is_read_for_configuration_and_plan_and_none_twice_for_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = open_read_only(make_recording(tmp_path / "panel").folder)
+    read: list[int] = []
+
+    def assemble(fetched: windows.Fetched, *, with_spectra: bool) -> list:
+        rows = windows.assemble(fetched, with_spectra=with_spectra)
+        read.extend(seq for seq, _ in rows)
+        return rows
+
+    monkeypatch.setattr(readers, "assemble", assemble)
+    assert recording.config().object.identifier == "panel"
+    assert len(recording.plan().table) == 24
+    assert not read
+    assert recording.progress().done == recording.progress().done == 24
+    assert read == list(range(1, 31))
 
 
 def test_what_is_not_there_yet_is_said(tmp_path: Path) -> None:
