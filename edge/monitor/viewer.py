@@ -45,7 +45,7 @@ class Viewer:
         self._status_s = -math.inf
         self._edition = shown.edition
         self._alerted = shown.alerts[-1].number if shown.alerts else 0
-        self._placed, self._valued = len(shown.cells), shown.samples.count
+        self._placed, self._valued = len(shown.cells), self._known()
         self._viewed: tuple[int, ...] = ()
         self._layers: tuple[int, ...] = ()
         self._sent: dict[tuple[int, int], NDArray[np.uint32]] = {}
@@ -74,7 +74,7 @@ class Viewer:
         shown, now = self._shown, self._clock()
         if self._edition != shown.edition:
             self._edition = shown.edition
-            self._placed, self._valued = min(self._placed, len(shown.cells)), min(self._valued, shown.samples.count)
+            self._placed, self._valued = min(self._placed, len(shown.cells)), min(self._valued, self._known())
             yield self._text("scan", {})
         for alert in shown.alerts:
             if alert.number > self._alerted:
@@ -90,6 +90,8 @@ class Viewer:
         """How long nothing but news from elsewhere gives anything to send."""
         left_s = self._status_s + STATUS_S - self._clock()
         wait_s = self._allowance.wait_s()
+        if self._has_exposures():
+            return 0.0
         return max(0.01, min(left_s, wait_s) if wait_s > 0 else left_s)
 
     def _next(self) -> int:
@@ -102,17 +104,21 @@ class Viewer:
     def _exposures(self) -> Iterator[bytes]:
         """Where exposures were, as soon as they are recorded, and again with their values, once these are known."""
         shown = self._shown
-        while self._valued < shown.samples.count or self._placed < len(shown.cells):
-            first = min(self._valued, self._placed) if self._valued < shown.samples.count else self._placed
-            last = shown.samples.count if self._valued < shown.samples.count else len(shown.cells)
-            last = min(last, first + _PORTION, len(shown.cells))
-            if last <= first:
-                return
+        while self._has_exposures():
+            known, recorded = self._known(), len(shown.cells)
+            first, end = (self._valued, known) if self._valued < known else (self._placed, recorded)
+            last = min(end, first + _PORTION)
+            self._placed, self._valued = max(self._placed, last), max(self._valued, min(last, known))
             viewed = [element for element in self._viewed if element < len(shown.maps.elements)]
             values = shown.values(first, last, viewed)
-            self._placed = max(self._placed, last)
-            self._valued = max(self._valued, min(last, shown.samples.count))
             yield wire.exposures_bytes(self._next(), first, shown.cells[first:last], viewed, values)
+
+    def _known(self) -> int:
+        """How many exposures have values; the preview may have read the journal later than this process."""
+        return min(self._shown.samples.count, len(self._shown.cells))
+
+    def _has_exposures(self) -> bool:
+        return self._valued < self._known() or self._placed < len(self._shown.cells)
 
     def _parts(self) -> Iterator[bytes]:
         """Parts of maps that changed since they were sent, each element's in turn, as far as the allowance goes."""
@@ -130,7 +136,8 @@ class Viewer:
         versions = maps.versions[layer, element]
         sent = self._sent.setdefault((element, layer), np.zeros_like(versions))
         for down, across, count in _runs(sent != versions):
-            if not self._allowance.take(0):
+            # an exposure that came meanwhile does not wait until all parts are sent
+            if self._has_exposures() or not self._allowance.take(0):
                 return
             body = self._shown.packed(element, layer, down, across, count)
             sent[down, across : across + count] = versions[down, across : across + count]

@@ -94,15 +94,23 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, tokens: Tokens = NOBODYS, names: tuple[str, ...] = (), *, port: int = 0) -> Iterator[Served]:
+def served(
+    folder: Path,
+    tokens: Tokens = NOBODYS,
+    names: tuple[str, ...] = (),
+    *,
+    port: int = 0,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> Iterator[Served]:
     """The page of a recording, everything that it holds taken in."""
     shown, warnings = Shown(folder), list[str]()
     # figures are looked at first, and what they tell is what exposures are placed by
     shown.refresh()
     shown.refresh()
-    page = Page(shown, Access(tokens), Audit(folder, warnings.append))
+    page = Page(shown, Access(tokens), Audit(folder, warnings.append), is_secure=certificate is not None)
     listener = listening("127.0.0.1", port)
-    server = server_of(application(page, names=names))
+    server = server_of(application(page, names=names), certificate=str(certificate or ""), key=str(key or ""))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
+import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +20,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from edge.monitor.application import MOST_STREAMS
+from edge.monitor.serving import MOST_FROM_ONE
+from edge.monitor.stream import Stream
 from edge.record.journal import Journal
 from edge.record.maps_file import read_maps
 from tests.unit.monitor.page_server import TOKENS, Served, drained, served, until
@@ -276,7 +284,16 @@ def test_a_malformed_message_ends_its_stream_and_no_other(page: Served, message:
         assert until(other, "status")["state"]["name"] == "finished"
 
 
+def await_nobody(page: Served) -> None:
+    """Until the places of streams that were closed are free."""
+    deadline = time.monotonic() + 60
+    while page.page.streams:
+        assert time.monotonic() < deadline, "places of streams that were closed are not free"
+        time.sleep(0.01)
+
+
 def test_only_so_many_may_look_on_and_a_place_that_is_left_is_free_again(page: Served) -> None:
+    await_nobody(page)
     streams = [page.stream() for _ in range(MOST_STREAMS)]
     try:
         with pytest.raises(InvalidStatus), page.stream():
@@ -284,6 +301,7 @@ def test_only_so_many_may_look_on_and_a_place_that_is_left_is_free_again(page: S
     finally:
         for stream in streams:
             stream.close()
+    await_nobody(page)
     with page.stream() as stream:
         assert until(stream, "status")
 
@@ -303,4 +321,59 @@ def test_bytes_that_are_no_request_harm_nobody(page: Served, content: bytes) -> 
         raw.shutdown(socket.SHUT_WR)
         while raw.recv(65_536):
             pass
+    assert page.get("/api/scan").status == 200
+
+
+def test_a_browser_that_takes_nothing_is_let_go_and_can_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stream.__init__, "__kwdefaults__", {"slow_s": 0.2})
+    paths = make_files(tmp_path / "scan")
+    with Journal.create(paths.journal) as journal:
+        journal.append(preparation())
+        with served(paths.folder) as page:
+            with page.stream() as asleep, pytest.raises(ConnectionClosed) as closed:
+                drained(asleep)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1013
+            with page.stream() as awake:
+                assert until(awake, "status")
+
+
+def test_over_tls_the_session_is_for_tls_alone(recording: Path, tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl here to make a certificate with")
+    certificate, key = tmp_path / "page.pem", tmp_path / "page.key"
+    made = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout {key}"
+    subprocess.run([openssl, *made.split(), "-out", str(certificate)], check=True, capture_output=True)
+    with served(recording, TOKENS, certificate=certificate, key=key) as page:
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        trusted.check_hostname = False
+        connection = http.client.HTTPSConnection("127.0.0.1", page.port, context=trusted, timeout=30)
+        headers = {"Origin": f"https://{page.here}", "Content-Type": "application/json"}
+        connection.request("POST", "/api/login", json.dumps({"token": TOKENS.operator}), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert "secure" in (answer.getheader("set-cookie") or "").lower()
+        connection.close()
+        with socket.create_connection(("127.0.0.1", page.port), timeout=30) as raw:
+            raw.sendall(b"GET /api/scan HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"A panel" not in raw.recv(65_536)
+
+
+def test_more_connections_than_there_is_room_for_are_dropped_and_the_page_comes_back(page: Served) -> None:
+    held = []
+    for _ in range(MOST_FROM_ONE + 20):
+        made = socket.create_connection(("127.0.0.1", page.port), timeout=30)
+        held.append(made)
+    # one too many is closed without a word
+    dropped = 0
+    for made in held[MOST_FROM_ONE:]:
+        with suppress(ConnectionResetError):
+            assert made.recv(1) == b""
+        dropped += 1
+    assert dropped == 20
+    for made in held:
+        made.close()
     assert page.get("/api/scan").status == 200

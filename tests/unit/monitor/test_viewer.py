@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
@@ -167,3 +168,45 @@ def test_elements_that_there_are_not_yet_wait(scene: Scene, viewer: Viewer) -> N
     viewer.look_at([0, 1], ["estimate"])
     scene.expose(1, fitted=1)
     assert kinds(viewer.messages()) == [1]
+
+
+def test_an_exposure_goes_before_the_parts_that_still_wait(scene: Scene, viewer: Viewer) -> None:
+    viewer.look_at([0, 1], ["estimate"])
+    messages = viewer.messages()
+    first = next(messages)
+    scene.expose(1, fitted=1)
+    assert kinds(iter([first])) == [2]
+    # no more parts in this round, and the next one begins with the exposure
+    assert kinds(messages) == []
+    assert viewer.rest_s() == 0
+    assert kinds(viewer.messages()) == [1, 2, 2, 2, 2, 2]
+
+
+def test_values_of_exposures_that_are_not_read_yet_wait_for_them(scene: Scene, viewer: Viewer) -> None:
+    scene.samples.count += 3
+    assert kinds(viewer.messages()) == []
+    assert viewer.rest_s() > 0
+    scene.expose(3, fitted=0)
+    assert exposures(viewer.messages()) == [(5, 3)]
+
+
+def test_a_browser_that_comes_back_is_sent_the_maps_again(scene: Scene, viewer: Viewer) -> None:
+    viewer.look_at([0], ["estimate"])
+    assert kinds(viewer.messages()) == [2] * 3
+    again = Viewer(cast(Shown, scene), clock=lambda: scene.now)
+    again.look_at([0], ["estimate"])
+    assert kinds(again.messages()) == ["status", 2, 2, 2]
+
+
+def test_ten_hours_leave_nothing_behind(scene: Scene, viewer: Viewer) -> None:
+    viewer.look_at([0, 1], ["estimate", "error"])
+    sizes = []
+    for hour in range(10):
+        for minute in range(60):
+            scene.now = 3_600.0 * hour + 60.0 * minute
+            scene.samples.count = 5
+            scene.maps.versions = scene.maps.versions + np.uint32(1)
+            kinds(viewer.messages())
+        scene.packed_parts.clear()
+        sizes.append(len(pickle.dumps([viewer._sent, viewer._viewed, viewer._layers])))
+    assert len(set(sizes)) == 1
