@@ -22,10 +22,12 @@ _CODING = 1.3
 """What packing takes over the entropy of counts: bytes by significance are coded each for itself."""
 _BESIDE = 200
 """Bytes of an exposure beside its spectrum, in a row of its own."""
-_BYTES_PER_CELL = 30 * 12
-"""Of maps: for each line group value, standard error, and the part that the photograph explains."""
+_BYTES_PER_CELL = 30 * (12 + 8)
+"""Of maps: for each line group value, standard error, and the part that the photograph explains; the first two once more
+in parts for the page."""
 _MARGIN_BYTES = 256 * 1024 * 1024
-"""For photographs, the report, the journal's log, and whatever else writes on this disk."""
+"""For photographs, the report, the journal's log, each exposure's values for the page, and whatever else writes on this
+disk."""
 _IN_MEMORY = ("tmpfs", "ramfs")
 _KEEP_SIZE = 1
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
