@@ -23,8 +23,8 @@ _CODING = 1.3
 _BESIDE = 200
 """Bytes of an exposure beside its spectrum, in a row of its own."""
 _BYTES_PER_CELL = 30 * (12 + 8)
-"""Of maps: for each line group value, standard error, and the part that the photograph explains; the first two once more
-in parts for the page."""
+"""Of maps: for each line group value, standard error, and the part that the photograph explains; the first two once
+more, in parts, for the page."""
 _MARGIN_BYTES = 256 * 1024 * 1024
 """For photographs, the report, the journal's log, each exposure's values for the page, and whatever else writes on this
 disk."""
