@@ -168,7 +168,9 @@ class ShownReader:
         rows = min(PART_CELLS, self.shape[0] - down * PART_CELLS)
         columns = min(count * PART_CELLS, self.shape[1] - across * PART_CELLS)
         content = os.pread(self._descriptor, count * _PART_BYTES, self._layout.at(layer, element, down, across))
-        parts: Floats = np.frombuffer(content, "<f4").reshape(count, PART_CELLS, PART_CELLS)
+        parts: Floats = np.frombuffer(content, "<f4").reshape(count, PART_CELLS, PART_CELLS).copy()
+        # where nothing was written the file has holes, which read as zeros
+        parts[self.versions()[layer, element, down, across : across + count] == 0] = np.nan
         return parts.transpose(1, 0, 2).reshape(PART_CELLS, -1)[:rows, :columns]
 
     def close(self) -> None:

@@ -156,6 +156,13 @@ def test_a_cell_that_becomes_known_or_unknown_is_a_change(writer: ShownWriter, s
     assert writer.show(maps(values)) == 2
 
 
+def test_a_part_that_nothing_is_known_of_is_unknown_and_not_zero(writer: ShownWriter, shown: ShownReader) -> None:
+    values = np.ones((*SHAPE, 3), np.float32)
+    values[:, PART_CELLS:] = np.nan
+    writer.show(maps(values))
+    assert np.array_equal(shown.values(0, 1, 0, 0, 3), values[:PART_CELLS, :, 1], equal_nan=True)
+
+
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, writer: ShownWriter) -> None:
     os.truncate(tmp_path / SHOWN, HEAD_BYTES + 100)
     with pytest.raises(Unfit, match="cut off"):
