@@ -22,7 +22,7 @@ __all__ = ["starter"]
 
 RECORDINGS = Path(__file__).parents[1] / "replay" / "recordings"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 """However busy the machine is."""
 SIZES = {"laptop": (1280, 800), "desk": (1920, 1080), "telephone": (390, 844)}
 
@@ -34,6 +34,9 @@ PICTURES = "POINTILLIST_PICTURES"
 def keep_picture(visit: Visit, name: str) -> None:
     """Leave a picture of a page where somebody wants to see it."""
     if folder := os.environ.get(PICTURES):
+        # a look without the pointer's traces
+        visit.page.mouse.move(0, 0)
+        visit.page.wait_for_timeout(500)
         visit.page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.browser.conftest import keep_picture
 from tests.instrument.conftest import Bench, await_that
@@ -24,10 +26,15 @@ class PagedBench(Bench):
 
 
 @pytest.fixture
-def paged(slow_bench) -> PagedBench:
-    bench = PagedBench(slow_bench.folder, slow_bench.instrument, slow_bench.scan, slow_bench.starter)
-    bench.scan["monitor"] = {"port": 0}
-    return bench
+def paged(tmp_path, starter) -> PagedBench:
+    """The demonstration's panel, its photograph from a folder."""
+    panel = files("edge.simulate") / "panel"
+    instrument, scan = (yaml.safe_load((panel / f"{name}.yaml").read_text("utf-8")) for name in ("instrument", "scan"))
+    (tmp_path / "camera.yaml").write_text((panel / "camera.yaml").read_text("utf-8"), encoding="utf-8")
+    del instrument["camera_port"]
+    scan["instrument"]["camera"] = {"kind": "folder", "path": "frames"}
+    scan["monitor"] = {"port": 0}
+    return PagedBench(tmp_path, instrument, scan, starter)
 
 
 @pytest.mark.campaign
@@ -46,8 +53,18 @@ def test_a_scan_planned_on_the_page_opens_no_shutter_until_somebody_at_the_instr
             assert openings(paged) == 0
             code, answer = armed_at_a_terminal(paged, "yes")
             assert code == 0, answer
-            page.await_text("#state", "^(Measuring|Finished)$")
-            assert openings(paged) == 1
+            page.await_text("#state", "^Measuring$")
+            page.await_true("parseInt(document.getElementById('percent').textContent) >= 40")
+            keep_picture(page, "page-scan")
+            page.page.select_option("#overlay", "Cu-K")
+            box = page.page.locator("#large-map").bounding_box()
+            page.page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
+            page.await_text("#spectrum-words", "^At x .* live")
+            keep_picture(page, "page-element")
+            page.page.locator("#stop").click()
+            page.page.locator("#confirm-yes").click()
+            page.await_text("#state", "^Stopped$")
+            page.await_text("#pause", "^Resume$")
             page.page.close()
         finally:
             serve.terminate()
@@ -68,8 +85,8 @@ def plan_on(page) -> None:
         page, [corner, (corner[0] + 0.4 * reach, corner[1]), (corner[0] + 0.2 * reach, corner[1] + 0.4 * reach), corner]
     )
     assert page.page.locator("#shapes li").count() == 2
-    page.page.locator("[name=budget][value=rate]").check()
-    page.page.locator("#budget").fill("10")
+    page.page.locator("[name=budget][value=time_s]").check()
+    page.page.locator("#budget").fill("3")
     page.page.locator("#price").click()
     page.await_true("!document.getElementById('planned').hidden")
     assert page.page.locator("#alternatives tr").count() >= 1

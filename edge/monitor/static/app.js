@@ -63,6 +63,11 @@ function choose(index) {
   view.set({ map: view.map === name ? "" : name });
 }
 
+/** Whether this is an instrument's own page before any scan: there is no recording that could be told of. */
+function isIdle() {
+  return Boolean(model.scan?.planning && !model.scan.grid);
+}
+
 /** Why what is shown may be old, in the manner of an alert. */
 function troubles({ trouble }) {
   return trouble ? [{ kind: "trouble", sentence: `${trouble[0].toUpperCase()}${trouble.slice(1)}.` }] : [];
@@ -86,7 +91,8 @@ function look() {
   stream.look(elements, [view.layer]);
 }
 
-function takeStatus(status) {
+function takeStatus(told) {
+  const status = isIdle() ? { ...told, state: model.scan.state, trouble: "" } : told;
   model.status = status;
   showState(status.state);
   showProgress(status);
@@ -99,6 +105,7 @@ function takeStatus(status) {
 async function loadScan() {
   const scan = await askScan();
   const before = model.scan;
+  if (scan.planning && !scan.grid) scan.state = { name: "idle", sentence: scan.state?.sentence };
   const hadElements = before?.elements?.length;
   model.takeScan(scan);
   showSubject(scan);

@@ -4,6 +4,7 @@ import { clock, duration, percent, short, size, whole } from "./words.js";
 
 /** What a state is called, and which colour and shape its lamp has. */
 const STATES = {
+  idle: ["No scan", "unknown"],
   new: ["Starting", "unknown"],
   preparing: ["Preparing", "unknown"],
   planning: ["Planning", "unknown"],
@@ -25,6 +26,8 @@ const ALIASES = { "awaiting-arm": "awaiting", "waiting-to-be-armed": "awaiting",
 export const OVER = new Set(["finished", "aborted"]);
 
 export const canonical = (name) => ALIASES[name] ?? name;
+
+const SILENT_S = 10;
 
 const byId = (id) => document.getElementById(id);
 
@@ -70,13 +73,13 @@ export function showProgress(status) {
 
 /** Figures for those who stand near: name, value, smaller words, and whether something is wrong. */
 export function showFigures(status) {
-  const { error, registration, link, disk } = status;
+  const { error, registration, disk } = status;
   const rows = [
     ["Rate", Number.isFinite(status.rate) ? `${short(status.rate)} /s` : "–", "exposures"],
     ["Dose", duration(status.dose_s), "live time"],
     ["Map error", errorWords(error), error ? `± ${percent(error.se)}` : "not told yet"],
     ["Registration", registrationWords(registration), "residual"],
-    linkRow(link),
+    linkRow(status),
     ["Disk", size(disk?.free_bytes), disk?.needed_bytes ? `free, ${size(disk.needed_bytes)} needed` : "free", disk?.low],
   ];
   const list = byId("figures");
@@ -107,10 +110,10 @@ function registrationWords(registration) {
   return Number.isFinite(residual) ? `${residual < 0.1 ? Math.round(residual * 1000) + " µm" : short(residual) + " mm"}` : "–";
 }
 
-function linkRow(link) {
+/** A link of a running scan is as good as the last exposure is recent. */
+function linkRow({ link, state }) {
   if (!link) return ["Link", "–", ""];
-  const broken = link.interruptions ?? 0;
+  const isSilent = canonical(state.name) === "scanning" && link.silent_s > SILENT_S;
   const dead = Number.isFinite(link.dead_share) ? `${short(100 * link.dead_share)} % dead time` : "";
-  if (broken) return ["Link", "was broken", `${broken} ${broken === 1 ? "time" : "times"}`, false];
-  return ["Link", "steady", dead];
+  return ["Link", isSilent ? `silent for ${duration(link.silent_s)}` : "steady", dead, isSilent];
 }

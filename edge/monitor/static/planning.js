@@ -43,7 +43,6 @@ class Planning {
     either("draw-area", "draw-keep-out", (is) => (this.isKeepOut = is));
     either("draw-rectangle", "draw-lasso", (is) => (this.isLasso = is));
     byId("add-keep-out").addEventListener("click", () => this.typeKeepOut());
-    byId("whole-area").addEventListener("click", () => this.changed({ area: null }));
     byId("planning-picture").addEventListener("change", () => this.showPicture());
     byId("budget-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -192,8 +191,9 @@ class Planning {
 
   showPlan(found) {
     this.plan = found;
-    const lines = found.figures ?? [found.sentence || "Worked out."];
-    this.say(lines.map((line) => `${line[0].toUpperCase()}${line.slice(1)}.`).join("\n"));
+    this.say("Worked out.");
+    const lines = found.figures ?? [found.sentence ?? ""];
+    byId("planned-lines").textContent = lines.map((line) => `${line[0].toUpperCase()}${line.slice(1)}.`).join("\n");
     byId("planned").hidden = false;
     byId("alternatives").replaceChildren(...(found.alternatives ?? []).map(alternative));
     const { exposures, seconds, rate, dose_s: dose } = found.plan;

@@ -23,7 +23,10 @@ export function simplified(corners, perMm) {
   let tolerance = STRAIGHT_PX / perMm;
   let kept = thinned(corners, tolerance);
   while (kept.length > MOST_CORNERS) kept = thinned(corners, (tolerance *= 2));
-  return kept.map((corner) => corner.map((value) => +value.toFixed(2)));
+  const [first, last] = [kept[0], kept.at(-1)];
+  // a lasso ends where it began, which is no corner of its own
+  const isClosed = kept.length > 3 && Math.hypot(first[0] - last[0], first[1] - last[1]) <= 4 * tolerance;
+  return kept.slice(0, isClosed ? -1 : undefined).map((corner) => corner.map((value) => +value.toFixed(2)));
 }
 
 function thinned(corners, tolerance) {

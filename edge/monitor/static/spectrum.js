@@ -88,7 +88,7 @@ export class Spectrum {
     page.context.clearRect(0, 0, page.width, page.height);
     const shown = this.isPoint ? this.point : this.sum;
     this.words.textContent = this.wordsFor(shown);
-    if (!shown?.counts?.length) return;
+    if (!shown?.counts?.length || !(shown.live_s > 0)) return;
     const width = binWidth(shown.counts);
     const counts = binned(shown.counts, width);
     const times = this.isPoint && this.sum?.live_s ? shown.live_s / this.sum.live_s : 0;
@@ -111,7 +111,7 @@ export class Spectrum {
   }
 
   wordsFor(shown) {
-    if (!shown) return this.isPoint ? "Asking …" : "No exposures yet.";
+    if (!shown || shown.exposures === 0) return this.isPoint ? "Asking …" : "No exposures yet.";
     if (!this.isPoint) {
       return `Sum of ${whole(shown.exposures)} exposures, ${short(shown.live_s)} s live. Click on a map for the spectrum there.`;
     }
