@@ -284,7 +284,8 @@ class Scan:
                 raise
             if not self._connection.reconnect(fault, lambda: self._interrupts.is_search_unwanted):
                 raise
-            self._require_same_controller()
+            found = self._require_same_controller()
+            self._session.record(opened_event(self._config_yaml, found, scan_id=self._scan_id))
             home_where_needed(self._connection.controller, self._console)
 
     def _camera(self) -> Camera:
