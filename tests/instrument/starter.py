@@ -35,6 +35,10 @@ class Started:
         self._told = told
         self.pid = int(self._line())
 
+    def __del__(self) -> None:
+        # whoever drops one without waiting for its end leaves nothing to be warned of in another test
+        self._told.close()
+
     def poll(self) -> int | None:
         return self._ended_within(0.0)
 
