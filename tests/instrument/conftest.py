@@ -103,7 +103,7 @@ class Bench:
         with Path(os.devnull).open("rb") as nobody:
             return self.start(*arguments, files=(nobody, words, faults))
 
-    def run(self, *arguments: str, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout_s: float = 480.0) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
         with tempfile.TemporaryFile() as words, tempfile.TemporaryFile() as faults:
             process = self.start_unattended(*arguments, words=words, faults=faults)
