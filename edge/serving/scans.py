@@ -111,7 +111,7 @@ class Scans:
             return recording
 
     def _recordings(self) -> Iterator[Path]:
-        """Newest first, by when their journals were begun."""
+        """Newest first, by when their journals were written to last."""
         found = []
         with suppress(OSError):
             for number, folder in enumerate(self._folder.iterdir()):
