@@ -125,7 +125,7 @@ def test_a_twin_that_dies_is_a_lost_link(tmp_path: Path) -> None:
     ids=["stroke, killed", "stroke, stopped", "stroke, interrupted", "dwell, killed", "dwell, terminated"],
 )
 def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
-    tmp_path: Path, script: str, how: signal.Signals
+    tmp_path: Path, script: str, how: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
     # A monostable of 0.4 to 0.5 s is asked for; one of 0.45 s leaves room for a last renewal that is still on its way.
     with running_grbl(tmp_path, homing_s=0.1, monostable_wall_s=0.45) as twin:
@@ -133,6 +133,9 @@ def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
             [sys.executable, "-c", script, twin.port], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT
         )
         assert host.stdout is not None
+        request.addfinalizer(host.stdout.close)
+        request.addfinalizer(host.wait)
+        request.addfinalizer(host.kill)
         assert host.stdout.readline() == b"ready\n"
         deadline_s = time.monotonic() + 60.0
         while not twin.events("beam_on"):
@@ -147,7 +150,6 @@ def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
         time.sleep(0.2)
         host.kill()
         host.wait()
-        host.stdout.close()
         on, off = twin.events("beam_on"), twin.events("beam_off")
     assert len(on) == len(off) == 1
     assert off[0]["monotonic_s"] - on[0]["monotonic_s"] > 0.6
