@@ -52,11 +52,19 @@ def commits_behind_damage(wal: Path) -> int:
     stored = bytes(np.memmap(wal, np.uint8, "r", 0, (_HEADER,)))
     header = np.frombuffer(stored, ">u4", 8)
     sound = _sound_frames(stored, header, heads, raw)
-    if sound is None and _is_folded(wal, heads, raw):
-        return 0
-    salt = header[4:6] if sound is not None else heads[0, 2:4]
-    behind = heads[sound or 0 :]
-    return int(np.count_nonzero((behind[:, 1] != 0) & (behind[:, 2:4] == salt).all(axis=1)))
+    if sound is not None:
+        return _commits(heads[sound:], header[4:6])
+    # one block of a disk holds the header and the first frame's own: both may be gone
+    return max(_commits_unless_folded(wal, heads[first:], raw[first:]) for first in range(min(2, frames)))
+
+
+def _commits(heads: _Words, salt: _Words) -> int:
+    """Of one round of a log."""
+    return int(np.count_nonzero((heads[:, 1] != 0) & (heads[:, 2:4] == salt).all(axis=1)))
+
+
+def _commits_unless_folded(wal: Path, heads: _Words, raw: NDArray[np.uint8]) -> int:
+    return 0 if _is_folded(wal, heads, raw) else _commits(heads, heads[0, 2:4])
 
 
 def _is_folded(wal: Path, heads: _Words, raw: NDArray[np.uint8]) -> bool:

@@ -94,6 +94,22 @@ def test_a_torn_beginning_of_a_new_round_costs_nothing_once_the_old_one_was_fold
     assert commits_behind_damage(log) == (0 if is_folded else COMMITS + 1)
 
 
+@pytest.mark.parametrize("is_folded", [True, False])
+@pytest.mark.parametrize(("length", "filled"), [(512, b"\0"), (4096, b"Z")])
+def test_a_first_block_that_is_lost_hides_every_commit_that_was_not_folded_away(
+    connection: sqlite3.Connection, tmp_path: Path, length: int, filled: bytes, is_folded: bool
+) -> None:
+    if is_folded:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    for ending in ("", "-wal"):
+        (tmp_path / f"copy.sqlite{ending}").write_bytes((tmp_path / f"base.sqlite{ending}").read_bytes())
+    log = tmp_path / "copy.sqlite-wal"
+    log.write_bytes(length * filled + log.read_bytes()[length:])
+    lost = commits_behind_damage(log)
+    # the first frame's own commit cannot be told any more; one commit alone is what a power loss leaves
+    assert lost <= 1 if is_folded else lost >= COMMITS
+
+
 def test_a_disk_that_fails_is_not_called_a_damaged_journal(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").touch()
     error = sqlite3.OperationalError("disk I/O error")
