@@ -138,7 +138,6 @@ async function connected() {
   }
   try {
     await loadScan();
-    model.askAgain();
   } catch {
     // the stream breaks too, and comes back
   }

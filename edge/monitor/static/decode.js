@@ -40,14 +40,6 @@ function spread(codes, low, high) {
   return values;
 }
 
-export function decodeMap(buffer) {
-  const view = new DataView(buffer);
-  const [rows, columns] = [view.getUint16(4, true), view.getUint16(6, true)];
-  const [low, high] = [view.getFloat32(8, true), view.getFloat32(12, true)];
-  const codes = new Uint16Array(buffer.slice(16, 16 + 2 * rows * columns));
-  return { generation: view.getUint32(0, true), rows, columns, values: spread(codes, low, high) };
-}
-
 /** A part of a map, packed as differences from one cell to the next. */
 export async function decodeTile(buffer) {
   const view = new DataView(buffer);

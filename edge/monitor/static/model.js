@@ -1,15 +1,13 @@
 // What the page knows of the scan: its grid, what was measured, and the maps as far as they were sent.
 
 import { bytes, json } from "./api.js";
-import { decodeCells, decodeMap } from "./decode.js";
+import { decodeCells } from "./decode.js";
 
 /** One layer of one element. */
 class ElementMap {
   constructor(rows, columns) {
     this.values = new Float32Array(rows * columns).fill(NaN);
     this.version = 0;
-    this.generation = -1;
-    this.isAsked = false;
   }
 }
 
@@ -81,68 +79,56 @@ export class Model extends EventTarget {
     this.takeExposures(cells, false);
   }
 
-  takeExposures({ first, count, cells }, areFresh = true) {
+  /** Exposures as they come: first their places, and again with values as soon as these are known. */
+  takeExposures({ first, count, cells, viewed = [], values = [] }, areFresh = true) {
     if (!this.measured) return;
     const now = performance.now();
     for (let i = 0; i < count; i++) {
-      const [row0, column0, row1, column1] = cells.subarray(i * 4, i * 4 + 4);
-      this.markMeasured(row0, column0, row1, column1);
-      if (areFresh) this.fresh.push({ row: (row0 + row1) / 2, column: (column0 + column1) / 2, at: now });
+      const place = cells.subarray(i * 4, i * 4 + 4);
+      this.eachCell(place, (cell) => {
+        this.measuredCount += 1 - this.measured[cell];
+        this.measured[cell] = 1;
+      });
+      viewed.forEach((element, k) => this.showValue(element, place, values[i * viewed.length + k]));
+      if (areFresh && first + i >= this.exposures) {
+        this.fresh.push({ row: (place[0] + place[2]) / 2, column: (place[1] + place[3]) / 2, at: now });
+      }
     }
     this.fresh = this.fresh.slice(-400);
     this.exposures = Math.max(this.exposures, first + count);
     this.tell("cells");
   }
 
+  /** What an exposure found is on its map at once; what it tells of other cells comes with the next parts. */
+  showValue(element, place, value) {
+    if (!Number.isFinite(value) || element >= this.elements.length) return;
+    const map = this.map(element, "estimate");
+    this.eachCell(place, (cell) => (map.values[cell] = value));
+    map.version += 1;
+  }
+
   /** Cells of a stroke, which may lead in either direction. */
-  markMeasured(row0, column0, row1, column1) {
+  eachCell([row0, column0, row1, column1], visit) {
     for (let row = Math.min(row0, row1); row <= Math.max(row0, row1) && row < this.rows; row++) {
       for (let column = Math.min(column0, column1); column <= Math.max(column0, column1) && column < this.columns; column++) {
-        const cell = row * this.columns + column;
-        this.measuredCount += 1 - this.measured[cell];
-        this.measured[cell] = 1;
+        visit(row * this.columns + column);
       }
     }
   }
 
-  /** The map of an element, asked for once in whole; afterwards its tiles come by themselves. */
+  /** The map of an element; its parts come by themselves while it is looked at. */
   map(index, layer) {
     const key = `${index}/${layer}`;
     if (!this.maps.has(key)) this.maps.set(key, new ElementMap(this.rows, this.columns));
-    const map = this.maps.get(key);
-    if (!map.isAsked) {
-      map.isAsked = true;
-      this.askMap(key, map);
-    }
-    return map;
-  }
-
-  async askMap(key, map) {
-    try {
-      const whole = decodeMap(await bytes(`api/map/${key}`));
-      if (whole.rows !== this.rows || whole.columns !== this.columns) return;
-      if (map.generation > whole.generation) return;
-      map.values = whole.values;
-      map.generation = whole.generation;
-      map.version += 1;
-      this.tell("map", { key });
-    } catch {
-      setTimeout(() => (map.isAsked = false), 2000);
-    }
-  }
-
-  /** After a gap in the stream everything that is shown is asked for again. */
-  askAgain() {
-    for (const map of this.maps.values()) map.isAsked = false;
-    this.tell("map", {});
+    return this.maps.get(key);
   }
 
   takeTile(tile) {
     if (!this.scan?.grid || tile.element >= this.elements.length) return;
     if (tile.row + tile.rows > this.rows || tile.column + tile.columns > this.columns) return;
     const key = `${tile.element}/${tile.layer}`;
+    // Parts of another generation take the place of the old ones one by one: a model made anew knows no less.
     const map = this.map(tile.element, tile.layer);
-    map.generation = tile.generation;
     for (let row = 0; row < tile.rows; row++) {
       const line = tile.values.subarray(row * tile.columns, (row + 1) * tile.columns);
       map.values.set(line, (tile.row + row) * this.columns + tile.column);
