@@ -56,10 +56,10 @@ class Visit:
 
         expect(self.page.locator(selector)).to_have_text(re.compile(pattern), timeout=PATIENCE_MS)
 
-    def await_true(self, script: str, given: object = None) -> None:
+    def await_true(self, script: str, given: object = None, *, within_s: float = PATIENCE_MS / 1000) -> None:
         """Wait until an expression of the page is true."""
         # Asked from here: a page whose policy forbids eval can be asked from outside, but not by a timer inside.
-        await_that(lambda: self.page.evaluate(script, given), script, timeout_s=PATIENCE_MS / 1000)
+        await_that(lambda: self.page.evaluate(script, given), script, timeout_s=within_s)
 
 
 @pytest.fixture(scope="session")
