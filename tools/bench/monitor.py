@@ -100,7 +100,9 @@ class _Preview:
 
     def __enter__(self) -> Self:
         self._live.__enter__()
-        _await_file(self._folder / "live" / "shown.bin")
+        # both are there once the model is made, and what is recorded already fitted
+        for name in ("shown.bin", "samples.bin"):
+            _await_file(self._folder / "live" / name)
         return self
 
     def recorded(self) -> None:
