@@ -157,7 +157,7 @@ def noted(request: Request, what: str) -> JSONResponse | None:
 
 async def _scan(request: Request) -> Response:
     page, role = _page_of(request.app), _person(request).role
-    return JSONResponse(page.shown.scan(role) | page.more())
+    return JSONResponse(page.shown.scan(role) | {"login": not page.access.is_open} | page.more())
 
 
 async def _photo(request: Request) -> Response:

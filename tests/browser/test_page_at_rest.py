@@ -215,6 +215,8 @@ def test_a_page_that_asks_for_a_token_lets_nobody_else_in_and_shows_visitors_no_
         found.await_text("#state", "Finished")
         assert found.text("#whoami") == "You look on as a visitor"
         assert found.page.locator("#controls").is_hidden()
+        found.page.locator("#logout").click()
+        found.page.locator("#token").wait_for()
 
 
 def test_a_page_whose_server_went_away_says_that_the_scan_goes_on_and_comes_back_by_itself(recording, visit):
