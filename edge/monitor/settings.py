@@ -115,8 +115,8 @@ def asked(
         return MonitorConfig.model_validate({"host": host, "port": port, "names": names} | given)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "monitor"
-        raise UsageError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        words, where = first["msg"].removeprefix("Value error, "), ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"--{where}: {words} (got {first['input']!r})" if where else words) from None
 
 
 def read_token(path: Path) -> str:
