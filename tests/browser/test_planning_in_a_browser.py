@@ -58,7 +58,7 @@ def test_a_scan_planned_on_the_page_opens_no_shutter_until_somebody_at_the_instr
             code, answer = armed_at_a_terminal(paged, "yes")
             assert code == 0, answer
             page.await_text("#state", "^Measuring$")
-            page.await_true("parseInt(document.getElementById('percent').textContent) >= 40", within_s=LONG_S)
+            page.await_true("parseInt(document.getElementById('percent').textContent) >= 60", within_s=LONG_S)
             keep_picture(page, "page-scan")
             page.page.select_option("#overlay", "Cu-K")
             box = page.page.locator("#large-map").bounding_box()
@@ -83,11 +83,11 @@ def plan_on(page) -> None:
     )
     box = page.page.locator("#planning-map").bounding_box()
     middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-    reach = 0.3 * min(box["width"], box["height"])
-    drag(page, [(middle[0] - reach, middle[1] - reach), (middle[0] + reach, middle[1] + reach)])
+    reach = 0.42 * min(box["width"], box["height"])
+    drag(page, [(middle[0] - 1.3 * reach, middle[1] - reach), (middle[0] + 1.3 * reach, middle[1] + reach)])
     page.page.locator("#draw-keep-out").click()
     page.page.locator("#draw-lasso").click()
-    corner = (middle[0] - 0.9 * reach, middle[1] - 0.9 * reach)
+    corner = (middle[0] - 1.2 * reach, middle[1] - 0.9 * reach)
     drag(
         page, [corner, (corner[0] + 0.4 * reach, corner[1]), (corner[0] + 0.2 * reach, corner[1] + 0.4 * reach), corner]
     )
