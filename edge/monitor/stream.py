@@ -18,6 +18,7 @@ LONGEST_REQUEST = 4_096
 _SLOW_S = 30.0
 """A browser that takes nothing for so long is let go; it comes back by itself once it is awake."""
 _REQUESTS_PER_S = 100.0
+"""Answers to what was sent are not counted: there are no more of them than messages."""
 _MALFORMED, _TOO_SLOW, _ANOTHER = 1008, 1013, 1012
 
 
@@ -63,8 +64,9 @@ class Stream:
             message = await self._socket.receive()
             if message["type"] != "websocket.receive":
                 return
-            text = message.get("text")
-            if text is None or len(text) > LONGEST_REQUEST or not self._requests.take(1) or not self._obey(text):
+            text, answered = message.get("text"), self._answered
+            is_meant = text is not None and len(text) <= LONGEST_REQUEST and self._obey(text)
+            if not is_meant or (self._answered == answered and not self._requests.take(1)):
                 await self._leave(_MALFORMED, "this is no message of the page")
                 return
 
@@ -100,7 +102,8 @@ class Stream:
                 # who has taken all before has had no reason to answer until now
                 if self._viewer.n == self._answered + 1:
                     self._answered_s = time.monotonic()
-                await asyncio.wait_for(self._hand_over(message), self._slow_s)
+                async with asyncio.timeout(self._slow_s):
+                    await self._hand_over(message)
                 if self._is_full():
                     break
             else:
@@ -111,8 +114,10 @@ class Stream:
 
     async def _rest(self, seconds: float) -> None:
         """Until there may be something to do."""
+        # asyncio.wait_for of Python 3.11 may swallow the end of this task
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         self._news.clear()
 
     async def _hand_over(self, message: str | bytes) -> None:
@@ -123,7 +128,8 @@ class Stream:
 
     async def _leave(self, code: int, reason: str) -> None:
         with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-            await asyncio.wait_for(self._socket.close(code, reason), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._socket.close(code, reason)
 
 
 def _is_end(outcome: BaseException) -> bool:

@@ -127,6 +127,12 @@ def drained(socket: ClientConnection) -> None:
         socket.recv(timeout=30)
 
 
+def repeated(socket: ClientConnection, message: str) -> None:
+    """Say the same, for ever."""
+    while True:
+        socket.send(message)
+
+
 def until(socket: ClientConnection, kind: str | int) -> Any:
     """The next message of a kind, those before it answered; a text as what it says."""
     while True:

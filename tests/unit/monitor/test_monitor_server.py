@@ -24,7 +24,7 @@ from edge.monitor.serving import MOST_FROM_ONE
 from edge.monitor.stream import Stream
 from edge.record.journal import Journal
 from edge.record.maps_file import read_maps
-from tests.unit.monitor.page_server import TOKENS, Served, drained, served, until
+from tests.unit.monitor.page_server import TOKENS, Served, drained, repeated, served, until
 from tests.unit.recordings.made import make_files, make_recording, measured, plan_table, preparation
 
 OPEN_PATHS = ["/", "/app.js", "/page.css"]
@@ -377,3 +377,13 @@ def test_more_connections_than_there_is_room_for_are_dropped_and_the_page_comes_
     for made in held:
         made.close()
     assert page.get("/api/scan").status == 200
+
+
+def test_who_answers_the_same_again_and_again_is_let_go(tmp_path: Path) -> None:
+    paths = make_files(tmp_path / "scan")
+    with Journal.create(paths.journal) as journal:
+        journal.append(preparation())
+        with served(paths.folder) as page, page.stream() as stream:
+            number = until(stream, "status")["n"]
+            with pytest.raises(ConnectionClosed):
+                repeated(stream, json.dumps({"type": "ack", "n": number}))
