@@ -85,7 +85,12 @@ def dose_of(history: ScanHistory, planned: Planned, ledger: Ledger) -> DoseMap:
 
 def attributes_of(history: ScanHistory, plan: ScanPlan) -> dict[str, str | float]:
     """What ``maps.h5`` says of a scan beside its maps."""
-    return {"unit": MAPS_UNIT, "scan_id": history.scan_id, "plan": plan.digest}
+    return {
+        "unit": MAPS_UNIT,
+        "scan_id": history.scan_id,
+        "plan": plan.digest,
+        "exposures": float(history.exposures),
+    }
 
 
 def error_lines(results: Results, planned: Planned) -> list[str]:

@@ -12,7 +12,8 @@ from edge.record.maps_file import MapsFile, read_maps
 from edge.results import Planned
 
 _SAME_S = 1e-4
-"""Relative: sums of a map in single precision and of the exposures themselves differ by less."""
+"""Relative: sums of a map in single precision and of the exposures themselves differ by less. Of a long scan some
+exposures are less than that, which their number tells, where the file has it."""
 
 
 def stored_maps(recording: Recording, planned: Planned) -> MapsFile | None:
@@ -26,6 +27,8 @@ def stored_maps(recording: Recording, planned: Planned) -> MapsFile | None:
             planned.plan.digest,
         )
         if not is_of_this or live_s is None or stored.grid != planned.plan.grid:
+            return None
+        if stored.attributes.get("exposures", history.exposures) != history.exposures:
             return None
         is_whole = abs(float(live_s.sum(dtype=np.float64)) - history.live_s) <= _SAME_S * history.live_s
         return stored if is_whole else None

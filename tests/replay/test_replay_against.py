@@ -201,6 +201,15 @@ def test_maps_of_fewer_exposures_than_the_journal_holds_are_not_its_own(scan):
         assert stored_maps(recording, read_planned(recording)) is None
 
 
+def test_one_exposure_that_maps_lack_is_told_by_their_number_however_short_it_was(scan):
+    folder, grid, own, live_s = scan
+    with open_recording(folder) as recording:
+        planned = read_planned(recording)
+        for lacking in (0, 1):
+            leave_maps(folder, grid, own | {"exposures": planned.history.exposures - lacking}, live_s)
+            assert (stored_maps(recording, planned) is None) == bool(lacking)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
