@@ -36,7 +36,7 @@ class InTime:
 
     share: float
     full_s: float
-    """The raster's: every cell flown over in its dwell."""
+    """The raster's: every known cell flown over in its dwell."""
     mode: Mode
     seconds: float
     """What the scan takes, by the same kinematics."""
@@ -103,7 +103,8 @@ def in_a_share(stack: Stack, stage: Stage, share: float, *, seed: int, model: Pa
     InTime or str
         The scan, or a sentence that says why there is none.
     """
-    full_s, noise = raster_s(stack.shape, stage), counting_noise_of(stack)
+    full_s = raster_s(stack.shape, stage, cells=int(stack.known.sum()))
+    noise = counting_noise_of(stack)
     setting = Setting(
         grid_on(stack.shape, stage), stage.model, stage.dwell_s, stack.known, rgb=stack.rgb, seed=seed, model=model
     )

@@ -48,10 +48,14 @@ def points_s(cells: NDArray[np.bool_], stage: Stage) -> float:
     return predict_duration(table, stage.model).total_s * int(until[-1]) / len(rows)
 
 
-def raster_s(shape: tuple[int, ...], stage: Stage) -> float:
-    """Seconds of the whole raster, flown along its longer side with as long on each cell."""
+def raster_s(shape: tuple[int, ...], stage: Stage, *, cells: int) -> float:
+    """Seconds of a raster flown along its longer side with as long on each cell.
+
+    Of an area that leaves some of the rectangle out, by its part of the cells: no longer than it can have taken.
+    """
     shorter, longer = sorted(shape)
-    return predict_raster_s(grid_on((shorter, longer), stage), stage.dwell_s, stage.model)
+    whole_s = predict_raster_s(grid_on((shorter, longer), stage), stage.dwell_s, stage.model)
+    return whole_s * cells / (shorter * longer)
 
 
 def grid_on(shape: tuple[int, ...], stage: Stage) -> ScanGrid:

@@ -79,7 +79,7 @@ def compare_masks(
     )
     outcome = _trials(stack, plan, wanted, result, out / KEPT, limit_s, say)
     cells = int(stack.known.sum()) if stack.is_full else stack.cells
-    times = Times(raster_s(stack.shape, stage), points_s(result.mask.cells, stage))
+    times = Times(raster_s(stack.shape, stage, cells=cells), points_s(result.mask.cells, stage))
     found = answer(plan, outcome, cells, times, counting_noise(stack, result.mask.cells))
     first = [] if in_time is None else [in_time] if isinstance(in_time, str) else in_time.sentences()
     facts = _facts(source, stack, plan, outcome, stage, result)

@@ -117,6 +117,16 @@ def test_without_a_photograph_the_source_itself_tells_which_mode_is_best(painted
     assert found.seconds == pytest.approx(0.1 * found.full_s, rel=0.2), "the whole raster's, by the band's share"
 
 
+def test_a_raster_of_a_part_of_its_rectangle_took_that_parts_time(painted, monkeypatch):
+    monkeypatch.setattr(in_time, "MODES", {"grid": in_time.MODES["grid"]})
+    known = EVERYWHERE.copy()
+    known[:, COLUMNS // 2 :] = False
+    found = in_a_share(replace(painted, rgb=None, known=known), STAGE, 0.1, seed=0)
+    assert not isinstance(found, str)
+    assert found.full_s == pytest.approx(known.sum(), rel=0.05), "a second on each of its cells"
+    assert found.seconds == pytest.approx(0.1 * known.sum(), rel=0.2)
+
+
 def test_a_share_that_is_too_short_for_anything_is_said(painted):
     said = in_a_share(painted, STAGE, 1e-6, seed=0)
     assert isinstance(said, str)
