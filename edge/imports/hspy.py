@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
-from edge.imports.bounds import require_cube
+from edge.imports.bounds import require_cube, require_maps
 from edge.imports.found import Coverage, Found
 from edge.imports.hdf5_rows import rows_of
-from edge.imports.hdf5_tree import opened, own, own_items, plain_dataset
+from edge.imports.hdf5_tree import allow_maps, opened, own, own_items, plain_dataset
 from edge.imports.signal import INSTRUMENTS, Layout, Rows, Signal, found_of, layout_of
 
 
@@ -47,8 +47,12 @@ def _found(signal: Any, path: Path) -> Found:
     values = own(signal, "data")
     axes = [_attributes(own(signal, f"axis-{i}")) for i in range(3)]
     layout = layout_of(axes, values.shape)
+    rows_columns_others = [values.shape[at] for at in (layout.row, layout.column, layout.other)]
     if layout.is_of_spectra:
-        require_cube(path, [values.shape[at] for at in (layout.row, layout.column, layout.other)])
+        require_cube(path, rows_columns_others)
+    else:
+        require_maps(path, *rows_columns_others)
+        allow_maps(*rows_columns_others)
     live_s, coverage = _cells(signal, (values.shape[layout.row], values.shape[layout.column]), path)
     # only where rows and columns come first are the chunks of the cells without a spectrum left out
     plain_dataset(values, path, coverage if layout.other == 2 else None)

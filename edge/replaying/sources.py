@@ -78,6 +78,8 @@ def load_stack(source: Path, settings: ImportSettings = NOTHING_SET) -> Stack:
         return stack_of_recording(source)
     if not source.exists():
         raise UsageError(f"{source}: no such file or folder: give a recording's folder or a raster")
+    if not (source.is_file() or source.is_dir()):
+        raise UsageError(f"{source}: neither a file nor a folder: give a recording's folder or a raster")
     if source.suffix.lower() == ".npz":
         found: Found = _of_npz(source)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from edge import cli
 from edge.faults import UsageError
 from edge.replaying.replay import replay_source
+from edge.replaying.sources import load_stack
 
 ROWS, COLUMNS = 48, 64
 
@@ -160,3 +162,9 @@ def test_the_portrait_is_replayed_better_than_a_grid_with_linear_interpolation(m
     ours = replayed(source, tmp_path / "ours").scores.psnr_db
     usual = replayed(source, tmp_path / "usual", mask="grid", method="linear").scores.psnr_db
     assert ours > usual + 2, f"{ours:.1f} dB against {usual:.1f} dB"
+
+
+def test_a_pipe_is_refused_before_anything_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "raster.h5")
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        load_stack(tmp_path / "raster.h5")
