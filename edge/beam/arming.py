@@ -52,11 +52,9 @@ def await_arming(
         try:
             with interrupts.resting("waiting to be armed", is_by_instrument=True):
                 wait_for_order(look, every_s=_LOOK_EVERY_S)
-        except AnsweredElsewhere:
-            assert interrupts.order is not None
-            by = interrupts.order.by
+        except AnsweredElsewhere as elsewhere:
+            by = elsewhere.order.by
         except KeyboardInterrupt:
             raise ScanStopped(f"stopped before it was armed; go on with: pointillist scan --resume {folder}") from None
-    interrupts.answered()
     session.record(Resumed(utc_now(), f"armed by {by} at a terminal"))
     console.say(f"Armed by {by}")

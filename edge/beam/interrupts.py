@@ -33,7 +33,11 @@ class Request(Enum):
 
 
 class AnsweredElsewhere(Exception):
-    """Out of a wait at rest: somebody sent an order; `Interrupts.order` is it."""
+    """Out of a wait at rest: somebody sent an order, which is met by that."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order.do)
+        self.order = order
 
 
 class Interrupts:
@@ -113,8 +117,8 @@ class Interrupts:
             with self.asking():
                 if self._request in (Request.STOP, Request.ABORT):
                     raise KeyboardInterrupt
-                if self.order is not None:
-                    raise AnsweredElsewhere
+                if (order := self._taken()) is not None:
+                    raise AnsweredElsewhere(order)
                 yield
         finally:
             self._is_resting, self.standing = False, before
@@ -199,9 +203,20 @@ class Interrupts:
         if self._request is Request.STOP and self._by and (self._is_asking or self.standing == "preparing"):
             self._is_asking = False
             raise KeyboardInterrupt
-        if self._is_resting and self._is_asking and self.order is not None:
+        if self._is_resting and self._is_asking and (order := self._taken()) is not None:
             self._is_asking = False
-            raise AnsweredElsewhere
+            raise AnsweredElsewhere(order)
+
+    def _taken(self) -> Order | None:
+        """The order that ends this rest, met by that; one that was sent before the rest came about may not."""
+        order = self.order
+        self.order = None
+        if order is None or (self.standing == "waiting to be armed" and order.do != "arm"):
+            return None
+        if self._is_by_instrument and order.do == "resume":
+            return None
+        self.answered()
+        return order
 
     def _obey(self, order: Order) -> None:
         match order.do:

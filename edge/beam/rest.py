@@ -10,6 +10,7 @@ from edge.beam.interrupts import AnsweredElsewhere, Request
 from edge.beam.outcome import RunOutcome, Step
 from edge.beam.parts import RunParts
 from edge.beam.session import utc_now
+from edge.control.messages import Order
 from edge.events import Paused, Resumed
 from firmware_bridge.faults import LeaseExpired
 
@@ -115,9 +116,10 @@ class Rest:
                 answer, by = self._ask(reason), "operator"
         except KeyboardInterrupt:
             return RunOutcome.STOPPED
-        except AnsweredElsewhere:
-            answer, by = self._order()
-        self._parts.interrupts.answered()
+        except AnsweredElsewhere as elsewhere:
+            answer, by = self._obeyed(elsewhere.order)
+        else:
+            self._parts.interrupts.answered()
         match answer:
             case "resume":
                 self._confirm_place()
@@ -143,10 +145,8 @@ class Rest:
         told += "" if reason == "operator" else f" ({reason})"
         return console.ask(f"{told}. What now?", ("resume", "finish", "stop"))
 
-    def _order(self) -> tuple[str, str]:
+    def _obeyed(self, order: Order) -> tuple[str, str]:
         """What was answered from elsewhere, and by whom."""
-        order = self._parts.interrupts.order
-        assert order is not None
         if order.do == "arm":
             answer, by = "resume", f"by {order.by} at a terminal"
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import sys
@@ -66,6 +67,13 @@ class Bench:
             assert time.monotonic() < deadline_s, f"never {standing}"
             time.sleep(0.005)
 
+    def await_pauses(self, number: int) -> None:
+        """Until the run rests for the second time, say."""
+        deadline_s = time.monotonic() + _LONG_S
+        while self.interrupts.standing != "paused" or len(events(self.journal, Paused)) < number:
+            assert time.monotonic() < deadline_s, f"never paused {number} times"
+            time.sleep(0.005)
+
     def ask_once(self, standing: str, *words: str) -> Callable[[], None]:
         def tell() -> None:
             self.await_standing(standing)
@@ -106,9 +114,16 @@ class Bench:
                     interrupts=self.interrupts,
                 ).expose()
             finally:
-                for thread in self._threads:
-                    thread.join(_LONG_S)
-                assert not self._faults, self._faults
+                self.join()
+
+    def join(self) -> None:
+        """Until everybody has told what they had to tell."""
+        for thread in self._threads:
+            thread.join(_LONG_S)
+        self.require_no_fault()
+
+    def require_no_fault(self) -> None:
+        assert not self._faults, self._faults
 
     def arm(self) -> None:
         """As from a terminal."""
@@ -354,3 +369,84 @@ def test_a_scan_without_a_place_for_a_socket_goes_on(bench: Bench, monkeypatch: 
     assert bench.run(ScriptedController()) is RunOutcome.FINISHED
     with pytest.raises(UsageError, match="no scan listens there"):
         ask(bench.folder, "status", "ana")
+
+
+def test_a_resume_answered_before_the_wait_for_arming_arms_nothing(
+    remote: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.beam.arming._LOOK_EVERY_S", 0.001)
+    answered, handed_over = threading.Event(), threading.Event()
+
+    class HandedOverLate(logging.Handler):
+        """Between its answer and its coming into effect an order is logged, on whatever disk."""
+
+        def handle(self, record: logging.LogRecord) -> bool:
+            if record.getMessage().startswith("resume"):
+                answered.set()
+                remote.await_standing("waiting to be armed")
+            return True
+
+    def resume() -> None:
+        assert remote.interrupts.take(Order("resume", "mallory"), Peer(1, os.getuid())).ok
+        handed_over.set()
+
+    def look() -> None:
+        remote.require_no_fault()
+        if handed_over.is_set():
+            logging.getLogger("edge").removeHandler(late)
+            remote.arm()
+
+    late, console = HandedOverLate(), Console(quiet=True, log_level="error")
+    with caplog.at_level(logging.INFO, "edge"), remote.interrupts.hearing(RecordingPaths(remote.folder), console.warn):
+        logging.getLogger("edge").addHandler(late)
+        remote.meanwhile(resume)
+        assert answered.wait(_LONG_S)
+        await_arming(
+            remote.folder,
+            "0f",
+            interrupts=remote.interrupts,
+            session=remote.session,
+            console=console,
+            look=look,
+        )
+        remote.join()
+    assert [event.reason for event in events(remote.journal, Resumed)] == ["armed by ana at a terminal"]
+
+
+def test_a_resume_sent_before_the_door_opened_does_not_let_the_scan_go_on(remote: Bench) -> None:
+    tell = telling(remote, 5, "pause", "resume")
+    doors = [DoorOpen("the door interlock is open: close the door, then go on")]
+
+    def script(controller: ScriptedController, done: ExposureDone) -> ExposureDone:
+        tell(controller, done)
+        if done.index == 5 and doors:
+            controller.is_open = False
+            raise doors.pop()
+        return done
+
+    def arm() -> None:
+        remote.await_standing("paused")
+        remote.arm()
+
+    remote.meanwhile(arm)
+    assert remote.run(ScriptedController(script)) is RunOutcome.FINISHED
+    assert [event.reason for event in events(remote.journal, Resumed)] == ["by ana at a terminal"]
+
+
+def test_a_pause_right_after_a_resume_is_one_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = [Order("pause", "ben")]
+
+    def say(_console: Console, text: str) -> None:
+        if text.startswith("Resumed") and pauses:
+            assert bench.interrupts.take(pauses.pop(), Peer(1, os.getuid())).ok
+
+    monkeypatch.setattr(Console, "say", say)
+
+    def resume_twice() -> None:
+        for number in (1, 2):
+            bench.await_pauses(number)
+            ask(bench.folder, "resume", "ana", _LONG_S)
+
+    bench.meanwhile(resume_twice)
+    assert bench.run(ScriptedController(telling(bench, 7, "pause"))) is RunOutcome.FINISHED
+    assert [event.reason for event in events(bench.journal, Paused)] == ["by ana on the page", "by ben on the page"]
