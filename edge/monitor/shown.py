@@ -65,7 +65,20 @@ class Shown:
         return _NOTHING if self.feed.taken is None else self.feed.taken.cells
 
     def refresh(self) -> bool:
-        """Look at the recording's files; whether there is anything new."""
+        """Look at the recording's files; whether there is anything new.
+
+        Whatever goes wrong is told, and tried again: without the thread that looks, the page would show for ever what
+        was last.
+        """
+        try:
+            return self._refreshed()
+        except Exception as fault:
+            trouble = f"the page cannot read the recording ({type(fault).__name__}: {fault}): it tries again"
+            is_news = self.status.get("trouble") != trouble
+            self.status = self.status | {"trouble": trouble}
+            return is_news
+
+    def _refreshed(self) -> bool:
         looked, fitted, drawn = self.feed.look(), self.samples.refresh(), self.maps.refresh()
         if not (looked or fitted or drawn):
             return False

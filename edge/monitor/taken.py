@@ -11,6 +11,9 @@ from edge.grid import ScanGrid
 from edge.monitor.wire import CELL
 from edge.record.reader import MeasuredArrays
 
+_APART = 256
+"""Exposures between two marks, from which one is looked for."""
+
 
 class Taken:
     """Where each exposure was and how long it took; 12 bytes each.
@@ -46,7 +49,9 @@ class Taken:
     def add(self, block: MeasuredArrays) -> None:
         """Take in what was recorded next."""
         more = len(block)
-        self._marks.append((self._count, self.last_seq))
+        # one for each look would take ten times what the exposures do
+        if not self._marks or self._count - self._marks[-1][0] >= _APART:
+            self._marks.append((self._count, self.last_seq))
         self.last_seq = block.last_seq
         if not more:
             return
@@ -56,10 +61,10 @@ class Taken:
             self._cells = grown
         at = self._cells[self._count : self._count + more]
         most = np.array(self._grid.shape) - 1
-        begun, ended = (np.clip(self._grid.cells_of(mm), 0, most) for mm in (block.starts_mm, block.ends_mm))
-        lowest, highest = np.minimum(begun, ended), np.maximum(begun, ended)
-        at["row0"], at["column0"] = lowest[:, 0], lowest[:, 1]
-        at["row1"], at["column1"] = highest[:, 0], highest[:, 1]
+        # the maps know an exposure in motion at its middle alone: what it crossed besides is inferred there
+        cells = np.clip(self._grid.cells_of((block.starts_mm + block.ends_mm) / 2), 0, most)
+        at["row0"] = at["row1"] = cells[:, 0]
+        at["column0"] = at["column1"] = cells[:, 1]
         at["live_s"] = block.live_s
         self.last_mm = float(block.ends_mm[-1, 0]), float(block.ends_mm[-1, 1])
         self.live_s += float(block.live_s.sum())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 CELL = np.dtype(
     [("row0", "<u2"), ("column0", "<u2"), ("row1", "<u2"), ("column1", "<u2"), ("live_s", "<f4")], align=False
 )
-"""One exposure: the cells where it began and ended, both of them among it, and its live time."""
+"""One exposure: first and last of the cells that the maps count as measured by it, and its live time."""
 EXPOSURES, TILE = 1, 2
 """First byte of a message."""
 UNKNOWN = 65_535
