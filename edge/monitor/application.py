@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -168,7 +169,12 @@ async def _photo(request: Request) -> Response:
 
 
 async def _cells(request: Request) -> Response:
-    return _binary(wire.cells_bytes(_page_of(request.app).shown.cells))
+    content = wire.cells_bytes(_page_of(request.app).shown.cells)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return _binary(content)
+    # what a page begins with is mostly these, and packs to a fifth
+    packed = await run_in_threadpool(gzip.compress, content, 1, mtime=0)
+    return _binary(packed, {"content-encoding": "gzip", "vary": "accept-encoding"})
 
 
 async def _map(request: Request) -> Response:
@@ -287,8 +293,8 @@ async def _stream(socket: WebSocket) -> None:
         page.streams.discard(stream)
 
 
-def _binary(content: bytes) -> Response:
-    return Response(content, media_type="application/octet-stream")
+def _binary(content: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 async def json_of(request: Request) -> dict[str, Any] | None:

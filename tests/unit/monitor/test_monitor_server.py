@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import shutil
@@ -74,6 +75,12 @@ def test_exposures_are_sent_with_their_cells_and_live_times(page: Served) -> Non
     x_mm, y_mm = plan_table()[0, :2]
     assert (row0, column0) == (row1, column1) == (int(y_mm - 10), int(x_mm - 10))
     assert live_s == pytest.approx(0.1)
+
+
+def test_exposures_are_packed_for_a_browser_that_unpacks_them(page: Served) -> None:
+    packed = page.get("/api/cells", Accept_Encoding="gzip, deflate")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == page.get("/api/cells").body
 
 
 def test_the_spectrum_of_a_measured_cell_is_its_own_and_of_another_the_nearest(page: Served) -> None:
