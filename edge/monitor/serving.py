@@ -8,6 +8,7 @@ import resource
 from collections import Counter
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -15,8 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MOST_CONNECTIONS = 256
 MOST_FROM_ONE = 64
 """Connections from one address: ten pages, or a school class behind one router."""
-_ARRIVES_WITHIN_S = 10.0
-"""From a connection's beginning to its first whole request."""
+_LOOK_EVERY_S = 5.0
+"""What is still arriving at the second look at it is given up: a request takes no longer than two of them."""
 _LONGEST_HEAD = 16 * 1024
 _LONGEST_MESSAGE = 16 * 1024
 """From a browser, by WebSocket."""
@@ -64,19 +65,32 @@ class Bounded(H11Protocol):
         if not self._is_admitted:
             transport.abort()
             return
-        self._deadline = self.loop.call_later(_ARRIVES_WITHIN_S, self._give_up)
+        self._arriving: tuple[object, object] | None = None
+        self._next_look = self.loop.call_later(_LOOK_EVERY_S, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._is_admitted:
-            self._deadline.cancel()
+            self._next_look.cancel()
         self.connections_open.forget(self.transport)
         super().connection_lost(exc)
 
-    def _give_up(self) -> None:
-        """Nothing whole came."""
-        request: object = self.scope
-        if request is None and self.transport.get_protocol() is self:
+    def _look(self) -> None:
+        """Give up a request that is as far as it was at the last look, or a connection on which none has begun."""
+        if self.transport.get_protocol() is not self:
+            # a stream by now, which is watched elsewhere
+            return
+        before, self._arriving = self._arriving, self._in_arrival()
+        if before is not None and before == self._arriving:
             self.transport.abort()
+            return
+        self._next_look = self.loop.call_later(_LOOK_EVERY_S, self._look)
+
+    def _in_arrival(self) -> tuple[object, object] | None:
+        """Which request has not come to its end, and where it stands; None between two of them."""
+        theirs = self.conn.their_state
+        request: object = self.cycle
+        is_begun = request is None or bool(self.conn.trailing_data[0])
+        return (request, theirs) if theirs is h11.SEND_BODY or (theirs is h11.IDLE and is_begun) else None
 
 
 def server_of(app: Starlette, *, certificate: str = "", key: str = "") -> uvicorn.Server:
