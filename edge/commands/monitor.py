@@ -10,9 +10,7 @@ import typer
 
 def monitor(
     recording: Annotated[Path, typer.Argument(help="A recording's folder.")],
-    host: Annotated[
-        str, typer.Option(help="Address to serve it at; 0.0.0.0: to the network.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to serve it at; 0.0.0.0: to the network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0: any that is free.")] = 8765,
     name: Annotated[list[str] | None, typer.Option(help="Host name by which browsers call this computer.")] = None,
     token_file: Annotated[Path | None, typer.Option(help="File with the operators' token.", show_default=False)] = None,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from edge.configuration.config import StageConfig, load_scan_config
 from edge.faults import UsageError
 from edge.motion.stage_known import stage_of
 from edge.motion.stage_model import StageModel
 from edge.planning.folder import is_recording, read_plan
+from edge.planning.scan_plan import ScanPlan
 from edge.replay_matrix.prices import Stage
 from edge.replaying.sources import Stack
 
@@ -33,7 +37,7 @@ class Wanted:
 
 
 def stage_wanted(stack: Stack, source: Path, wanted: Wanted) -> Stage:
-    """The stage that times are predicted for; a recording says its own.
+    """The stage, pitch and dwell that times are predicted for; a recording says its own.
 
     Raises
     ------
@@ -48,12 +52,20 @@ def stage_wanted(stack: Stack, source: Path, wanted: Wanted) -> Stage:
     if wanted.stage is not None:
         model = _stage_said(wanted.stage)
     pitch_mm = wanted.pitch_mm or stack.pitch_mm or (None if plan is None else plan.grid.pitch_mm)
+    dwell_s = wanted.dwell_s or (None if plan is None else _dwell_of(plan))
     assumed = [
         *(["pitch"] if pitch_mm is None else []),
-        *(["dwell"] if wanted.dwell_s is None else []),
+        *(["dwell"] if dwell_s is None else []),
         *(["stage"] if model is None else []),
     ]
-    return Stage(pitch_mm or _PITCH_MM, wanted.dwell_s or _DWELL_S, model or _usual_stage(), tuple(assumed))
+    return Stage(pitch_mm or _PITCH_MM, dwell_s or _DWELL_S, model or _usual_stage(), tuple(assumed))
+
+
+def _dwell_of(plan: ScanPlan) -> float | None:
+    """Live time that a visited cell was given, on average; None where none was to be visited."""
+    cells = int(np.count_nonzero(plan.mask.cells))
+    live_s = math.fsum(exposure.live_s for exposure in plan.exposures)
+    return live_s / cells if cells and live_s > 0 else None
 
 
 def _stage_said(text: str) -> StageModel:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge.configuration.config import load_scan_config
 from edge.faults import UsageError
 from edge.modes.pieces import Pieces
 from edge.motion.stage_model import StageModel
@@ -15,7 +17,7 @@ from edge.replay_matrix.in_time import in_a_share
 from edge.replay_matrix.prices import Stage, points_s
 from edge.replay_matrix.stated import Wanted, stage_wanted
 from edge.replaying.measured_again import MeasuredAgain, counting_noise_of
-from edge.replaying.sources import Stack
+from edge.replaying.sources import Stack, load_stack
 
 ROWS, COLUMNS = 40, 60
 STAGE = Stage(0.5, 1.0, StageModel(50.0, 500.0))
@@ -149,3 +151,13 @@ def test_a_stage_is_two_to_four_numbers_or_a_configuration(painted, tmp_path):
     for text in ("fast", "200", "1,2,3,4,5", "scan.yaml"):
         with pytest.raises(UsageError, match=f"--stage {text}: neither a scan's configuration nor SPEED,ACCELERATION"):
             stage_wanted(painted, tmp_path, Wanted(stage=text))
+
+
+def test_a_recording_says_stage_pitch_and_dwell_by_itself():
+    recording = Path(__file__).parent / "recordings" / "points"
+    config = load_scan_config(recording / "scan.yaml")
+    found = stage_wanted(load_stack(recording), recording, Wanted())
+    assert found.assumed == ()
+    assert found.pitch_mm == pytest.approx(config.area.pitch_mm)
+    assert found.dwell_s == pytest.approx(config.sampling.dwell_s)
+    assert stage_wanted(load_stack(recording), recording, Wanted(dwell_s=3.0)).dwell_s == 3.0
