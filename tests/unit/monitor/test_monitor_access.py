@@ -90,11 +90,20 @@ def test_sessions_and_guesses_take_bounded_room(access: Access, clock: Clock) ->
     for _ in range(300):
         assert access.login(TOKENS.visitor, "", "10.0.0.1")
     assert access.person(first.session, "") is None
+    assert len(access._sessions) <= 256
     for number in range(5_000):
         clock.now += 2
         access.login("guess", "", f"10.{number // 62_500}.{number // 250 % 250}.{number % 250}")
     assert len(access._guesses) <= 2_000
     assert len(access._all_guesses) <= 60
+
+
+def test_visitors_who_log_in_again_and_again_log_no_operator_out(access: Access) -> None:
+    operator = access.login(TOKENS.operator, "", "10.0.0.1")
+    assert isinstance(operator, Granted)
+    for _ in range(300):
+        assert access.login(TOKENS.visitor, "", "10.0.0.2")
+    assert access.person(operator.session, "10.0.0.1") == operator.person
 
 
 def test_without_tokens_whoever_reaches_the_page_is_its_operator(clock: Clock) -> None:
