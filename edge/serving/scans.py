@@ -79,14 +79,17 @@ class Scans:
 
     def stop(self, by: str, wait_s: float, say: Callable[[str], None]) -> None:
         """Have the scan close its shutter and end resumably, and wait for that."""
-        recording = self.running()
-        if recording is None:
-            return
+        recording, process = self.running(), self._process
         try:
+            if recording is None:
+                raise UsageError("no scan listens here")
             say(f"{recording}: {ask(recording, 'stop', by).sentence}")
         except EdgeError as reason:
-            say(str(reason))
-        process = self._process
+            if process is None or process.poll() is not None:
+                return
+            # it does not listen yet, or does not answer: SIGTERM asks for the same
+            say(f"{reason}; the scan that was started here is told by a signal")
+            process.terminate()
         if process is not None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(wait_s)
