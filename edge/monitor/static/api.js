@@ -31,9 +31,13 @@ export const json = async (path) => (await ask(path)).json();
 export const bytes = async (path) => (await ask(path)).arrayBuffer();
 export const picture = async (path) => createImageBitmap(await (await ask(path)).blob());
 
+/** Who presses Stop on a dead network has to be told so, and not after minutes. */
+const LONGEST_MS = 15000;
+
 export async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
-  const answer = await ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+  const signal = AbortSignal.timeout(LONGEST_MS);
+  const answer = await ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
   const text = await answer.text();
   return text ? JSON.parse(text) : {};
 }

@@ -41,9 +41,9 @@ export class Stream {
     socket.onclose = () => this.socket === socket && this.again();
   }
 
-  /** A sleeping laptop or a dead network leaves a socket that says nothing and never closes. */
+  /** A sleeping laptop or a dead network leaves a socket that says nothing and never closes, or never opens. */
   listen() {
-    if (this.socket?.readyState === WebSocket.OPEN && performance.now() - this.heard > SILENCE_MS) {
+    if (this.socket && performance.now() - this.heard > SILENCE_MS) {
       const silent = this.socket;
       this.again();
       silent.close();
