@@ -102,7 +102,7 @@ class Access:
         address
             Where it comes from: guesses are counted by it. This computer is not locked out by what others guess.
         """
-        place = _place(address)
+        place = place_of(address)
         own, now = self._guesses.get(place, deque()), self._clock()
         _forget(own, now)
         _forget(self._all_guesses, now)
@@ -151,8 +151,8 @@ def _forget(guesses: deque[float], now: float) -> None:
         guesses.popleft()
 
 
-def _place(address: str) -> str:
-    """What guesses are counted by: an address of version 4, a network of version 6, of which one host has many."""
+def place_of(address: str) -> str:
+    """What guesses and connections are counted by: an address of version 4, or a network of version 6, a host's own."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

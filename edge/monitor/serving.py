@@ -13,6 +13,9 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from edge.monitor.access import place_of
+from edge.monitor.settings import is_loopback
+
 MOST_CONNECTIONS = 256
 MOST_FROM_ONE = 64
 """Connections from one address: ten pages, or a school class behind one router."""
@@ -31,20 +34,21 @@ class Connections:
         self._from: Counter[str] = Counter()
 
     def admits(self, transport: asyncio.BaseTransport, address: str) -> bool:
-        """Count another one in, where there is room."""
-        if len(self._open) >= MOST_CONNECTIONS or self._from[address] >= MOST_FROM_ONE:
+        """Count another one in, where there is room; on this computer there is, whoever else has come."""
+        place, most = place_of(address), MOST_CONNECTIONS + MOST_FROM_ONE * is_loopback(address)
+        if len(self._open) >= most or self._from[place] >= MOST_FROM_ONE:
             self._sweep()
-        if len(self._open) >= MOST_CONNECTIONS or self._from[address] >= MOST_FROM_ONE:
+        if len(self._open) >= most or self._from[place] >= MOST_FROM_ONE:
             return False
-        self._open[transport] = address
-        self._from[address] += 1
+        self._open[transport] = place
+        self._from[place] += 1
         return True
 
     def forget(self, transport: asyncio.BaseTransport) -> None:
         """Count one out."""
-        address = self._open.pop(transport, None)
-        if address is not None:
-            self._from[address] -= 1
+        place = self._open.pop(transport, None)
+        if place is not None:
+            self._from[place] -= 1
             self._from += Counter()
 
     def _sweep(self) -> None:
