@@ -6,6 +6,7 @@ import logging
 import logging.handlers
 import math
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ _FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
 _PLAIN_INTERVAL_S = 5.0
 _TABLE_INTERVAL_S = 0.5
 _HELD_RECORDS = 10_000
+_LOOK_EVERY_S = 0.5
 
 
 class _Patient:
@@ -111,10 +113,16 @@ class Console:
         """Whether somebody is there to answer."""
         return sys.stdin is not None and sys.stdin.isatty()
 
-    def ask(self, question: str, answers: tuple[str, ...]) -> str:
-        """Ask until one of the answers (or its first letter) comes; the last one when input ends."""
+    def ask(self, question: str, answers: tuple[str, ...], *, look: Callable[[], object] | None = None) -> str:
+        """Ask until one of the answers (or its first letter) comes; the last one when input ends.
+
+        Parameters
+        ----------
+        look
+            Called twice a second until somebody answers; what it raises ends the question.
+        """
         with self._without_bars():
-            return self._answer(question, answers)
+            return self._answer(question, answers, look)
 
     @contextmanager
     def _without_bars(self) -> Iterator[None]:
@@ -130,10 +138,12 @@ class Console:
             bars.start()
             self._bars = bars
 
-    def _answer(self, question: str, answers: tuple[str, ...]) -> str:
+    def _answer(self, question: str, answers: tuple[str, ...], look: Callable[[], object] | None) -> str:
         while True:
             self._err.write(f"\n{question} [{'/'.join(answers)}] ")
             self._err.flush()
+            if look is not None:
+                _until_typed(look)
             try:
                 line = sys.stdin.readline()
             except OSError:
@@ -297,6 +307,12 @@ def _plain_lines(
         say(f"{what}: {count} of {total}, {rate:.0f}/s, {duration_text(left_s)} left{f'; {note()}' if note() else ''}")
 
     return report
+
+
+def _until_typed(look: Callable[[], object]) -> None:
+    """Return once a line, or the end, can be read from the terminal."""
+    while not select.select([sys.stdin], [], [], _LOOK_EVERY_S)[0]:
+        look()
 
 
 def _plain_countdown(say: Callable[[str], None], what: str) -> Callable[[float], None]:

@@ -10,12 +10,13 @@ from edge.beam.interrupts import AnsweredElsewhere, Request
 from edge.beam.outcome import RunOutcome, Step
 from edge.beam.parts import RunParts
 from edge.beam.session import utc_now
+from edge.beam.shutter import door_open
 from edge.control.messages import Order
 from edge.events import Paused, Resumed
-from firmware_bridge.faults import LeaseExpired
+from firmware_bridge.faults import BridgeError, LeaseExpired
 
-_NAP_S = 3_600.0
-"""A signal's handler ends it before."""
+_LOOK_EVERY_S = 0.5
+"""At the door, while somebody elsewhere may let the scan go on: nobody gets in and out again within it."""
 
 
 class Rest:
@@ -112,14 +113,9 @@ class Rest:
         if not self._is_answer_expected(is_by_instrument=is_by_instrument):
             return RunOutcome.STOPPED
         try:
-            with self._parts.interrupts.resting("paused", is_by_instrument=is_by_instrument):
-                answer, by = self._ask(reason), "operator"
+            answer, by = self._answered(reason, is_by_instrument=is_by_instrument)
         except KeyboardInterrupt:
             return RunOutcome.STOPPED
-        except AnsweredElsewhere as elsewhere:
-            answer, by = self._obeyed(elsewhere.order)
-        else:
-            self._parts.interrupts.answered()
         match answer:
             case "resume":
                 self._confirm_place()
@@ -129,6 +125,28 @@ class Rest:
                 return RunOutcome.ENDED_EARLY
         return RunOutcome.STOPPED
 
+    def _answered(self, reason: str, *, is_by_instrument: bool) -> tuple[str, str]:
+        """What to do next, and who said so; raises KeyboardInterrupt where a signal did."""
+        interrupts = self._parts.interrupts
+        try:
+            with interrupts.resting("paused", is_by_instrument=is_by_instrument):
+                answer = self._ask(reason, None if is_by_instrument else self._require_nobody_inside)
+        except AnsweredElsewhere as elsewhere:
+            return self._obeyed(elsewhere.order)
+        except BridgeError as fault:
+            # Somebody may stand before the beam by now: whoever lets it go on has to be there.
+            reason = f"during the pause: {fault}"
+            self._parts.console.warn(reason)
+            self._parts.session.record(Paused(utc_now(), reason))
+            return self._answered(reason, is_by_instrument=True)
+        interrupts.answered()
+        return answer, "operator"
+
+    def _require_nobody_inside(self) -> None:
+        """Raises `BridgeError` where the door is open, or nothing tells whether it is."""
+        if not self._parts.connection.controller.status().is_door_closed:
+            raise door_open()
+
     def _is_answer_expected(self, *, is_by_instrument: bool) -> bool:
         """Whether somebody may let the run go on: at its terminal, or from where it is commanded."""
         interrupts = self._parts.interrupts
@@ -136,14 +154,15 @@ class Rest:
             return False
         return self._parts.console.can_ask or interrupts.awaits_arming or not is_by_instrument
 
-    def _ask(self, reason: str) -> str:
+    def _ask(self, reason: str, look: Callable[[], object] | None) -> str:
         work, console = self._parts.work, self._parts.console
         told = f"Paused, shutter closed, {work.left} of {work.budget} exposures left"
         if not console.can_ask:
             console.say(f"{told}: {reason}")
-            wait_for_order()
+            wait_for_order(look or (lambda: None), every_s=_LOOK_EVERY_S)
         told += "" if reason == "operator" else f" ({reason})"
-        return console.ask(f"{told}. What now?", ("resume", "finish", "stop"))
+        question, answers = f"{told}. What now?", ("resume", "finish", "stop")
+        return console.ask(question, answers) if look is None else console.ask(question, answers, look=look)
 
     def _obeyed(self, order: Order) -> tuple[str, str]:
         """What was answered from elsewhere, and by whom."""
@@ -165,7 +184,7 @@ class Rest:
         return RunOutcome.STOPPED
 
 
-def wait_for_order(look: Callable[[], object] = lambda: None, *, every_s: float = _NAP_S) -> NoReturn:
+def wait_for_order(look: Callable[[], object], *, every_s: float) -> NoReturn:
     """Wait within `Interrupts.resting`, whose exceptions alone end it, and what a look now and then raises."""
     while True:
         time.sleep(every_s)

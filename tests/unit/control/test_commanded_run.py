@@ -29,7 +29,7 @@ from edge.record.folder import RecordingPaths
 from edge.record.journal import Journal
 from edge.state import Ended, Halted, New
 from firmware_bridge.faults import DoorOpen, LinkLost
-from firmware_bridge.messages import ExposureDone
+from firmware_bridge.messages import ControllerStatus, ExposureDone
 from tests.unit.scripted_scan import COUNT, ScriptedController, events, exposure, failing_at, recorded
 
 _LONG_S = 30.0
@@ -450,3 +450,58 @@ def test_a_pause_right_after_a_resume_is_one_of_its_own(bench: Bench, monkeypatc
     bench.meanwhile(resume_twice)
     assert bench.run(ScriptedController(telling(bench, 7, "pause"))) is RunOutcome.FINISHED
     assert [event.reason for event in events(bench.journal, Paused)] == ["by ana on the page", "by ben on the page"]
+
+
+class Doored(ScriptedController):
+    """Somebody opens the door, and closes it again, during the first pause; it can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_seen_open = threading.Event()
+        self.opens = threading.Event()
+
+    def status(self) -> ControllerStatus:
+        if not self.opens.is_set():
+            return super().status()
+        self.opens.clear()
+        self.door_closed = False
+        try:
+            return super().status()
+        finally:
+            self.door_closed = True
+            self.was_seen_open.set()
+
+
+def test_a_door_that_was_opened_during_a_pause_takes_going_on_from_the_page(remote: Bench) -> None:
+    controller = Doored()
+
+    def somebody() -> None:
+        remote.ask_once("measuring", "pause")()
+        remote.await_standing("paused")
+        controller.opens.set()
+        assert controller.was_seen_open.wait(_LONG_S)
+        remote.await_pauses(2)
+        remote.said.append(ask(remote.folder, "resume", "ana", _LONG_S).sentence)
+        assert remote.interrupts.standing == "paused"
+        remote.arm()
+
+    remote.meanwhile(somebody)
+    assert remote.run(controller) is RunOutcome.FINISHED
+    assert "paused at the instrument" in remote.said[-1]
+    assert events(remote.journal, Resumed)[-1].reason == "by ana at a terminal"
+    assert [pause.reason for pause in events(remote.journal, Paused)] == [
+        "by ana on the page",
+        "during the pause: the door interlock is open: close the door, then go on",
+    ]
+
+
+def test_a_pause_of_the_page_is_ended_by_it_while_the_door_stays_closed(remote: Bench) -> None:
+    controller = Doored()
+
+    def somebody() -> None:
+        remote.ask_once("measuring", "pause")()
+        remote.ask_once("paused", "resume")()
+
+    remote.meanwhile(somebody)
+    assert remote.run(controller) is RunOutcome.FINISHED
+    assert events(remote.journal, Resumed)[-1].reason == "by ana on the page"
