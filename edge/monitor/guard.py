@@ -73,7 +73,8 @@ class Guard:
         is_command = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD"}
         if headers.getlist("host") != [host] or not self._answers_to(host):
             return 421, f"the page does not answer to {host[:100]!r}: give monitor.names in the configuration"
-        if is_command and not _is_own(scope, headers, host):
+        is_foreign = is_command and not _is_own(scope, headers, host)
+        if is_foreign or (path.startswith("/api/") and _is_from_elsewhere(headers)):
             return 403, "this request comes from another page: open the instrument's own"
         if _length(headers) > LONGEST_BODY:
             return 413, f"more than {LONGEST_BODY} bytes: no request of the page is so long"
@@ -122,6 +123,11 @@ def _is_own(scope: Scope, headers: Headers, host: str) -> bool:
     """Whether a request comes from a page of this very server, as browsers say for every command."""
     scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
     return headers.getlist("origin") == [f"{scheme}://{host}"]
+
+
+def _is_from_elsewhere(headers: Headers) -> bool:
+    """Whether a browser says that another site's page asks; a question may take a photograph, too."""
+    return any(site not in {"same-origin", "none"} for site in headers.getlist("sec-fetch-site"))
 
 
 def _length(headers: Headers) -> int:

@@ -148,6 +148,14 @@ def test_a_command_from_another_page_is_refused(page: Served, origin: str) -> No
     assert "another page" in answer.json["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+)
+def test_a_question_from_another_sites_page_is_refused(page: Served, site: str, status: int) -> None:
+    assert page.get("/api/scan", Sec_Fetch_Site=site).status == status
+    assert page.get("/", Sec_Fetch_Site=site).status == 200, "a link from elsewhere leads to the page"
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null"])
 def test_a_stream_to_another_page_is_refused(page: Served, origin: str) -> None:
     with pytest.raises(InvalidStatus), page.stream(origin=origin):
