@@ -60,7 +60,10 @@ class DaskExecutor:
     def workers(self) -> int:
         """How many there are, as of some seconds ago."""
         if time.monotonic() - self._counted_s > _COUNT_EVERY_S:
-            self._workers, self._counted_s = len(self._client.nthreads()), time.monotonic()
+            try:
+                self._workers, self._counted_s = len(self._client.nthreads()), time.monotonic()
+            except OSError:
+                raise _ended() from None
         return self._workers
 
     def submit(self, task: Task) -> Any:
@@ -95,14 +98,18 @@ class DaskExecutor:
                 return Done(None, future)
             return Done(future.result(), future)
         except self._dask.CancelledError:
-            raise ScanStopped(
-                "the scheduler ended, or can no longer be reached: what is finished is kept; start it again, and give "
-                "the same command with the same --out"
-            ) from None
+            raise _ended() from None
         except self._dask.KilledWorker:
             return DeviceError(f"worker after worker died at one task of this scan: {FOR_MEMORY}")
         except Exception as error:
             return error
+
+
+def _ended() -> ScanStopped:
+    return ScanStopped(
+        "the scheduler ended, or can no longer be reached: what is finished is kept; start it again, and give the same "
+        "command with the same --out"
+    )
 
 
 @contextlib.contextmanager

@@ -36,6 +36,8 @@ def page_of(bench: Bench) -> int:
 
 def test_ten_thousand_connections_leave_the_scan_alone_and_the_page_comes_back(bench: Bench) -> None:
     bench.scan["monitor"] = {"port": 0}
+    # a scan of a minute and a half, so that it is not over before they have come
+    bench.instrument["twin"]["clock_factor"] = 3.0
     with bench.running(), bench.scanning() as process:
         port = page_of(bench)
         with clients(port, "flood", 10_000):
