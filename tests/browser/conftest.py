@@ -62,9 +62,9 @@ class Visit:
         await_that(lambda: self.page.evaluate(script, given), script, timeout_s=within_s)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser for all tests of a pytest process."""
+    """A browser for all tests of a module: its driver keeps a loop in the thread, and other modules begin their own."""
     library = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
     if program is None:

@@ -29,7 +29,7 @@ def pixels_of(visit, selector=LARGE) -> bytes:
 
 
 def test_a_finished_scan_says_so_in_letters_read_from_behind_the_safety_line(page):
-    assert page.text("#percent") == "100 %"
+    page.await_text("#percent", "^100 %$")
     assert page.text("#subject")
     high_px = page.page.evaluate("parseFloat(getComputedStyle(document.getElementById('state')).fontSize)")
     # 50 px on a laptop of 1280 px across 300 mm: letters of 8 mm, 11 minutes of arc at 2.7 m; sharp eyes read 5
@@ -129,8 +129,9 @@ def test_three_elements_are_mixed_as_red_green_and_blue(page):
 
 def test_the_ends_of_the_colours_are_set_on_the_histogram(page):
     page.page.select_option("#overlay", "Cu-K")
-    before = page.text("#bar-high")
     page.page.locator("#contrast").click()
+    page.await_true("document.getElementById('stretch-high').hasAttribute('aria-valuetext')")
+    before = page.text("#bar-high")
     box = page.page.locator("#histogram").bounding_box()
     page.page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 10)
     page.await_true("before => document.getElementById('bar-high').textContent !== before", before)

@@ -74,6 +74,8 @@ def test_a_scan_is_watched_as_the_page_says(recording):
         live_s=90.0,
         beam_s=37.4,
         dead_share=0.03,
+        at_mm=(84.6, 61.2),
+        residual_mm=0.009,
         error=Estimate(0.0493, 0.0362, 0.0621, 0.01),
         silent_s=0.1,
         preview=Path(NAMED, "live", "maps.png"),

@@ -9,7 +9,7 @@ import pytest
 
 _ROOT = Path(__file__).resolve().parents[3]
 _GUIDE = (_ROOT / "docs" / "how-to" / "new-controller.md").read_text("utf-8")
-_SOURCES = [*(_ROOT / "firmware_bridge").rglob("*.py"), _ROOT / "edge" / "device_config.py"]
+_SOURCES = [*(_ROOT / "firmware_bridge").rglob("*.py"), _ROOT / "edge" / "configuration" / "devices.py"]
 EXCERPTS = re.findall(r"^```python\n(.*?)^```", _GUIDE, flags=re.MULTILINE | re.DOTALL)
 
 
