@@ -455,8 +455,8 @@ def test_a_pause_right_after_a_resume_is_one_of_its_own(bench: Bench, monkeypatc
 class Doored(ScriptedController):
     """Somebody opens the door, and closes it again, during the first pause; it can be waited for."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(telling(bench, 7, "pause"))
         self.was_seen_open = threading.Event()
         self.opens = threading.Event()
 
@@ -473,10 +473,9 @@ class Doored(ScriptedController):
 
 
 def test_a_door_that_was_opened_during_a_pause_takes_going_on_from_the_page(remote: Bench) -> None:
-    controller = Doored()
+    controller = Doored(remote)
 
     def somebody() -> None:
-        remote.ask_once("measuring", "pause")()
         remote.await_standing("paused")
         controller.opens.set()
         assert controller.was_seen_open.wait(_LONG_S)
@@ -496,12 +495,6 @@ def test_a_door_that_was_opened_during_a_pause_takes_going_on_from_the_page(remo
 
 
 def test_a_pause_of_the_page_is_ended_by_it_while_the_door_stays_closed(remote: Bench) -> None:
-    controller = Doored()
-
-    def somebody() -> None:
-        remote.ask_once("measuring", "pause")()
-        remote.ask_once("paused", "resume")()
-
-    remote.meanwhile(somebody)
-    assert remote.run(controller) is RunOutcome.FINISHED
+    remote.meanwhile(remote.ask_once("paused", "resume"))
+    assert remote.run(Doored(remote)) is RunOutcome.FINISHED
     assert events(remote.journal, Resumed)[-1].reason == "by ana on the page"
