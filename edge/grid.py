@@ -64,3 +64,18 @@ class ScanGrid:
         columns = np.floor((points[:, 0] - self.origin_x_mm) / self.pitch_mm)
         rows = np.floor((points[:, 1] - self.origin_y_mm) / self.pitch_mm)
         return np.column_stack([rows, columns]).astype(np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class CellWindow:
+    """A rectangle of cells, from a corner on."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Where they lie in an array of the whole grid."""
+        return slice(self.row, self.row + self.rows), slice(self.column, self.column + self.columns)

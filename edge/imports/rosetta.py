@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.imports.found import Found
-from edge.imports.signal import Layout, Rows, Signal, found_of
+from edge.imports.signal import Signal, found_of, rows_of
 
 READERS = {".bcf": "bruker", ".spd": "edax"}
 """RosettaSciIO's name of the reader for each ending."""
@@ -53,16 +52,7 @@ def read_by_rosetta(path: Path) -> Found:
         # the mapping outlives the name
         values = np.load(Path(folder) / VALUES, mmap_mode="r", allow_pickle=False)
     shape = (values.shape[0], values.shape[1], values.shape[2])
-    return found_of(Signal(shape, said["axes"], said["metadata"], lambda layout: _rows(values, layout)), path)
-
-
-def _rows(values: NDArray[Any], layout: Layout) -> Rows:
-    def read(first: int, last: int) -> NDArray[np.generic]:
-        where = [slice(None)] * 3
-        where[layout.row] = slice(first, last)
-        return np.transpose(np.array(values[tuple(where)]), (layout.row, layout.column, layout.other))
-
-    return read
+    return found_of(Signal(shape, said["axes"], said["metadata"], lambda layout: rows_of(values, layout)), path)
 
 
 def _said(description: Path) -> dict[str, Any]:

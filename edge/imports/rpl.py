@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.imports.found import Coverage, Found
-from edge.imports.signal import Layout, Rows, Signal, found_of
+from edge.imports.signal import Signal, found_of, rows_of
 
 _MOST_HEADER = 1_000_000
 _NUMBERS = ("width", "height", "depth", "data-length")
@@ -41,16 +41,7 @@ def read_rpl(path: Path) -> Found:
     coverage, live_s = _cells(path, (int(stated["height"]), int(stated["width"])))
     axes = [_axis(path, name, stated) for name in dimensions]
     shape = (values.shape[0], values.shape[1], values.shape[2])
-    return found_of(Signal(shape, axes, {}, lambda layout: _rows(values, layout), live_s, coverage), path)
-
-
-def _rows(values: NDArray[Any], layout: Layout) -> Rows:
-    def read(first: int, last: int) -> NDArray[np.generic]:
-        where = [slice(None)] * 3
-        where[layout.row] = slice(first, last)
-        return np.transpose(np.array(values[tuple(where)]), (layout.row, layout.column, layout.other))
-
-    return read
+    return found_of(Signal(shape, axes, {}, lambda layout: rows_of(values, layout), live_s, coverage), path)
 
 
 def _header(path: Path) -> dict[str, str]:

@@ -50,6 +50,17 @@ class Signal:
     coverage: Coverage | None = None
 
 
+def rows_of(values: NDArray[Any], layout: Layout) -> Rows:
+    """What reads rows of values that lie in an array or a map of a file: row, column, the rest."""
+
+    def read(first: int, last: int) -> NDArray[np.generic]:
+        where = [slice(None)] * 3
+        where[layout.row] = slice(first, last)
+        return np.transpose(np.array(values[tuple(where)]), (layout.row, layout.column, layout.other))
+
+    return read
+
+
 def layout_of(axes: Sequence[Mapping[str, Any]], shape: Sequence[int]) -> Layout:
     """A cube where an axis is one of energies, or is not navigated and long enough; else a stack of maps."""
     along = next((i for i, axis in enumerate(axes) if _is_energy(axis)), None)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import EdgeError
-from edge.monitor.wire import Floats, Window
+from edge.grid import CellWindow
+from edge.monitor.wire import Floats
 from edge.preview.headed_file import Unfit
 from edge.preview.shown_file import NAME, PART_CELLS, ShownReader
 from edge.record.folder import RecordingPaths
@@ -146,10 +147,10 @@ class ShownMaps:
         down, across = source.versions().shape[2:]
         return np.concatenate([source.values(layer, element, row, 0, across) for row in range(down)])
 
-    def part(self, element: int, layer: int, down: int, across: int, count: int) -> tuple[Window, Floats]:
+    def part(self, element: int, layer: int, down: int, across: int, count: int) -> tuple[CellWindow, Floats]:
         """Some parts side by side: where they lie, and their cells."""
         cells = self._source.values(layer, element, down, across, count)
-        return Window(down * PART_CELLS, across * PART_CELLS, cells.shape[0], cells.shape[1]), cells
+        return CellWindow(down * PART_CELLS, across * PART_CELLS, cells.shape[0], cells.shape[1]), cells
 
     def _newest(self) -> tuple[Path, int, int, int] | None:
         """File, time of its last change, and what makes it this file and no other."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.grid import CellWindow
 
 CELL = np.dtype(
     [("row0", "<u2"), ("column0", "<u2"), ("row1", "<u2"), ("column1", "<u2"), ("live_s", "<f4")], align=False
@@ -23,21 +24,6 @@ _TILE_STEPS = 4_095
 _COARSE = _STEPS // _TILE_STEPS
 _QUICKLY = 1
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Cells of a map, from a corner on."""
-
-    row: int
-    column: int
-    rows: int
-    columns: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Where they lie in an array of the whole map."""
-        return slice(self.row, self.row + self.rows), slice(self.column, self.column + self.columns)
 
 
 def cells_bytes(cells: NDArray[np.void]) -> bytes:
@@ -78,7 +64,7 @@ def tile_head(n: int, element: int, layer: int, generation: int) -> bytes:
     return struct.pack("<BBBBII", TILE, element, layer, 0, n & 0xFFFFFFFF, generation & 0xFFFFFFFF)
 
 
-def tile_body(values: Floats, window: Window) -> bytes:
+def tile_body(values: Floats, window: CellWindow) -> bytes:
     """A part of a map: its place and range, and its cells' differences from one to the next, deflated.
 
     Parameters

@@ -98,10 +98,14 @@ def _maps(paths: RecordingPaths, books: Books, look: Look) -> Iterator[Finding]:
         yield _failed("maps", f"{error}; {again}")
         return
     scan_id, plan = maps.attributes.get("scan_id"), maps.attributes.get("plan")
+    exposures = maps.attributes.get("exposures", float(books.exposures))
     if books.opened is not None and scan_id is not None and scan_id != books.opened.scan_id:
         yield _failed("maps", f"{paths.maps.name} is of another scan: {again}")
     elif books.plan is not None and plan is not None and plan != books.plan.digest:
         yield Finding("maps", True, f"{paths.maps.name} is of an earlier state of this scan: {again}", is_good=False)
+    elif isinstance(exposures, float) and exposures != books.exposures and not look.is_running:
+        text = f"{paths.maps.name} is of {exposures:g} of the {books.exposures} exposures: {again}"
+        yield Finding("maps", True, text, is_good=False)
     else:
         names = ", ".join(maps.element_maps.elements)
         yield Finding("maps", True, f"{paths.maps.name}: every check sum holds ({names})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,9 +126,9 @@ class ReadOnlyRecording:
             The file is damaged.
         """
         final, live = self.paths.maps, self.paths.live / self.paths.maps.name
-        is_newer = live.is_file() and (not final.is_file() or final.stat().st_mtime_ns <= live.stat().st_mtime_ns)
-        is_there = is_locked(self.folder) if final.is_file() else True
-        return read_maps(live if is_newer and is_there else final)
+        drawn_ns, made_ns = _written_ns(live), _written_ns(final)
+        is_preview = drawn_ns >= made_ns and (made_ns < 0 or is_locked(self.folder))
+        return read_maps(live if is_preview and drawn_ns >= 0 else final)
 
     def _books(self) -> Books:
         """Kept of events alone."""
@@ -136,6 +137,13 @@ class ReadOnlyRecording:
             for number, event in enumerate(reader.happened()):
                 books.add(number, event)
         return books
+
+
+def _written_ns(path: Path) -> int:
+    """When a file was written last; -1 where there is none, or none any more."""
+    with suppress(OSError):
+        return path.stat().st_mtime_ns
+    return -1
 
 
 def open_read_only(folder: str | os.PathLike[str]) -> ReadOnlyRecording:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.grid import CellWindow
 from edge.report.png import palette_png
 from edge.report.wording import significant
 
@@ -149,20 +150,6 @@ def overlay_mask(
     colour = np.array(MARK_RGB, dtype=np.float64)
     image[marked] = np.rint((1 - opacity) * image[marked] + opacity * colour).astype(np.uint8)
     return image
-
-
-@dataclass(frozen=True, slots=True)
-class CellWindow:
-    """A rectangle of cells to look at closely."""
-
-    row: int
-    column: int
-    rows: int
-    columns: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        return slice(self.row, self.row + self.rows), slice(self.column, self.column + self.columns)
 
 
 def liveliest_window(picture: NDArray[np.floating], measured: NDArray[np.bool_], side: int) -> CellWindow:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.grid import CellWindow
 from edge.report.contents import ScanReport
 from edge.report.figures import (
     MARK_RGB,
-    CellWindow,
     Colormap,
     ColourLimits,
     block_mean,

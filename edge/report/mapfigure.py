@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.grid import ScanGrid
+from edge.grid import CellWindow, ScanGrid
 from edge.report.contents import Outline
-from edge.report.figures import CellWindow, Colormap, ColourLimits
+from edge.report.figures import Colormap, ColourLimits
 from edge.report.markup import label, line, rectangle, svg
 from edge.report.scales import scale_bar_mm, ticks
 from edge.report.wording import escaped, on_scale, significant

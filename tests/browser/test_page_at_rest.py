@@ -7,8 +7,8 @@ import base64
 import numpy as np
 import pytest
 
+from edge.grid import CellWindow
 from edge.monitor import wire
-from edge.monitor.wire import Window
 from tests.unit.monitor.page_server import TOKENS, served
 
 LARGE = "#large-map"
@@ -167,7 +167,7 @@ def test_parts_of_maps_are_read_as_they_were_written(page):
 
     # half a step of the range, as it is rounded; steps of a part are 16 times those of a number of 16 bits
     half = 16 * (np.nanmax(values) - np.nanmin(values)) / 65_534 / 2 * 1.01
-    content = wire.tile_head(5, 2, 1, 9) + wire.tile_body(values, Window(16, 32, 30, 41))
+    content = wire.tile_head(5, 2, 1, 9) + wire.tile_body(values, CellWindow(16, 32, 30, 41))
     part = decoded("decodeTile", content)
     names = ("n", "element", "layer", "generation", "row", "column")
     assert [part[name] for name in names] == [5, 2, "error", 9, 16, 32]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from edge.grid import CellWindow
 from edge.monitor import wire
-from edge.monitor.wire import UNKNOWN, Window
+from edge.monitor.wire import UNKNOWN
 
 FLOATS = st.floats(-1e6, 1e6, width=32) | st.just(float("nan"))
 PLANES = arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=FLOATS)
@@ -26,7 +27,7 @@ def unpacked(body: bytes) -> np.ndarray:
 
 @given(PLANES)
 def test_a_part_comes_back_within_half_a_step_of_its_own_range(plane: np.ndarray) -> None:
-    back = unpacked(wire.tile_body(plane, Window(3, 5, *plane.shape)))
+    back = unpacked(wire.tile_body(plane, CellWindow(3, 5, *plane.shape)))
     assert np.array_equal(np.isnan(back), np.isnan(plane))
     known = plane[~np.isnan(plane)].astype(np.float64)
     if len(known):
@@ -66,4 +67,4 @@ def test_exposures_are_aligned_and_carry_a_value_for_each_viewed_element(viewed:
 def test_a_tile_is_smaller_than_its_numbers() -> None:
     rows, columns = np.mgrid[:64, :64]
     smooth = np.sin(rows / 20 + columns / 30).astype(np.float32)
-    assert len(wire.tile_body(smooth, Window(0, 0, 64, 64))) < 2 * smooth.size
+    assert len(wire.tile_body(smooth, CellWindow(0, 0, 64, 64))) < 2 * smooth.size

@@ -131,6 +131,24 @@ def test_what_was_altered_is_named(
     assert sentence in failed(paths.folder)[what]
 
 
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_maps_that_lack_exposures_are_told(paths: RecordingPaths, lacking: int) -> None:
+    import h5py
+
+    made = len(plan_table())
+    with h5py.File(paths.maps, "r+") as file:
+        file.attrs["exposures"] = float(made - lacking)
+    assert (f"maps.h5 is of {made - lacking} of the {made} exposures" in said(paths.folder)) == bool(lacking)
+
+
+def test_an_altered_number_of_exposures_is_no_fault_of_the_program(paths: RecordingPaths) -> None:
+    import h5py
+
+    with h5py.File(paths.maps, "r+") as file:
+        file.attrs["exposures"] = "many"
+    assert "every check sum holds" in said(paths.folder)
+
+
 def test_damage_in_a_journal_leaves_the_rest_looked_at(paths: RecordingPaths) -> None:
     execute(paths, "UPDATE events SET at = 'never' WHERE kind = 'closed'")
     words = said(paths.folder)
