@@ -59,7 +59,7 @@ $(VENV)/.tests: $(VENV)/.runtime tools/setup/compiler.sh tools/setup/browser.sh
 	@sh tools/setup/compiler.sh
 	@sh tools/setup/browser.sh
 	@echo "Installing what tests and training need into $(VENV)/ ..."
-	@$(PIP) --editable '.[test,train,readers]'
+	@$(PIP) --editable '.[test,train,readers,rivals]'
 	@$(PIP) --editable '.[peers]' || echo "PyMca5 cannot be had here: what is held against it is skipped"
 	@$(PIP) --editable '.[browser]' || echo "Playwright cannot be had here: what drives the page in a browser is skipped"
 	@touch $@
