@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.maps import Samples, by_live_time
+from edge.reconstruct.exposure_operator import ExposureOperator, points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,14 @@ class MeasuredCells:
     """The elements' names."""
     live_s: NDArray[np.float32] | None = None
     """Live time behind each value, shape (n,); None where nobody says, or it is the same for all."""
+    operator: ExposureOperator | None = None
+    """Of which cells each value is a mean, n exposures; None: each of its own cell alone."""
+
+    def seen_by(self) -> ExposureOperator:
+        """What the values saw of maps: the operator, or one cell each."""
+        if self.operator is not None:
+            return self.operator
+        return points(self.shape, self.rows, self.columns)
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])
