@@ -94,6 +94,13 @@ class Access:
         self._sessions.move_to_end(key)
         return person
 
+    def lasts(self, session: str) -> bool:
+        """Whether somebody holds a session still; to ask this is no use of it."""
+        if self.is_open:
+            return True
+        found = self._sessions.get(_digest(session))
+        return found is not None and self._clock() - found[1] <= _SESSION_S
+
     def login(self, token: str, name: str, address: str) -> Granted | Refused:
         """Try a token.
 
@@ -106,7 +113,7 @@ class Access:
         own, now = self._guesses.get(place, deque()), self._clock()
         _forget(own, now)
         _forget(self._all_guesses, now)
-        is_near = _is_loopback(address)
+        is_near = is_this_computer(address)
         if len(own) >= _GUESSES or (len(self._all_guesses) >= _GUESSES_IN_ALL and not is_near):
             return Refused("too many wrong tokens: wait a minute", is_too_often=True)
         role = self._role(token)
@@ -164,8 +171,11 @@ def place_of(address: str) -> str:
     return address
 
 
-def _is_loopback(address: str) -> bool:
+def is_this_computer(address: str) -> bool:
+    """Whether an address is this computer's own, in either version."""
     try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback

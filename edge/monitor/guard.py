@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.monitor.access import Access
+from edge.monitor.gate import Connections, Standing
 
 COOKIE = "pointillist"
 LONGEST_BODY = 64 * 1024
@@ -40,12 +41,14 @@ class Guard:
         site can have a name of its own point to them, but no figure.
     access
         Who may do what.
+    connections
+        Those that are open; an operator's makes no room for others.
     """
 
-    def __init__(self, app: ASGIApp, *, names: Collection[str], access: Access) -> None:
+    def __init__(self, app: ASGIApp, *, names: Collection[str], access: Access, connections: Connections) -> None:
         self._app = app
         self._names = {name.lower() for name in names} | {"localhost"}
-        self._access = access
+        self._access, self._connections = access, connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -56,6 +59,8 @@ class Guard:
         address = client[0] if client else ""
         session = session_of(headers)
         person = self._access.person(session, address)
+        if person is not None:
+            self._connections.known(client, Standing.OPERATOR if person.role == "operator" else Standing.VISITOR)
         scope.setdefault("state", {}).update(person=person, address=address, session=session)
         refusal = self._refusal(scope, headers, is_known=person is not None)
         if refusal is None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from edge.configuration.monitor import MonitorConfig
 from edge.monitor.access import Access
-from edge.monitor.application import Page, application
+from edge.monitor.application import application
 from edge.monitor.audit import Audit
 from edge.monitor.child import has_ended, settings_from
+from edge.monitor.page import Page
 from edge.monitor.serving import server_of
 from edge.monitor.settings import Settings, listening, url_of
 from edge.monitor.shown import Shown

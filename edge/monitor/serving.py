@@ -1,11 +1,10 @@
-"""The server below the application: how many connections, how long a request may take, and where it listens."""
+"""The server below the application: how long a request may take, and how much of it there may be."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import resource
-from collections import Counter
+import socket
 from typing import Any
 
 import h11
@@ -13,12 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from edge.monitor.access import place_of
-from edge.monitor.settings import is_loopback
+from edge.monitor.gate import MOST_CONNECTIONS, Connections, Gate
 
-MOST_CONNECTIONS = 256
-MOST_FROM_ONE = 64
-"""Connections from one address: ten pages, or a school class behind one router."""
 _LOOK_EVERY_S = 5.0
 """What is still arriving at the second look at it is given up: a request takes no longer than two of them."""
 _LONGEST_HEAD = 16 * 1024
@@ -26,56 +21,21 @@ _LONGEST_MESSAGE = 16 * 1024
 """From a browser, by WebSocket."""
 
 
-class Connections:
-    """Those that are open, counted by address."""
-
-    def __init__(self) -> None:
-        self._open: dict[asyncio.BaseTransport, str] = {}
-        self._from: Counter[str] = Counter()
-
-    def admits(self, transport: asyncio.BaseTransport, address: str) -> bool:
-        """Count another one in, where there is room; on this computer there is, whoever else has come."""
-        place, most = place_of(address), MOST_CONNECTIONS + MOST_FROM_ONE * is_loopback(address)
-        if len(self._open) >= most or self._from[place] >= MOST_FROM_ONE:
-            self._sweep()
-        if len(self._open) >= most or self._from[place] >= MOST_FROM_ONE:
-            return False
-        self._open[transport] = place
-        self._from[place] += 1
-        return True
-
-    def forget(self, transport: asyncio.BaseTransport) -> None:
-        """Count one out."""
-        place = self._open.pop(transport, None)
-        if place is not None:
-            self._from[place] -= 1
-            self._from += Counter()
-
-    def _sweep(self) -> None:
-        """Those that became streams end without a word to the protocol that they began with."""
-        for transport in [transport for transport in self._open if transport.is_closing()]:
-            self.forget(transport)
-
-
 class Bounded(H11Protocol):
-    """HTTP that drops who is one too many, and who sends nothing."""
+    """HTTP that drops who sends nothing."""
 
     connections_open: Connections
 
     def connection_made(self, transport: Any) -> None:
-        peer = transport.get_extra_info("peername")
-        self._is_admitted = self.connections_open.admits(transport, str(peer[0]) if peer else "")
+        """Begin, after the handshake where there is one."""
         super().connection_made(transport)
-        if not self._is_admitted:
-            transport.abort()
-            return
+        self.connections_open.spoken(transport.get_extra_info("peername"), transport.abort)
         self._arriving: tuple[object, object] | None = None
         self._next_look = self.loop.call_later(_LOOK_EVERY_S, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._is_admitted:
-            self._next_look.cancel()
-        self.connections_open.forget(self.transport)
+        """End."""
+        self._next_look.cancel()
         super().connection_lost(exc)
 
     def _look(self) -> None:
@@ -97,10 +57,21 @@ class Bounded(H11Protocol):
         return (request, theirs) if theirs is h11.SEND_BODY or (theirs is h11.IDLE and is_begun) else None
 
 
-def server_of(app: Starlette, *, certificate: str = "", key: str = "") -> uvicorn.Server:
-    """A server for an application, bounded in every respect."""
+class Server(uvicorn.Server):
+    """One whose sockets let in no more than there is room for."""
+
+    connections_open: Connections
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve on sockets that listen, which are taken over, until told to end."""
+        super().run([Gate.before(each, self.connections_open) for each in sockets or []])
+
+
+def server_of(app: Starlette, *, certificate: str = "", key: str = "") -> Server:
+    """A server for an application, bounded in every respect; `application` has left its connections' count there."""
     _allow_files()
-    bounded = type("BoundedHere", (Bounded,), {"connections_open": Connections()})
+    connections: Connections = app.state.page.connections
+    bounded = type("BoundedHere", (Bounded,), {"connections_open": connections})
     config = uvicorn.Config(
         app,
         http=bounded,
@@ -122,7 +93,9 @@ def server_of(app: Starlette, *, certificate: str = "", key: str = "") -> uvicor
         ssl_keyfile=key or None,
     )
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
-    return uvicorn.Server(config)
+    server = Server(config)
+    server.connections_open = connections
+    return server
 
 
 def _allow_files() -> None:

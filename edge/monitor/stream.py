@@ -19,7 +19,9 @@ _SLOW_S = 30.0
 """A browser that takes nothing for so long is let go; it comes back by itself once it is awake."""
 _REQUESTS_PER_S = 100.0
 """Answers to what was sent are not counted: there are no more of them than messages."""
-_MALFORMED, _TOO_SLOW, _ANOTHER = 1008, 1013, 1012
+_MALFORMED, _TOO_SLOW = 1008, 1013
+_ANOTHER = 1012, "another recording is shown"
+_LOGGED_OUT = 4401, "this session has ended: log in again"
 
 
 class Stream:
@@ -34,7 +36,7 @@ class Stream:
     def __init__(self, socket: WebSocket, viewer: Viewer, *, slow_s: float = _SLOW_S) -> None:
         self._socket, self._viewer, self._slow_s = socket, viewer, slow_s
         self._news = asyncio.Event()
-        self._is_left = False
+        self._parting: tuple[int, str] | None = None
         self._answered, self._answered_s = 0, time.monotonic()
         self._requests = Allowance(_REQUESTS_PER_S, _REQUESTS_PER_S)
 
@@ -44,7 +46,12 @@ class Stream:
 
     def leave(self) -> None:
         """Let go of the browser: another recording is shown, for which it has to come back."""
-        self._is_left = True
+        self._parting = self._parting or _ANOTHER
+        self.wake()
+
+    def end_session(self) -> None:
+        """Let go of the browser: whoever it was is logged in no longer."""
+        self._parting = _LOGGED_OUT
         self.wake()
 
     async def serve(self) -> None:
@@ -88,8 +95,8 @@ class Stream:
 
     async def _send(self) -> None:
         while True:
-            if self._is_left:
-                await self._leave(_ANOTHER, "another recording is shown")
+            if self._parting is not None:
+                await self._leave(*self._parting)
                 return
             if self._is_full():
                 left_s = self._slow_s - (time.monotonic() - self._answered_s)
@@ -104,7 +111,7 @@ class Stream:
                     self._answered_s = time.monotonic()
                 async with asyncio.timeout(self._slow_s):
                     await self._hand_over(message)
-                if self._is_full():
+                if self._is_full() or self._parting is not None:
                     break
             else:
                 await self._rest(self._viewer.rest_s())

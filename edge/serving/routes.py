@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge.faults import EdgeError, UsageError
-from edge.monitor.application import json_of, noted, refusal
+from edge.monitor.page import json_of, noted, refusal
 from edge.serving.asked import Asked
 from edge.serving.desk import Desk, Job
 from edge.serving.scans import Scans

@@ -17,8 +17,9 @@ from edge.configuration.config import load_scan_config
 from edge.configuration.monitor import MonitorConfig
 from edge.faults import UsageError
 from edge.monitor.access import Access
-from edge.monitor.application import Page, application
+from edge.monitor.application import application
 from edge.monitor.audit import Audit
+from edge.monitor.page import Page
 from edge.monitor.serving import server_of
 from edge.monitor.settings import Settings, listening, url_of
 from edge.monitor.shown import Shown

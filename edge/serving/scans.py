@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.control.client import ask, is_heard
@@ -16,6 +17,20 @@ from edge.record.folder import RecordingPaths, new_folder
 _MOST_LOOKED_AT = 5_000
 _WORDS = "scan.words"
 _LONGEST_WORDS = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A scan that was started here."""
+
+    process: subprocess.Popen[bytes]
+    words: Path
+    """File with what it says."""
+    recording: Path
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
 
 
 class Scans:
@@ -30,9 +45,7 @@ class Scans:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._turn = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._words: Path | None = None
-        self._recording: Path | None = None
+        self._begun: _Begun | None = None
 
     def running(self) -> Path | None:
         """The recording that a scan writes, whoever started it; None where none does."""
@@ -66,20 +79,22 @@ class Scans:
 
     def trouble(self) -> str:
         """Why the scan that was started here ended before it had a recording to tell it; empty where it did not."""
-        with self._turn:
-            process, words, recording = self._process, self._words, self._recording
-        if process is None or process.poll() in (None, 0) or words is None or recording is None:
+        # without the lock, which a start holds for as long as other scans take to answer
+        begun = self._begun
+        if begun is None or begun.process.poll() in (None, 0):
             return ""
-        if RecordingPaths(recording).log.exists() and process.returncode == 6:
+        code = begun.process.returncode
+        if RecordingPaths(begun.recording).log.exists() and code == 6:
             return ""
-        with suppress(OSError), words.open("rb") as file:
+        with suppress(OSError), begun.words.open("rb") as file:
             lines = file.read(_LONGEST_WORDS).decode("utf-8", "replace").strip().splitlines()
-            return lines[-1].removeprefix("pointillist: ") if lines else f"the scan ended with {process.returncode}"
+            return lines[-1].removeprefix("pointillist: ") if lines else f"the scan ended with {code}"
         return ""
 
     def stop(self, by: str, wait_s: float, say: Callable[[str], None]) -> None:
         """Have the scan close its shutter and end resumably, and wait for that."""
-        recording, process = self.running(), self._process
+        recording = self.running()
+        process = None if self._begun is None else self._begun.process
         try:
             if recording is None:
                 raise UsageError("no scan listens here")
@@ -96,21 +111,22 @@ class Scans:
 
     def _begin(self, recording: Path, words: Path, arguments: list[str]) -> Path:
         with self._turn:
-            other = self.running()
-            if other is not None or (self._process is not None and self._process.poll() is None):
-                raise UsageError(f"a scan is running already ({other or self._recording}): stop it, or let it end")
+            other, begun = self.running(), self._begun
+            if other is not None or (begun is not None and begun.is_running):
+                at = other or (None if begun is None else begun.recording)
+                raise UsageError(f"a scan is running already ({at}): stop it, or let it end")
             command = [sys.executable, "-m", "edge.cli", "scan", *arguments, "--await-arm"]
             try:
                 with words.open("wb") as file:
                     # Its own session: it outlives the page, and has no terminal from which it could be armed.
-                    self._process = subprocess.Popen(
+                    process = subprocess.Popen(
                         command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
                     )
             except OSError as error:
                 raise UsageError(
                     f"the scan cannot be started ({error.strerror or error}): see disk and memory"
                 ) from None
-            self._words, self._recording = words, recording
+            self._begun = _Begun(process, words, recording)
             return recording
 
     def _recordings(self) -> Iterator[Path]:

@@ -21,6 +21,7 @@ import { View } from "./view.js";
 const byId = (id) => document.getElementById(id);
 const ZOOM = 1.5;
 const SAID_LOST_AFTER = 2;
+const SESSION_ENDED = 4401;
 
 const model = new Model();
 const view = new View();
@@ -143,9 +144,9 @@ async function connected() {
   }
 }
 
-async function lost(seconds) {
+async function lost(seconds, code) {
   lostTimes += 1;
-  if (lostTimes < SAID_LOST_AFTER) return;
+  if (lostTimes < SAID_LOST_AFTER && code !== SESSION_ENDED) return;
   const place = byId("connection");
   place.textContent =
     `No connection to the instrument; trying again every ${Math.max(1, Math.round(seconds))} s. ` +

@@ -9,7 +9,7 @@ const SILENCE_MS = 15000;
 const ANSWER_MS = 40;
 
 export class Stream {
-  /** `on` has a function for each: status, alert, scan, exposures, tile, open, lost(seconds). */
+  /** `on` has a function for each: status, alert, scan, exposures, tile, open, lost(seconds, code). */
   constructor(on) {
     this.on = on;
     this.wait = FIRST_WAIT_MS;
@@ -38,7 +38,7 @@ export class Stream {
       this.on.open();
     };
     socket.onmessage = (message) => this.socket === socket && this.take(message.data);
-    socket.onclose = () => this.socket === socket && this.again();
+    socket.onclose = ({ code }) => this.socket === socket && this.again(code);
   }
 
   /** A sleeping laptop or a dead network leaves a socket that says nothing and never closes, or never opens. */
@@ -50,9 +50,9 @@ export class Stream {
     }
   }
 
-  again() {
+  again(code) {
     this.socket = null;
-    this.on.lost(this.wait / 1000);
+    this.on.lost(this.wait / 1000, code);
     this.timer = setTimeout(() => this.open(), this.wait);
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT_MS);
   }

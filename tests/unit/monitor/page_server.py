@@ -15,8 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from edge.monitor.access import Access
-from edge.monitor.application import Page, application
+from edge.monitor.application import application
 from edge.monitor.audit import Audit
+from edge.monitor.page import Page
 from edge.monitor.serving import server_of
 from edge.monitor.settings import listening
 from edge.monitor.shown import Shown
@@ -110,11 +111,13 @@ def served(
     shown.refresh()
     page = Page(shown, Access(tokens), Audit(folder, warnings.append), is_secure=certificate is not None)
     listener = listening("127.0.0.1", port)
+    # the server takes the socket over
+    port = int(listener.getsockname()[1])
     server = server_of(application(page, names=names), certificate=str(certificate or ""), key=str(key or ""))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield Served(int(listener.getsockname()[1]), page, warnings)
+        yield Served(port, page, warnings)
     finally:
         server.should_exit = True
         thread.join()

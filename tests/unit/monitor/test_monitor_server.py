@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from edge.monitor.application import MOST_STREAMS
-from edge.monitor.serving import MOST_FROM_ONE
+from edge.monitor.gate import MOST_FROM_ONE
+from edge.monitor.seats import MOST_STREAMS
 from edge.monitor.stream import Stream
 from edge.record.journal import Journal
 from edge.record.maps_file import read_maps

@@ -1,14 +1,12 @@
-"""Requests that do not end, and connections that are too many: they keep nobody else out."""
+"""Requests that do not end: they keep nobody else out."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from pathlib import Path
 
 import pytest
 
-from edge.monitor.serving import MOST_FROM_ONE, Connections
 from tests.unit.monitor.page_server import TOKENS, served
 from tests.unit.recordings.made import make_recording
 
@@ -29,21 +27,3 @@ def test_what_does_not_arrive_is_given_up_without_a_token_too(
                 pass
         except ConnectionResetError:
             pass
-
-
-class Open(asyncio.Transport):
-    """A connection that stays."""
-
-    def is_closing(self) -> bool:
-        return False
-
-
-def test_a_network_of_version_6_is_one_address_and_this_computer_always_gets_in() -> None:
-    connections = Connections()
-    transports = [Open() for _ in range(6 * MOST_FROM_ONE)]
-    admitted = [connections.admits(each, f"2001:db8::{n:x}") for n, each in enumerate(transports[: 2 * MOST_FROM_ONE])]
-    assert sum(admitted) == MOST_FROM_ONE
-    for n, each in enumerate(transports[2 * MOST_FROM_ONE :]):
-        connections.admits(each, f"10.0.0.{n % 100}")
-    assert not connections.admits(Open(), "10.0.1.1")
-    assert connections.admits(Open(), "127.0.0.1")

@@ -13,8 +13,9 @@ import yaml
 
 from edge.faults import UsageError
 from edge.monitor.access import Access
-from edge.monitor.application import Page, application
+from edge.monitor.application import application
 from edge.monitor.audit import Audit
+from edge.monitor.page import Page
 from edge.monitor.serving import server_of
 from edge.monitor.settings import listening
 from edge.monitor.shown import Shown
@@ -98,11 +99,13 @@ def serving(folder: Path, tokens: Tokens) -> Iterator[Bench]:
     desk, scans = Desk(folder / "scan.yaml", folder / "work"), Started(recordings)
     planning = Planning(desk, scans, recordings, shown.append)
     listener = listening("127.0.0.1", 0)
+    # the server takes the socket over
+    port = int(listener.getsockname()[1])
     server = server_of(application(page, routes=planning.routes))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        bench = Bench(int(listener.getsockname()[1]), page)
+        bench = Bench(port, page)
         bench.scans, bench.shown = scans, shown
         yield bench
     finally:

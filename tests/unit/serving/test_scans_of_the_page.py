@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,18 @@ def test_why_a_scan_did_not_begin_is_told_in_its_own_words(tmp_path: Path, begun
     (tmp_path / "scan.words").write_text("Connected\npointillist: port: no such port: plug the controller in\n")
     begun[0].returncode = 3
     assert scans.trouble() == "port: no such port: plug the controller in"
+
+
+def test_why_a_scan_did_not_begin_is_told_while_another_start_takes_its_time(
+    tmp_path: Path, begun: list[Begun]
+) -> None:
+    scans = Scans(tmp_path)
+    scans.start(tmp_path, "panel")
+    (tmp_path / "scan.words").write_text("pointillist: no such port\n")
+    begun[0].returncode = 3
+    told: list[str] = []
+    with scans._turn:
+        asking = threading.Thread(target=lambda: told.append(scans.trouble()), daemon=True)
+        asking.start()
+        asking.join(60)
+        assert told == ["no such port"]
