@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 class Samples:
     """Measured element values at cells of the scan grid: what a reconstruction starts from.
 
-    Cells may repeat; a reconstruction merges them by inverse variance.
+    Cells may repeat; a reconstruction merges those that saw the same, by inverse variance.
     """
 
     rows: NDArray[np.intp]
@@ -23,6 +25,28 @@ class Samples:
     """Shape (n, elements), counts per second of live time (or any linear unit)."""
     variance: NDArray[np.float32]
     """Variance of each value from counting, shape (n, elements); zeros where unknown."""
+    ends: NDArray[np.float32] | None = None
+    """Row and column where each exposure began and where it ended, shape (n, 4), in cells: (2, 5) is the middle of the
+    cell in row 2 and column 5, and who begins and ends there saw that cell. A value is the mean along the way between.
+    None: each exposure saw its own cell alone."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Self:
+        """Several together, in their order; at least one."""
+        rows, columns, values, variance = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("rows", "columns", "values", "variance")
+        )
+        if all(part.ends is None for part in parts):
+            return cls(rows, columns, values, variance)
+        return cls(rows, columns, values, variance, np.concatenate([part.ends_of_all() for part in parts]))
+
+    def ends_of_all(self) -> NDArray[np.float32]:
+        """`ends`, also where each exposure saw its own cell alone."""
+        if self.ends is not None:
+            return self.ends
+        own = np.column_stack([self.rows, self.columns])
+        return np.hstack([own, own]).astype(np.float32)
 
     @property
     def elements(self) -> int:
@@ -31,18 +55,28 @@ class Samples:
     def __len__(self) -> int:
         return int(self.rows.shape[0])
 
-    def picked(self, which: NDArray[np.bool_]) -> Samples:
-        """Those of them that are marked, shape (n,)."""
-        return Samples(self.rows[which], self.columns[which], self.values[which], self.variance[which])
+    def picked(self, which: NDArray[np.bool_] | np.bool_ | NDArray[np.intp]) -> Self:
+        """Those of them that are marked, shape (n,), or those of these indices."""
+        ends = None if self.ends is None else self.ends[which]
+        return type(self)(self.rows[which], self.columns[which], self.values[which], self.variance[which], ends)
+
+    def sights(self, shape: tuple[int, int]) -> NDArray[np.intp]:
+        """A number for what each exposure saw of a grid, shape (n,): equal where they saw the same, and in the order of
+        rows."""
+        cell = np.asarray(self.rows * shape[1] + self.columns, np.intp)
+        if self.ends is None:
+            return cell
+        seen = np.column_stack([cell, self.ends.astype(np.float64)])
+        return np.unique(seen, axis=0, return_inverse=True)[1].astype(np.intp).reshape(-1)
 
 
 def by_live_time(
     samples: Samples, live_s: NDArray[np.floating], shape: tuple[int, int]
 ) -> tuple[Samples, NDArray[np.float64]]:
-    """Samples in which each cell occurs once, in row-major order, and the live time behind each.
+    """Samples in which each cell, or mean of cells, occurs once, in row-major order, and the live time behind each.
 
-    Exposures of one cell count by their live time, as if all their photons had come in one: weights by inverse variance
-    would prefer those that happened to count less.
+    Exposures that saw the same count by their live time, as if all their photons had come in one: weights by inverse
+    variance would prefer those that happened to count less.
 
     Parameters
     ----------
@@ -51,18 +85,16 @@ def by_live_time(
     shape
         Rows and columns of the grid.
     """
-    cell, which = np.unique(samples.rows * shape[1] + samples.columns, return_inverse=True)
-    weight = np.asarray(live_s, np.float64)
-    total = np.asarray(np.bincount(which, weight, len(cell)), np.float64)
-    if len(cell) == len(samples):
-        order = np.argsort(which)
-        values, variance = samples.values[order], samples.variance[order]
-    else:
-        values, variance = (np.empty((len(cell), samples.elements), np.float32) for _ in range(2))
-        for element in range(samples.elements):
-            values[:, element] = np.bincount(which, weight * samples.values[:, element], len(cell)) / total
-            variance[:, element] = np.bincount(which, weight**2 * samples.variance[:, element], len(cell)) / total**2
-    return Samples(cell // shape[1], cell % shape[1], values, variance), total
+    _, first, which = np.unique(samples.sights(shape), return_index=True, return_inverse=True)
+    weight, once = np.asarray(live_s, np.float64), samples.picked(first)
+    total = np.asarray(np.bincount(which, weight, len(once)), np.float64)
+    if len(once) == len(samples):
+        return once, total
+    values, variance = (np.empty((len(once), samples.elements), np.float32) for _ in range(2))
+    for element in range(samples.elements):
+        values[:, element] = np.bincount(which, weight * samples.values[:, element], len(once)) / total
+        variance[:, element] = np.bincount(which, weight**2 * samples.variance[:, element], len(once)) / total**2
+    return replace(once, values=values, variance=variance), total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +126,8 @@ class ElementMaps:
     standard_error: NDArray[np.float32]
     """One standard deviation of the map's error, same shape and unit; read-only."""
     measured: NDArray[np.bool_]
-    """Cells that hold at least one exposure, shape (rows, columns); the rest is inferred."""
+    """Cells that at least one exposure saw by themselves, shape (rows, columns); the rest is inferred, cells of which
+    only a mean was measured among it."""
     method: str
     left_out: LeftOut | None = None
     """The method's own check by leaving exposures out, where it has one."""

@@ -34,6 +34,7 @@ from edge.spectra.scan_fit import ScanFit, fit_of_scan
 from edge.spectra.standard import TubeOutput
 from edge.stopping.figure import ErrorFigure, figure_of
 from edge.stopping.interest import ignored_elements
+from edge.strokes import counted_cells, ends_in_cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +97,7 @@ def fitted_exposures(indices: NDArray[np.int64], plan: ScanPlan) -> NDArray[np.b
         return np.ones(len(indices), np.bool_)
     known = np.asarray(indices) < len(plan.table)
     rows = plan.table[np.where(known, indices, 0)]
-    cells = np.clip(plan.grid.cells_of((rows[:, :2] + rows[:, 2:4]) / 2), 0, np.array(plan.grid.shape) - 1)
+    cells = counted_cells(rows[:, :2], rows[:, 2:4], plan.grid)
     fitted: NDArray[np.bool_] = ~(known & held[cells[:, 0], cells[:, 1]])
     return fitted
 
@@ -149,7 +150,10 @@ class FittedRecording:
         sum_counts: NDArray[np.float64],
     ) -> Self:
         """All parts of a recording, in their order."""
-        samples, live_s = join([part.samples for part in parts]), np.concatenate([part.live_s for part in parts])
+        samples, live_s = (
+            Samples.joined([part.samples for part in parts]),
+            np.concatenate([part.live_s for part in parts]),
+        )
         is_fitted = fitted_exposures(np.concatenate([part.indices for part in parts]), plan)
         return cls(
             model=fit.model,
@@ -210,23 +214,13 @@ def samples_of(batch: MeasuredArrays, fit: ScanFit, plan: ScanPlan, *, first: in
 
 def _at_cells(batch: MeasuredArrays, rates: ElementRates, grid: ScanGrid) -> Samples:
     cells = cells_of(batch, grid)
-    return Samples(cells[:, 0], cells[:, 1], rates.values, rates.variance)
+    ends = ends_in_cells(batch.starts_mm, batch.ends_mm, grid)
+    return Samples(cells[:, 0], cells[:, 1], rates.values, rates.variance, ends)
 
 
 def cells_of(batch: MeasuredArrays, grid: ScanGrid) -> NDArray[np.intp]:
     """Cell under the middle of each exposure as measured, shape (n, 2); rim exposures stay on the grid."""
-    cells = grid.cells_of((batch.starts_mm + batch.ends_mm) / 2)
-    return np.clip(cells, 0, np.array(grid.shape) - 1)
-
-
-def join(parts: list[Samples]) -> Samples:
-    """Several batches as one."""
-    return Samples(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.columns for part in parts]),
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.variance for part in parts]),
-    )
+    return counted_cells(batch.starts_mm, batch.ends_mm, grid)
 
 
 def maps_of(

@@ -178,7 +178,7 @@ def join(whole: Whole, scans: list[PlacedScan]) -> Joined:
         )
         for scan, factor in zip(scans, factors, strict=True)
     ]
-    samples = Samples(*(np.concatenate([getattr(one, name) for one in evened]) for name in Samples.__slots__))
+    samples = Samples.joined(evened)
     maps = reconstruct(samples, shape, elements=elements, rgb=whole.rgb, method=whole.config.reconstruct.method)
     scanned = cells_clear_of(KeepOuts(), whole.grid, whole.config.area)
     for scan in scans:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge.grid import ScanGrid
 from edge.monitor.wire import CELL
 from edge.record.reader import MeasuredArrays
+from edge.strokes import counted_cells
 
 _APART = 256
 """Exposures between two marks, from which one is looked for."""
@@ -60,9 +61,8 @@ class Taken:
             grown[: self._count] = self.cells
             self._cells = grown
         at = self._cells[self._count : self._count + more]
-        most = np.array(self._grid.shape) - 1
         # the maps know an exposure in motion at its middle alone: what it crossed besides is inferred there
-        cells = np.clip(self._grid.cells_of((block.starts_mm + block.ends_mm) / 2), 0, most)
+        cells = counted_cells(block.starts_mm, block.ends_mm, self._grid)
         at["row0"] = at["row1"] = cells[:, 0]
         at["column0"] = at["column1"] = cells[:, 1]
         at["live_s"] = block.live_s

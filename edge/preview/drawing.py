@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct.choice import AUTOMATIC
 from edge.reconstruct.progressive import ProgressiveMaps
-from edge.results import Planned, join, maps_of
+from edge.results import Planned, maps_of
 from edge.spectra.model import SpectrumModel
 
 _DRAWING_S = 0.2
@@ -60,7 +60,9 @@ class Anew:
 
     def drawn(self) -> tuple[ElementMaps, bool]:
         """The maps of all exposures."""
-        return maps_of(join(self._samples), self._model, self._planned, live_s=np.concatenate(self._live_s)), True
+        return maps_of(
+            Samples.joined(self._samples), self._model, self._planned, live_s=np.concatenate(self._live_s)
+        ), True
 
     def close(self) -> None:
         """Nothing is held."""

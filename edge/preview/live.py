@@ -175,11 +175,11 @@ class Preview:
 
     def _straighten(self) -> None:
         """Look where the samples say that the photograph lies; if elsewhere, draw with it there, and tell the scan."""
+        from edge.maps import Samples
         from edge.photography.correction import leave_correction, placed_by_samples
-        from edge.results import join
 
         assert self._fit is not None
-        samples = join([samples for samples, _ in self._shown])
+        samples = Samples.joined([samples for samples, _ in self._shown])
         placing = placed_by_samples(samples, self._fit.model.elements, self._planned.sighting, self._planned.config)
         if not placing.was_moved:
             return

@@ -14,6 +14,7 @@ from edge.faults import UsageError
 from edge.maps import ElementMaps, Samples
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.choice import AUTOMATIC, CHOSE_STARVED, method_for
+from edge.reconstruct.means import by_middles
 from edge.reconstruct.reconstruction import Method, Reconstruction
 
 
@@ -85,6 +86,8 @@ METHODS: dict[str, Method] = {
 """Every reconstruction by the name that the configuration and the command line use."""
 NAMES = (AUTOMATIC, *METHODS)
 """What they accept."""
+OF_MEANS: frozenset[str] = frozenset()
+"""Methods that take a mean over several cells for what it is; others are given it as that of its middle cell."""
 APPROXIMATED: dict[str, str] = {
     "kriging": (
         "approximated: each tile of cells is estimated from the samples near it in place of all, under a covariance "
@@ -127,8 +130,8 @@ def reconstruct(
     Parameters
     ----------
     samples
-        Measured values at cells. Exposures of one cell are merged, see `edge.reconstruct.cells.merged`. An exposure
-        with a value that is not finite, in any element, is left out whole: it counts as not measured.
+        Measured values at cells. Exposures that saw the same are merged, see `edge.reconstruct.cells.merged`. An
+        exposure with a value that is not finite, in any element, is left out whole: it counts as not measured.
     shape
         Rows and columns of the scan grid.
     elements
@@ -153,11 +156,13 @@ def reconstruct(
     if is_chosen_here:
         method = method_for(cells)
     photograph = None if rgb is None else checked_photograph(rgb, shape)
-    found = METHODS[method](cells, photograph)
+    if cells.operator is None or method in OF_MEANS:
+        found = METHODS[method](cells, photograph)
+    else:
+        found = by_middles(METHODS[method], cells, photograph)
     if is_chosen_here and method == "photon-starved" and found.method is None:
         remarks = (CHOSE_STARVED,)
-    measured = np.zeros(shape, dtype=np.bool_)
-    measured[cells.rows, cells.columns] = True
+    measured = cells.measured()
     made_by, remarks = found.method or method, (*remarks, *found.remarks)
     for array in (found.maps, found.standard_error, measured):
         array.setflags(write=False)

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from edge.faults import UsageError
 from edge.maps import Samples, by_live_time
-from edge.reconstruct.exposure_operator import ExposureOperator, points
+from edge.reconstruct.exposure_operator import ExposureOperator, points, strokes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredCells:
-    """Samples merged so that each cell occurs once, in row-major order."""
+    """Samples merged so that each cell occurs once, in row-major order; where means of cells were measured, each mean.
+
+    A mean is counted for the cell in its middle, which may be that of another one or of a cell measured by itself.
+    """
 
     shape: tuple[int, int]
     rows: NDArray[np.intp]
@@ -38,6 +41,19 @@ class MeasuredCells:
             return self.operator
         return points(self.shape, self.rows, self.columns)
 
+    @property
+    def alone(self) -> NDArray[np.bool_]:
+        """Which values are of one cell by itself, shape (n,)."""
+        if self.operator is None:
+            return np.ones(len(self), np.bool_)
+        return np.asarray(np.diff(self.operator.first) == 1, np.bool_)
+
+    def measured(self) -> NDArray[np.bool_]:
+        """Cells that were measured by themselves, shape of the grid."""
+        found = np.zeros(self.shape, np.bool_)
+        found[self.rows[self.alone], self.columns[self.alone]] = True
+        return found
+
     def __len__(self) -> int:
         return int(self.rows.shape[0])
 
@@ -52,7 +68,7 @@ def merged(
     elements: tuple[str, ...],
     live_s: NDArray[np.floating] | None = None,
 ) -> MeasuredCells:
-    """Check the samples against the grid and merge those that share a cell.
+    """Check the samples against the grid and merge those that saw the same: a cell, or the mean along one way.
 
     Values are weighted by the live time behind them, shape (n,), where it is given, and by inverse variance otherwise.
     Then, where one of the exposures to merge has no known variance for an element (zero), that element takes the plain
@@ -64,33 +80,52 @@ def merged(
     UsageError
         When nothing usable is left, a cell lies outside the grid, or the arrays' shapes disagree.
     """
-    rows, columns = np.asarray(samples.rows, np.intp), np.asarray(samples.columns, np.intp)
-    values, variance = np.asarray(samples.values, np.float32), np.asarray(samples.variance, np.float32)
-    _check_shapes(rows=rows, columns=columns, values=values, variance=variance, shape=shape, elements=elements)
-    usable = np.isfinite(values).all(axis=1) & np.isfinite(variance).all(axis=1)
+    checked = _checked(samples, shape, elements)
+    usable = np.isfinite(checked.values).all(axis=1) & np.isfinite(checked.variance).all(axis=1)
     if not usable.any():
         raise UsageError("no usable sample to reconstruct from: measure at least one cell with finite values")
-    rows, columns, values, variance = rows[usable], columns[usable], values[usable], variance[usable]
-    known_s = None if live_s is None else np.asarray(live_s)[usable]
+    checked, names = checked.picked(usable), tuple(map(str, elements))
+    rows, columns = checked.rows, checked.columns
     if rows.min() < 0 or columns.min() < 0 or rows.max() >= shape[0] or columns.max() >= shape[1]:
         raise UsageError(
             f"a sample lies outside the {shape[0]} x {shape[1]} grid: check that samples and grid are of one scan"
         )
-    if known_s is not None:
-        once, total_s = by_live_time(Samples(rows, columns, values, variance), known_s, shape)
-        names = tuple(map(str, elements))
-        return MeasuredCells(
-            shape, once.rows, once.columns, once.values, once.variance, names, total_s.astype(np.float32)
-        )
-    order = np.argsort(rows * shape[1] + columns, kind="stable")
-    cell, first, count = np.unique((rows * shape[1] + columns)[order], return_index=True, return_counts=True)
-    merged_values, merged_variance = values[order[first]], variance[order[first]]
+    total_s = None
+    if live_s is not None:
+        once, total_s = by_live_time(checked, np.asarray(live_s)[usable], shape)
+    else:
+        once = _by_variance(checked, shape)
+    return MeasuredCells(
+        shape,
+        once.rows,
+        once.columns,
+        once.values,
+        once.variance,
+        names,
+        None if total_s is None else total_s.astype(np.float32),
+        _operator_of(once, shape),
+    )
+
+
+def _by_variance(samples: Samples, shape: tuple[int, int]) -> Samples:
+    """What was seen once each, in row-major order, values weighted by inverse variance."""
+    sights = samples.sights(shape)
+    order = np.argsort(sights, kind="stable")
+    _, first, count = np.unique(sights[order], return_index=True, return_counts=True)
+    once = samples.picked(order[first])
     if (repeated := count > 1).any():
         again = order[np.repeat(repeated, count)]
-        merged_values[repeated], merged_variance[repeated] = _merge(values[again], variance[again], count[repeated])
-    return MeasuredCells(
-        shape, cell // shape[1], cell % shape[1], merged_values, merged_variance, tuple(map(str, elements))
-    )
+        once.values[repeated], once.variance[repeated] = _merge(
+            samples.values[again], samples.variance[again], count[repeated]
+        )
+    return once
+
+
+def _operator_of(once: Samples, shape: tuple[int, int]) -> ExposureOperator | None:
+    """What the exposures saw, where that is more than a cell of any of them."""
+    if once.ends is None or bool((once.ends[:, :2] == once.ends[:, 2:]).all()):
+        return None
+    return strokes(shape, once.ends[:, :2], once.ends[:, 2:])
 
 
 def checked_photograph(rgb: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -114,6 +149,18 @@ def checked_photograph(rgb: NDArray[np.generic], shape: tuple[int, int]) -> NDAr
             "the photograph has values outside 0 to 1: give uint8 or uint16, or floating point scaled to 0 to 1"
         )
     return photograph
+
+
+def _checked(samples: Samples, shape: tuple[int, int], elements: tuple[str, ...]) -> Samples:
+    """The samples as arrays of the types that they are to be of, their shapes checked."""
+    rows, columns = np.asarray(samples.rows, np.intp), np.asarray(samples.columns, np.intp)
+    values, variance = np.asarray(samples.values, np.float32), np.asarray(samples.variance, np.float32)
+    _check_shapes(rows=rows, columns=columns, values=values, variance=variance, shape=shape, elements=elements)
+    if samples.ends is not None and samples.ends.shape != (len(rows), 4):
+        raise UsageError(
+            f"{len(rows)} samples and ends of shape {samples.ends.shape}: give row and column of both ends of each"
+        )
+    return Samples(rows, columns, values, variance, samples.ends)
 
 
 def _check_shapes(

@@ -95,8 +95,10 @@ def strokes(shape: tuple[int, int], start: NDArray[np.floating], end: NDArray[np
         )
     low, high = np.minimum(start, end), np.maximum(start, end)
     # a place that is not finite fails the comparison as well
-    _require_inside(shape, ((low >= -0.5) & (high < np.array(shape) - 0.5)).all(axis=1))
-    inside = np.floor(start + 0.5).astype(np.intp), np.floor(end + 0.5).astype(np.intp)
+    _require_inside(shape, ((low >= -0.5) & (high <= np.array(shape) - 0.5)).all(axis=1))
+    last = np.array(shape) - 1
+    begun, ended = (np.minimum(np.floor(at + 0.5).astype(np.intp), last) for at in (start, end))
+    inside = begun, ended
     crossed = np.abs(inside[1] - inside[0]).sum(axis=1)
     room = np.concatenate([[0], np.cumsum(crossed + 1)])
     cell, weight = np.empty(room[-1], np.intp), np.empty(room[-1], np.float32)

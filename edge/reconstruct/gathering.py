@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.faults import UsageError
 from edge.maps import Samples
 from edge.reconstruct.cells import MeasuredCells, merged
 
@@ -44,8 +43,10 @@ class GatheredCells:
         Raises
         ------
         UsageError
-            A cell lies outside the grid, or the arrays' shapes disagree.
+            A cell lies outside the grid, the arrays' shapes disagree, or a value is a mean over several cells.
         """
+        if samples.ends is not None:
+            raise UsageError("means over several cells are not gathered: make the maps of all exposures anew")
         if len(samples) == 0:
             return np.empty(0, np.int32)
         usable = _usable(samples)
@@ -124,9 +125,9 @@ class GatheredCells:
         wanted = np.array(sorted(again), np.intp)
         begin, end = (np.searchsorted(at[order], wanted, side=side) for side in ("left", "right"))
         for place, first, last in zip(wanted.tolist(), begin.tolist(), end.tolist(), strict=True):
-            new = _picked(added, order[first:last])
-            self._repeated[place] = _joined([self._repeated[place], new]) if place in self._repeated else new
-        whole = merged(_joined([self._repeated[place] for place in wanted.tolist()]), self.shape, self.names)
+            new = added.picked(order[first:last])
+            self._repeated[place] = Samples.joined([self._repeated[place], new]) if place in self._repeated else new
+        whole = merged(Samples.joined([self._repeated[place] for place in wanted.tolist()]), self.shape, self.names)
         places = self.slots[whole.rows, whole.columns]
         self._values[places], self._variance[places] = whole.values, whole.variance
 
@@ -142,15 +143,4 @@ def _usable(samples: Samples) -> Samples:
     whole = Samples(rows, columns, values, variance)
     if values.ndim != 2 or values.shape != variance.shape or rows.shape != columns.shape or len(rows) != len(values):
         return whole  # `merged` says what is wrong
-    return _picked(whole, np.flatnonzero(np.isfinite(values).all(axis=1) & np.isfinite(variance).all(axis=1)))
-
-
-def _picked(samples: Samples, which: NDArray[np.intp]) -> Samples:
-    return Samples(samples.rows[which], samples.columns[which], samples.values[which], samples.variance[which])
-
-
-def _joined(parts: Sequence[Samples]) -> Samples:
-    rows, columns, values, variance = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "columns", "values", "variance")
-    )
-    return Samples(rows, columns, values, variance)
+    return whole.picked(np.isfinite(values).all(axis=1) & np.isfinite(variance).all(axis=1))

@@ -159,7 +159,7 @@ def _leave(pieces: Pieces, cells: MeasuredCells, planned: Planned) -> list[str]:
 
 def _leave_grid(pieces: Pieces, cells: MeasuredCells, planned: Planned) -> None:
     for name in ("rows", "columns", "values", "variance"):
-        pieces.keep_array(f"cells-{name}.npy", getattr(cells, name))
+        pieces.keep_array(f"cells-{name}.npy", getattr(cells, name)[cells.alone])
     pieces.keep_array("allowed.npy", allowed_cells(planned.config, planned.plan.grid))
     pieces.keep_array("mask.npy", planned.plan.mask.cells)
     pieces.keep_array("rgb.npy", planned.sighting.display)

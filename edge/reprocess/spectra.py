@@ -97,13 +97,15 @@ def fit_range(look: Look, learned: Learned, number: int) -> str:
     for batch in _batches(look, look.ranges[number]):
         parts.append(fitted(batch, learned.fit, learned.standard.output, look.grid, first=first))
         first += len(batch)
+    samples = Samples.joined([part.samples for part in parts])
     pieces.keep(
         name,
         {
-            "rows": np.concatenate([part.samples.rows for part in parts]),
-            "columns": np.concatenate([part.samples.columns for part in parts]),
-            "values": np.concatenate([part.samples.values for part in parts]),
-            "variance": np.concatenate([part.samples.variance for part in parts]),
+            "rows": samples.rows,
+            "columns": samples.columns,
+            "values": samples.values,
+            "variance": samples.variance,
+            **({} if samples.ends is None else {"ends": samples.ends}),
             "live_s": np.concatenate([part.live_s for part in parts]),
             "indices": np.concatenate([part.indices for part in parts]),
         },
@@ -120,7 +122,7 @@ def fitted_parts(look: Look, learned: Learned) -> Iterator[FittedPart]:
     """The rates of all ranges, in their order."""
     for number in range(len(look.ranges)):
         piece = look.job.pieces.load(fits_name(learned, number))
-        samples = Samples(piece["rows"], piece["columns"], piece["values"], piece["variance"])
+        samples = Samples(piece["rows"], piece["columns"], piece["values"], piece["variance"], piece.get("ends"))
         yield FittedPart(samples, piece["live_s"], piece["indices"])
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge.maps import ElementMaps, Samples
 from edge.planning.scan_plan import ScanPlan
 from edge.record.reader import MeasuredArrays
-from edge.results import Planned, fitted_exposures, join, judged
+from edge.results import Planned, fitted_exposures, judged
 from edge.stopping.figure import ErrorFigure
 
 Seconds = NDArray[np.float64]
@@ -46,7 +46,7 @@ class Apart:
         self._plan = plan
         if not self._held or plan.held is None:
             return None
-        samples, live_s = join(self._held), np.concatenate(self._live_s)
+        samples, live_s = Samples.joined(self._held), np.concatenate(self._live_s)
         is_held = plan.held[samples.rows, samples.columns]
         self._held, self._live_s = [samples.picked(is_held)], [live_s[is_held]]
         return None if is_held.all() else (samples.picked(~is_held), live_s[~is_held])
@@ -59,7 +59,7 @@ class Apart:
         """
         if not self._held or self._plan.held is None:
             return None
-        samples, live_s = join(self._held), np.concatenate(self._live_s)
+        samples, live_s = Samples.joined(self._held), np.concatenate(self._live_s)
         cells = np.unique(samples.rows * self._plan.grid.columns + samples.columns)
         if len(cells) < int(self._plan.held.sum()) and self._last < self._first - 1:
             return None

@@ -153,7 +153,7 @@ def _deviations(each: NDArray[np.float64]) -> tuple[float, float]:
 
 def _usable(held: Samples) -> Samples:
     good = np.isfinite(held.values).all(axis=1) & np.isfinite(held.variance).all(axis=1)
-    return Samples(held.rows[good], held.columns[good], held.values[good], held.variance[good])
+    return held.picked(good)
 
 
 def _scale_of(
