@@ -25,6 +25,7 @@ TABLES = {
     "starved": "tools.reproduce.starved",
     "time-to-quality": "tools.reproduce.time_to_quality",
     "held-out": "tools.reproduce.held_out",
+    "sr-table": "tools.reproduce.sr_table",
 }
 """Each name's module has a ``TABLE`` with ``add_options`` and ``run``, and a line ``HELP``."""
 

@@ -1,0 +1,1 @@
+"""Coarse scans of known maps, and the ways to fine ones."""
