@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import yaml
 
-from edge.alerts.process import told
+from edge.alerts.process import of_resumed, told
 from edge.beam.interrupts import Interrupts, Request
 from edge.beam.reconnect import Connection, home_where_needed
 from edge.beam.scan import RunOutcome
@@ -150,11 +151,33 @@ def record(
                 return scan.measure(scan.prepare(), done=frozenset(), live_s=0.0, review=review), paths
 
 
-def resume_scan(folder: Path, *, console: Console, review: bool, interrupts: Interrupts | None = None) -> Path:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What runs beside a scan that is taken up."""
+
+    alerts_of: Path | None = None
+    """Configuration that says who is told; None: the recording's, whose program is not started."""
+    has_page: bool = True
+    """Whether there is a page of its own where the recording says so."""
+
+
+AS_RECORDED = Beside()
+
+
+def resume_scan(
+    folder: Path,
+    *,
+    console: Console,
+    review: bool,
+    interrupts: Interrupts | None = None,
+    beside: Beside = AS_RECORDED,
+) -> Path:
     """Go on with an interrupted scan: the same plan, what it still lacks, each exposure once.
 
     Parameters
     ----------
+    beside
+        What else runs.
     interrupts
         As of `run_scan`.
 
@@ -163,12 +186,20 @@ def resume_scan(folder: Path, *, console: Console, review: bool, interrupts: Int
     EdgeError, BridgeError
         As `run_scan`; also when the recording is finished or damaged, or the object has moved.
     """
-    with ExitStack() as beside:
-        outcome = _resumed(folder, console=console, review=review, beside=beside, interrupts=interrupts or Interrupts())
+    with ExitStack() as held:
+
+        def run_beside(config: ScanConfig) -> None:
+            held.enter_context(page_of(config.monitor if beside.has_page else None, folder, console))
+            held.enter_context(told(of_resumed(config.alerts, beside.alerts_of, console.warn), folder))
+
+        interrupts = interrupts or Interrupts()
+        outcome = _resumed(folder, console=console, review=review, run_beside=run_beside, interrupts=interrupts)
         return _conclude(outcome, RecordingPaths(folder), console)
 
 
-def _resumed(folder: Path, *, console: Console, review: bool, beside: ExitStack, interrupts: Interrupts) -> RunOutcome:
+def _resumed(
+    folder: Path, *, console: Console, review: bool, run_beside: Callable[[ScanConfig], None], interrupts: Interrupts
+) -> RunOutcome:
     """What is left of a scan, with whatever runs beside it until its maps are made."""
     paths = RecordingPaths(folder)
     with _reopened(folder) as journal:
@@ -181,8 +212,7 @@ def _resumed(folder: Path, *, console: Console, review: bool, beside: ExitStack,
         config = parse_scan_config(history.config_yaml, paths.config)
         require([*examine_ages(config)])
         console.log_to(paths.log)
-        beside.enter_context(page_of(config.monitor, folder, console))
-        beside.enter_context(told(config.alerts, folder))
+        run_beside(config)
         text, scan_id = history.config_yaml, history.scan_id
         with _commanded(interrupts, paths, console), connected(config, console) as connection:
             session = Session(journal, history.state, history.beam, history.received, history.running)

@@ -87,6 +87,13 @@ def scan(
     is_armed_later: Annotated[
         bool, typer.Option("--await-arm", help="Prepare, then wait, shutter closed, for pointillist arm DIR.")
     ] = False,
+    alerts: Annotated[
+        Path | None,
+        typer.Option(help="With --resume: this instrument's configuration, whose alerts tell.", show_default=False),
+    ] = None,
+    has_no_page: Annotated[
+        bool, typer.Option("--no-page", help="With --resume: no page of its own, whatever the recording says.")
+    ] = False,
     quiet: QuietOption = False,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
@@ -94,7 +101,7 @@ def scan(
 
     Started from a terminal on the instrument, this command is the arming, unless --await-arm puts that off.
     """
-    from edge.app import resume_scan, run_scan
+    from edge.app import Beside, resume_scan, run_scan
     from edge.beam.interrupts import Interrupts
     from edge.console import Console
     from edge.faults import UsageError
@@ -107,7 +114,10 @@ def scan(
                 "--resume DIR takes neither a configuration nor --out, --plan, --error or --time: the recording holds "
                 "its own"
             )
-        resume_scan(resume, console=console, review=review, interrupts=interrupts)
+        beside = Beside(alerts, has_page=not has_no_page)
+        resume_scan(resume, console=console, review=review, interrupts=interrupts, beside=beside)
+    elif alerts is not None or has_no_page:
+        raise UsageError("--alerts and --no-page belong to --resume: a new scan's configuration says both")
     elif config is None:
         raise UsageError("scan needs a configuration: pointillist scan CONFIG.yaml, or --resume DIR")
     else:

@@ -15,6 +15,8 @@ from firmware_bridge.messages import ExposureDone
 Outcome = Literal["finished", "aborted"]
 Target = Literal["object", "standard"]
 
+LINK_FAULTS = frozenset({"LinkLost", "PortUnavailable", "Rebooted"})
+"""Names of faults after which a running scan looks for its controller by itself, if its configuration lets it."""
 FIRST_VISIT = 2**31
 """Indices of exposures from here on are visits to the reference standard; no plan holds so many."""
 

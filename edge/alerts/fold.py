@@ -6,11 +6,27 @@ import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from calibration.registration_record import registration_from_dict
+from edge.configuration.config import parse_scan_config
 from edge.configuration.monitor import AlertKind
-from edge.events import Closed, Concluded, Corrected, Faulted, Paused, Resumed, ScanEvent, ShutterOpened, StandardMissed
+from edge.events import (
+    LINK_FAULTS,
+    Closed,
+    Concluded,
+    Corrected,
+    Faulted,
+    Opened,
+    Outcome,
+    Paused,
+    Resumed,
+    ScanEvent,
+    ShutterOpened,
+    StandardMissed,
+)
+from edge.faults import EdgeError
 from edge.record.head import ExposureHead
 from edge.recordings.progress import Progress
 from edge.state import Ended, Scanning
@@ -47,17 +63,20 @@ class AlertFold:
         self._number = 0
         self._concluded = ""
         self._unwritten = 0
-        self._is_silent = self._is_low = False
+        self._is_silent = self._is_low = self._is_lost = False
+        self._config_yaml = ""
 
     def add(self, record: ScanEvent | ExposureHead) -> None:
         """The next record."""
         match record:
             case ExposureHead():
                 self._is_silent = False
+            case Opened(config_yaml=text):
+                self._config_yaml = text
             case Paused(at=at, reason=reason):
                 self._tell("paused", f"the scan is paused: {reason}", at)
             case Faulted(at=at, fault=fault, sentence=sentence):
-                self._tell("faulted", f"the scan was stopped by {fault}: {sentence}", at)
+                self._tell_fault(at, fault, sentence)
             case Corrected(at=at, registration_json=text, exposures=exposures):
                 where = _shift_words(text)
                 self._tell("drift", f"after {exposures} exposures the photograph lies {where} than it was taken to", at)
@@ -66,12 +85,10 @@ class AlertFold:
             case Concluded(reason=reason):
                 self._concluded = reason
             case Closed(at=at, outcome=outcome):
-                why = f": {self._concluded}" if self._concluded else ""
-                if outcome == "finished":
-                    self._tell("finished", f"the scan is finished{why}", at)
-                else:
-                    self._tell("stopped", f"the scan was stopped{why}; it can go on", at)
-            case Resumed() | ShutterOpened():
+                self._tell_end(at, outcome)
+            case Resumed(at=at):
+                self._take_up(at)
+            case ShutterOpened():
                 self._unwritten = 0
             case _:
                 pass
@@ -80,7 +97,10 @@ class AlertFold:
         """What is there at a moment, beside the records."""
         is_over = isinstance(progress.state, Ended)
         self._unwritten = 0 if progress.is_running or is_over else self._unwritten + 1
-        if self._unwritten == _SURE:
+        if self._unwritten == _SURE and self._is_lost:
+            self._is_lost = False
+            self._tell("faulted", "the controller was not found again, and the scan has ended; it can be resumed", at)
+        elif self._unwritten == _SURE:
             self._tell("interrupted", "the program that ran the scan is gone, and the scan is not finished", at)
         is_on = progress.is_running and isinstance(progress.state, Scanning)
         if is_on and progress.silent_s > _SILENT_S and not self._is_silent:
@@ -92,9 +112,38 @@ class AlertFold:
             self._tell("low-disk", f"the disk has {free:.3g} GB left, and the scan wants {wanted:.3g} GB more", at)
         self._is_low = is_low
 
+    def _tell_end(self, at: str, outcome: Outcome) -> None:
+        why = f": {self._concluded}" if self._concluded else ""
+        if outcome == "finished":
+            self._tell("finished", f"the scan is finished{why}", at)
+        else:
+            self._tell("stopped", f"the scan was stopped{why}; it can go on", at)
+
+    def _take_up(self, at: str) -> None:
+        self._unwritten = 0
+        if self._is_lost:
+            self._is_lost = False
+            self._tell("link-regained", "the controller is there again, and the scan is taken up on it", at)
+
+    def _tell_fault(self, at: str, fault: str, sentence: str) -> None:
+        patience_s = _patience_s(self._config_yaml) if fault in LINK_FAULTS else 0.0
+        self._is_lost = patience_s > 0
+        if self._is_lost:
+            words = f"is looked for, for {patience_s:g} s: the scan goes on by itself once it is there"
+            self._tell("link-lost", f"the controller was lost ({sentence}) and {words}", at)
+        else:
+            self._tell("faulted", f"the scan was stopped by {fault}: {sentence}", at)
+
     def _tell(self, kind: AlertKind, sentence: str, at: str) -> None:
         self._number += 1
         self.alerts = (*self.alerts[-_KEPT + 1 :], Alert(self._number, kind, sentence, at))
+
+
+def _patience_s(config_yaml: str) -> float:
+    """How long a lost controller is looked for; 0 where it is not, or nothing says."""
+    with suppress(EdgeError):
+        return parse_scan_config(config_yaml, Path("recorded")).instrument.reconnect_s
+    return 0.0
 
 
 def _shift_words(text: str) -> str:

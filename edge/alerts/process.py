@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge.configuration.config import load_scan_config
 from edge.configuration.monitor import AlertsConfig
 from edge.events import utc_text
 from edge.faults import UsageError
@@ -40,6 +41,35 @@ def told(config: AlertsConfig | None, folder: Path) -> Iterator[None]:
         yield
     finally:
         child.end(_PATIENCE_S)
+
+
+def of_resumed(recorded: AlertsConfig | None, own: Path | None, warn: Callable[[str], None]) -> AlertsConfig | None:
+    """Who is told of a scan that is taken up.
+
+    Parameters
+    ----------
+    recorded
+        As the recording says; of that no program is started, for the recording may have come from elsewhere.
+    own
+        A configuration of this instrument that says so instead; None: the recording does.
+    warn
+        Told where a program is not started.
+
+    Raises
+    ------
+    UsageError
+        That configuration cannot be used.
+    """
+    if own is not None:
+        return load_scan_config(own).alerts
+    if recorded is None or not recorded.command:
+        return recorded
+    warn(
+        f"the recording's alerts.command ({recorded.command[0]}) is not started: if it is yours, give --alerts CONFIG, "
+        "this instrument's configuration that has it"
+    )
+    rest = recorded.model_copy(update={"command": []})
+    return rest if rest.webhook or rest.webhook_file else None
 
 
 def webhook_of(config: AlertsConfig) -> str:

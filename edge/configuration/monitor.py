@@ -8,7 +8,18 @@ from pydantic import Field, model_validator
 
 from edge.configuration.schema import Closed, Name
 
-AlertKind = Literal["finished", "stopped", "paused", "faulted", "interrupted", "silent", "low-disk", "drift"]
+AlertKind = Literal[
+    "finished",
+    "stopped",
+    "paused",
+    "faulted",
+    "link-lost",
+    "link-regained",
+    "interrupted",
+    "silent",
+    "low-disk",
+    "drift",
+]
 """What somebody is told of."""
 _HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=200)]
 
@@ -47,7 +58,7 @@ class AlertsConfig(Closed):
     """File with that address, where it is a secret: the configuration is part of the recording."""
     command: list[Name] = Field(default=[], max_length=20)
     """Program and arguments, started without a shell; empty: none."""
-    on: list[AlertKind] = Field(default=[], max_length=8)
+    on: list[AlertKind] = Field(default=[], max_length=10)
     """Of what; empty: of everything."""
 
     @model_validator(mode="after")

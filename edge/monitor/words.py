@@ -88,7 +88,8 @@ def state_json(feed: Feed) -> dict[str, str]:
     progress = feed.progress
     if progress is None:
         return {"name": "new", "sentence": "reading the recording"}
-    state, sentence = progress.state, state_words(progress.state, progress.concluded)
+    state = progress.state
+    sentence = state_words(progress.state, progress.concluded, is_running=progress.is_running)
     name = state.outcome if isinstance(state, Ended) else _STATES[type(state)]
     if state == Halted(WAITING):
         name, sentence = "waiting", f"{WAITING} at a terminal of its computer: pointillist arm {feed.folder}"

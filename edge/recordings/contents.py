@@ -10,6 +10,7 @@ import numpy as np
 from calibration.registration_record import registration_from_dict
 from edge.configuration.config import parse_scan_config
 from edge.console import duration_text
+from edge.events import LINK_FAULTS
 from edge.faults import EdgeError, IntegrityError
 from edge.readiness.doctor import Finding
 from edge.record.folder import RecordingPaths
@@ -27,11 +28,13 @@ _WORDS: dict[type[ScanState], str] = {
 }
 
 
-def state_words(state: ScanState, concluded: str = "") -> str:
-    """Where a scan stands, in words."""
+def state_words(state: ScanState, concluded: str = "", *, is_running: bool = False) -> str:
+    """Where a scan stands, in words; a running one that has lost its controller looks for it."""
     match state:
         case Halted(reason=reason):
             words = f"paused: {reason}"
+        case Broken(fault=fault, sentence=sentence) if is_running and fault in LINK_FAULTS:
+            words = f"the controller was lost, and is looked for: {sentence}"
         case Broken(fault=fault, sentence=sentence):
             words = f"stopped by {fault}: {sentence}"
         case Ended(outcome=outcome):

@@ -84,7 +84,7 @@ def figures(progress: Progress) -> list[tuple[str, str]]:
 
 
 def _state(progress: Progress) -> str:
-    words = state_words(progress.state, progress.concluded)
+    words = state_words(progress.state, progress.concluded, is_running=progress.is_running)
     is_finished = isinstance(progress.state, Ended) and progress.state.outcome == "finished"
     return words if progress.is_running or is_finished else f"{words}; no scan is running"
 

@@ -75,6 +75,11 @@ class Desk:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
 
+    @property
+    def config(self) -> Path:
+        """Where the instrument's configuration lies."""
+        return self._config.absolute()
+
     def configuration(self) -> ScanConfig:
         """The instrument's, as its file says now.
 

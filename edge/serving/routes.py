@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge.faults import EdgeError, UsageError
-from edge.monitor.page import json_of, noted, refusal
+from edge.monitor.page import json_of, noted, page_of, refusal
+from edge.monitor.shown import Shown
 from edge.serving.asked import Asked
 from edge.serving.desk import Desk, Job
+from edge.serving.resuming import resumable
 from edge.serving.scans import Scans
 
 _MEDIA = {".png": "image/png", ".jpg": "image/jpeg"}
@@ -147,13 +149,13 @@ class Planning:
     async def _resume(self, request: Request) -> Response:
         if (refused := noted(request, "")) is not None:
             return refused
-        return await self._begun(request, "take a scan up", self._resumed)
+        content, shown = await json_of(request), page_of(request.app).shown
+        scan_id = None if content is None else content.get("scan_id")
+        return await self._begun(request, "take a scan up", lambda: self._resumed(shown, scan_id))
 
-    def _resumed(self) -> Path:
-        latest = self._scans.latest()
-        if latest is None:
-            raise UsageError("there is no scan that could be resumed: plan one")
-        return self._scans.resume(latest)
+    def _resumed(self, shown: Shown, scan_id: object) -> Path:
+        recording = resumable(shown, scan_id, self._recordings, self._desk.configuration())
+        return self._scans.resume(recording, self._desk.config)
 
     async def _begun(self, request: Request, what: str, begin: Callable[[], Path]) -> Response:
         try:

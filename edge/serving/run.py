@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -31,6 +32,8 @@ from edge.serving.scans import Scans
 
 _FIND_S = 5.0
 """Between two looks for a scan that somebody started at a terminal."""
+_NICE = 10
+"""The page gives way to the scan, its maps and whatever else runs; of what it starts only scans do not."""
 _END_S = 60.0
 """Longest wait for a scan to close its shutter and end, when the page is told to end."""
 
@@ -112,6 +115,8 @@ def serve(config: Path, recordings: Path, *, say: Callable[[str], None]) -> None
         nonlocal is_told
         is_told = True
 
+    # after `Scans` was made, whose scans keep the priority that this process was started with
+    os.nice(_NICE)
     before = signal.signal(signal.SIGTERM, told)
     try:
         server.run(sockets=[listener])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,9 @@ class _Begun:
 class Scans:
     """What lies in a folder of recordings, and the process of the scan that was started here, if any.
 
+    Scans have the priority that the thread had which made this: one that lowers its own afterwards, as the page does,
+    leaves theirs alone, which nobody without rights could raise again.
+
     Parameters
     ----------
     folder
@@ -45,6 +49,9 @@ class Scans:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._turn = threading.Lock()
+        # Linux keeps a priority for each thread, and a process begins with that of the thread that starts it
+        self._starter = ThreadPoolExecutor(1, "scan starter")
+        self._starter.submit(int).result()
         self._begun: _Begun | None = None
 
     def running(self) -> Path | None:
@@ -67,15 +74,22 @@ class Scans:
         arguments = [str(plan / "scan.yaml"), "--plan", str(plan), "--out", str(recording)]
         return self._begin(recording, plan / _WORDS, arguments)
 
-    def resume(self, recording: Path) -> Path:
+    def resume(self, recording: Path, config: Path) -> Path:
         """Take up a scan that was interrupted; it connects, and waits to be armed.
+
+        Parameters
+        ----------
+        config
+            This instrument's configuration, which says who is told: what a recording's own says of that, and of a page,
+            may have come with a copy from elsewhere.
 
         Raises
         ------
         UsageError
             Another scan runs, or the process cannot be started.
         """
-        return self._begin(recording, self._folder / f".{recording.name}.words", ["--resume", str(recording)])
+        arguments = ["--resume", str(recording), "--alerts", str(config), "--no-page"]
+        return self._begin(recording, self._folder / f".{recording.name}.words", arguments)
 
     def trouble(self) -> str:
         """Why the scan that was started here ended before it had a recording to tell it; empty where it did not."""
@@ -117,11 +131,7 @@ class Scans:
                 raise UsageError(f"a scan is running already ({at}): stop it, or let it end")
             command = [sys.executable, "-m", "edge.cli", "scan", *arguments, "--await-arm"]
             try:
-                with words.open("wb") as file:
-                    # Its own session: it outlives the page, and has no terminal from which it could be armed.
-                    process = subprocess.Popen(
-                        command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-                    )
+                process = self._starter.submit(_started, command, words).result()
             except OSError as error:
                 raise UsageError(
                     f"the scan cannot be started ({error.strerror or error}): see disk and memory"
@@ -139,3 +149,9 @@ class Scans:
                 with suppress(OSError):
                     found.append(((folder / "journal.sqlite").stat().st_mtime, folder))
         return (folder for _, folder in sorted(found, reverse=True))
+
+
+def _started(command: list[str], words: Path) -> subprocess.Popen[bytes]:
+    with words.open("wb") as file:
+        # Its own session: it outlives the page, and has no terminal from which it could be armed.
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)

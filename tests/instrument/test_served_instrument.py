@@ -104,7 +104,7 @@ def test_from_a_plan_on_the_page_to_a_scan_that_was_stopped_with_it_and_is_armed
         opened = openings(bench)
         with served(bench, "third") as page:
             page.await_state("interrupted")
-            assert page.ask("/api/planning/resume", {})["ok"]
+            assert page.ask("/api/planning/resume", {"scan_id": page.ask("/api/scan")["scan_id"]})["ok"]
             await_that(lambda: is_at(bench, "waiting to be armed"), "the wait")
             assert openings(bench) == opened
             assert page.ask("/api/control", {"do": "stop"})["ok"]

@@ -48,5 +48,5 @@ const keyOf = (alert) => `${alert.at ?? ""} ${alert.kind ?? ""} ${alert.sentence
 
 function levelOf({ level, kind }) {
   if (level === "fault" || kind === "faulted") return "fault";
-  return level === "note" ? "note" : "warning";
+  return level === "note" || kind === "link-regained" ? "note" : "warning";
 }

@@ -32,6 +32,7 @@ export class Control {
   /** A scan that is no longer running can be taken up on the instrument's own page, where it waits to be armed. */
   show(scan, stateName) {
     this.state = canonical(stateName);
+    this.scanId = scan?.scan_id ?? "";
     this.isGone = this.state === "interrupted" || (this.state === "aborted" && Boolean(scan?.planning));
     const isOver = OVER.has(this.state) || this.state === "interrupted";
     const canTakeUp = this.isGone && Boolean(scan?.planning);
@@ -44,8 +45,8 @@ export class Control {
   }
 
   pauseOrResume() {
-    if (this.isGone) return this.send("", "api/planning/resume");
-    return this.send(this.state === "paused" ? "resume" : "pause");
+    if (this.isGone) return this.send({ scan_id: this.scanId }, "api/planning/resume");
+    return this.send({ do: this.state === "paused" ? "resume" : "pause" });
   }
 
   async askFirst(what) {
@@ -57,13 +58,13 @@ export class Control {
     byId("confirm-yes").textContent = yes;
     byId("confirm-no").textContent = this.state === "paused" ? "Leave it paused" : "Go on scanning";
     dialog.returnValue = "no";
-    dialog.onclose = () => dialog.returnValue === "yes" && this.send(what);
+    dialog.onclose = () => dialog.returnValue === "yes" && this.send({ do: what });
     dialog.showModal();
   }
 
   async send(what, path = "api/control") {
     try {
-      const reply = await post(path, { do: what });
+      const reply = await post(path, what);
       toast(reply.sentence, !reply.ok);
     } catch (refused) {
       toast(refused.message, true);

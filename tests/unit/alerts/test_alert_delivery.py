@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from edge.alerts import deliver as delivering
 from edge.alerts.deliver import Addressees, deliver
 from edge.alerts.fold import Alert
-from edge.alerts.process import webhook_of
+from edge.alerts.process import of_resumed, webhook_of
 from edge.alerts.run import Teller
 from edge.configuration.monitor import AlertsConfig
 from edge.events import Paused
 from edge.faults import UsageError
 from edge.record.journal import Journal
+from tests.unit.desk.panel import configuration
 from tests.unit.recordings.made import at, make_files, measured, preparation
 
 ALERT = Alert(3, "finished", "the scan is finished", at(5))
@@ -156,3 +158,26 @@ def test_a_secret_address_comes_from_its_file(tmp_path: Path) -> None:
     assert webhook_of(AlertsConfig(webhook_file=str(path))) == "https://chat.example/secret"
     with pytest.raises(UsageError, match="cannot be read"):
         webhook_of(AlertsConfig(webhook_file=str(tmp_path / "none")))
+
+
+def test_a_recordings_own_program_is_not_started_when_it_is_taken_up() -> None:
+    warned: list[str] = []
+    program = AlertsConfig.model_validate({"command": ["/tmp/anything"]})
+    both = AlertsConfig.model_validate({"command": ["/tmp/anything"], "webhook": "https://chat.example.org/x"})
+    assert of_resumed(program, None, warned.append) is None
+    rest = of_resumed(both, None, warned.append)
+    assert rest is not None
+    assert (rest.webhook, rest.command) == ("https://chat.example.org/x", [])
+    assert len(warned) == 2
+    assert "--alerts" in warned[0]
+    assert of_resumed(None, None, warned.append) is None
+    assert len(warned) == 2
+
+
+def test_this_instruments_configuration_says_who_is_told_of_a_scan_that_is_taken_up(tmp_path: Path) -> None:
+    own = tmp_path / "scan.yaml"
+    own.write_text(yaml.safe_dump(configuration() | {"alerts": {"command": ["/usr/bin/true"]}}))
+    foreign = AlertsConfig.model_validate({"command": ["/tmp/anything"], "webhook": "https://elsewhere.example/x"})
+    found = of_resumed(foreign, own, lambda text: None)
+    assert found is not None
+    assert (found.webhook, found.command) == (None, ["/usr/bin/true"])

@@ -6,13 +6,17 @@ import math
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from edge.alerts.fold import AlertFold
+from edge.beam.recovery import CURABLE
 from edge.events import (
+    LINK_FAULTS,
     Closed,
     Concluded,
     Corrected,
     Faulted,
+    Opened,
     Paused,
     Resumed,
     ScanEvent,
@@ -20,8 +24,10 @@ from edge.events import (
     ShutterOpened,
     StandardMissed,
 )
+from edge.recordings.contents import state_words
 from edge.recordings.progress import Follower, Progress
-from edge.state import Ended, Scanning
+from edge.state import Broken, Ended, Scanning
+from tests.unit.desk.panel import configuration
 from tests.unit.recordings.made import at, make_recording
 
 
@@ -37,6 +43,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Progress:
     ("events", "kind", "words"),
     [
         ([Paused(at(5), "by Ada on the page")], "paused", "by Ada on the page"),
+        ([Faulted(at(5), "SafetyStop", "the stage stood still")], "faulted", "stopped by SafetyStop: the stage stood"),
         ([Faulted(at(5), "LinkLost", "the controller went silent")], "faulted", "the controller went silent"),
         ([Closed(at(5), "finished")], "finished", "is finished"),
         ([Concluded(at(4), "the error is below 0.03"), Closed(at(5), "finished")], "finished", "below 0.03"),
@@ -105,3 +112,56 @@ def test_a_scan_that_pauses_all_the_time_takes_bounded_room() -> None:
         fold.add(Paused(at(5), "again"))
     assert len(fold.alerts) == 200
     assert fold.alerts[-1].number == 1_000
+
+
+def opened(reconnect_s: float) -> Opened:
+    """A scan that looks for its controller for so long."""
+    document = configuration()
+    document["instrument"] = document["instrument"] | {"reconnect_s": reconnect_s}
+    return Opened(at(0), "scan", yaml.safe_dump(document), (), 1)
+
+
+LOST = Faulted(at(5), "LinkLost", "the controller went silent: check the cable")
+
+
+def test_a_lost_controller_is_told_to_be_looked_for_and_to_be_there_again_not_to_have_stopped_the_scan() -> None:
+    fold = AlertFold()
+    for event in (opened(60.0), LOST, opened(60.0), Resumed(at(9), "connected again")):
+        fold.add(event)
+    lost, regained = fold.alerts
+    assert (lost.kind, regained.kind, regained.at) == ("link-lost", "link-regained", at(9))
+    assert "looked for, for 60 s" in lost.sentence
+    assert "stopped" not in lost.sentence
+
+
+def test_a_controller_that_nobody_looks_for_stopped_the_scan() -> None:
+    fold = AlertFold()
+    for event in (opened(0.0), LOST):
+        fold.add(event)
+    (alert,) = fold.alerts
+    assert alert.kind == "faulted"
+    assert "stopped by LinkLost" in alert.sentence
+
+
+def test_a_controller_that_was_not_found_again_is_told_as_a_fault_once(running: Progress) -> None:
+    fold = AlertFold()
+    fold.add(opened(60.0))
+    fold.add(LOST)
+    broken = replace(running, state=Broken("LinkLost", LOST.sentence, True), is_running=True)
+    fold.look(broken, at(6))
+    for _ in range(4):
+        fold.look(replace(broken, is_running=False), at(70))
+    assert [alert.kind for alert in fold.alerts] == ["link-lost", "faulted"]
+    assert "not found again" in fold.alerts[-1].sentence
+
+
+def test_a_scan_that_looks_for_its_controller_is_not_said_to_have_stopped() -> None:
+    state = Broken("LinkLost", "the controller went silent", True)
+    assert "is looked for" in state_words(state, is_running=True)
+    assert "stopped by LinkLost" in state_words(state)
+    assert "stopped by SafetyStop" in state_words(Broken("SafetyStop", "no", True), is_running=True)
+
+
+def test_the_faults_that_are_told_so_are_those_after_which_a_scan_looks_for_its_controller() -> None:
+    others = {"LeaseExpired", "DoorOpen", "StandoffExceeded"}
+    assert {fault.__name__ for fault in CURABLE} - others == LINK_FAULTS

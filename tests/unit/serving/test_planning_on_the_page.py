@@ -239,3 +239,9 @@ def test_no_route_arms_a_scan(bench: Bench) -> None:
 
 def test_another_site_starts_nothing(bench: Bench) -> None:
     assert bench.post("/api/planning/start", {"job": "x"}, Origin="http://elsewhere.example").status == 403
+
+
+def test_nothing_is_taken_up_that_is_not_named(bench: Bench) -> None:
+    for content in ({}, {"scan_id": "x"}, [], b"{"):
+        assert bench.post("/api/planning/resume", content).status == 409
+    assert bench.scans.begun == []

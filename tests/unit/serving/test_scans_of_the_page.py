@@ -78,8 +78,30 @@ def test_a_scan_is_begun_unarmed_without_a_terminal_and_outlives_the_page(tmp_pa
 
 
 def test_an_interrupted_scan_is_taken_up_unarmed(tmp_path: Path, begun: list[Begun]) -> None:
-    Scans(tmp_path).resume(tmp_path / "a")
-    assert begun[0].command[-3:] == ["--resume", str(tmp_path / "a"), "--await-arm"]
+    Scans(tmp_path).resume(tmp_path / "a", tmp_path / "own.yaml")
+    told = ["--alerts", str(tmp_path / "own.yaml"), "--no-page"]
+    assert begun[0].command[-6:] == ["--resume", str(tmp_path / "a"), *told, "--await-arm"]
+
+
+def test_a_scan_keeps_the_priority_that_its_page_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nawk '{print $19}' /proc/self/stat\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(scans_module.sys, "executable", str(program))
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def page() -> None:
+        scans = Scans(tmp_path)
+        # of this thread alone
+        os.nice(5)
+        scans.start(tmp_path, "panel")
+        assert scans._begun is not None
+        scans._begun.process.wait(60)
+
+    serving = threading.Thread(target=page)
+    serving.start()
+    serving.join(90)
+    assert (tmp_path / "scan.words").read_text() == f"{own}\n"
 
 
 def test_a_second_scan_is_refused_while_one_runs_or_is_ending(tmp_path: Path, begun: list[Begun]) -> None:
