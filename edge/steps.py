@@ -13,7 +13,7 @@ import numpy as np
 
 from calibration.registration_record import registration_from_dict, registration_to_dict
 from edge.beam.arming import await_arming
-from edge.beam.interrupts import Interrupts
+from edge.beam.interrupts import Interrupts, Request
 from edge.beam.low_disk import LowDisk
 from edge.beam.reconnect import Connection, home_where_needed
 from edge.beam.scan import Run, RunOutcome
@@ -157,10 +157,14 @@ class Scan:
             interrupts=self._interrupts,
             session=self._session,
             console=self._console,
+            measured=len(done),
             look=self._look_at_controller,
         )
-        self._confirm_place()
-        if not isinstance(self._session.state, Ready):
+        # then only what the controller still holds is taken over: nothing moves, and the shutter stays closed
+        is_over = self._interrupts.request is Request.FINISH
+        if not is_over:
+            self._confirm_place()
+        if not is_over and not isinstance(self._session.state, Ready):
             self._session.record(Resumed(utc_now(), "started again with --resume"))
         retained = self._connection.controller.begin_scan(scan_number(self._scan_id), done | visits)
         with open_recording(self._paths.folder) as recording:
@@ -185,7 +189,7 @@ class Scan:
             meanwhile=lambda: self._look_after(preview, corrections),
             enough=self._watch(history).enough,
             intermissions=[LowDisk(self._paths.folder, plan.grid), *self._visits(plan), *self._looks()],
-            farewell=next(iter(self._visits(plan)), None),
+            farewell=None if is_over else next(iter(self._visits(plan)), None),
             visits=visits,
             interrupts=self._interrupts,
         )

@@ -24,6 +24,7 @@ def await_arming(
     interrupts: Interrupts,
     session: Session,
     console: Console,
+    measured: int = 0,
     look: Callable[[], object] = lambda: None,
 ) -> None:
     """Return once the scan is armed; at once where whoever started it armed it by that.
@@ -32,6 +33,9 @@ def await_arming(
 
     Parameters
     ----------
+    measured
+        Exposures that there are from before: with some, somebody may be content with them, and the wait is over with
+        the request to finish.
     look
         Called now and then meanwhile; what it raises ends the wait.
 
@@ -41,20 +45,23 @@ def await_arming(
         It was stopped instead.
     """
     # a scan that pauses later may be let go on by the same command
-    interrupts.plan_digest = plan_digest
+    interrupts.plan_digest, interrupts.measured = plan_digest, measured
     if not interrupts.awaits_arming:
         return
     if not isinstance(session.state, Broken):
         session.record(Paused(utc_now(), WAITING))
     console.say(f"Waiting to be armed, shutter closed; at a terminal of this computer: pointillist arm {folder}")
-    by = ""
     with interrupts.listening():
         try:
             with interrupts.resting("waiting to be armed", is_by_instrument=True):
                 wait_for_order(look, every_s=_LOOK_EVERY_S)
         except AnsweredElsewhere as elsewhere:
-            by = elsewhere.order.by
+            order = elsewhere.order
         except KeyboardInterrupt:
             raise ScanStopped(f"stopped before it was armed; go on with: pointillist scan --resume {folder}") from None
-    session.record(Resumed(utc_now(), f"armed by {by} at a terminal"))
-    console.say(f"Armed by {by}")
+    if order.do == "finish":
+        interrupts.finish(order.by)
+        session.record(Paused(utc_now(), f"finished by {order.by} on the page"))
+        return
+    session.record(Resumed(utc_now(), f"armed by {order.by} at a terminal"))
+    console.say(f"Armed by {order.by}")

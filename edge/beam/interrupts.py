@@ -58,6 +58,8 @@ class Interrupts:
         self.standing: Standing = "preparing"
         self.plan_digest = ""
         """Of the plan that there is to arm."""
+        self.measured = 0
+        """Exposures that a scan which waits to be armed has from before; with none it cannot be finished."""
         self.order: Order | None = None
         """What was answered from elsewhere, and is not met yet."""
         self._is_by_instrument = False
@@ -82,6 +84,11 @@ class Interrupts:
     def is_search_unwanted(self) -> bool:
         """Whether a lost controller need not be looked for: what came from elsewhere can wait until it is found."""
         return self._request is not None and not (self._by and self._request in (Request.PAUSE, Request.FINISH))
+
+    def finish(self, by: str) -> None:
+        """Ask the run to end before it begins: somebody is content with what was measured before."""
+        if self._request in (None, Request.PAUSE):
+            self._request, self._by = Request.FINISH, by
 
     def answered(self) -> None:
         """A request to pause or to finish has been met; the next Ctrl-C is a first one again."""
@@ -168,6 +175,7 @@ class Interrupts:
             is_by_instrument=self._is_by_instrument,
             plan_digest=self.plan_digest,
             has_terminal=peer.has_terminal if order.do == "arm" else False,
+            measured=self.measured,
         )
         if order.do != "status":
             _log.info("%s, by %s: %s", order.do, order.by, reply.sentence)
@@ -211,7 +219,7 @@ class Interrupts:
         """The order that ends this rest, met by that; one that was sent before the rest came about may not."""
         order = self.order
         self.order = None
-        if order is None or (self.standing == "waiting to be armed" and order.do != "arm"):
+        if order is None or (self.standing == "waiting to be armed" and order.do not in ("arm", "finish")):
             return None
         if self._is_by_instrument and order.do == "resume":
             return None
@@ -227,8 +235,7 @@ class Interrupts:
             case "finish" if self._is_resting:
                 self.order = order
             case "finish":
-                if self._request in (None, Request.PAUSE):
-                    self._request, self._by = Request.FINISH, order.by
+                self.finish(order.by)
             case "stop":
                 if self._request is not Request.ABORT:
                     self._request, self._by = Request.STOP, order.by

@@ -16,7 +16,13 @@ _AT_TERMINAL = "let it go on at its own terminal, or with pointillist arm at a t
 
 
 def answer_to(
-    order: Order, *, standing: Standing, is_by_instrument: bool, plan_digest: str, has_terminal: bool
+    order: Order,
+    *,
+    standing: Standing,
+    is_by_instrument: bool,
+    plan_digest: str,
+    has_terminal: bool,
+    measured: int = 0,
 ) -> Reply:
     """Whether an order is obeyed, and the sentence for whoever sent it.
 
@@ -28,6 +34,8 @@ def answer_to(
         Of the plan that waits to be armed.
     has_terminal
         Whether the order comes from a process at a terminal.
+    measured
+        Exposures that a scan which waits to be armed has from before.
     """
     refusal = ""
     match order.do:
@@ -38,7 +46,7 @@ def answer_to(
         case "resume":
             refusal, done = _resume(standing, is_by_instrument)
         case "finish":
-            refusal, done = _finish(standing)
+            refusal, done = _finish(standing, measured)
         case "stop":
             done = "stopping: the shutter closes after the exposure in progress, and the scan can be resumed"
             refusal = _WORDS[standing] if standing == "ending" else ""
@@ -69,8 +77,13 @@ def _resume(standing: Standing, is_by_instrument: bool) -> tuple[str, str]:
     return f"nothing is paused: {_WORDS[standing]}", ""
 
 
-def _finish(standing: Standing) -> tuple[str, str]:
+def _finish(standing: Standing, measured: int) -> tuple[str, str]:
     match standing:
+        case "waiting to be armed" if measured:
+            return (
+                "",
+                f"finishing: the shutter stays closed, and maps are made of the {measured} exposures that there are",
+            )
         case "preparing" | "waiting to be armed":
             return "nothing is measured yet that could be finished: stop the scan instead", ""
         case "ending":

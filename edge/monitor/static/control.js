@@ -41,7 +41,7 @@ export class Control {
     byId("pause").textContent = canGoOn ? "Resume" : "Pause";
     byId("pause").disabled = !canGoOn && this.state !== "scanning";
     byId("finish").hidden = byId("stop").hidden = this.isGone;
-    byId("finish").disabled = !["scanning", "paused"].includes(this.state);
+    byId("finish").disabled = !["scanning", "paused", "waiting"].includes(this.state);
   }
 
   pauseOrResume() {

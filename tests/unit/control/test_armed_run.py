@@ -17,9 +17,9 @@ from edge.control.messages import Order
 from edge.events import Paused, Resumed, ShutterOpened
 from edge.faults import ScanStopped
 from edge.record.folder import RecordingPaths
-from edge.state import Halted
+from edge.state import Ended, Halted
 from firmware_bridge.faults import DoorOpen, LinkLost
-from firmware_bridge.messages import ControllerStatus, ExposureDone
+from firmware_bridge.messages import ControllerStatus, ExposureDone, StagePose
 from tests.unit.control.commanded import LONG_S, Bench, telling
 from tests.unit.scripted_scan import ScriptedController, events, failing_at
 
@@ -67,6 +67,27 @@ def test_an_unarmed_scan_is_stopped_and_can_be_resumed(remote: Bench) -> None:
         with pytest.raises(ScanStopped, match="--resume"):
             await_arming(remote.folder, "0f", interrupts=remote.interrupts, session=remote.session, console=console)
     assert events(remote.journal, ShutterOpened) == []
+
+
+def test_a_resumed_scan_that_waits_to_be_armed_is_finished_as_it_is_without_moving_or_beam(remote: Bench) -> None:
+    console, controller = Console(quiet=True, log_level="error"), ScriptedController(lambda _controller, done: done)
+    with remote.interrupts.hearing(RecordingPaths(remote.folder), console.warn):
+        remote.meanwhile(remote.ask_once("waiting to be armed", "finish"))
+        await_arming(
+            remote.folder,
+            "0f",
+            interrupts=remote.interrupts,
+            session=remote.session,
+            console=console,
+            measured=7,
+        )
+        remote.join()
+    assert "the 7 exposures" in remote.said[0]
+    assert remote.run(controller) is RunOutcome.ENDED_EARLY
+    assert remote.session.state == Ended("aborted", is_planned=True)
+    assert events(remote.journal, ShutterOpened) == []
+    assert events(remote.journal, Paused)[-1].reason == "finished by ana on the page"
+    assert controller.pose == StagePose(-100.0, -100.0)
 
 
 def test_a_controller_that_goes_away_ends_the_wait(remote: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,13 @@ def test_an_order_that_makes_no_sense_is_refused_in_words(do, standing: Standing
     assert reply.state == standing
 
 
+def test_a_scan_that_waits_to_be_armed_can_be_finished_with_what_it_has_from_before_and_not_with_nothing() -> None:
+    order, waiting = Order("finish", "ana"), {"is_by_instrument": True, "plan_digest": "0f", "has_terminal": False}
+    assert answer_to(order, standing="waiting to be armed", measured=7, **waiting).ok
+    assert not answer_to(order, standing="waiting to be armed", measured=0, **waiting).ok
+    assert not answer_to(order, standing="preparing", measured=7, **waiting).ok
+
+
 def test_what_was_paused_at_the_instrument_is_resumed_there_alone() -> None:
     assert answer("resume", "paused").ok
     assert not answer("resume", "paused", by_instrument=True).ok
