@@ -28,6 +28,7 @@ from edge.photography.sighting import (
 )
 from edge.photography.stage_placing import read_stage_calibration
 from edge.planning.area import allowed_cells, allowed_count
+from edge.planning.coarse import coarse_plan
 from edge.planning.passage import passage_of
 from edge.planning.plan import ScanPlan, check_plan, check_without_controller, make_plan
 from edge.stopping.drawing import drawn, held_out_count, with_held_out
@@ -141,9 +142,9 @@ def choose_cells(sighting: Sighting, config: ScanConfig) -> MaskResult:
 def density_of_plan(sighting: Sighting, config: ScanConfig, plan: ScanPlan) -> NDArray[np.float32] | None:
     """The density that chose a plan's cells, made again.
 
-    None where the network that made it is gone or another, and where a campaign or a mode chose them.
+    None where the network that made it is gone or another, and where a campaign or a mode, or nobody, chose them.
     """
-    if config.placement is not None or plan.way is not None:
+    if config.placement is not None or plan.way is not None or config.is_coarse:
         return None
     try:
         density = choose_cells(sighting, config).density
@@ -180,6 +181,8 @@ def predicted_whole_s(plan: ScanPlan, config: ScanConfig) -> float:
     """
     if plan.way is not None:
         return max(plan.way.budget_s, plan.predicted_s)
+    if config.is_coarse:
+        return plan.predicted_s
     whole = budget_of(config, plan.grid) + (0 if plan.held_out is None else int(plan.held_out.sum()))
     return plan.predicted_s * max(1.0, whole / max(len(plan.table), 1))
 
@@ -208,14 +211,16 @@ def _planned(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanP
     plan = _first_part(sighting, config, stage)
     free = allowed_cells(config, plan.grid) & ~plan.mask.cells
     if plan.way is None:
-        exposures = cells_for_rate(config.sampling.rate, allowed_count(config, plan.grid))
-        count = held_out_count(config, exposures, int(free.sum() + plan.mask.cells.sum()))
+        cells = int(free.sum() + plan.mask.cells.sum())
+        allowed = allowed_count(config, plan.grid)
+        asked = len(plan.table) if config.is_coarse else cells_for_rate(config.sampling.rate, allowed)
+        count = held_out_count(config, asked, cells)
     else:
         from edge.modes.of_scan import held_out_in_time, setting_of
 
         count = held_out_in_time(setting_of(sighting, config, stage), config)
-    cells = drawn(free, count, config.sampling.seed)
-    return with_held_out(plan, cells, dwell_s=config.sampling.dwell_s, passage=passage_of(config, stage))
+    held_out = drawn(free, count, config.sampling.seed)
+    return with_held_out(plan, held_out, dwell_s=config.sampling.dwell_s, passage=passage_of(config, stage))
 
 
 def _first_part(sighting: Sighting, config: ScanConfig, stage: StageModel) -> ScanPlan:
@@ -224,6 +229,8 @@ def _first_part(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Sc
         from edge.modes.of_scan import first_plan
 
         return first_plan(sighting, config, stage)
+    if config.is_coarse:
+        return coarse_plan(sighting, config, stage)
     if config.placement is None:
         mask, poses_mm = choose_cells(sighting, config).mask, None
     else:

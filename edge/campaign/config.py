@@ -40,6 +40,12 @@ class CampaignConfig(Closed):
     placements: Annotated[list[PlacedScanConfig], Field(min_length=2, max_length=100)]
 
     @model_validator(mode="after")
+    def _cells_are_chosen(self) -> Self:
+        if self.sampling.coarse is not None:
+            raise ValueError("sampling.coarse measures blocks, and a campaign chooses cells: leave coarse out")
+        return self
+
+    @model_validator(mode="after")
     def _placements_differ(self) -> Self:
         for what in ("name", "recording"):
             values = [getattr(placement, what) for placement in self.placements]

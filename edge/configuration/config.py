@@ -126,15 +126,26 @@ class ScanConfig(Closed):
     @property
     def listens(self) -> bool:
         """Whether a number of cells is given that are chosen while the scan runs."""
-        return self.placement is None and not self.has_time and self.sampling.mask == "adaptive"
+        if self.placement is not None or self.has_time or self.is_coarse:
+            return False
+        return self.sampling.mask == "adaptive"
 
     @property
     def has_time(self) -> bool:
         """Whether a time is given, rather than a number of cells."""
         return self.placement is None and self.sampling.time_s is not None
 
+    @property
+    def is_coarse(self) -> bool:
+        """Whether every block of a coarse raster is measured, rather than a number of cells."""
+        return self.sampling.coarse is not None
+
     @model_validator(mode="after")
     def _placement_is_its_campaigns(self) -> Self:
+        if self.placement is not None and self.is_coarse:
+            raise ValueError(
+                "sampling.coarse says what is measured, and of a placement its campaign does: leave coarse out"
+            )
         if self.placement is not None and self.sampling.time_s is not None:
             raise ValueError(
                 "sampling.time_s says how much is measured, and of a placement its campaign does: leave time_s out, or "

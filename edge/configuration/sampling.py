@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,17 @@ from edge.stopping.config import StopConfig
 
 OF_A_RATE = ("rate", "mask", "batches")
 """Keys that say nothing where a time is given."""
+_OF_CHOSEN_CELLS = (*OF_A_RATE, "time_s", "mode", "model", "binariser", "max_hole_mm")
+"""Keys that say nothing where all blocks of a coarse raster are measured."""
+
+
+class CoarseConfig(Closed):
+    """One exposure for each block of cells, in place of chosen cells."""
+
+    factor: Annotated[int, Field(ge=2, le=1_000)]
+    """Cells of a block, in each direction."""
+    exposures: Literal["points", "strokes"] = "points"
+    """A dwell in the middle of each block, or a stroke in motion through it."""
 
 
 class SamplingConfig(Closed):
@@ -23,6 +34,8 @@ class SamplingConfig(Closed):
     """Time for the whole scan, spent as `mode` says; None: a rate is asked for."""
     mode: Name = "automatic"
     """How a time is spent, by a name of `edge.modes.registry`; the one that is predicted to show most by itself."""
+    coarse: CoarseConfig | None = None
+    """A coarse raster in place of a rate, a mask or a time; None: cells are chosen."""
     mask: Name = "adaptive"
     model: Name | None = None
     """A mask network's ONNX file, for the mask ``netm``; None for the shipped one."""
@@ -39,6 +52,15 @@ class SamplingConfig(Closed):
     """Part of the exposures, drawn by lot, that is never fitted and tells the maps' error; 0: none."""
     stop: StopConfig = StopConfig()
     """When the scan is over before its budget is spent."""
+
+    @model_validator(mode="after")
+    def _coarse_or_chosen(self) -> Self:
+        if self.coarse is None:
+            return self
+        for key in _OF_CHOSEN_CELLS:
+            if getattr(self, key) != SamplingConfig.model_fields[key].default:
+                raise ValueError(f"coarse measures every block of cells, and {key} chooses: leave one of them out")
+        return self
 
     @property
     def first_mask(self) -> str:

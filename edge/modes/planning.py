@@ -80,23 +80,42 @@ def plan_of_pieces(
     marked = pieces.marked(grid.shape)
     marked.flags.writeable = False
     mask = SamplingMask(marked, float(marked.sum() / allowed.sum()), way.mode, _BY_MODE, seed)
-    return _priced(
-        ScanPlan(
-            grid=grid,
-            table=table,
-            mask=mask,
-            registration_digest=registration_digest,
-            predicted_s=0.0,
-            travel_mm=0.0,
-            beam_s=0.0,
-            longest_move_s=0.0,
-            digest="",
-            stage=stage,
-            way=way,
-        ),
-        stage,
-        passage,
+    return priced_plan(
+        table,
+        grid=grid,
+        mask=mask,
+        stage=stage,
+        registration_digest=registration_digest,
+        way=way,
+        passage=passage,
     )
+
+
+def priced_plan(
+    table: ExposureTable,
+    *,
+    grid: ScanGrid,
+    mask: SamplingMask,
+    stage: StageModel,
+    registration_digest: str,
+    way: Way | None = None,
+    passage: Passage | None = None,
+) -> ScanPlan:
+    """The plan of exposures in their order, priced and sealed; the table is a frozen one."""
+    plan = ScanPlan(
+        grid=grid,
+        table=table,
+        mask=mask,
+        registration_digest=registration_digest,
+        predicted_s=0.0,
+        travel_mm=0.0,
+        beam_s=0.0,
+        longest_move_s=0.0,
+        digest="",
+        stage=stage,
+        way=way,
+    )
+    return _priced(plan, stage, passage)
 
 
 def grown(plan: ScanPlan, pieces: Pieces, *, allowed: Cells, passage: Passage | None = None) -> ScanPlan:

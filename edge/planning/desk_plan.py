@@ -73,6 +73,10 @@ def _written(
     require_known_names(config)
     if aim is not None and config.placement is not None:
         raise UsageError("what a placement measures is its campaign's business: leave --time, --rate and --error out")
+    if aim is not None and config.is_coarse:
+        raise UsageError(
+            "sampling.coarse measures every block, whatever that takes: leave --time, --rate and --error out, or coarse"
+        )
     warn_of_floor(config, console)
     folder = out or new_folder(config.object.identifier, suffix="-plan")
     refuse_in_use(folder)

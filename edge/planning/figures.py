@@ -53,6 +53,8 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
         f"Planned {len(plan.exposures)} exposures on {plan.grid.rows} x {plan.grid.columns} cells "
         f"({100 * plan.mask.rate:.1f} %, {_method(plan)}): {duration_text(plan.predicted_s)} predicted"
     )
+    if coarse := coarse_sentence(config):
+        console.say(coarse)
     if more := _more_to_come(plan, config):
         console.say(more)
     if held_out := held_out_sentence(plan):
@@ -78,10 +80,20 @@ def _more_to_come(plan: ScanPlan, config: ScanConfig) -> str:
             if plan.predicted_s < _ALL * plan.way.budget_s
             else ""
         )
-    further = budget_of(config, plan.grid) - int(plan.mask.cells.sum())
-    if config.listens and further > 0:
+    if config.listens and (further := budget_of(config, plan.grid) - int(plan.mask.cells.sum())) > 0:
         return f"{further} more exposures follow, in batches chosen by what is measured: at most about {whole} in all"
     return ""
+
+
+def coarse_sentence(config: ScanConfig) -> str:
+    """What each exposure of a coarse raster sees; empty of other scans."""
+    coarse = config.sampling.coarse
+    if coarse is None:
+        return ""
+    block = f"each block of {coarse.factor} x {coarse.factor} cells"
+    if coarse.exposures == "points":
+        return f"Coarse raster: one cell in the middle of {block}; the others are inferred"
+    return f"Coarse raster: one stroke through the middle of {block}, a mean over its {coarse.factor} cells"
 
 
 def held_out_sentence(plan: ScanPlan) -> str:
@@ -103,6 +115,8 @@ def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
     how = _method(plan) if mask.binariser == "none" else f"{_method(plan)} ({mask.binariser})"
     allowed = allowed_cells(config, grid)
     yield f"{int(mask.cells.sum())} of {int(allowed.sum())} cells ({100 * mask.rate:.1f} %) by {how}, seed {mask.seed}"
+    if coarse := coarse_sentence(config):
+        yield f"{coarse[0].lower()}{coarse[1:]}"
     if held_out := held_out_sentence(plan):
         yield held_out
     for sentence in area_sentences(plan, config):

@@ -12,6 +12,7 @@ from edge.reconstruct.choice import AUTOMATIC
 from edge.reconstruct.progressive import ProgressiveMaps
 from edge.results import Planned, maps_of
 from edge.spectra.model import SpectrumModel
+from edge.strokes import is_long
 
 _DRAWING_S = 0.2
 """Part of a period that goes into drawing; what is left over comes with the next preview."""
@@ -38,10 +39,11 @@ def drawing_of(model: SpectrumModel, planned: Planned) -> Drawing:
     """Maps that follow the exposures, or those of a method that knows no updates.
 
     A raster of few photons shows kriging while it grows: until its end it is not one. What was flown over is estimated
-    together, which knows no updates.
+    together, and so are means over several cells; that knows no updates.
     """
-    method, way = planned.config.reconstruct.method, planned.plan.way
-    follows = method == "kriging" or (method == AUTOMATIC and way is None)
+    method, plan = planned.config.reconstruct.method, planned.plan
+    follows = method == "kriging" or (method == AUTOMATIC and plan.way is None)
+    follows = follows and not is_long(plan.table[:, :2], plan.table[:, 2:4], plan.grid).any()
     return Followed(model, planned) if follows else Anew(model, planned)
 
 

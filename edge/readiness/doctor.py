@@ -118,7 +118,7 @@ def examine_disk(config: ScanConfig, folder: Path) -> Iterator[Finding]:
     """Room for every spectrum that a scan may take and for its maps, with a margin."""
     area, sampling = config.area, config.sampling
     cells = area.width_mm * area.height_mm / area.pitch_mm**2
-    exposures = cells * sampling.rate
+    exposures = cells * (sampling.rate if sampling.coarse is None else sampling.coarse.factor**-2)
     if sampling.time_s is not None:
         exposures = min(cells, sampling.time_s / sampling.dwell_s)
     each = exposures_bytes(sampling.dwell_s, config.instrument.detector.channels)

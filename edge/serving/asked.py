@@ -81,6 +81,7 @@ class Asked:
             {"name": named.get(str(corners), f"drawn on the page, {number}"), "polygon": corners}
             for number, corners in enumerate(self.keep_outs, 1)
         ]
+        sampling["coarse"] = None
         if self.budget == "rate":
             sampling |= {"rate": self.value, "time_s": None, "mode": AUTOMATIC}
         else:

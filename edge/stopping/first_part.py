@@ -80,12 +80,14 @@ def warn_of_floor(config: ScanConfig, console: Console) -> None:
 
 
 def _what_to_lower(plan: ScanPlan, config: ScanConfig) -> str:
+    if config.is_coarse:
+        return "the number of blocks, by a larger sampling.coarse.factor,"
     return f"sampling.rate, {config.sampling.rate:g}," if plan.way is None else "sampling.time_s"
 
 
 def _what_a_time_is_for(plan: ScanPlan, config: ScanConfig) -> str:
     """Whoever stops a rate after a time may have meant to spend it."""
-    if plan.way is not None or config.placement is not None:
+    if plan.way is not None or config.placement is not None or config.is_coarse:
         return ""
     return "; a time that is to be spent, whatever it has room for, is sampling.time_s, in place of the rate"
 

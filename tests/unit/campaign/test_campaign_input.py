@@ -125,3 +125,8 @@ def test_a_placement_visits_nothing_that_its_own_keep_outs_or_polygon_forbid():
     may = may_be_visited(poses_mm, grid_of(config.area), config)
     assert may.tolist() == [False, False, True, False]
     assert may_be_visited(poses_mm, grid_of(a_scan(area=area).area), a_scan(area=area)).all()
+
+
+def test_a_coarse_raster_is_no_choice_of_a_campaign(campaign):
+    with pytest.raises(UsageError, match="a campaign chooses cells: leave coarse out"):
+        load_campaign(campaign(lambda content: content.update({"sampling": {"coarse": {"factor": 4}}})))

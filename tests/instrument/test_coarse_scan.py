@@ -1,0 +1,85 @@
+"""A coarse raster on the simulated instrument, from its plan to maps; no cell of a stroke passes for measured."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from edge.preview.live import Preview
+from edge.reconstruct.cells import merged
+from edge.record.folder import open_recording
+from edge.record.maps_file import read_maps
+from edge.results import fit_recording, read_planned
+from edge.state import Ended
+from tests.instrument.conftest import bench_in
+
+
+@pytest.fixture(scope="module")
+def strokes(tmp_path_factory, starter):
+    """A scan in strokes of four cells, to be looked at and not written to."""
+    bench = bench_in(tmp_path_factory.mktemp("strokes"), starter)
+    bench.scan["sampling"] = {
+        "coarse": {"factor": 4, "exposures": "strokes"},
+        "dwell_s": 0.4,
+        "seed": 1,
+        "held_out": 0.07,
+    }
+    bench.instrument["twin"]["clock_factor"] = 20.0
+    with bench.running():
+        scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    assert scan.returncode == 0, scan.stderr
+    return bench, scan
+
+
+def test_a_scan_in_strokes_goes_from_photograph_to_report(strokes):
+    bench, scan = strokes
+    with open_recording(bench.recording) as recording:
+        planned, history = read_planned(recording), recording.history
+    assert history.state == Ended("finished", is_planned=True)
+    assert history.irregular == ()
+    assert history.done == frozenset(range(len(planned.plan.table)))
+    assert "one stroke through the middle of each block of 4 x 4 cells" in scan.stdout
+    assert recording.paths.report.is_file()
+
+
+def test_each_stroke_comes_out_of_the_journal_as_the_mean_of_the_cells_that_were_planned(strokes):
+    bench, _ = strokes
+    with open_recording(bench.recording) as recording:
+        planned = read_planned(recording)
+        fitted = fit_recording(recording, planned)
+    shape = planned.plan.grid.shape
+    cells = merged(fitted.samples, shape, fitted.model.elements, fitted.live_s)
+    assert cells.operator is not None
+    assert np.array_equal(np.diff(cells.operator.first), np.full(384, 4))
+    rows, columns = np.divmod(cells.operator.cell.reshape(-1, 4), shape[1])
+    assert np.array_equal(rows, np.repeat(cells.rows[:, None], 4, axis=1))
+    assert np.array_equal(columns, cells.columns[:, None] // 4 * 4 + np.arange(4))
+    assert np.allclose(cells.operator.weight, 0.25)
+
+
+def test_no_cell_of_a_stroke_is_shown_as_measured(strokes):
+    bench, _ = strokes
+    with open_recording(bench.recording) as recording:
+        kept = read_maps(recording.paths.maps)
+    assert not kept.element_maps.measured.any()
+    assert np.isfinite(kept.element_maps.maps).all()
+    assert (kept.element_maps.standard_error > 0).all()
+
+
+def test_exposures_held_out_tell_the_error_of_a_scan_in_strokes(strokes):
+    _, scan = strokes
+    assert "held out: " in scan.stdout
+
+
+def test_the_preview_draws_a_scan_in_strokes_without_taking_any_cell_for_measured(strokes, tmp_path):
+    bench, _ = strokes
+    folder = shutil.copytree(bench.recording, tmp_path / "scan")
+    shutil.rmtree(folder / "live", ignore_errors=True)
+    preview = Preview(folder)
+    try:
+        assert preview.update(), preview.trouble
+    finally:
+        preview.close()
+    assert not read_maps(folder / "live" / "maps.h5").element_maps.measured.any()
