@@ -26,7 +26,7 @@ class NetworkDescription:
     options: dict[str, Any]
     """Its keywords."""
     rates: tuple[float, float]
-    """Smallest and largest rate that it was trained for."""
+    """Smallest and largest rate that it was trained for; 1 and 1 of an unfolded network, which is asked for none."""
     step: int = 0
     training: dict[str, Any] = field(default_factory=dict)
     """Plain values for the model card: configuration, seed, data set with its digest, validation."""

@@ -206,12 +206,20 @@ def _net_e(**options: Any) -> nn.Module:
     return NetE(**options)
 
 
+def _unfolded(**options: Any) -> nn.Module:
+    from models.training.unfolding.network import build_unfolded
+
+    return build_unfolded(options)
+
+
 INPAINTERS: dict[str, Callable[..., nn.Module]] = {"nete": _net_e}
 """Inpainting networks by name: what Dai et al. train a mask network with."""
+UNFOLDED: dict[str, Callable[..., nn.Module]] = {"unfolded": _unfolded}
+"""Networks that learn from one scan, by name: they sharpen its maps."""
 
 
 def build_network(name: str, options: dict[str, Any] | None = None) -> nn.Module:
-    """A freshly initialised mask or inpainting network.
+    """A freshly initialised mask, inpainting or unfolded network.
 
     Raises
     ------
@@ -220,7 +228,7 @@ def build_network(name: str, options: dict[str, Any] | None = None) -> nn.Module
     """
     from models.training.faults import UnknownNetwork
 
-    known = NETWORKS | INPAINTERS
+    known = NETWORKS | INPAINTERS | UNFOLDED
     make = known.get(name)
     if make is None:
         raise UnknownNetwork(f"no network is called {name!r}: choose one of {', '.join(known)}")
