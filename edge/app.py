@@ -92,7 +92,7 @@ def run_scan(
     folder = out or new_folder(config.object.identifier)
     refuse_taken(folder)
     require([*examine_installation(), *examine_disk(config, folder), *examine_ages(config)])
-    with page_of(config.monitor, folder, console), told(config.alerts, folder):
+    with page_of(config.monitor, folder, console), told(config.alerts, folder, console.post):
         outcome, paths = record(config, folder, console, review=review, reviewed=reviewed, interrupts=interrupts)
         return _conclude(outcome, paths, console)
 
@@ -190,7 +190,8 @@ def resume_scan(
 
         def run_beside(config: ScanConfig) -> None:
             held.enter_context(page_of(config.monitor if beside.has_page else None, folder, console))
-            held.enter_context(told(of_resumed(config.alerts, beside.alerts_of, console.warn), folder))
+            alerts = of_resumed(config.alerts, beside.alerts_of, console.warn)
+            held.enter_context(told(alerts, folder, console.post))
 
         interrupts = interrupts or Interrupts()
         outcome = _resumed(folder, console=console, review=review, run_beside=run_beside, interrupts=interrupts)

@@ -9,6 +9,7 @@ import os
 import select
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,6 +64,7 @@ class Console:
         self._err = _Patient(sys.stderr)
         self._bars: Progress | _Table | None = None
         self._is_counting_down = False
+        self._posted: deque[str] = deque()
         self.note = ""
         """Shown beside the progress; empty: nothing."""
         self._log = logging.getLogger("edge")
@@ -87,6 +89,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """A line for the operator."""
+        self._write_posted()
         self._log.info(text)
         if not self.quiet:
             self._write_line(self._out, text)
@@ -97,8 +100,19 @@ class Console:
 
     def warn(self, text: str) -> None:
         """A line that the operator sees even when quiet."""
+        self._write_posted()
         self._log.warning(text)
         self._write_line(self._err, f"pointillist: {text}")
+
+    def post(self, text: str) -> None:
+        """A warning from another thread: into the log at once, to the operator when this console writes next."""
+        self._log.warning(text)
+        self._posted.append(text)
+
+    def _write_posted(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._write_line(self._err, f"pointillist: {self._posted.popleft()}")
 
     def _write_line(self, stream: _Patient, text: str) -> None:
         """A line of its own, beside whatever stands in the terminal without an end."""
@@ -188,6 +202,18 @@ class Console:
             Figures to be shown as a watcher sees them, asked for a few times a second; None: a bar, with rate and
             time left.
         """
+        with self._shown(what, total, done, look) as show:
+
+            def showing(count: int) -> None:
+                self._write_posted()
+                show(count)
+
+            yield showing
+
+    @contextmanager
+    def _shown(
+        self, what: str, total: int, done: int, look: Callable[[], Figures] | None
+    ) -> Iterator[Callable[[int], None]]:
         if self.quiet:
             yield lambda _count: None
         elif not (self._out.isatty() and can_replace_lines()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edge.configuration.config import load_scan_config
@@ -12,15 +12,23 @@ from edge.configuration.monitor import AlertsConfig
 from edge.events import utc_text
 from edge.faults import UsageError
 from edge.monitor.child import Child
+from edge.monitor.kept import Kept
 from edge.record.own_files import read_note
 
+_TWICE_S = 60.0
+"""Before a telling process that is begun again; what happened then may be told twice, and is not left out."""
 _PATIENCE_S = 60.0
 """For the last message, after the scan: nothing waits then but the terminal."""
 
 
 @contextmanager
-def told(config: AlertsConfig | None, folder: Path) -> Iterator[None]:
+def told(config: AlertsConfig | None, folder: Path, post: Callable[[str], None]) -> Iterator[None]:
     """Somebody is told of what happens meanwhile, and of how it ends.
+
+    Parameters
+    ----------
+    post
+        Told, in another thread, where the telling process dies.
 
     Raises
     ------
@@ -30,17 +38,25 @@ def told(config: AlertsConfig | None, folder: Path) -> Iterator[None]:
     if config is None:
         yield
         return
-    settings = {
-        "webhook": webhook_of(config),
-        "command": config.command,
-        "on": config.on,
-        "since": utc_text(datetime.now(UTC)),
-    }
-    child = Child("edge.alerts.run", [str(folder.absolute())], settings)
+    settings = {"webhook": webhook_of(config), "command": config.command, "on": config.on}
+    untold_s = 0.0
+
+    def begin() -> Child:
+        nonlocal untold_s
+        since = utc_text(datetime.now(UTC) - timedelta(seconds=untold_s))
+        untold_s = _TWICE_S
+        return Child("edge.alerts.run", [str(folder.absolute())], settings | {"since": since})
+
+    teller = Kept(
+        begin,
+        what="the process that sends alerts",
+        remedy="nobody is told of what happens: look at the page",
+        post=post,
+    )
     try:
         yield
     finally:
-        child.end(_PATIENCE_S)
+        teller.end(_PATIENCE_S)
 
 
 def of_resumed(recorded: AlertsConfig | None, own: Path | None, warn: Callable[[str], None]) -> AlertsConfig | None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from edge.control.messages import LONGEST_LINE, Order, Reply, line_of, order_from
-from edge.control.place import clear, leave_note, new_place, note_of
+from edge.control.place import clear, hold, leave_note, new_place, note_of
 
 _MOST_AT_ONCE = 8
 """Connections; what comes beyond them is closed."""
@@ -61,6 +61,7 @@ class Listener:
         self._folder = folder
         self._take = take
         self._place: Path | None = None
+        self._held: int | None = None
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._serve, name="scan control", daemon=True)
         self._open: dict[socket.socket, _Heard] = {}
@@ -78,6 +79,9 @@ class Listener:
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._place = new_place()
+            with suppress(OSError):
+                # a disk without locks: then it is known to be in use by who answers there
+                self._held = hold(self._place)
             self._server.bind(str(self._place))
             # the folder is this user's alone already; nobody can connect before listen
             self._place.chmod(0o600)
@@ -104,6 +108,9 @@ class Listener:
             each.close()
         if self._place is not None:
             clear(self._place)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:

@@ -6,17 +6,22 @@ recording holds nothing but files.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import socket
 import stat
 import tempfile
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from edge.record.own_files import read_note
 
 _LONGEST_PATH = 100
 """Bytes; what a socket's address holds on every system."""
-_PREFIX = "pointillist-"
+_PREFIX, _SOCKET = "pointillist-", "control"
+_MOST_LOOKED_AT = 10_000
+_ANSWER_S = 0.2
 
 
 def note_of(folder: Path) -> Path:
@@ -35,8 +40,50 @@ def new_place() -> Path:
     wanted = (os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0], os.environ.get("XDG_RUNTIME_DIR", ""))
     for above in (*wanted, tempfile.gettempdir(), "/tmp"):
         if above and len(os.fsencode(above)) < _LONGEST_PATH - 40 and os.access(above, os.W_OK | os.X_OK):
-            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=above)) / "control"
+            clear_abandoned(Path(above))
+            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=above)) / _SOCKET
     raise OSError("no folder for a socket: set XDG_RUNTIME_DIR to one that this user may write")
+
+
+def hold(place: Path) -> int:
+    """A descriptor by which this process, as long as it lives and keeps it open, holds a socket's folder.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be opened.
+    """
+    descriptor = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def clear_abandoned(above: Path) -> None:
+    """Take away the folders that scans of this user have left there which were killed."""
+    with suppress(OSError), os.scandir(above) as entries:
+        found = [Path(entry.path) for entry in islice(entries, _MOST_LOOKED_AT) if entry.name.startswith(_PREFIX)]
+        for folder in found:
+            if _is_abandoned(folder):
+                clear(folder / _SOCKET)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether a socket of this user's lies there that nobody holds, nor answers at."""
+    try:
+        states = folder.lstat(), (folder / _SOCKET).lstat()
+        if not (stat.S_ISDIR(states[0].st_mode) and stat.S_ISSOCK(states[1].st_mode)):
+            return False
+        if {state.st_uid for state in states} != {os.getuid()}:
+            return False
+        os.close(hold(folder / _SOCKET))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_ANSWER_S)
+            connection.connect(str(folder / _SOCKET))
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def leave_note(folder: Path, place: Path) -> None:

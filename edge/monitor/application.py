@@ -6,12 +6,11 @@ import asyncio
 import gzip
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -75,7 +74,7 @@ def application(page: Page, *, names: Sequence[str] = (), routes: Sequence[BaseR
         lifespan=_watching,
     )
     app.state.page = page
-    app.state.orders = CapacityLimiter(_MOST_ORDERS)
+    app.state.orders = ThreadPoolExecutor(_MOST_ORDERS, "orders")
     return app
 
 
@@ -105,6 +104,7 @@ async def _watching(app: Starlette) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await ending
         await run_in_threadpool(watcher.join, 5.0)
+        app.state.orders.shutdown(wait=False)
 
 
 async def _end_with_their_sessions(page: Page) -> None:
@@ -210,7 +210,8 @@ async def _control(request: Request) -> Response:
     from edge.control.client import ask
 
     try:
-        reply = await run_sync(ask, page.shown.folder, _COMMANDS[command], by, limiter=request.app.state.orders)
+        loop, orders = asyncio.get_running_loop(), request.app.state.orders
+        reply = await loop.run_in_executor(orders, ask, page.shown.folder, _COMMANDS[command], by)
     except EdgeError as error:
         return refusal(409, str(error))
     return JSONResponse({"ok": reply.ok, "sentence": reply.sentence, "state": reply.state})

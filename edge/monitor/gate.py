@@ -88,6 +88,15 @@ class Held(socket.socket):
             # whoever was there has left already, and the loop is about to see it
             return
 
+    def is_left(self) -> bool:
+        """Whether the other end has closed it, which the loop may not have come to see yet."""
+        try:
+            return not self.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def is_overdue(self, now_s: float) -> bool:
         """Look again: whether its handshake does not end, or nobody takes what was asked for."""
         if self.abort is None:
@@ -170,12 +179,13 @@ class Connections:
 
         Strangers first, of them those of the place from which most have come, of these the oldest. Operators never.
         """
+        there = [held for held in self._open.values() if place in (None, held.place)]
+        if left := [held for held in there if held.is_left()]:
+            for held in left:
+                self.forget(held)
+            return True
         until_s = self._clock() - _GRACE_S
-        free = [
-            held
-            for held in self._open.values()
-            if held.standing < Standing.OPERATOR and held.began_s < until_s and place in (None, held.place)
-        ]
+        free = [held for held in there if held.standing < Standing.OPERATOR and held.began_s < until_s]
         if not free:
             return False
         min(free, key=lambda held: (held.standing, -self._from[held.place], held.began_s)).give_up()

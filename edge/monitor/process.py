@@ -1,4 +1,4 @@
-"""The page's process from the scan's side: begun with it, ended with it, and never waited for."""
+"""The page's process from the scan's side: begun with it, again where it dies, ended with it, and never waited for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edge.configuration.monitor import MonitorConfig
 from edge.console import Console
 from edge.faults import UsageError
 from edge.monitor.child import Child
+from edge.monitor.kept import Kept
 from edge.monitor.settings import Settings, listening, url_of
 
 _PATIENCE_S = 5.0
@@ -37,10 +38,18 @@ def page_of(config: MonitorConfig | None, folder: Path, console: Console) -> Ite
     console.say(f"Watch it: {url_of(listener, is_secure=settings.is_secure)}")
     for remark in settings.remarks():
         console.confide(remark)
+    arguments = [str(folder.absolute()), str(listener.fileno())]
+    # the socket stays open here: a page that is begun again has the same address
     with listener:
-        arguments = [str(folder.absolute()), str(listener.fileno())]
-        child = Child("edge.monitor.run", arguments, settings.json(), [listener.fileno()])
-    try:
-        yield
-    finally:
-        child.end(_PATIENCE_S)
+        page = Kept(
+            lambda: Child("edge.monitor.run", arguments, settings.json(), [listener.fileno()]),
+            what="the page",
+            remedy=f"look on with: pointillist monitor {folder}",
+            post=console.post,
+            # nobody waits at a socket behind which nobody is
+            give_up=listener.close,
+        )
+        try:
+            yield
+        finally:
+            page.end(_PATIENCE_S)

@@ -46,14 +46,17 @@ def test_ten_thousand_connections_leave_the_scan_alone_and_the_page_comes_back(b
         assert process.wait(timeout=300) == 0
 
 
-def test_a_scan_goes_on_when_its_page_is_killed(bench: Bench) -> None:
+def test_a_scan_goes_on_when_its_page_is_killed_and_the_page_comes_back_where_it_was(bench: Bench) -> None:
     bench.scan["monitor"] = {"port": 0}
+    bench.instrument["twin"]["clock_factor"] = 3.0
     with bench.running(), bench.scanning() as process:
-        page_of(bench)
+        port = page_of(bench)
         bench.scan_until(5, process)
         found = subprocess.run(
             ["pgrep", "-f", f"edge.monitor.run {bench.recording}"], capture_output=True, text=True, check=True
         )
         for pid in found.stdout.split():
             subprocess.run(["kill", "-9", pid], check=True)
+        await_that(lambda: scan_json(port)["scan_id"] != "", "the page")
         assert process.wait(timeout=300) == 0
+    assert bench.said.count("the page ended by itself") == 1

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,7 +19,7 @@ import pytest
 from edge.control.client import ask
 from edge.control.listener import Listener, Peer
 from edge.control.messages import Order, Reply
-from edge.control.place import note_of, place_in
+from edge.control.place import clear_abandoned, hold, note_of, place_in
 from edge.faults import UsageError
 from edge.record.own_files import refuse_links
 
@@ -98,6 +102,57 @@ def test_a_scan_that_was_killed_is_known_not_to_listen_and_the_next_one_does(tmp
     with Listener(tmp_path, heard.take):
         assert ask(tmp_path, "status", "ana", 30).ok
         assert not place.parent.exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edge.control.listener import Listener
+with Listener(Path(sys.argv[1]), lambda order, peer: None):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for sockets, of a path that is short enough for them."""
+    with tempfile.TemporaryDirectory(prefix="run-", dir="/tmp") as folder:
+        monkeypatch.setenv("RUNTIME_DIRECTORY", folder)
+        yield Path(folder)
+
+
+def test_what_a_killed_scan_left_is_taken_away_by_the_next_one_of_another_recording(
+    tmp_path: Path, runtime: Path, heard: Heard
+) -> None:
+    killed, running, other = (tmp_path / name for name in ("killed", "running", "other"))
+    for folder in (killed, running, other):
+        folder.mkdir()
+    assert subprocess.run([sys.executable, "-c", KILLED, str(killed)], check=False).returncode == -signal.SIGKILL
+    (left,) = runtime.iterdir()
+    with Listener(running, heard.take):
+        assert not left.exists()
+        with Listener(other, heard.take):
+            # the scan that runs keeps its own
+            assert ask(running, "status", "ana", 30).ok
+            assert len(list(runtime.iterdir())) == 2
+
+
+def test_folders_of_other_programs_and_sockets_that_are_held_stay(runtime: Path) -> None:
+    kept = []
+    for name, socket_name in (("pointillist-a", "other"), ("pointillist-b", "control"), ("elsewhere", "control")):
+        (runtime / name).mkdir()
+        kept.append(runtime / name)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as gone:
+            gone.bind(str(runtime / name / socket_name))
+    (runtime / "pointillist-c").mkdir()
+    (runtime / "pointillist-d").symlink_to(runtime / "elsewhere")
+    descriptor = hold(runtime / "pointillist-b" / "control")
+    clear_abandoned(runtime)
+    assert len(list(runtime.glob("*/*"))) == 4
+    assert (runtime / "pointillist-c").exists()
+    os.close(descriptor)
+    clear_abandoned(runtime)
+    assert not (runtime / "pointillist-b").exists()
 
 
 def test_a_note_that_names_something_else_is_not_followed(tmp_path: Path) -> None:

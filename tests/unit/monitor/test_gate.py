@@ -164,6 +164,14 @@ def test_what_is_closed_makes_room_once(counted: Counted) -> None:
     assert counted.come("10.0.0.1") is None
 
 
+def test_what_the_other_end_has_closed_makes_room_before_the_loop_has_seen_it(counted: Counted) -> None:
+    for _ in range(MOST_FROM_ONE):
+        counted.come("10.0.0.1")
+    counted.sockets[1].close()
+    assert counted.come("10.0.0.1")
+    assert counted.come("10.0.0.1") is None
+
+
 def test_a_newcomer_takes_the_place_of_the_oldest_stranger_where_most_of_them_come_from(counted: Counted) -> None:
     for address, count in (("10.0.0.1", 63), ("10.0.0.2", 64), ("10.0.0.3", 64), ("10.0.0.4", 64), ("10.0.0.5", 1)):
         for _ in range(count):

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
+import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
-FILES = Path(__file__).parents[3] / "tools" / "install"
+from edge.cli import app
+
+CHECKOUT = Path(__file__).parents[3]
+FILES = CHECKOUT / "tools" / "install"
+INSTRUCTIONS = {"FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
 
 
 @pytest.fixture
@@ -116,3 +123,56 @@ def test_what_was_installed_is_taken_away_and_what_is_the_users_stays(tmp_path: 
     environment = {"DESTDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
     subprocess.run(["sh", FILES / "uninstall.sh", "/usr/local"], env=environment, check=True, capture_output=True)
     assert {place: (tmp_path / place).exists() for place in places} == places
+
+
+def recipe() -> list[tuple[str, str]]:
+    """The container's: each instruction and what it is given, continued lines put together."""
+    lines = [line for line in (FILES / "Containerfile").read_text().splitlines() if line.strip() and line[0] != "#"]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    return [(word, " ".join(rest.split())) for word, _, rest in (line.partition(" ") for line in joined.splitlines())]
+
+
+def told_by_the_recipe() -> list[list[str]]:
+    """The commands in its first lines."""
+    comment = [line[1:] for line in (FILES / "Containerfile").read_text().splitlines() if line.startswith("#   ")]
+    return [shlex.split(line) for line in "\n".join(comment).replace("\\\n", " ").splitlines()]
+
+
+def test_the_container_is_made_of_what_there_is() -> None:
+    steps = recipe()
+    assert steps[0][0] == "FROM"
+    assert {word for word, _ in steps} <= INSTRUCTIONS
+    copied = {
+        source
+        for word, rest in steps
+        if word == "COPY" and not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    }
+    for source in copied:
+        assert (CHECKOUT / source).exists(), source
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    needed = {"pyproject.toml", "constraints.txt", project["project"]["readme"], *project["project"]["license-files"]}
+    assert copied == needed | set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+
+
+def test_the_containers_shell_lines_and_lists_can_be_read() -> None:
+    for word, rest in recipe():
+        if word == "RUN":
+            assert subprocess.run(["sh", "-n", "-c", rest], check=False).returncode == 0, rest
+        if word in ("ENTRYPOINT", "CMD"):
+            assert all(isinstance(each, str) for each in json.loads(rest))
+    stages = [rest.split()[-1] for word, rest in recipe() if word == "FROM" and " AS " in rest]
+    used = [rest.split()[0].removeprefix("--from=") for word, rest in recipe() if rest.startswith("--from=")]
+    assert used == stages
+
+
+def test_a_container_beside_an_instrument_is_run_so_that_its_page_can_be_reached() -> None:
+    runs = [words for words in told_by_the_recipe() if {"scan", "serve"} & set(words)]
+    assert len(runs) == 2
+    for words in runs:
+        assert words[words.index("--network") + 1] == "host"
+        assert "--publish" not in words
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    for words in told_by_the_recipe()[1:]:
+        given = [word for word in words if word in commands]
+        assert len(given) == 1, words
