@@ -9,6 +9,7 @@ import pytest
 
 from edge.grid import CellWindow
 from edge.monitor import wire
+from tests.instrument.conftest import await_that
 from tests.unit.monitor.page_server import TOKENS, served
 
 LARGE = "#large-map"
@@ -217,6 +218,13 @@ def test_a_page_that_asks_for_a_token_lets_nobody_else_in_and_shows_visitors_no_
         assert found.text("#whoami") == "You look on as a visitor"
         assert found.page.locator("#controls").is_hidden()
         found.page.locator("#logout").click()
+        found.page.locator("#token").wait_for()
+        found.page.locator("#token").fill(TOKENS.visitor)
+        found.page.keyboard.press("Enter")
+        found.await_text("#state", "Finished")
+        await_that(lambda: len(server.page.streams) == 1, "the stream")
+        # the login runs out, here or by another tab that logs out
+        server.page.access._sessions.clear()
         found.page.locator("#token").wait_for()
 
 

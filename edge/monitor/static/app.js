@@ -21,7 +21,6 @@ import { View } from "./view.js";
 const byId = (id) => document.getElementById(id);
 const ZOOM = 1.5;
 const SAID_LOST_AFTER = 2;
-const SESSION_ENDED = 4401;
 
 const model = new Model();
 const view = new View();
@@ -43,6 +42,7 @@ const stream = new Stream({
   tile: (tile) => model.takeTile(tile),
   open: connected,
   lost,
+  ended: loginAgain,
 });
 
 let lostTimes = 0;
@@ -144,9 +144,9 @@ async function connected() {
   }
 }
 
-async function lost(seconds, code) {
+async function lost(seconds) {
   lostTimes += 1;
-  if (lostTimes < SAID_LOST_AFTER && code !== SESSION_ENDED) return;
+  if (lostTimes < SAID_LOST_AFTER) return;
   const place = byId("connection");
   place.textContent =
     `No connection to the instrument; trying again every ${Math.max(1, Math.round(seconds))} s. ` +
@@ -154,9 +154,13 @@ async function lost(seconds, code) {
   place.hidden = false;
   if (await needsLogin()) {
     stream.close();
-    await login();
-    location.reload();
+    await loginAgain();
   }
+}
+
+async function loginAgain() {
+  await login();
+  location.reload();
 }
 
 async function needsLogin() {
@@ -192,7 +196,10 @@ for (const [id, times] of [["zoom-in", ZOOM], ["zoom-out", 1 / ZOOM]]) {
 }
 byId("zoom-fit").addEventListener("click", () => view.setPlace(null));
 byId("keys-button").addEventListener("click", () => byId("keys").showModal());
-byId("logout").addEventListener("click", logout);
+byId("logout").addEventListener("click", () => {
+  stream.close();
+  logout();
+});
 
 async function start() {
   for (;;) {

@@ -7,9 +7,10 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;
 const SILENCE_MS = 15000;
 const ANSWER_MS = 40;
+const SESSION_ENDED = 4401;
 
 export class Stream {
-  /** `on` has a function for each: status, alert, scan, exposures, tile, open, lost(seconds, code). */
+  /** `on` has a function for each: status, alert, scan, exposures, tile, open, lost(seconds), ended. */
   constructor(on) {
     this.on = on;
     this.wait = FIRST_WAIT_MS;
@@ -52,7 +53,8 @@ export class Stream {
 
   again(code) {
     this.socket = null;
-    this.on.lost(this.wait / 1000, code);
+    if (code === SESSION_ENDED) return this.on.ended();
+    this.on.lost(this.wait / 1000);
     this.timer = setTimeout(() => this.open(), this.wait);
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT_MS);
   }
