@@ -86,7 +86,7 @@ METHODS: dict[str, Method] = {
 """Every reconstruction by the name that the configuration and the command line use."""
 NAMES = (AUTOMATIC, *METHODS)
 """What they accept."""
-OF_MEANS: frozenset[str] = frozenset()
+OF_MEANS = frozenset({"kriging"})
 """Methods that take a mean over several cells for what it is; others are given it as that of its middle cell."""
 APPROXIMATED: dict[str, str] = {
     "kriging": (

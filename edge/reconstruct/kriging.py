@@ -36,9 +36,14 @@ def kriging(cells: MeasuredCells, rgb: NDArray[np.float32] | None = None) -> Rec
     samples, the edges that a first look at all elements shows and, as far as it helps to predict samples left out, the
     photograph, which may be moved by up to four cells and blurred for that. No estimate lies below zero, or below the
     lowest sample around where that is negative. The standard error is the kriging deviation, scaled by the residuals of
-    the samples around and calibrated on samples held out; see `error_scale`.
+    the samples around and calibrated on samples held out; see `error_scale`. For means over several cells see
+    `edge.reconstruct.kriged_means`.
     """
     photograph = None if rgb is None else usable_photograph(rgb)
+    if cells.operator is not None:
+        from edge.reconstruct.kriged_means import kriging_of_means
+
+        return kriging_of_means(cells, photograph)
     learned = learn_parameters(cells, photograph)
     maps, standard_error = krige_everywhere(cells, learned, photograph)
     remarks = PLAIN if rgb is not None and photograph is None else remarks_of(learned, photograph, cells.names)
@@ -58,13 +63,21 @@ def remarks_of(learned: Learned, photograph: Photograph | None, names: tuple[str
 
 def krige_everywhere(cells: MeasuredCells, learned: Learned, photograph: Photograph | None) -> tuple[Floats, Floats]:
     """Maps and standard errors of the whole grid, (rows, columns, elements), measured cells as they were measured."""
+    maps, standard_error = estimated_everywhere(cells, learned, photograph)
+    maps[cells.rows, cells.columns] = cells.values
+    standard_error[cells.rows, cells.columns] = np.sqrt(cells.variance)
+    return maps, standard_error
+
+
+def estimated_everywhere(
+    cells: MeasuredCells, learned: Learned, photograph: Photograph | None
+) -> tuple[Floats, Floats]:
+    """The same with measured cells estimated like the others."""
     maps = np.empty((*cells.shape, cells.elements), np.float32)
     standard_error = np.empty_like(maps)
     everywhere = np.arange(tile_count(cells.shape))
     deviation = krige(cells, learned, photograph, which=everywhere, maps=maps, standard_error=standard_error)
     seams.even_out(standard_error, deviation.reshape(*tiles_of(cells.shape), cells.elements), TILE_CELLS)
-    maps[cells.rows, cells.columns] = cells.values
-    standard_error[cells.rows, cells.columns] = np.sqrt(cells.variance)
     return maps, standard_error
 
 
