@@ -153,8 +153,12 @@ class Feed:
             return False
         before = len(self.taken)
         with looked_at(self._paths) as look, JournalReader(look.path, mode=look.mode) as reader:
-            while len(block := reader.measured_arrays(self.taken.last_seq, at_most=_PORTION)):
-                self.taken.add(block)
+            is_more = True
+            while is_more:
+                block = reader.measured_arrays(self.taken.last_seq, at_most=_PORTION)
+                is_more = len(block) >= _PORTION
+                if len(block):
+                    self.taken.add(block)
         return len(self.taken) > before
 
     def _hear(self, record: ScanEvent | ExposureHead) -> None:

@@ -21,6 +21,8 @@ from edge.record.folder import RecordingPaths
 
 _MOST_PACKED = 16 * 1024 * 1024
 """Bytes of packed parts that are kept, since several browsers look at the same."""
+_MOST_LISTED = 16
+"""Lists of exposures that are kept for the same reason."""
 _NOTHING = np.empty(0, wire.CELL)
 
 
@@ -46,7 +48,8 @@ class Shown:
         """Another one: what `/api/scan` answers has changed."""
         self._edition_of: tuple[object, ...] = ()
         self.status: dict[str, Any] = status_json(self.feed)
-        self._packed: OrderedDict[tuple[int, ...], bytes] = OrderedDict()
+        self._listed: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._packed: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._packed_bytes = 0
 
     @property
@@ -110,15 +113,27 @@ class Shown:
     def packed(self, element: int, layer: int, down: int, across: int, count: int) -> bytes:
         """Parts of a map side by side, as they are sent; of the thread that serves."""
         versions = self.maps.versions[layer, element, down, across : across + count]
-        key = self.maps.generation, element, layer, down, across, *(int(version) for version in versions)
+        key = self.maps.generation, element, layer, down, across, versions.tobytes()
         found = self._packed.get(key)
         if found is None:
             window, cells = self.maps.part(element, layer, down, across, count)
-            found = wire.tile_body(cells, window)
+            found = wire.part_bytes(cells, window, element, layer)
             self._packed[key] = found
             self._packed_bytes += len(found)
             while self._packed_bytes > _MOST_PACKED:
                 self._packed_bytes -= len(self._packed.popitem(last=False)[1])
+        return found
+
+    def listed(self, first: int, last: int, viewed: Sequence[int]) -> bytes:
+        """Some exposures with their values, as they are sent; of the thread that serves."""
+        key = self.feed.about, self.samples.head, min(self.samples.count, last), first, last, tuple(viewed)
+        found = self._listed.get(key)
+        if found is None:
+            values = self.values(first, last, viewed)
+            found = wire.exposures_body(first, self.cells[first:last], viewed, values)
+            self._listed[key] = found
+            if len(self._listed) > _MOST_LISTED:
+                self._listed.popitem(last=False)
         return found
 
     def values(self, first: int, last: int, viewed: Sequence[int]) -> wire.Floats:

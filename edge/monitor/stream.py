@@ -82,15 +82,17 @@ class Stream:
         try:
             match json.loads(text):
                 case {"type": "ack", "n": int(n)} if 0 <= n <= self._viewer.n:
+                    if self._is_full():
+                        self.wake()
                     if n > self._answered:
                         self._answered, self._answered_s = n, time.monotonic()
                 case {"type": "view", "elements": list(elements), "layers": list(layers)}:
                     self._viewer.look_at(elements, layers)
+                    self.wake()
                 case _:
                     return False
         except (ValueError, RecursionError):
             return False
-        self.wake()
         return True
 
     async def _send(self) -> None:

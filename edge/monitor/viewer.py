@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,9 +21,13 @@ STATUS_S = 0.5
 """Between two messages of the state."""
 _PORTION = 4_096
 """Exposures in a message."""
+_TOGETHER = 16
+"""Values that are to come so soon that what lacks them is sent once more with those before."""
 _ABREAST = 8
-"""Parts of a map, side by side, in a message at most."""
-_BYTES_PER_S, _BYTES_SAVED = 1_500_000.0, 1_500_000.0
+"""Parts of a map, side by side, packed together at most."""
+_PARTS_BYTES = 32_768
+"""A message of parts is ended beyond this: eight of them on their way are a fifth of a second."""
+_BYTES_PER_S, _BYTES_SAVED = 1_200_000.0, 1_500_000.0
 """Of maps, to one browser: below a wireless network's share, and below what one core packs for several."""
 _MOST_VIEWED = 200
 
@@ -48,8 +53,13 @@ class Viewer:
         self._placed, self._valued = len(shown.cells), self._known()
         self._viewed: tuple[int, ...] = ()
         self._layers: tuple[int, ...] = ()
-        self._sent: dict[tuple[int, int], NDArray[np.uint32]] = {}
+        self._versions = shown.maps.versions
         self._generation = shown.maps.generation
+        self._sent = np.zeros_like(self._versions)
+        self._rows: deque[int] | None = None
+        """Rows of parts, of all elements and layers, some of which changed since they were sent; None: to be looked."""
+        self._row = 0
+        """Where it goes on: who takes less than there is gets each in turn."""
         self._allowance = Allowance(_BYTES_PER_S, _BYTES_SAVED, clock)
 
     def look_at(self, elements: list[Any], layers: list[Any]) -> None:
@@ -66,8 +76,8 @@ class Viewer:
         self._viewed = tuple(dict.fromkeys(elements))
         self._layers = tuple(dict.fromkeys(LAYERS.index(layer) for layer in layers))
         # what is looked at no longer is sent whole when it is looked at again
-        wanted = {(element, layer) for element in self._viewed for layer in self._layers}
-        self._sent = {key: versions for key, versions in self._sent.items() if key in wanted}
+        self._sent[~self._wanted()] = 0
+        self._rows = None
 
     def messages(self) -> Iterator[str | bytes]:
         """What is new, the most urgent first, made one by one."""
@@ -107,11 +117,12 @@ class Viewer:
         while self._has_exposures():
             known, recorded = self._known(), len(shown.cells)
             first, end = (self._valued, known) if self._valued < known else (self._placed, recorded)
+            if self._placed <= end + _TOGETHER:
+                end = recorded
             last = min(end, first + _PORTION)
             self._placed, self._valued = max(self._placed, last), max(self._valued, min(last, known))
             viewed = [element for element in self._viewed if element < len(shown.maps.elements)]
-            values = shown.values(first, last, viewed)
-            yield wire.exposures_bytes(self._next(), first, shown.cells[first:last], viewed, values)
+            yield wire.exposures_head(self._next()) + shown.listed(first, last, viewed)
 
     def _known(self) -> int:
         """How many exposures have values; the preview may have read the journal later than this process."""
@@ -120,41 +131,58 @@ class Viewer:
     def _has_exposures(self) -> bool:
         return self._valued < self._known() or self._placed < len(self._shown.cells)
 
-    def _parts(self) -> Iterator[bytes]:
-        """Parts of maps that changed since they were sent, each element's in turn, as far as the allowance goes."""
-        maps = self._shown.maps
-        if self._generation != maps.generation:
-            self._generation, self._sent = maps.generation, {}
-        for layer in self._layers:
-            for element in self._viewed:
-                if element >= len(maps.elements):
-                    continue
-                yield from self._parts_of(element, layer)
+    def _wanted(self) -> NDArray[np.bool_]:
+        """Which layers and elements are looked at, of those that there are."""
+        layers, elements = self._versions.shape[:2]
+        present = min(len(self._shown.maps.elements), elements)
+        wanted = np.zeros((layers, elements), np.bool_)
+        wanted[np.ix_(self._layers, [element for element in self._viewed if element < present])] = True
+        return wanted
 
-    def _parts_of(self, element: int, layer: int) -> Iterator[bytes]:
-        maps = self._shown.maps
-        versions = maps.versions[layer, element]
-        sent = self._sent.setdefault((element, layer), np.zeros_like(versions))
-        for down, across, count in _runs(sent != versions):
+    def _parts(self) -> Iterator[bytes]:
+        """Parts of maps that changed since they were sent, row by row in turn, as far as the allowance goes."""
+        while rows := self._changed():
             # an exposure that came meanwhile does not wait until all parts are sent
             if self._has_exposures() or not self._allowance.take(0):
                 return
-            body = self._shown.packed(element, layer, down, across, count)
-            sent[down, across : across + count] = versions[down, across : across + count]
-            self._allowance.take(len(body))
-            yield wire.tile_head(self._next(), element, layer, maps.generation) + body
+            bodies: list[bytes] = []
+            length = 0
+            while rows and length < _PARTS_BYTES:
+                packed = self._packed(rows.popleft())
+                bodies += packed
+                length += sum(map(len, packed))
+            self._allowance.take(length)
+            yield wire.parts_head(self._next(), self._generation, len(bodies)) + b"".join(bodies)
+
+    def _changed(self) -> deque[int]:
+        """Rows of parts that are to be sent, from where the last message ended."""
+        maps = self._shown.maps
+        if self._generation != maps.generation or self._sent.shape != maps.versions.shape:
+            self._generation, self._sent, self._rows = maps.generation, np.zeros_like(maps.versions), None
+        if self._rows is None or self._versions is not maps.versions:
+            self._versions = maps.versions
+            changed = (self._versions != self._sent).any(axis=3) & self._wanted()[:, :, np.newaxis]
+            rows = np.flatnonzero(changed)
+            self._rows = deque(np.roll(rows, -np.searchsorted(rows, self._row)).tolist())
+        return self._rows
+
+    def _packed(self, row: int) -> list[bytes]:
+        """What changed in a row of parts, which is sent from now on."""
+        layers, elements, downs, _ = self._versions.shape
+        layer, element, down = np.unravel_index(row, (layers, elements, downs))
+        self._row = row + 1
+        versions, sent = self._versions[layer, element, down], self._sent[layer, element, down]
+        marked = versions != sent
+        sent[:] = versions
+        place = int(element), int(layer), int(down)
+        return [self._shown.packed(*place, across, count) for across, count in _runs(marked)]
 
 
-def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
-    """Row, first column and number of marked parts side by side, at most `_ABREAST` of them."""
-    for down in np.flatnonzero(marked.any(axis=1)):
-        row, across = marked[down], 0
-        while across < len(row):
-            if not row[across]:
-                across += 1
-                continue
-            count = 1
-            while across + count < len(row) and count < _ABREAST and row[across + count]:
-                count += 1
-            yield int(down), across, count
-            across += count
+def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """First and number of marked parts side by side, at most `_ABREAST` of them."""
+    count = 0
+    for across, is_marked in enumerate([*marked.tolist(), False]):
+        if count and (not is_marked or count == _ABREAST):
+            yield across - count, count
+            count = 0
+        count += is_marked

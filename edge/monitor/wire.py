@@ -15,13 +15,12 @@ CELL = np.dtype(
     [("row0", "<u2"), ("column0", "<u2"), ("row1", "<u2"), ("column1", "<u2"), ("live_s", "<f4")], align=False
 )
 """One exposure: first and last of the cells that the maps count as measured by it, and its live time."""
-EXPOSURES, TILE = 1, 2
+EXPOSURES, PARTS = 1, 2
 """First byte of a message."""
 UNKNOWN = 65_535
 _STEPS = 65_534
-_TILE_STEPS = 4_095
-"""A part of a map has its own range, of which so many steps are below a screen's."""
-_COARSE = _STEPS // _TILE_STEPS
+_PART_STEPS = 4_094
+"""A part of a map has its own range, of which so many steps are finer than a screen's."""
 _QUICKLY = 1
 Floats = NDArray[np.float32]
 
@@ -33,18 +32,21 @@ def cells_bytes(cells: NDArray[np.void]) -> bytes:
 
 def map_bytes(values: Floats, generation: int) -> bytes:
     """A whole map: its range, and each cell between its ends, row by row."""
-    low, high, steps = _in_steps(values, 1)
+    low, high, steps = _in_steps(values)
     rows, columns = values.shape
     return struct.pack("<IHHff", generation & 0xFFFFFFFF, rows, columns, low, high) + steps.tobytes()
 
 
-def exposures_bytes(n: int, first: int, cells: NDArray[np.void], viewed: Sequence[int], values: Floats) -> bytes:
+def exposures_head(n: int) -> bytes:
+    """What precedes `exposures_body`, and differs from browser to browser."""
+    return struct.pack("<BBHI", EXPOSURES, 0, 0, n & 0xFFFFFFFF)
+
+
+def exposures_body(first: int, cells: NDArray[np.void], viewed: Sequence[int], values: Floats) -> bytes:
     """Exposures as they came, with what the viewed elements are there.
 
     Parameters
     ----------
-    n
-        Number of the message.
     first
         How many exposures were recorded before these.
     cells
@@ -54,35 +56,61 @@ def exposures_bytes(n: int, first: int, cells: NDArray[np.void], viewed: Sequenc
     values
         Shape (n, viewed), NaN where nothing is known yet.
     """
-    names = bytes([len(viewed), *viewed])
-    head = struct.pack("<BBHIII", EXPOSURES, 0, 0, n & 0xFFFFFFFF, first, len(cells)) + names
+    head = struct.pack("<II", first, len(cells)) + bytes([len(viewed), *viewed])
     return head + bytes(-len(head) % 4) + cells.tobytes() + values.astype("<f4").tobytes()
 
 
-def tile_head(n: int, element: int, layer: int, generation: int) -> bytes:
-    """What precedes `tile_body`, and differs from client to client."""
-    return struct.pack("<BBBBII", TILE, element, layer, 0, n & 0xFFFFFFFF, generation & 0xFFFFFFFF)
+def parts_head(n: int, generation: int, count: int) -> bytes:
+    """What precedes so many of `part_bytes`, and differs from browser to browser."""
+    return struct.pack("<BBHII", PARTS, 0, count, n & 0xFFFFFFFF, generation & 0xFFFFFFFF)
 
 
-def tile_body(values: Floats, window: CellWindow) -> bytes:
-    """A part of a map: its place and range, and its cells' differences from one to the next, deflated.
+def part_bytes(values: Floats, window: CellWindow, element: int, layer: int) -> bytes:
+    """A part of a map: of what, its place and range, and its cells' differences from one to the next, deflated.
+
+    Differences of either sign are numbered from 0 on, and their low bytes stand before all high ones, which are mostly
+    0: runs of one byte are all that deflating looks for, in a third of the time that matches take it.
 
     Parameters
     ----------
     values
         Of the part alone.
     """
-    low, high, steps = _in_steps(values, _COARSE)
-    flat = steps.ravel()
-    differences = np.diff(flat, prepend=np.uint16(0)).astype("<u2")
-    packer = zlib.compressobj(_QUICKLY, zlib.DEFLATED, wbits=15)
-    packed = packer.compress(differences.tobytes()) + packer.flush()
-    place = struct.pack("<HHHHff", window.row, window.column, window.rows, window.columns, low, high)
-    return place + packed
+    low, high, codes = _coded(values)
+    differences = np.empty(codes.size, "<i2")
+    differences[:1] = codes[:1]
+    np.subtract(codes[1:], codes[:-1], out=differences[1:])
+    numbered = (differences << 1) ^ (differences >> 15)
+    planes = numbered.view(np.uint8).reshape(-1, 2).T
+    packer = zlib.compressobj(_QUICKLY, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    packed = packer.compress(planes.tobytes()) + packer.flush()
+    place = window.row, window.column, window.rows, window.columns
+    return struct.pack("<BBHIHHHHff", element, layer, 0, len(packed), *place, low, high) + packed
 
 
-def _in_steps(values: Floats, coarse: int) -> tuple[float, float, NDArray[np.uint16]]:
-    """Values of step 0 and of step 65534, and each cell between them, in multiples of so many steps; else unknown."""
+def _coded(values: Floats) -> tuple[float, float, NDArray[np.int16]]:
+    """Values of codes 1 and 4095, and each cell between them, row by row; 0 is unknown."""
+    is_known = np.isfinite(values)
+    known = values if is_known.all() else values[is_known]
+    if not known.size:
+        return 0.0, 0.0, np.zeros(values.size, "<i2")
+    low, high = float(known.min()), float(known.max())
+    span = np.float32(high - low)
+    with np.errstate(divide="ignore", over="ignore"):
+        per_unit = np.float32(_PART_STEPS) / span
+    if not (np.isfinite(span) and np.isfinite(per_unit)):
+        return low, high, is_known.ravel().astype("<i2")
+    with np.errstate(invalid="ignore"):
+        codes = (values - np.float32(low)) * per_unit
+        codes += np.float32(1.5)
+        found = codes.astype("<i2").ravel()
+    if known is not values:
+        found[~is_known.ravel()] = 0
+    return low, high, found
+
+
+def _in_steps(values: Floats) -> tuple[float, float, NDArray[np.uint16]]:
+    """Values of step 0 and of step 65534, and each cell between them; else unknown."""
     is_known = np.isfinite(values)
     if not is_known.any():
         return 0.0, 0.0, np.full(values.shape, UNKNOWN, "<u2")
@@ -91,9 +119,6 @@ def _in_steps(values: Floats, coarse: int) -> tuple[float, float, NDArray[np.uin
     span = np.float32(high - low)
     if not np.isfinite(span) or span <= 0:
         return low, high, np.where(is_known, 0, UNKNOWN).astype("<u2")
-    whole = _STEPS // coarse
     with np.errstate(invalid="ignore"):
-        steps = np.rint((values - np.float32(low)) * (np.float32(whole) / span))
-    steps = np.where(is_known, np.clip(steps, 0, whole) * coarse, UNKNOWN)
-    # the largest value lies at the last multiple, which step 65534 need not be
-    return low, low + float(span) * _STEPS / (whole * coarse), steps.astype("<u2")
+        steps = np.rint((values - np.float32(low)) * (np.float32(_STEPS) / span))
+    return low, high, np.where(is_known, np.clip(steps, 0, _STEPS), UNKNOWN).astype("<u2")

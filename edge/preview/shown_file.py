@@ -48,8 +48,14 @@ class _Layout:
 
     def at(self, layer: int, element: int, down: int, across: int) -> int:
         """Where a part begins."""
-        number = ((layer * self.elements + element) * self.parts[0] + down) * self.parts[1] + across
-        return self._first + number * _PART_BYTES
+        return self._first + self._number(layer, element, down, across) * _PART_BYTES
+
+    def version_at(self, layer: int, element: int, down: int, across: int) -> int:
+        """Where it stands how often a part changed."""
+        return HEAD_BYTES + 4 * self._number(layer, element, down, across)
+
+    def _number(self, layer: int, element: int, down: int, across: int) -> int:
+        return ((layer * self.elements + element) * self.parts[0] + down) * self.parts[1] + across
 
 
 class ShownWriter:
@@ -168,9 +174,12 @@ class ShownReader:
         rows = min(PART_CELLS, self.shape[0] - down * PART_CELLS)
         columns = min(count * PART_CELLS, self.shape[1] - across * PART_CELLS)
         content = os.pread(self._descriptor, count * _PART_BYTES, self._layout.at(layer, element, down, across))
-        parts: Floats = np.frombuffer(content, "<f4").reshape(count, PART_CELLS, PART_CELLS).copy()
+        parts: Floats = np.frombuffer(content, "<f4").reshape(count, PART_CELLS, PART_CELLS)
         # where nothing was written the file has holes, which read as zeros
-        parts[self.versions()[layer, element, down, across : across + count] == 0] = np.nan
+        numbers = os.pread(self._descriptor, 4 * count, self._layout.version_at(layer, element, down, across))
+        unknown = np.frombuffer(numbers, "<u4") == 0
+        if unknown.any():
+            parts = np.where(unknown[:, np.newaxis, np.newaxis], np.float32(np.nan), parts)
         return parts.transpose(1, 0, 2).reshape(PART_CELLS, -1)[:rows, :columns]
 
     def close(self) -> None:

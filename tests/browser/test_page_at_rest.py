@@ -159,20 +159,23 @@ def test_parts_of_maps_are_read_as_they_were_written(page):
         script = """async ([name, text]) => {
           const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
           const found = await (await import('/decode.js'))[name](bytes.buffer);
-          return { ...found, values: Array.from(found.values, (value) => Number.isNaN(value) ? null : value) };
+          const numbers = (values) => Array.from(values, (value) => Number.isNaN(value) ? null : value);
+          return { ...found, parts: found.parts.map((part) => ({ ...part, values: numbers(part.values) })) };
         }"""
         return page.page.evaluate(script, [name, base64.b64encode(content).decode()])
 
     def numbers(found):
         return np.array([np.nan if value is None else value for value in found["values"]])
 
-    # half a step of the range, as it is rounded; steps of a part are 16 times those of a number of 16 bits
-    half = 16 * (np.nanmax(values) - np.nanmin(values)) / 65_534 / 2 * 1.01
-    content = wire.tile_head(5, 2, 1, 9) + wire.tile_body(values, CellWindow(16, 32, 30, 41))
-    part = decoded("decodeTile", content)
-    names = ("n", "element", "layer", "generation", "row", "column")
-    assert [part[name] for name in names] == [5, 2, "error", 9, 16, 32]
-    np.testing.assert_allclose(numbers(part), values.ravel(), atol=half)
+    # half a step of the range, as it is rounded
+    half = (np.nanmax(values) - np.nanmin(values)) / 4_094 / 2 * 1.01
+    windows = CellWindow(16, 32, 30, 41), CellWindow(46, 32, 30, 41)
+    content = wire.parts_head(5, 9, 2) + b"".join(wire.part_bytes(values, window, 2, 1) for window in windows)
+    found = decoded("decodeParts", content)
+    assert [found[name] for name in ("n", "generation")] == [5, 9]
+    for part, window in zip(found["parts"], windows, strict=True):
+        assert [part[name] for name in ("element", "layer", "row", "column")] == [2, "error", window.row, 32]
+        np.testing.assert_allclose(numbers(part), values.ravel(), atol=half)
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import shutil
-import struct
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-from websockets.asyncio.client import connect
-from websockets.typing import Origin
 
 from edge.events import Measured, ScanEvent
 from edge.maps import ElementMaps
@@ -34,7 +27,10 @@ from edge.record.journal import Journal
 from edge.record.reader import JournalReader
 from edge.spectra.lines import default_group
 from tools.bench.made_recording import Made, make_recording
+from tools.bench.monitor_bare import bare_cores
+from tools.bench.monitor_browsers import Browser, looking
 from tools.bench.painted import painted_panel
+from tools.bench.processor import processor_s
 from tools.bench.table import Row
 
 ROWS, COLUMNS, CLIENTS = 680, 580, 4
@@ -56,18 +52,9 @@ NOTES = (
     "With *the preview* this fits and draws beside, in a process of its own; *without* it, values are written with the "
     "exposure, and half of all maps change by more than a screen shows twice a second: more than any browser is sent.",
     "The limit of *seen* is the periods at which server and preview look, 50 ms each. That of *sent* is those maps "
-    "whole, one layer, as 16-bit numbers. *Server* is processor time over the clock's.",
+    "whole, one layer, as 16-bit numbers. *Server* is processor time over the clock's; its limit is that of a bare "
+    "server of asyncio's, which gives as many clients as many messages of the same length, made beforehand.",
 )
-
-
-@dataclass(slots=True)
-class Browser:
-    """What one client saw."""
-
-    seen_s: dict[int, float] = field(default_factory=dict)
-    """Moment at which an exposure's values had come, by its place in the recording."""
-    received: int = 0
-    parts: int = 0
 
 
 def measure(repeats: int) -> list[Row]:
@@ -169,15 +156,17 @@ def _run(
     journal.append(list(islice(coming, _BEFORE)))
     first = sum(isinstance(event, Measured) for event in events[:_BEFORE])
     browsers = [Browser() for _ in range(CLIENTS)]
-    with beside(folder, first) as drawing, _served(folder) as (child, port), _looking(port, browsers):
+    with beside(folder, first) as drawing, _served(folder) as (child, port), looking(port, browsers, len(ELEMENTS)):
         # what is there already is sent first
         time.sleep(_SETTLES_S)
-        sent_before = [browser.received for browser in browsers]
-        cpu_before, began = _cpu_s(child), time.monotonic()
+        before = [(browser.received, browser.messages) for browser in browsers]
+        cpu_before, began = processor_s(child), time.monotonic()
         recorded_s = _record(journal, coming, first, seconds, drawing.recorded)
         took_s = time.monotonic() - began
-        cpu_s = _cpu_s(child) - cpu_before
-        sent = [browser.received - before for browser, before in zip(browsers, sent_before, strict=True)]
+        cpu_s = processor_s(child) - cpu_before
+        sent, messages = np.mean([(each.received, each.messages) for each in browsers], axis=0) - np.mean(
+            before, axis=0
+        )
         time.sleep(2.0)
     late_s = [
         browser.seen_s[exposure] - at_s
@@ -185,6 +174,8 @@ def _run(
         for exposure, at_s in recorded_s.items()
         if exposure in browser.seen_s
     ] or [float("nan")]
+    bare = bare_cores(CLIENTS, round(sent / messages), messages / took_s, seconds / 3)
+    cores = cpu_s / took_s
     lost = CLIENTS * len(recorded_s) - len(late_s)
     whole_mb = 2 * 2.0 * ROWS * COLUMNS * len(ELEMENTS) / 2 / 1e6
     size = f"{len(ELEMENTS)} x {ROWS} x {COLUMNS}"
@@ -194,8 +185,10 @@ def _run(
         Row(f"{seen}, 95 of 100", size, float(np.quantile(late_s, 0.95)), "s", limit=0.1, target=SEEN_TARGET_S),
         Row(f"{seen}, the latest", size, float(np.max(late_s)), "s", limit=0.1),
         Row(f"not {seen}", size, float(lost), "exposures"),
-        Row(f"sent, {what}", size, max(sent) / took_s / 1e6, "MB", limit=whole_mb, target=SENT_TARGET_MB),
-        Row(f"server, {what}", f"{size}, {CLIENTS} browsers", cpu_s / took_s, "cores", target=CORE_TARGET),
+        Row(f"sent, {what}", size, sent / took_s / 1e6, "MB", limit=whole_mb, target=SENT_TARGET_MB),
+        Row(f"messages, {what}", "to one browser", messages / took_s, "times"),
+        Row(f"server, {what}", f"{size}, {CLIENTS} browsers", cores, "cores", limit=bare, target=CORE_TARGET),
+        Row(f"server over bare sending, {what}", f"{size}, {CLIENTS} browsers", cores / bare, "times"),
     ]
 
 
@@ -227,66 +220,9 @@ def _served(folder: Path) -> Iterator[tuple[int, int]]:
         child.end(5.0)
 
 
-@contextmanager
-def _looking(port: int, browsers: list[Browser]) -> Iterator[None]:
-    """Browsers in a thread."""
-    loop, ended = asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(_look_all(port, browsers, ended)))
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(ended.set)
-        thread.join()
-        loop.close()
-
-
-async def _look_all(port: int, browsers: list[Browser], ended: asyncio.Event) -> None:
-    tasks = [asyncio.ensure_future(_look(port, browser)) for browser in browsers]
-    await ended.wait()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _look(port: int, browser: Browser) -> None:
-    here = f"127.0.0.1:{port}"
-    origin = Origin(f"http://{here}")
-    async with connect(f"ws://{here}/api/stream", origin=origin, max_size=None, compression=None) as socket:
-        view = {"type": "view", "elements": list(range(len(ELEMENTS))), "layers": ["estimate"]}
-        await socket.send(json.dumps(view))
-        async for message in socket:
-            browser.received += len(message)
-            if isinstance(message, str):
-                number = json.loads(message)["n"]
-            else:
-                number = struct.unpack_from("<I", message, 4)[0]
-                _see(browser, message)
-            await socket.send(json.dumps({"type": "ack", "n": number}))
-
-
-def _see(browser: Browser, message: bytes) -> None:
-    if message[0] != 1:
-        browser.parts += 1
-        return
-    first, count = struct.unpack_from("<II", message, 8)
-    viewed = message[16]
-    at = 17 + viewed
-    at += -at % 4 + 12 * count
-    values = np.frombuffer(message, "<f4", count * viewed, at).reshape(count, viewed)
-    now = time.monotonic()
-    for exposure in np.flatnonzero(~np.isnan(values).any(axis=1)):
-        browser.seen_s.setdefault(first + int(exposure), now)
-
-
 def _await_file(path: Path) -> None:
     deadline = time.monotonic() + _SETTLED_S
     while not path.exists():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{path} did not come: see the preview")
         time.sleep(0.1)
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

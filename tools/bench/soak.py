@@ -6,7 +6,6 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from firmware_bridge.messages import Exposure
 from firmware_bridge.native.client import NativeController, connect
 from tools.bench.link_native import COUNTS, dwell, twin
 from tools.bench.link_twin import SPECTRA, sparse_spectrum
+from tools.bench.processor import resident_mb
 from tools.bench.table import Row
 
 NOTES = (
@@ -171,9 +171,3 @@ def submit(controller: NativeController, record: Record, start: int) -> int:
         index = record.first_open(index + 1)
     taken = controller.submit(batch)
     return batch[taken].index if taken < len(batch) else index
-
-
-def resident_mb(process: int) -> float:
-    """Memory that a process holds."""
-    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -39,7 +39,7 @@ const stream = new Stream({
   alert: (alert) => alerts.show([...(alerts.all ?? []), alert]),
   scan: () => loadScan().catch(() => {}),
   exposures: (exposures) => model.takeExposures(exposures),
-  tile: (tile) => model.takeTile(tile),
+  part: (part) => model.takePart(part),
   open: connected,
   lost,
   ended: loginAgain,

@@ -1,10 +1,11 @@
 // The bytes that the server sends, as numbers. Everything is little endian; docs/reference/monitor-protocol.md says what.
 
 export const EXPOSURES = 1;
-export const TILE = 2;
-const UNKNOWN = 65535;
-const LEVELS = 65534;
+export const PARTS = 2;
 const CELL_BYTES = 12;
+const MESSAGE_BYTES = 12;
+const PART_BYTES = 24;
+const PART_STEPS = 4094;
 
 /** Rectangles of cells, first and last inclusive, and live times, from an offset on. */
 function rectangles(view, offset, count) {
@@ -33,33 +34,44 @@ export function decodeExposures(buffer) {
   return { n, first, viewed, values, ...rectangles(view, at, count) };
 }
 
-function spread(codes, low, high) {
-  const values = new Float32Array(codes.length);
-  const step = (high - low) / LEVELS;
-  for (let i = 0; i < codes.length; i++) values[i] = codes[i] === UNKNOWN ? NaN : low + step * codes[i];
-  return values;
+/** A message of parts of maps, each unpacked. */
+export async function decodeParts(buffer) {
+  const view = new DataView(buffer);
+  const [count, n, generation] = [view.getUint16(2, true), view.getUint32(4, true), view.getUint32(8, true)];
+  const parts = [];
+  for (let i = 0, at = MESSAGE_BYTES; i < count; i++) {
+    const end = at + PART_BYTES + view.getUint32(at + 4, true);
+    parts.push(decodePart(view, at, end));
+    at = end;
+  }
+  return { n, generation, parts: await Promise.all(parts) };
 }
 
-/** A part of a map, packed as differences from one cell to the next. */
-export async function decodeTile(buffer) {
-  const view = new DataView(buffer);
-  const header = {
-    element: view.getUint8(1),
-    layer: view.getUint8(2) ? "error" : "estimate",
-    n: view.getUint32(4, true),
-    generation: view.getUint32(8, true),
-    row: view.getUint16(12, true),
-    column: view.getUint16(14, true),
-    rows: view.getUint16(16, true),
-    columns: view.getUint16(18, true),
+async function decodePart(view, at, end) {
+  const [row, column, rows, columns] = [8, 10, 12, 14].map((offset) => view.getUint16(at + offset, true));
+  const [low, high] = [view.getFloat32(at + 16, true), view.getFloat32(at + 20, true)];
+  const planes = await inflated(new Uint8Array(view.buffer, at + PART_BYTES, end - at - PART_BYTES));
+  return {
+    element: view.getUint8(at),
+    layer: view.getUint8(at + 1) ? "error" : "estimate",
+    ...{ row, column, rows, columns },
+    values: spread(planes, low, (high - low) / PART_STEPS),
   };
-  const [low, high] = [view.getFloat32(20, true), view.getFloat32(24, true)];
-  const codes = new Uint16Array(await inflated(new Uint8Array(buffer, 28)));
-  for (let i = 1; i < codes.length; i++) codes[i] += codes[i - 1];
-  return { ...header, values: spread(codes, low, high) };
+}
+
+/** Values of cells, from the low bytes and the high bytes of how their codes differ from one to the next. */
+function spread(planes, low, step) {
+  const count = planes.length / 2;
+  const values = new Float32Array(count);
+  for (let i = 0, code = 0; i < count; i++) {
+    const numbered = planes[i] | (planes[count + i] << 8);
+    code += (numbered >> 1) ^ -(numbered & 1);
+    values[i] = code ? low + step * (code - 1) : NaN;
+  }
+  return values;
 }
 
 async function inflated(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -123,15 +123,15 @@ export class Model extends EventTarget {
     return this.maps.get(key);
   }
 
-  takeTile(tile) {
-    if (!this.scan?.grid || tile.element >= this.elements.length) return;
-    if (tile.row + tile.rows > this.rows || tile.column + tile.columns > this.columns) return;
-    const key = `${tile.element}/${tile.layer}`;
+  takePart(part) {
+    if (!this.scan?.grid || part.element >= this.elements.length) return;
+    if (part.row + part.rows > this.rows || part.column + part.columns > this.columns) return;
+    const key = `${part.element}/${part.layer}`;
     // Parts of another generation take the place of the old ones one by one: a model made anew knows no less.
-    const map = this.map(tile.element, tile.layer);
-    for (let row = 0; row < tile.rows; row++) {
-      const line = tile.values.subarray(row * tile.columns, (row + 1) * tile.columns);
-      map.values.set(line, (tile.row + row) * this.columns + tile.column);
+    const map = this.map(part.element, part.layer);
+    for (let row = 0; row < part.rows; row++) {
+      const line = part.values.subarray(row * part.columns, (row + 1) * part.columns);
+      map.values.set(line, (part.row + row) * this.columns + part.column);
     }
     map.version += 1;
     this.tell("map", { key });

@@ -1,7 +1,7 @@
 // The connection that brings what is new. It is opened again by itself, later each time, and at once when the page is
 // looked at again or the network is back.
 
-import { EXPOSURES, TILE, decodeExposures, decodeTile } from "./decode.js";
+import { EXPOSURES, PARTS, decodeExposures, decodeParts } from "./decode.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;
@@ -10,12 +10,12 @@ const ANSWER_MS = 40;
 const SESSION_ENDED = 4401;
 
 export class Stream {
-  /** `on` has a function for each: status, alert, scan, exposures, tile, open, lost(seconds), ended. */
+  /** `on` has a function for each: status, alert, scan, exposures, part, open, lost(seconds), ended. */
   constructor(on) {
     this.on = on;
     this.wait = FIRST_WAIT_MS;
     this.view = null;
-    this.tiles = Promise.resolve();
+    this.parts = Promise.resolve();
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
     setInterval(() => this.listen(), 3000);
@@ -87,26 +87,26 @@ export class Stream {
     this.heard = performance.now();
     if (typeof data === "string") this.takeText(JSON.parse(data));
     else if (new Uint8Array(data)[0] === EXPOSURES) this.takeExposures(decodeExposures(data));
-    else if (new Uint8Array(data)[0] === TILE) this.takeTile(data, this.socket);
+    else if (new Uint8Array(data)[0] === PARTS) this.takeParts(data, this.socket);
   }
 
   takeText(message) {
     this.on[message.type]?.(message);
-    this.tiles = this.tiles.then(() => this.acknowledge(message.n));
+    this.parts = this.parts.then(() => this.acknowledge(message.n));
   }
 
   takeExposures(exposures) {
     this.on.exposures(exposures);
-    this.tiles = this.tiles.then(() => this.acknowledge(exposures.n));
+    this.parts = this.parts.then(() => this.acknowledge(exposures.n));
   }
 
-  /** Tiles are unpacked one after the other, so that an older one never overwrites a newer one. */
-  takeTile(data, socket) {
-    this.tiles = this.tiles.then(async () => {
+  /** Messages are unpacked one after the other, so that an older part never overwrites a newer one. */
+  takeParts(data, socket) {
+    this.parts = this.parts.then(async () => {
       try {
-        const tile = await decodeTile(data);
-        this.on.tile(tile);
-        if (socket === this.socket) this.acknowledge(tile.n);
+        const { n, parts } = await decodeParts(data);
+        for (const part of parts) this.on.part(part);
+        if (socket === this.socket) this.acknowledge(n);
       } catch {
         socket.close();
       }

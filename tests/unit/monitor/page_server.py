@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import struct
 import threading
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
@@ -145,3 +148,13 @@ def until(socket: ClientConnection, kind: str | int) -> Any:
         socket.send(json.dumps({"type": "ack", "n": number}))
         if (content["type"] if isinstance(message, str) else message[0]) == kind:
             return content
+
+
+def unpacked_part(part: bytes) -> tuple[int, int, np.ndarray]:
+    """Element, layer and cells of one part of a map, as the protocol's page says; NaN is unknown."""
+    element, layer, _, length, _, _, rows, columns, low, high = struct.unpack_from("<BBHIHHHHff", part)
+    planes = zlib.decompress(part[24 : 24 + length])
+    low_bytes, high_bytes = np.frombuffer(planes, np.uint8).reshape(2, -1).astype(np.int64)
+    numbered = low_bytes + 256 * high_bytes
+    codes = np.cumsum(np.where(numbered % 2, -(numbered + 1) // 2, numbered // 2)).reshape(rows, columns)
+    return element, layer, np.where(codes == 0, np.nan, low + (codes - 1) / 4_094 * (np.float64(high) - low))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -14,25 +13,20 @@ from hypothesis.extra.numpy import arrays
 from edge.grid import CellWindow
 from edge.monitor import wire
 from edge.monitor.wire import UNKNOWN
+from tests.unit.monitor.page_server import unpacked_part
 
 FLOATS = st.floats(-1e6, 1e6, width=32) | st.just(float("nan"))
 PLANES = arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=FLOATS)
 
 
-def unpacked(body: bytes) -> np.ndarray:
-    _, _, rows, columns, low, high = struct.unpack_from("<HHHHff", body)
-    steps = np.cumsum(np.frombuffer(zlib.decompress(body[16:]), "<u2"), dtype=np.uint16).reshape(rows, columns)
-    return np.where(steps == UNKNOWN, np.nan, low + steps / 65_534 * (np.float64(high) - low))
-
-
 @given(PLANES)
 def test_a_part_comes_back_within_half_a_step_of_its_own_range(plane: np.ndarray) -> None:
-    back = unpacked(wire.tile_body(plane, CellWindow(3, 5, *plane.shape)))
+    back = unpacked_part(wire.part_bytes(plane, CellWindow(3, 5, *plane.shape), 0, 0))[2]
     assert np.array_equal(np.isnan(back), np.isnan(plane))
     known = plane[~np.isnan(plane)].astype(np.float64)
     if len(known):
-        # half of 4,095 steps, and what 32 bits round
-        allowed = (known.max() - known.min()) / 4_095 * 0.5 + 1e-6 * np.abs(known).max()
+        # half of 4,094 steps, and what 32 bits round
+        allowed = (known.max() - known.min()) / 4_094 * 0.5 + 1e-6 * np.abs(known).max()
         assert np.abs(back - plane)[~np.isnan(plane)].max() <= allowed
 
 
@@ -55,7 +49,7 @@ def test_exposures_are_aligned_and_carry_a_value_for_each_viewed_element(viewed:
     cells = np.zeros(2, wire.CELL)
     cells["row0"], cells["live_s"] = [7, 8], [0.5, 0.25]
     values = np.arange(2 * len(viewed), dtype=np.float32).reshape(2, -1)
-    message = wire.exposures_bytes(9, 100, cells, viewed, values)
+    message = wire.exposures_head(9) + wire.exposures_body(100, cells, viewed, values)
     kind, n, first, count = message[0], *struct.unpack_from("<III", message, 4)
     assert (kind, n, first, count) == (1, 9, 100, 2)
     assert tuple(message[17 : 17 + message[16]]) == viewed
@@ -64,7 +58,18 @@ def test_exposures_are_aligned_and_carry_a_value_for_each_viewed_element(viewed:
     assert np.array_equal(np.frombuffer(message, "<f4", -1, at + 24), values.ravel())
 
 
-def test_a_tile_is_smaller_than_its_numbers() -> None:
+def test_parts_follow_each_other_behind_a_head_that_counts_them() -> None:
+    parts = [wire.part_bytes(np.full((2, 3), value, np.float32), CellWindow(0, 0, 2, 3), 4, 1) for value in (1, 2)]
+    message = wire.parts_head(7, 9, 2) + b"".join(parts)
+    assert struct.unpack_from("<BBHII", message) == (2, 0, 2, 7, 9)
+    second = 12 + 24 + struct.unpack_from("<I", message, 16)[0]
+    for at, value in ((12, 1.0), (second, 2.0)):
+        element, layer, values = unpacked_part(message[at:])
+        assert (element, layer) == (4, 1)
+        assert np.array_equal(values, np.full((2, 3), value))
+
+
+def test_a_part_is_smaller_than_its_numbers() -> None:
     rows, columns = np.mgrid[:64, :64]
     smooth = np.sin(rows / 20 + columns / 30).astype(np.float32)
-    assert len(wire.tile_body(smooth, CellWindow(0, 0, 64, 64))) < 2 * smooth.size
+    assert len(wire.part_bytes(smooth, CellWindow(0, 0, 64, 64), 0, 0)) < 2 * smooth.size
