@@ -21,7 +21,7 @@ class Lesson:
     """One grid of cells with exposures over it.
 
     A scan is one. So is the same scan coarsened once more, whose cells are the exposures, each measured by itself; and
-    so is a scan whose inputs were made without some exposures, with these alone to be met.
+    so is a scan whose inputs were made without some exposures, with these alone to be met (Batson and Royer 2019).
     """
 
     shape: tuple[int, int]

@@ -65,7 +65,9 @@ class TrainingPlan:
     adversary: Adversary = Adversary()
     seed: int = 0
     held_share: float = 0.05
-    """Of the scan's exposures, that no step meets: on them the training is judged."""
+    """Of the scan's exposures, that neither steps nor inputs hold: on them the training is judged."""
+    folds: int = 0
+    """Parts of the exposures, each met with inputs that were made without it; 0: all, with inputs of all."""
     judge_every: int = 100
     patience: int = 8
     """Judgements without a better one after which a stage ends. 0: never."""
@@ -82,6 +84,8 @@ class NamedPlan:
     dictionary: str = "free"
     atoms: int = 64
     layers: int = 5
+    recipe: str = "interpolated"
+    """How inputs are made."""
     is_coarsened_too: bool = False
     """Whether the scan coarsened once more is a second lesson."""
 

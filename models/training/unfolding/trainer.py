@@ -28,6 +28,8 @@ LAST, BEST = "last.pt", "best.pt"
 _COLUMNS = ("step", "stage", "seconds", "loss", "held_out_rmse")
 _AT_ONCE = 65_536
 """Cells that are judged together."""
+_FEWEST = 4
+"""Exposures."""
 _LEAST_ODDS = 0.01
 """Means nearer than this to 0 or 1 would leave a sigmoid without a slope."""
 
@@ -63,13 +65,14 @@ class UnfoldingTrainer:
         self,
         network: UnfoldedNetwork,
         lessons: Sequence[Lesson],
+        judged: Lesson,
         plan: TrainingPlan,
         folder: Path,
         description: NetworkDescription,
         *,
         observe: Callable[[Standing], None] = lambda standing: None,
     ) -> None:
-        """The first lesson is the scan itself; it is judged, and its patches are made.
+        """The first lesson is the scan itself, of which patches are made; no step meets what is judged.
 
         Raises
         ------
@@ -80,7 +83,9 @@ class UnfoldingTrainer:
         self._plan, self._folder, self._description, self._observe = plan, folder, description, observe
         self._network = network.to(self._device)
         self._lessons = [Taught(lesson, self._device) for lesson in lessons]
-        self._met, self._held = self._parted(lessons)
+        if len(lessons[0].measured) < _FEWEST:
+            raise TrainingError(f"{len(lessons[0].measured)} exposures are too few to learn from: measure more")
+        self._judged = Taught(judged, self._device)
         is_adversarial = any(stage.adversarial_weight for stage in plan.stages)
         self._patches = Patches(self._lessons[0], project=plan.adversary.projects) if is_adversarial else None
         torch.manual_seed(plan.seed)
@@ -92,6 +97,7 @@ class UnfoldingTrainer:
         self._best_weights = copy.deepcopy(self._network.state_dict())
         self._ended: list[int] = []
         self._optimiser = self._new_optimiser()
+        self._bound()
 
     def run(self, *, resume: bool = False, until: int | None = None) -> Ended:
         """Train through all stages, or up to a number of steps, from the start or from the folder's checkpoint.
@@ -108,9 +114,11 @@ class UnfoldingTrainer:
             self._restore(load_state(self._folder / LAST))
         started = time.monotonic() - self._seconds
         with Log(self._folder / TRAINING_LOG, _COLUMNS, self._taken) as log:
+            if self._taken == 0:
+                # what the start is worth: a training that never beats it ends with it
+                self._judge(math.nan, log)
             while self._stage < len(self._plan.stages) and (until is None or self._taken < until):
                 stage = self._plan.stages[self._stage]
-                self._network.is_output_bounded = stage.is_output_bounded and self._network.options.output == "sigmoid"
                 loss = self._one_step(stage)
                 is_last = self._step == stage.steps
                 if self._step % self._plan.judge_every == 0 or is_last:
@@ -120,27 +128,16 @@ class UnfoldingTrainer:
                         self._next_stage()
                     save_checkpoint(self._folder / LAST, self._network, self._described(), self._state())
         self._network.load_state_dict(self._best_weights)
-        self._network.is_output_bounded = self._network.options.output == "sigmoid"
         save_checkpoint(self._folder / BEST, self._network, self._described())
-        return Ended(tuple(self._ended), self._best, len(self._held), self._seconds)
+        return Ended(tuple(self._ended), self._best, len(self._judged.measured), self._seconds)
 
     def held_out_error(self) -> Tensor:
         """Error of each exposure held out as the network stands, shape (exposures, channels)."""
-        exposures, measured, _, inputs = self._lessons[0].at(self._held)
+        judged = self._judged
+        exposures, inputs = judged.exposures, judged.inputs[judged.exposures.cell]
         with torch.no_grad():
             parts = [self._maps(inputs[at : at + _AT_ONCE]) for at in range(0, len(inputs), _AT_ONCE)]
-        return exposures.seen(torch.cat(parts)) - measured
-
-    def _parted(self, lessons: Sequence[Lesson]) -> tuple[list[np.ndarray[Any, Any]], Tensor]:
-        """Exposures of each lesson that steps may meet, and the scan's that they may not."""
-        count = len(lessons[0].measured)
-        if count < 4:
-            raise TrainingError(f"{count} exposures are too few to learn from: measure more")
-        order = np.random.default_rng((self._plan.seed, 5)).permutation(count)
-        held = order[: max(1, round(self._plan.held_share * count))]
-        met = [np.setdiff1d(np.arange(count), held)]
-        met += [np.arange(len(lesson.measured)) for lesson in lessons[1:]]
-        return met, torch.as_tensor(np.sort(held), device=self._device)
+        return exposures.seen(torch.cat(parts)) - judged.measured
 
     def _begin_at_mean(self) -> None:
         """Let the synthesis layer's offset give the means: a sigmoid far from them would hardly move."""
@@ -158,9 +155,7 @@ class UnfoldingTrainer:
         for group in self._optimiser.param_groups:
             group["lr"] = _fallen(stage.learning_rate, self._step / stage.steps)
         lessons = self._lessons if stage.uses_coarser_lessons else self._lessons[:1]
-        loss = torch.stack(
-            [self._error(stage, lesson, met, random) for lesson, met in zip(lessons, self._met, strict=False)]
-        ).mean()
+        loss = torch.stack([self._error(stage, lesson, random) for lesson in lessons]).mean()
         if stage.adversarial_weight and self._patches is not None:
             loss = loss + stage.adversarial_weight * self._contest(self._patches, random)
         self._optimiser.zero_grad(set_to_none=True)
@@ -172,9 +167,10 @@ class UnfoldingTrainer:
         self._taken += 1
         return loss.detach()
 
-    def _error(self, stage: Stage, lesson: Taught, met: np.ndarray[Any, Any], random: np.random.Generator) -> Tensor:
+    def _error(self, stage: Stage, lesson: Taught, random: np.random.Generator) -> Tensor:
         """L_c1 and L_c2 of Eq. 11 over some exposures."""
-        chosen = random.choice(met, min(stage.exposures, len(met)), replace=False)
+        count = len(lesson.measured)
+        chosen = random.choice(count, min(stage.exposures, count), replace=False)
         which = torch.as_tensor(np.sort(chosen), device=self._device)
         exposures, measured, trust, inputs = lesson.at(which)
         found = self._network(inputs)
@@ -201,7 +197,7 @@ class UnfoldingTrainer:
         return maps
 
     def _judge(self, loss: float, log: Log) -> None:
-        if not math.isfinite(loss):
+        if self._taken and not math.isfinite(loss):
             raise TrainingDiverged(f"the loss is {loss} at step {self._taken}: lower the learning rate and begin anew")
         rmse = float(self.held_out_error().square().mean().sqrt())
         log.write(self._taken, self._stage, f"{self._seconds:.1f}", f"{loss:.6g}", f"{rmse:.6g}")
@@ -221,12 +217,19 @@ class UnfoldingTrainer:
         if self._stage < len(stages):
             self._network.load_state_dict(self._best_weights)
             if stages[self._stage].is_output_bounded != stages[self._stage - 1].is_output_bounded:
-                self._bound_output()
+                self._carry_to_sigmoid()
                 self._best, self._best_weights = math.inf, copy.deepcopy(self._network.state_dict())
         self._optimiser = self._new_optimiser()
+        self._bound()
+
+    def _bound(self) -> None:
+        """Apply the last sigmoid as the stage has it, and after the last one as the network does."""
+        is_over = self._stage >= len(self._plan.stages)
+        is_bounded = is_over or self._plan.stages[self._stage].is_output_bounded
+        self._network.is_output_bounded = is_bounded and self._network.options.output == "sigmoid"
 
     @torch.no_grad()
-    def _bound_output(self) -> None:
+    def _carry_to_sigmoid(self) -> None:
         """Carry a linear output over to a sigmoid: of the same value and slope where it is one half."""
         if self._network.options.output != "sigmoid":
             return
@@ -241,7 +244,7 @@ class UnfoldingTrainer:
         stated = {
             **self._description.training,
             "held_out_rmse": self._best if math.isfinite(self._best) else None,
-            "held_out_exposures": len(self._held),
+            "held_out_exposures": len(self._judged.measured),
             "steps_of_stages": [*self._ended, *([self._step] if self._step else [])],
             "seconds": round(self._seconds, 1),
         }
@@ -273,6 +276,7 @@ class UnfoldingTrainer:
         self._stage, self._step, self._taken, self._stale = state["place"]
         self._best, self._seconds, self._ended = state["best"], state["seconds"], list(state["ended"])
         self._best_weights = state["best_weights"]
+        self._bound()
 
 
 def _fallen(rate: float, share: float) -> float:

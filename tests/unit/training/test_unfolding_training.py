@@ -52,6 +52,20 @@ def _lesson(side: int = SIDE) -> Lesson:
     )
 
 
+def _parted() -> tuple[list[Lesson], Lesson]:
+    """The lesson without five of its exposures, and with these alone."""
+    whole = _lesson()
+    return [_of(whole, 5, None)], _of(whole, 0, 5)
+
+
+def _of(lesson: Lesson, begin: int, end: int | None) -> Lesson:
+    some = slice(begin * FACTOR**2, None if end is None else end * FACTOR**2)
+    measured = lesson.measured[begin:end]
+    first = np.arange(len(measured) + 1) * FACTOR**2
+    cell, weight = lesson.cell[some], lesson.weight[some]
+    return replace(lesson, first=first, cell=cell, weight=weight, measured=measured, trust=lesson.trust[begin:end])
+
+
 def _trained(folder: Path, plan: TrainingPlan = PLAN, *, until: int | None = None, resume: bool = False) -> Ended:
     return _trainer(folder, plan).run(until=until, resume=resume)
 
@@ -59,7 +73,7 @@ def _trained(folder: Path, plan: TrainingPlan = PLAN, *, until: int | None = Non
 def _trainer(folder: Path, plan: TrainingPlan = PLAN) -> UnfoldingTrainer:
     torch.manual_seed(1)
     network = UnfoldedNetwork(UnfoldedOptions(**FORM))
-    return UnfoldingTrainer(network, [_lesson()], plan, folder, NetworkDescription("unfolded", dict(FORM), (1, 1)))
+    return UnfoldingTrainer(network, *_parted(), plan, folder, NetworkDescription("unfolded", dict(FORM), (1, 1)))
 
 
 def _weights(path: Path) -> dict[str, torch.Tensor]:
@@ -108,8 +122,8 @@ def test_progress_counts_to_the_end(tmp_path: Path) -> None:
     torch.manual_seed(1)
     network = UnfoldedNetwork(UnfoldedOptions(**FORM))
     described = NetworkDescription("unfolded", dict(FORM), (1, 1))
-    UnfoldingTrainer(network, [_lesson()], PLAN, tmp_path, described, observe=seen.append).run()
-    assert [standing.step for standing in seen] == [10, 20, 30, 40, 44]
+    UnfoldingTrainer(network, *_parted(), PLAN, tmp_path, described, observe=seen.append).run()
+    assert [standing.step for standing in seen] == [0, 10, 20, 30, 40, 44]
     assert {standing.of for standing in seen} == {44}
 
 
@@ -127,7 +141,7 @@ def test_too_few_exposures_are_refused(tmp_path: Path) -> None:
     )
     network = UnfoldedNetwork(UnfoldedOptions(**FORM))
     with pytest.raises(TrainingError, match="2 exposures are too few to learn from: measure more"):
-        UnfoldingTrainer(network, [few], PLAN, tmp_path, NetworkDescription("unfolded", dict(FORM), (1, 1)))
+        UnfoldingTrainer(network, [few], few, PLAN, tmp_path, NetworkDescription("unfolded", dict(FORM), (1, 1)))
 
 
 def test_both_papers_are_named_with_what_they_print() -> None:

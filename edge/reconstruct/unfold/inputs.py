@@ -1,0 +1,92 @@
+"""What an unfolded network is told of each cell: X of the papers, and more where a plan asks for it.
+
+Training and application make inputs by the same recipe, whose name the network's manifest carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.exposure_operator import ExposureOperator
+from edge.reconstruct.unfold.colour_steps import colour_steps
+from edge.reconstruct.unfold.kriged_maps import kriged_maps
+from edge.reconstruct.unfold.projection import projected
+from edge.reconstruct.unfold.upsampled import bilinear
+
+Floats = NDArray[np.float32]
+Recipe: TypeAlias = Callable[[MeasuredCells, Floats], Floats]
+"""Inputs, (rows, columns, inputs), the maps first, from cells with values of [0, 1] and a photograph."""
+
+_ROUNDS = 8
+"""Of handing back smoothly what exposures see too little of."""
+WINDOWS = ((0.8, 0.0), (0.8, 1.0), (1.5, 0.7))
+"""Of `colour_steps`: width in distances between exposures, and blur of the photograph in cells."""
+
+
+def interpolated(cells: MeasuredCells, rgb: Floats) -> Floats:
+    """X of both papers: bilinear maps, and the photograph."""
+    return np.concatenate([bilinear(cells.seen_by(), cells.values), rgb], axis=2)
+
+
+def kriged(cells: MeasuredCells, rgb: Floats) -> Floats:
+    """Kriged maps that agree with the exposures, steps that follow colour around, the photograph and its own detail.
+
+    Kriging has the photograph at its disposal too, and follows it, moved to where it predicts exposures left out best,
+    as far as that does. The steps take the photograph to lie there.
+    """
+    operator = cells.seen_by()
+    maps, placed = kriged_maps(cells, rgb)
+    maps = refined(maps, operator, cells.values)
+    steps = [colour_steps(cells, placed, width=width, blur=blur) for width, blur in WINDOWS]
+    seen = operator.seen(placed)
+    smooth = refined(bilinear(operator, seen), operator, seen)
+    return np.concatenate([maps, *steps, placed, placed - smooth], axis=2)
+
+
+RECIPES: dict[str, Recipe] = {"interpolated": interpolated, "kriged": kriged}
+"""Every way to make inputs by its name."""
+
+
+def input_count(recipe: str, channels: int) -> int:
+    """How many inputs a cell has."""
+    return channels + 3 if recipe == "interpolated" else channels * (1 + len(WINDOWS)) + 6
+
+
+def refined(maps: Floats, operator: ExposureOperator, measured: Floats) -> Floats:
+    """Maps that agree with the exposures, without the steps between blocks that a projection alone leaves."""
+    for _ in range(_ROUNDS):
+        maps = maps + bilinear(operator, measured - operator.seen(maps))
+    return projected(maps, operator, measured)
+
+
+def without(cells: MeasuredCells, left_out: NDArray[np.intp]) -> MeasuredCells:
+    """All exposures but some."""
+    kept = np.setdiff1d(np.arange(len(cells)), left_out)
+    return only(cells, kept)
+
+
+def only(cells: MeasuredCells, which: NDArray[np.intp]) -> MeasuredCells:
+    """Some of the exposures."""
+    return replace(
+        cells,
+        rows=cells.rows[which],
+        columns=cells.columns[which],
+        values=cells.values[which],
+        variance=cells.variance[which],
+        live_s=None if cells.live_s is None else cells.live_s[which],
+        operator=None if cells.operator is None else picked(cells.operator, which),
+    )
+
+
+def picked(operator: ExposureOperator, which: NDArray[np.intp]) -> ExposureOperator:
+    """Some of an operator's exposures, in the order given."""
+    counts = np.diff(operator.first)[which]
+    first = np.concatenate([[0], np.cumsum(counts)])
+    entry = np.repeat(operator.first[which] - first[:-1], counts) + np.arange(first[-1])
+    return ExposureOperator(operator.shape, first, operator.cell[entry], operator.weight[entry])
