@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import socket
@@ -11,7 +12,10 @@ import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
+from edge.monitor.allowance import Allowance
 from edge.monitor.gate import MOST_CONNECTIONS, Connections, Gate
 
 _LOOK_EVERY_S = 5.0
@@ -19,6 +23,9 @@ _LOOK_EVERY_S = 5.0
 _LONGEST_HEAD = 16 * 1024
 _LONGEST_MESSAGE = 16 * 1024
 """From a browser, by WebSocket."""
+_MOST_PARTS = 16
+"""Of such a message."""
+_PINGS_PER_S, _PINGS_SAVED = 1.0, 20.0
 
 
 class Bounded(H11Protocol):
@@ -57,6 +64,32 @@ class Bounded(H11Protocol):
         return (request, theirs) if theirs is h11.SEND_BODY or (theirs is h11.IDLE and is_begun) else None
 
 
+class BoundedStream(WebSocketsSansIOProtocol):
+    """A stream whose browser cannot have more kept for it than it takes.
+
+    Browsers send no pings, and a page's messages come in one piece.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._pings = Allowance(_PINGS_PER_S, _PINGS_SAVED)
+        super().connection_made(transport)
+
+    def handle_ping(self) -> None:
+        """Answer, a few times: an answer that nobody takes is kept until somebody does."""
+        if self._pings.take(1):
+            super().handle_ping()
+        else:
+            self.transport.abort()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Put a message together, of a few parts: empty ones count for nothing in its length."""
+        if len(self.frames) < _MOST_PARTS:
+            super().handle_cont(event)
+        else:
+            self.transport.abort()
+
+
 class Server(uvicorn.Server):
     """One whose sockets let in no more than there is room for."""
 
@@ -75,7 +108,7 @@ def server_of(app: Starlette, *, certificate: str = "", key: str = "") -> Server
     config = uvicorn.Config(
         app,
         http=bounded,
-        ws="websockets-sansio",
+        ws=BoundedStream,
         loop="asyncio",
         lifespan="on",
         log_config=None,

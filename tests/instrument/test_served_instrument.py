@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import time
@@ -79,6 +80,8 @@ def test_from_a_plan_on_the_page_to_a_scan_that_was_stopped_with_it_and_is_armed
     bench.instrument["twin"]["clock_factor"] = 10.0
     with bench.running():
         with served(bench, "first") as page:
+            # it gives way to what it starts
+            assert os.getpriority(os.PRIO_PROCESS, page.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
             page.until("/api/planning", "photo", None)
             asked = {"area": None, "keep_outs": [], "budget": {"rate": 0.9}}
             job = page.ask("/api/planning/price", asked)["job"]
