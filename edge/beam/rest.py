@@ -64,15 +64,10 @@ class Rest:
     def pause(self) -> Step:
         """Close the shutter safely for what was asked, then ask in turn."""
         interrupts = self._parts.interrupts
-        match interrupts.request, interrupts.by:
-            case Request.STOP, "":
-                reason = "asked to stop by the system"
-            case Request.STOP, by:
-                reason = f"stopped {_from_elsewhere(by)}"
-            case _, "":
-                reason = "operator"
-            case _, by:
-                reason = _from_elsewhere(by)
+        if interrupts.request is Request.STOP:
+            reason = self._who_stopped()
+        else:
+            reason = _from_elsewhere(interrupts.by) if interrupts.by else "operator"
         try:
             with interrupts.asking():
                 is_cut_short = self.finish_exposure()
@@ -115,7 +110,7 @@ class Rest:
         try:
             answer, by = self._answered(reason, is_by_instrument=is_by_instrument)
         except KeyboardInterrupt:
-            return RunOutcome.STOPPED
+            return self._stopped(self._who_stopped())
         match answer:
             case "resume":
                 self._confirm_place()
@@ -123,7 +118,18 @@ class Rest:
                 return "resumed by the operator" if by == "operator" else f"resumed {by}"
             case "finish":
                 return RunOutcome.ENDED_EARLY
+        return self._stopped("stopped by the operator")
+
+    def _stopped(self, reason: str) -> RunOutcome:
+        """End a pause in no other way; whoever reads the recording is told that, not why it was paused before."""
+        self._parts.session.record(Paused(utc_now(), reason))
         return RunOutcome.STOPPED
+
+    def _who_stopped(self) -> str:
+        interrupts = self._parts.interrupts
+        if interrupts.by:
+            return f"stopped {_from_elsewhere(interrupts.by)}"
+        return "asked to stop by the system" if interrupts.request is Request.STOP else "stopped by the operator"
 
     def _answered(self, reason: str, *, is_by_instrument: bool) -> tuple[str, str]:
         """What to do next, and who said so; raises KeyboardInterrupt where a signal did."""

@@ -93,9 +93,23 @@ def state_json(feed: Feed) -> dict[str, str]:
     name = state.outcome if isinstance(state, Ended) else _STATES[type(state)]
     if state == Halted(WAITING):
         name, sentence = "waiting", f"{WAITING} at a terminal of its computer: pointillist arm {feed.folder}"
+    elif isinstance(state, Halted):
+        sentence = _halt_words(state.reason)
     if progress.is_running or name == "finished":
         return {"name": name, "sentence": sentence}
-    return {"name": "aborted" if name == "aborted" else "interrupted", "sentence": f"{sentence}; no scan is running"}
+    if isinstance(state, Scanning):
+        sentence = "broken off while the beam was on, which its lease switches off"
+    after = {"aborted": "aborted", "faulted": "failed"}.get(name, "interrupted")
+    return {"name": after, "sentence": f"{sentence}; no scan is running, and this one can be taken up again"}
+
+
+def _halt_words(reason: str) -> str:
+    """Of a pause, or of the end that whoever stopped the scan brought about."""
+    if reason == "operator":
+        return "paused by the operator"
+    if reason.startswith("by "):
+        return f"paused {reason}"
+    return reason if reason.startswith(("stopped", "asked to stop", "aborted")) else f"paused: {reason}"
 
 
 def status_json(feed: Feed) -> dict[str, Any]:
