@@ -55,7 +55,7 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
     )
     if coarse := coarse_sentence(config):
         console.say(coarse)
-    if more := _more_to_come(plan, config):
+    if more := more_to_come(plan, config):
         console.say(more)
     if held_out := held_out_sentence(plan):
         console.say(held_out)
@@ -71,7 +71,7 @@ def tell_plan(plan: ScanPlan, config: ScanConfig, console: Console) -> None:
         )
 
 
-def _more_to_come(plan: ScanPlan, config: ScanConfig) -> str:
+def more_to_come(plan: ScanPlan, config: ScanConfig) -> str:
     """What will come to a plan while it is carried out, empty where nothing will."""
     whole = duration_text(predicted_whole_s(plan, config))
     if plan.way is not None:
@@ -105,7 +105,7 @@ def held_out_sentence(plan: ScanPlan) -> str:
 
 def figures(plan: ScanPlan, config: ScanConfig) -> Iterator[str]:
     """A plan that holds exposures, in figures: time, cells, where they come from, the widest hole, and the dose."""
-    mask, grid, more = plan.mask, plan.grid, _more_to_come(plan, config)
+    mask, grid, more = plan.mask, plan.grid, more_to_come(plan, config)
     yield (
         f"{len(plan.exposures)} exposures of {live_times(plan)}, "
         f"{plan.travel_mm / 1_000:.2f} m of travel, {duration_text(plan.predicted_s)}{'' if more else ' in all'}"
@@ -140,7 +140,7 @@ def live_times(plan: ScanPlan) -> str:
 
 def _dose_sentence(plan: ScanPlan, config: ScanConfig) -> str:
     """Live time on a cell, earlier recordings' included, and time with the beam on, what will come to it included."""
-    dose, is_part = config.dose, bool(_more_to_come(plan, config))
+    dose, is_part = config.dose, bool(more_to_come(plan, config))
     live_s, earlier = live_s_per_cell(plan.table, plan.grid), ""
     if dose.earlier:
         live_s = np.where(live_s > 0, live_s + earlier_s_per_cell(dose.earlier, plan.grid), 0.0)

@@ -18,12 +18,13 @@ from edge.path.drawing import Confines, ground_of, path_picture, png_of
 from edge.path.page import path_page
 from edge.photography.correction import as_planned
 from edge.planning.area import allowed_cells, keep_outs_of
+from edge.planning.concentration import concentration
 from edge.planning.figures import figures
 from edge.planning.passage import passage_of
 from edge.planning.plan import ScanPlan
 from edge.prepare import Sighting, density_of_plan
 from edge.record.folder import RecordingPaths, open_recording
-from edge.report.figures import NO_VALUE_RGB, colour_limits, map_png, overlay_mask
+from edge.report.figures import NO_VALUE_RGB, ColourLimits, colour_limits, map_png, overlay_mask
 from edge.results import read_planned
 
 _LONGER_SIDE_PX = 1_200
@@ -52,7 +53,9 @@ def ask_before_beam(plan: ScanPlan, paths: RecordingPaths, config: ScanConfig, c
 
 
 def write_pictures(folder: Path, sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> list[Path]:
-    """Write density (where the mask that made it is still there), mask and path of a plan; gives their files.
+    """Write density, mask and path of a plan; gives their files.
+
+    Where no density made the plan, or none is there any more, where its time is spent is written in its place.
 
     Raises
     ------
@@ -111,7 +114,13 @@ def _without_left_out(rgb: NDArray[np.uint8], allowed: NDArray[np.bool_]) -> NDA
 def _pictures(sighting: Sighting, plan: ScanPlan, config: ScanConfig) -> dict[str, bytes]:
     density = density_of_plan(as_planned(sighting, config), config, plan)
     rgb = sighting.display
-    of_density = {} if density is None else {"density.png": map_png(density, "viridis", colour_limits(density))}
+    if density is None:
+        spent = concentration(plan)
+        # from nothing at all, so that a raster is as even as it is
+        limits = ColourLimits(0.0, max(1.0, colour_limits(spent).high))
+        of_density = {"concentration.png": map_png(spent, "viridis", limits)}
+    else:
+        of_density = {"density.png": map_png(density, "viridis", colour_limits(density))}
     ground = ground_of(rgb, plan.grid, longer_side_px=_LONGER_SIDE_PX, confines=confines_of(config))
     return of_density | {
         "mask.png": png_of(overlay_mask(_without_left_out(rgb, allowed_cells(config, plan.grid)), plan.mask.cells)),

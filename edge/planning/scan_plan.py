@@ -91,6 +91,21 @@ class ScanPlan:
         return Exposures(self.table)
 
 
+def fitted_exposures(indices: NDArray[np.int64], plan: ScanPlan) -> NDArray[np.bool_]:
+    """Which exposures of a plan its maps may know, by their indices, shape (n,): all but those that are held out.
+
+    An index that the plan does not hold belongs to what came to it later, of which nothing is held out.
+    """
+    held = plan.held
+    if held is None:
+        return np.ones(len(indices), np.bool_)
+    known = np.asarray(indices) < len(plan.table)
+    rows = plan.table[np.where(known, indices, 0)]
+    cells = np.clip(plan.grid.cells_of((rows[:, :2] + rows[:, 2:4]) / 2), 0, np.array(plan.grid.shape) - 1)
+    fitted: NDArray[np.bool_] = ~(known & held[cells[:, 0], cells[:, 1]])
+    return fitted
+
+
 def frozen_table(table: ExposureTable) -> ExposureTable:
     """Rounded to what is written, so that text and table are the same plan; read-only."""
     rounded = np.round(np.asarray(table, np.float64).reshape(-1, 5), 6)

@@ -123,7 +123,7 @@ class Planning:
         if job is None:
             return refusal(404, "there is no such plan any more: ask for its price again")
         answer = {key: value for key, value in job.answer.items() if key not in ("pictures", "fault")}
-        for name in ("density", "mask", "path"):
+        for name in ("density", "concentration", "mask", "path"):
             is_there = name in job.answer.get("pictures", {})
             answer[f"{name}_url"] = f"/api/planning/job/{job.name}/{name}" if is_there else None
         words = {"running": "working out what each way of scanning would show", "cancelled": "given up"}

@@ -31,7 +31,7 @@ from edge.monitor.child import has_ended, settings_from
 from edge.monitor.picture import picture_of
 from edge.outcome import sentence_and_code
 from edge.planning.desk_comparison import compared
-from edge.planning.figures import figures
+from edge.planning.figures import figures, more_to_come
 from edge.planning.folder import ReviewedPlan, write_plan_folder
 from edge.planning.plan import ScanPlan
 from edge.planning.review import write_pictures
@@ -112,6 +112,7 @@ def priced(asked: Asked, config: ScanConfig, sighting: Sighting, folder: Path) -
         "alternatives": alternatives,
         "figures": lines,
         "sentence": "; ".join(lines[:2]),
+        "more": more_to_come(plan, config),
         "frame": frame_json(plan.grid),
         "pictures": pictures,
     }
