@@ -19,6 +19,7 @@ from edge.photography.correction import Placing, placed_by_samples
 from edge.photography.recorded import sighting_of
 from edge.planning.area import allowed_cells
 from edge.planning.plan import ScanPlan, plan_from_json
+from edge.planning.scan_plan import fitted_exposures
 from edge.prepare import Sighting
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import MeasuredCells, merged
@@ -85,21 +86,6 @@ def read_planned(recording: Recording) -> Planned:
     config = parse_scan_config(history.config_yaml, recording.paths.config)
     plan = plan_from_json(history.plan_json)
     return Planned(config, plan, sighting_of(recording.paths, history, config), history)
-
-
-def fitted_exposures(indices: NDArray[np.int64], plan: ScanPlan) -> NDArray[np.bool_]:
-    """Which exposures of a plan its maps may know, by their indices, shape (n,): all but those that are held out.
-
-    An index that the plan does not hold belongs to what came to it later, of which nothing is held out.
-    """
-    held = plan.held
-    if held is None:
-        return np.ones(len(indices), np.bool_)
-    known = np.asarray(indices) < len(plan.table)
-    rows = plan.table[np.where(known, indices, 0)]
-    cells = counted_cells(rows[:, :2], rows[:, 2:4], plan.grid)
-    fitted: NDArray[np.bool_] = ~(known & held[cells[:, 0], cells[:, 1]])
-    return fitted
 
 
 def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArrays]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +27,7 @@ from edge.monitor.guard import Guard
 from edge.monitor.maps import LAYERS
 from edge.monitor.page import Page, address_of, json_of, page_of, person_of, refusal
 from edge.monitor.sessions import login, logout, look_on
+from edge.monitor.shown import Shown
 
 PERIOD_S = 0.05
 """Between two looks at the recording."""
@@ -59,6 +61,7 @@ def application(page: Page, *, names: Sequence[str] = (), routes: Sequence[BaseR
             Route("/api/scan", _scan),
             Route("/api/photo", _photo),
             Route("/api/cells", _cells),
+            Route("/api/states", _states),
             Route("/api/map/{element:int}/{layer}", _map),
             Route("/api/spectrum", _spectrum),
             Route("/api/spectrum/sum", _sum_spectrum),
@@ -127,13 +130,23 @@ async def _photo(request: Request) -> Response:
 
 
 async def _cells(request: Request) -> Response:
+    return await _packed(request, lambda page: wire.cells_bytes(page.shown.cells))
+
+
+async def _states(request: Request) -> Response:
+    taken = page_of(request.app).shown.feed.taken
+    if taken is None:
+        return refusal(404, "nothing is measured yet")
+    return await _packed(request, lambda _page: wire.states_bytes(len(taken), taken.states))
+
+
+async def _packed(request: Request, content: Callable[[Page], bytes]) -> Response:
+    """As gzip for who accepts that: what a page begins with is mostly these, and they pack well."""
     page = page_of(request.app)
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return _binary(wire.cells_bytes(page.shown.cells))
-    # what a page begins with is mostly these, and packs to a fifth
+        return _binary(content(page))
     async with page.reading:
-        content = wire.cells_bytes(page.shown.cells)
-        packed = await run_in_threadpool(gzip.compress, content, 1, mtime=0)
+        packed = await run_in_threadpool(lambda: gzip.compress(content(page), 1, mtime=0))
     return _binary(packed, {"content-encoding": "gzip", "vary": "accept-encoding"})
 
 
@@ -177,6 +190,7 @@ async def _spectrum(request: Request) -> Response:
             "row": row,
             "column": column,
             "measured": down == across == 0,
+            "held": bool(cell["held"]),
             "nearest_mm": round((down**2 + across**2) ** 0.5 * about.grid.pitch_mm, 4),
             "live_s": round(live_s, 6),
             "counts": counts.tolist(),
@@ -205,6 +219,8 @@ async def _control(request: Request) -> Response:
     command = content.get("do") if content is not None else None
     if not isinstance(command, str) or command not in _COMMANDS:
         return refusal(400, f"there is no such command: {', '.join(sorted(_COMMANDS))}")
+    if command == "resume" and _is_of_another_pause(page.shown, content):
+        return refusal(409, "the scan was paused again since this page was told: see why, then resume")
     by = person.name
     page.audit.note(command, address=address_of(request), name=by, is_command=command != "status")
     from edge.control.client import ask
@@ -215,6 +231,12 @@ async def _control(request: Request) -> Response:
     except EdgeError as error:
         return refusal(409, str(error))
     return JSONResponse({"ok": reply.ok, "sentence": reply.sentence, "state": reply.state})
+
+
+def _is_of_another_pause(shown: Shown, content: Mapping[str, Any] | None) -> bool:
+    """Whether who wants the scan to go on has seen an earlier pause than the one that it is in."""
+    progress, seen = shown.feed.progress, None if content is None else content.get("pauses")
+    return progress is not None and type(seen) is int and seen != progress.interruptions
 
 
 def _binary(content: bytes, headers: Mapping[str, str] | None = None) -> Response:

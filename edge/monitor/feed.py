@@ -189,6 +189,8 @@ class Feed:
             self.about = About(
                 about.scan_id, about.config, about.grid, registration or about.registration, plan or about.plan
             )
+        if plan is not None and self.taken is not None:
+            self.taken.know(plan)
 
 
 def _registration(text: str) -> Registration | None:

@@ -137,13 +137,17 @@ class Shown:
         return found
 
     def values(self, first: int, last: int, viewed: Sequence[int]) -> wire.Floats:
-        """What some exposures say of elements, shape (last - first, viewed); NaN where nothing is known yet."""
+        """What some exposures say of elements, shape (last - first, viewed).
+
+        NaN where nothing is known yet, and of exposures held out: no map knows what they say.
+        """
         head = self.samples.head
         found = np.full((last - first, len(viewed)), np.nan, np.float32)
         names = {} if head is None else {name: place for place, name in enumerate(head.elements)}
         known = [place for place, element in enumerate(viewed) if self.maps.elements[element] in names]
         places = [names[self.maps.elements[viewed[place]]] for place in known]
         found[:, known] = self.samples.values(first, last, places)
+        found[self.cells["held"][first:last] != 0] = np.nan
         return found
 
     def _place_picture(self) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
-from edge.monitor.wire import CELL
+from edge.monitor.wire import CELL, HELD, INFERRED, MEASURED
+from edge.planning.scan_plan import ScanPlan, fitted_exposures
 from edge.record.reader import MeasuredArrays
 from edge.strokes import counted_cells
 
 _APART = 256
 """Exposures between two marks, from which one is looked for."""
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 class Taken:
-    """Where each exposure was and how long it took; 12 bytes each.
+    """Where each exposure was, how long it took and whether maps may know it; 20 bytes each.
 
     Parameters
     ----------
@@ -30,6 +33,8 @@ class Taken:
     def __init__(self, grid: ScanGrid, channels: int) -> None:
         self._grid = grid
         self._cells = np.empty(1_024, CELL)
+        self._indices = np.empty(1_024, np.uint32)
+        self._plan: ScanPlan | None = None
         self._count = 0
         self._marks: list[tuple[int, int]] = []
         self.sum_counts: NDArray[np.int64] = np.zeros(channels, np.int64)
@@ -47,6 +52,28 @@ class Taken:
         """All of them, of type `CELL`, in the order of recording; not to be written to."""
         return self._cells[: self._count]
 
+    @property
+    def states(self) -> NDArray[np.uint8]:
+        """What is known of each cell, shape of the grid: `INFERRED`, `MEASURED` or `HELD`."""
+        found = np.full(self._grid.shape, INFERRED, np.uint8)
+        cells = self.cells
+        for state, chosen in ((HELD, cells[cells["held"] != 0]), (MEASURED, cells[cells["held"] == 0])):
+            found[chosen["row0"], chosen["column0"]] = state
+        return found
+
+    def know(self, plan: ScanPlan) -> None:
+        """Tell by this plan from now on which exposures are held out, of those taken in already too.
+
+        A plan that has grown lets go of some, and exposures may be read before the plan that they belong to.
+        """
+        self._plan = plan
+        held = self._held(self._indices[: self._count])
+        if not np.array_equal(held, self.cells["held"]):
+            # another thread may be reading what there was until now
+            cells = self._cells.copy()
+            cells["held"][: self._count] = held
+            self._cells = cells
+
     def add(self, block: MeasuredArrays) -> None:
         """Take in what was recorded next."""
         more = len(block)
@@ -57,20 +84,27 @@ class Taken:
         if not more:
             return
         if self._count + more > len(self._cells):
-            grown = np.empty(max(2 * len(self._cells), self._count + more), CELL)
-            grown[: self._count] = self.cells
-            self._cells = grown
+            room = max(2 * len(self._cells), self._count + more)
+            self._cells = _grown(self.cells, room)
+            self._indices = _grown(self._indices[: self._count], room)
+        self._indices[self._count : self._count + more] = block.indices
         at = self._cells[self._count : self._count + more]
         # the maps know an exposure in motion at its middle alone: what it crossed besides is inferred there
         cells = counted_cells(block.starts_mm, block.ends_mm, self._grid)
         at["row0"] = at["row1"] = cells[:, 0]
         at["column0"] = at["column1"] = cells[:, 1]
         at["live_s"] = block.live_s
+        at["held"] = self._held(block.indices)
         self.last_mm = float(block.ends_mm[-1, 0]), float(block.ends_mm[-1, 1])
         self.live_s += float(block.live_s.sum())
         if block.counts.shape[1] == len(self.sum_counts):
             self.sum_counts = self.sum_counts + block.counts.sum(axis=0, dtype=np.int64)
         self._count += more
+
+    def _held(self, indices: NDArray[Any]) -> NDArray[np.bool_]:
+        if self._plan is None:
+            return np.zeros(len(indices), np.bool_)
+        return ~fitted_exposures(indices.astype(np.int64), self._plan)
 
     def nearest(self, row: int, column: int) -> int | None:
         """Which exposure touched a cell last, or came nearest to it; None where there is none."""
@@ -88,3 +122,9 @@ class Taken:
         """A record's number from which on an exposure can be read, and how many exposures to skip there."""
         first, seq = self._marks[bisect_right(self._marks, (exposure, 2**62)) - 1]
         return seq, exposure - first
+
+
+def _grown(array: NDArray[_Kind], room: int) -> NDArray[_Kind]:
+    grown = np.empty(room, array.dtype)
+    grown[: len(array)] = array
+    return grown

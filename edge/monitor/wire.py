@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from edge.grid import CellWindow
 
 CELL = np.dtype(
-    [("row0", "<u2"), ("column0", "<u2"), ("row1", "<u2"), ("column1", "<u2"), ("live_s", "<f4")], align=False
+    [("row0", "<u2"), ("column0", "<u2"), ("row1", "<u2"), ("column1", "<u2"), ("live_s", "<f4"), ("held", "<u4")],
+    align=False,
 )
-"""One exposure: first and last of the cells that the maps count as measured by it, and its live time."""
+"""One exposure: first and last of the cells that it measured, its live time, and 1 where it is kept back from the maps
+to check them."""
 EXPOSURES, PARTS = 1, 2
 """First byte of a message."""
+INFERRED, MEASURED, HELD = 0, 1, 2
+"""Of a cell: nothing was measured there, something that the maps are made of, or only what is kept back from them."""
 UNKNOWN = 65_535
 _STEPS = 65_534
 _PART_STEPS = 4_094
@@ -28,6 +32,20 @@ Floats = NDArray[np.float32]
 def cells_bytes(cells: NDArray[np.void]) -> bytes:
     """``u32`` count, then the exposures, of type `CELL`."""
     return struct.pack("<I", len(cells)) + cells.tobytes()
+
+
+def states_bytes(exposures: int, states: NDArray[np.uint8]) -> bytes:
+    """``u32`` how many exposures there were, then what is known of each cell in two bits, row by row, the lowest first.
+
+    Parameters
+    ----------
+    states
+        Shape (rows, columns): `INFERRED`, `MEASURED` or `HELD`.
+    """
+    flat = np.zeros(-(-states.size // 4) * 4, np.uint8)
+    flat[: states.size] = states.ravel()
+    packed: NDArray[np.uint8] = (flat.reshape(-1, 4) << np.arange(0, 8, 2, dtype=np.uint8)).sum(axis=1, dtype=np.uint8)
+    return struct.pack("<I", exposures) + packed.tobytes()
 
 
 def map_bytes(values: Floats, generation: int) -> bytes:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
 from edge.motion.kinematics import ExposureTable, StageModel
+from edge.strokes import counted_cells
 from firmware_bridge.messages import Exposure, StagePose
 from models.sampling import SamplingMask
 
@@ -101,7 +102,7 @@ def fitted_exposures(indices: NDArray[np.int64], plan: ScanPlan) -> NDArray[np.b
         return np.ones(len(indices), np.bool_)
     known = np.asarray(indices) < len(plan.table)
     rows = plan.table[np.where(known, indices, 0)]
-    cells = np.clip(plan.grid.cells_of((rows[:, :2] + rows[:, 2:4]) / 2), 0, np.array(plan.grid.shape) - 1)
+    cells = counted_cells(rows[:, :2], rows[:, 2:4], plan.grid)
     fitted: NDArray[np.bool_] = ~(known & held[cells[:, 0], cells[:, 1]])
     return fitted
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.maps import ElementMaps, Samples
-from edge.planning.scan_plan import ScanPlan
+from edge.planning.scan_plan import ScanPlan, fitted_exposures
 from edge.record.reader import MeasuredArrays
-from edge.results import Planned, fitted_exposures, judged
+from edge.results import Planned, judged
 from edge.stopping.figure import ErrorFigure
 
 Seconds = NDArray[np.float64]

@@ -40,6 +40,32 @@ def keep_picture(visit: Visit, name: str) -> None:
         visit.page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
+def drag(visit: Visit, places: list[tuple[float, float]]) -> None:
+    """With the button held from the first place to the last."""
+    mouse = visit.page.mouse
+    mouse.move(*places[0])
+    mouse.down()
+    for place in places[1:]:
+        mouse.move(*place, steps=8)
+    mouse.up()
+
+
+def swipe(visit: Visit, fingers: list[list[tuple[float, float]]]) -> None:
+    """Fingers on the screen, each from its first place to its last, all in step."""
+    session = visit.page.context.new_cdp_session(visit.page)
+    for step, places in enumerate(zip(*fingers, strict=True)):
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
+        kind = "touchMove" if step else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def violations(axe: object, visit: Visit) -> list[str]:
+    """What axe-core objects to, with the places."""
+    found = axe.run(visit.page).response["violations"]
+    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in found]
+
+
 @dataclass
 class Visit:
     """One tab, and what went wrong in it."""
@@ -82,9 +108,13 @@ def visit(chromium) -> Iterator[Callable[..., Visit]]:
     """Open a page as a scientist would; what it says in its console, beside what is forgiven, fails the test."""
     contexts, visits = [], []
 
-    def opened(url: str, *, size: str = "laptop", scheme: str = "dark", forgiven: str = "^$") -> Visit:
+    def opened(
+        url: str, *, size: str = "laptop", scheme: str = "dark", forgiven: str = "^$", has_touch: bool = False
+    ) -> Visit:
         width, height = SIZES[size]
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=has_touch
+        )
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         found = Visit(context.new_page())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from edge.grid import CellWindow
 from edge.monitor import wire
+from tests.browser.conftest import swipe, violations
 from tests.instrument.conftest import await_that
 from tests.unit.monitor.page_server import TOKENS, served
 
@@ -22,6 +25,11 @@ def page(at_rest, visit):
     found.await_text("#state", "Finished")
     found.page.locator(".element").first.wait_for()
     return found
+
+
+def show_tools(visit) -> None:
+    """Unfold the tools that a newcomer does not need."""
+    visit.page.locator("#more").click()
 
 
 def pixels_of(visit, selector=LARGE) -> bytes:
@@ -101,16 +109,18 @@ def test_everything_is_reached_by_keys_alone(page):
     page.page.locator(".element").nth(1).focus()
     press("Enter")
     page.await_text("#large-title", "^Fe K$")
+    show_tools(page)
     reached = set()
     page.page.locator("body").click(position={"x": 2, "y": 2})
     for _ in range(40):
         press("Tab")
         reached.add(page.page.evaluate("document.activeElement.id"))
-    wanted = {"large-map", "overlay", "opacity", "layer", "inferred", "colours", "marks", "contrast", "zoom-in"}
+    wanted = {"large-map", "overlay", "opacity", "more", "layer", "inferred", "colours", "marks", "contrast", "zoom-in"}
     assert wanted | {"spectrum-log", "keys-button"} <= reached
 
 
 def test_inferred_cells_can_be_hidden_hatched_and_faded(page):
+    show_tools(page)
     page.page.select_option("#overlay", "Fe-K")
     pictures = set()
     for how in ("shown", "faded", "hatched", "hidden"):
@@ -118,6 +128,46 @@ def test_inferred_cells_can_be_hidden_hatched_and_faded(page):
         page.page.wait_for_timeout(200)
         pictures.add(pixels_of(page))
     assert len(pictures) == 4
+
+
+def test_cells_kept_back_to_check_the_maps_are_told_apart_from_what_the_maps_are_made_of(recording, visit):
+    with served(recording) as server:
+        taken, plan = server.page.shown.feed.taken, server.page.shown.feed.about.plan
+        held = np.zeros(plan.grid.shape, bool)
+        places = taken.cells[[10, 20, 30, 40]]
+        held[places["row0"], places["column0"]] = True
+        taken.know(replace(plan, mask=replace(plan.mask, cells=plan.mask.cells & ~held), held_out=held))
+        found = visit(f"http://{server.here}/")
+        found.await_text("#measured-words", "286 of 2,640")
+        found.await_text("#held-words", "kept back to check the maps: 4$")
+        row, column = (int(places[0][name]) for name in ("row0", "column0"))
+        found.page.evaluate(f"location.hash = 'pin={row},{column}&spectrum=point&map=Fe-K'")
+        found.page.reload()
+        found.await_text("#readout", "inferred; measured too, but kept back to check the maps$")
+        found.await_text("#spectrum-words", "measured here, kept back to check the maps")
+        # where inferred cells are hidden, those are too: the map does not know them
+        show_tools(found)
+        bare = found.page.evaluate("document.querySelector('#large-map').toDataURL()")
+        found.page.select_option("#inferred", "hidden")
+        found.await_true("before => document.querySelector('#large-map').toDataURL() !== before", bare)
+
+
+def test_nothing_is_shown_where_the_beam_has_not_been_near_while_a_scan_goes_on(page):
+    script = """([states, rows, columns, exposures]) => import('/reach.js').then(m => {
+      const within = m.nearCells(exposures, rows * columns);
+      return [within, Array.from(m.nearOnes(Uint8Array.from(states), 1, { rows, columns }, within))];
+    })"""
+    rng = np.random.default_rng(3)
+    states = (rng.random((30, 40)) < 0.004).astype(int)
+    # 100 exposures in the end on 1,200 cells lie 3.5 cells apart, and four times that is near
+    within, near = page.page.evaluate(script, [states.ravel().tolist(), 30, 40, {"done": 5, "planned": 100}])
+    assert within == pytest.approx(4 * 12**0.5)
+    away = ndimage.distance_transform_edt(states != 1)
+    near = np.array(near).reshape(states.shape) == 1
+    # steps to eight neighbours make a way at most 8 % longer than it is
+    assert near[away <= within / 1.083].all()
+    assert not near[away > within].any()
+    assert page.page.evaluate(script, [[1], 1, 1, {"done": 5, "planned": 5}])[1] == [1]
 
 
 def test_three_elements_are_mixed_as_red_green_and_blue(page):
@@ -130,6 +180,7 @@ def test_three_elements_are_mixed_as_red_green_and_blue(page):
 
 def test_the_ends_of_the_colours_are_set_on_the_histogram(page):
     page.page.select_option("#overlay", "Cu-K")
+    show_tools(page)
     page.page.locator("#contrast").click()
     page.await_true("document.getElementById('stretch-high').hasAttribute('aria-valuetext')")
     before = page.text("#bar-high")
@@ -184,17 +235,12 @@ def test_nobody_is_shut_out_by_contrast_names_or_roles(at_rest, visit, scheme):
     found = visit(at_rest, scheme=scheme)
     found.await_text("#state", "Finished")
     found.page.select_option("#overlay", "Cu-K")
+    show_tools(found)
     found.page.locator("#contrast").click()
     checked = axe.Axe()
     assert violations(checked, found) == []
     found.page.locator("#keys-button").click()
     assert violations(checked, found) == []
-
-
-def violations(axe, visit) -> list[str]:
-    """What axe-core objects to, with the places."""
-    found = axe.run(visit.page).response["violations"]
-    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in found]
 
 
 def test_a_telephone_shows_everything_in_one_column_without_scrolling_sideways(at_rest, visit):
@@ -208,12 +254,37 @@ def test_a_telephone_shows_everything_in_one_column_without_scrolling_sideways(a
     assert len(set(lefts)) == 1
 
 
+def test_two_fingers_magnify_all_maps_and_one_moves_them(at_rest, visit):
+    found = visit(at_rest, size="telephone", has_touch=True)
+    found.await_text("#state", "Finished")
+    found.page.locator(LARGE).scroll_into_view_if_needed()
+    box = found.page.locator(LARGE).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    swipe(found, [[(x - 20, y), (x - 40, y), (x - 60, y)], [(x + 20, y), (x + 40, y), (x + 60, y)]])
+    found.await_true("location.hash.includes('zoom=')")
+    factor, _, column = place_of(found)
+    # fingers three times as far apart in the end
+    assert factor == pytest.approx(3, rel=0.1)
+    swipe(found, [[(x, y), (x + 30, y), (x + 60, y)]])
+    found.await_true("column => Number(location.hash.match(/zoom=[0-9.]+%2C[0-9.]+%2C([0-9.]+)/)[1]) < column", column)
+    assert place_of(found)[0] == pytest.approx(factor)
+
+
+def place_of(visit) -> list[float]:
+    """Magnification, row and column that the address holds."""
+    return visit.page.evaluate("location.hash.match(/zoom=([^&]*)/)[1].split('%2C').map(Number)")
+
+
 def test_a_page_that_asks_for_a_token_lets_nobody_else_in_and_shows_visitors_no_buttons(recording, visit):
     with served(recording, TOKENS) as server:
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra `browser` is missing")
         found = visit(f"http://{server.here}/", forgiven="401")
         found.page.locator("#token").fill("a-guess-that-is-wrong")
         found.page.keyboard.press("Enter")
         found.await_text("#login-words", "token")
+        for scheme in ("dark", "light"):
+            found.page.emulate_media(color_scheme=scheme)
+            assert violations(axe.Axe(), found) == []
         found.page.locator("#who").fill("Anna")
         found.page.locator("#token").fill(TOKENS.visitor)
         found.page.keyboard.press("Enter")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.browser.conftest import keep_picture
+from tests.browser.conftest import drag, keep_picture
 from tests.instrument.conftest import Bench, await_that
 from tests.instrument.test_armed_scan import armed_at_a_terminal, openings
 
@@ -97,13 +97,3 @@ def plan_on(page) -> None:
     page.page.locator("#price").click()
     page.await_true("!document.getElementById('planned').hidden", within_s=LONG_S)
     assert page.page.locator("#alternatives tr").count() >= 1
-
-
-def drag(page, places) -> None:
-    """With the button held from the first place to the last."""
-    mouse = page.page.mouse
-    mouse.move(*places[0])
-    mouse.down()
-    for place in places[1:]:
-        mouse.move(*place, steps=8)
-    mouse.up()

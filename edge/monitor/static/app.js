@@ -3,6 +3,7 @@
 
 import { Alerts } from "./alerts.js";
 import { showFigures, showProgress, showState, showSubject } from "./band.js";
+import { oncePerFrame } from "./canvas.js";
 import { ErrorChart } from "./chart.js";
 import { Choices } from "./choices.js";
 import { Control } from "./control.js";
@@ -30,7 +31,8 @@ const alerts = new Alerts();
 const chart = new ErrorChart(model);
 const spectrum = new Spectrum(model, view);
 const choices = new Choices(model, view);
-const readout = new Readout(model, view);
+const readout = new Readout(model, view, painter);
+const tellReadout = oncePerFrame(() => readout.show());
 const stretch = new StretchPanel(model, view, painter);
 const large = new LargeMap(model, view, painter, { pick, hover });
 const multiples = new Multiples(model, view, painter, { choose, hover, seen: look });
@@ -75,6 +77,7 @@ function troubles({ trouble }) {
 }
 
 function redraw() {
+  tellReadout();
   large.redraw();
   multiples.redraw();
 }
@@ -95,10 +98,11 @@ function look() {
 function takeStatus(told) {
   const status = isIdle() ? { ...told, state: model.scan.state, trouble: "" } : told;
   model.status = status;
-  showState(status.state);
+  model.takeRecorded(status.exposures?.recorded ?? 0);
+  showState(status.state, status.exposures?.done);
   showProgress(status);
   showFigures(status);
-  control.show(model.scan, status.state.name);
+  control.show(model.scan, status.state.name, status.link?.interruptions);
   alerts.show([...(status.alerts ?? []), ...troubles(status)]);
   large.redraw();
 }
@@ -111,8 +115,8 @@ async function loadScan() {
   model.takeScan(scan);
   showSubject(scan);
   byId("logout").hidden = !scan.login;
-  if (scan.state) showState(scan.state);
-  control.show(scan, scan.state?.name ?? "new");
+  if (scan.state) showState(scan.state, model.status?.exposures?.done);
+  control.show(scan, scan.state?.name ?? "new", model.status?.link?.interruptions);
   if (!scan.grid) return;
   if (restored !== scan.scan_id) {
     restored = scan.scan_id;

@@ -14,14 +14,26 @@ const STATES = {
   paused: ["Paused", "paused"],
   interrupted: ["Stopped", "fault"],
   faulted: ["Fault", "fault"],
+  failed: ["Fault", "fault"],
   finished: ["Finished", "finished"],
   aborted: ["Stopped", "fault"],
 };
+/** What is said where the instrument says no more than which state it is in. */
 const PLAIN = {
-  scanning: "the beam is on: one place is measured after the other",
-  finished: "everything is measured; maps and report are in the recording",
+  new: "the scan is beginning; the beam is off",
+  preparing: "the stage finds its home and the object is photographed; the beam is off",
+  planning: "it is being worked out where to measure; the beam is off",
+  ready: "all is ready to measure; the beam is off",
+  scanning: "the beam is on, and goes over the object from place to place",
+  finished: "the beam is off; maps and report are in the recording",
   aborted: "stopped before its end; what was measured is kept",
 };
+/** Of these the instrument never says more. */
+const SILENT = new Set(["preparing", "planning", "ready", "scanning"]);
+/** Said besides. */
+const ALSO = { paused: "The beam is off, and what was measured is kept." };
+/** A shutter that closes in the middle of a scan, which goes on by itself. */
+const BETWEEN = ["Beam off", "the shutter is closed for a moment; the scan goes on by itself"];
 const ALIASES = { "awaiting-arm": "awaiting", "waiting-to-be-armed": "awaiting", waiting: "awaiting", armed: "ready" };
 export const OVER = new Set(["finished", "aborted"]);
 
@@ -42,11 +54,15 @@ export function showSubject(scan) {
   put("whoami", scan.role === "visitor" ? "You look on as a visitor" : "");
 }
 
-export function showState(state) {
-  const [words, kind] = STATES[canonical(state.name)] ?? [state.name, "unknown"];
+export function showState(state, done = 0) {
+  const name = canonical(state.name);
+  const [words, kind] = STATES[name] ?? [state.name, "unknown"];
+  const isBetween = name === "ready" && done > 0;
+  const tellsNoMore = !state.sentence || state.sentence === state.name || SILENT.has(name);
+  const said = isBetween ? BETWEEN[1] : tellsNoMore ? (PLAIN[name] ?? "") : state.sentence;
   byId("band").dataset.state = kind;
-  put("state", words);
-  put("sentence", sentenceOf(state.name === state.sentence || !state.sentence ? (PLAIN[canonical(state.name)] ?? "") : state.sentence));
+  put("state", isBetween ? BETWEEN[0] : words);
+  put("sentence", [sentenceOf(said), ALSO[name]].filter(Boolean).join(" "));
 }
 
 function sentenceOf(text = "") {
@@ -59,6 +75,7 @@ export function showProgress(status) {
   const part = planned ? Math.min(1, done / planned) : 0;
   const progress = byId("progress");
   progress.value = part;
+  byId("percent").parentElement.hidden = byId("left").parentElement.hidden = !planned;
   put("percent", planned ? `${Math.floor(100 * part)} %` : "–");
   put("count", planned ? `${whole(done)} of ${whole(planned)} exposures` : "no plan yet");
   const isRunning = canonical(status.state.name) === "scanning";
@@ -75,10 +92,10 @@ export function showProgress(status) {
 export function showFigures(status) {
   const { error, registration, disk } = status;
   const rows = [
-    ["Rate", Number.isFinite(status.rate) ? `${short(status.rate)} /s` : "–", "exposures"],
-    ["Dose", duration(status.dose_s), "live time"],
-    ["Map error", errorWords(error), error ? `± ${percent(error.se)}` : "not told yet"],
-    ["Registration", registrationWords(registration), "residual"],
+    ["Speed", status.running && Number.isFinite(status.rate) ? `${short(status.rate)} /s` : "–", "exposures"],
+    ["Dose", duration(status.dose_s), "live time on the object"],
+    ["Error of the maps", errorWords(error), error ? `± ${percent(error.se)}` : "not known yet"],
+    ["Photograph", registrationWords(registration), "residual of its place"],
     linkRow(status),
     ["Disk", size(disk?.free_bytes), disk?.needed_bytes ? `free, ${size(disk.needed_bytes)} needed` : "free", disk?.low],
   ];
@@ -111,9 +128,10 @@ function registrationWords(registration) {
 }
 
 /** A link of a running scan is as good as the last exposure is recent. */
-function linkRow({ link, state }) {
-  if (!link) return ["Link", "–", ""];
+function linkRow({ link, state, running }) {
+  if (!link) return ["Scanner", "–", ""];
+  if (!running) return ["Scanner", "–", "not in use"];
   const isSilent = canonical(state.name) === "scanning" && link.silent_s > SILENT_S;
   const dead = Number.isFinite(link.dead_share) ? `${short(100 * link.dead_share)} % dead time` : "";
-  return ["Link", isSilent ? `silent for ${duration(link.silent_s)}` : "steady", dead, isSilent];
+  return ["Scanner", isSilent ? `silent for ${duration(link.silent_s)}` : "answers", dead, isSilent];
 }

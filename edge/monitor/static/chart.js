@@ -33,10 +33,10 @@ export class ErrorChart {
     context.clearRect(0, 0, width, height);
     context.font = FONT(11.5);
     context.fillStyle = colour("--muted");
-    context.fillText("Error of the maps, by exposures held out", 8, 13);
+    context.fillText("Error of the maps, in % of their brightest values", 8, 13);
     const points = this.points.filter(([, value]) => Number.isFinite(value));
     if (points.length < 2) {
-      context.fillText("It is told once enough exposures were held out.", MARGIN.left, height / 2 + 8);
+      context.fillText("Known once enough of that is measured.", MARGIN.left, height / 2 + 8);
       this.canvas.setAttribute("aria-label", "Error of the maps over time: nothing yet");
       return;
     }

@@ -12,6 +12,7 @@ export class Choices {
     for (const [id, name] of Object.entries(FIELDS)) {
       byId(id).addEventListener("change", () => this.choose(name, byId(id).value));
     }
+    byId("more").addEventListener("click", () => view.set({ tools: view.tools ? "" : "open" }));
     byId("opacity").addEventListener("input", () => view.set({ opacity: Number(byId("opacity").value) }));
     byId("marks").addEventListener("change", () => view.set({ marks: byId("marks").checked ? "on" : "off" }));
     byId("letters").addEventListener("change", () => view.set({ letters: byId("letters").checked ? "on" : "off" }));
@@ -51,6 +52,9 @@ export class Choices {
     const hasOverlay = Boolean(view.map);
     byId("opacity").value = String(view.opacity);
     byId("opacity").disabled = !hasOverlay;
+    byId("tools").hidden = !view.tools;
+    byId("more").setAttribute("aria-expanded", String(Boolean(view.tools)));
+    byId("more").textContent = view.tools ? "Less" : "More";
     byId("marks").checked = view.marks ? view.marks === "on" : !hasOverlay;
     byId("letters").checked = view.letters !== "off";
     byId("channels").hidden = view.map !== "rgb";

@@ -6,6 +6,8 @@ import { OVER, canonical } from "./band.js";
 
 const byId = (id) => document.getElementById(id);
 const TOAST_MS = 6000;
+/** What the button means may change below a finger that is on its way to it, as another operator pauses or resumes. */
+const DEAF_MS = 800;
 
 const QUESTIONS = {
   stop: {
@@ -30,23 +32,29 @@ export class Control {
   }
 
   /** A scan that is no longer running can be taken up on the instrument's own page, where it waits to be armed. */
-  show(scan, stateName) {
+  show(scan, stateName, pauses) {
     this.state = canonical(stateName);
+    this.pauses = pauses;
     this.scanId = scan?.scan_id ?? "";
-    this.isGone = this.state === "interrupted" || (this.state === "aborted" && Boolean(scan?.planning));
-    const isOver = OVER.has(this.state) || this.state === "interrupted";
+    this.isGone = ["interrupted", "failed"].includes(this.state) || (this.state === "aborted" && Boolean(scan?.planning));
+    const isOver = OVER.has(this.state) || this.isGone;
     const canTakeUp = this.isGone && Boolean(scan?.planning);
     byId("controls").hidden = scan?.role !== "operator" || !scan.grid || (isOver && !canTakeUp);
     const canGoOn = this.state === "paused" || canTakeUp;
-    byId("pause").textContent = canGoOn ? "Resume" : "Pause";
+    const words = canGoOn ? "Resume" : "Pause";
+    if (words !== byId("pause").textContent) this.changedAt = performance.now();
+    byId("pause").textContent = words;
     byId("pause").disabled = !canGoOn && this.state !== "scanning";
     byId("finish").hidden = byId("stop").hidden = this.isGone;
     byId("finish").disabled = !["scanning", "paused", "waiting"].includes(this.state);
   }
 
   pauseOrResume() {
+    if (performance.now() - this.changedAt < DEAF_MS) {
+      return toast("The scan has changed just now: look at what it does, then press again.", true);
+    }
     if (this.isGone) return this.send({ scan_id: this.scanId }, "api/planning/resume");
-    return this.send({ do: this.state === "paused" ? "resume" : "pause" });
+    return this.send(this.state === "paused" ? { do: "resume", pauses: this.pauses } : { do: "pause" });
   }
 
   async askFirst(what) {
@@ -86,7 +94,7 @@ let timer = null;
 export function toast(sentence, isBad = false) {
   const place = byId("toast");
   if (!sentence) return;
-  place.textContent = sentence;
+  place.textContent = `${sentence[0].toUpperCase()}${sentence.slice(1)}${/[.!?…]$/.test(sentence) ? "" : "."}`;
   place.classList.toggle("bad", isBad);
   place.hidden = false;
   clearTimeout(timer);

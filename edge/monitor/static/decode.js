@@ -2,26 +2,29 @@
 
 export const EXPOSURES = 1;
 export const PARTS = 2;
-const CELL_BYTES = 12;
+const CELL_BYTES = 16;
 const MESSAGE_BYTES = 12;
 const PART_BYTES = 24;
 const PART_STEPS = 4094;
 
-/** Rectangles of cells, first and last inclusive, and live times, from an offset on. */
+/** Rectangles of cells, first and last inclusive, and whether each is held out of the maps, from an offset on. */
 function rectangles(view, offset, count) {
   const cells = new Uint16Array(count * 4);
-  const live = new Float32Array(count);
+  const held = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
     const at = offset + i * CELL_BYTES;
     for (let k = 0; k < 4; k++) cells[i * 4 + k] = view.getUint16(at + 2 * k, true);
-    live[i] = view.getFloat32(at + 8, true);
+    held[i] = view.getUint32(at + 12, true) ? 1 : 0;
   }
-  return { cells, live, count };
+  return { cells, held, count };
 }
 
-export function decodeCells(buffer) {
-  const view = new DataView(buffer);
-  return { first: 0, ...rectangles(view, 4, view.getUint32(0, true)) };
+/** How many exposures there were, and what is known of each cell, two bits each. */
+export function decodeStates(buffer, cells) {
+  const packed = new Uint8Array(buffer, 4);
+  const states = new Uint8Array(cells);
+  for (let cell = 0; cell < cells; cell++) states[cell] = (packed[cell >> 2] >> (2 * (cell & 3))) & 3;
+  return { exposures: new DataView(buffer).getUint32(0, true), states };
 }
 
 /** A message of exposures: their cells and, exposure by exposure, a value of each element that is looked at. */

@@ -93,7 +93,9 @@ export class Drawing {
       const corners = this.isLasso() ? this.trail : rectangle(this.trail[0], this.trail[1]);
       this.drawShape(context, corners, "#fff", false);
     }
-    drawScaleBar(context, { width, height, perMm: this.scale });
+    const [left, top] = this.toScreen(this.frame.origin_mm);
+    const [wide, high] = this.frame.size_mm.map((length) => length * this.scale);
+    drawScaleBar(context, { perMm: this.scale, seen: () => ({ left, bottom: top + high, wide }) });
   }
 
   drawPicture(context, url, opacity) {

@@ -10,6 +10,11 @@ import { short, whole } from "./words.js";
 
 const FRESH_MS = 1600;
 const BEAM = "#ff2d6f";
+/** Beside the marks' amber told apart by everybody (Okabe and Ito 2008, sky blue). */
+const HELD_OUT = "#56b4e9";
+const LEAST_HELD_PX = 5;
+/** Part of the cells from which on their marks let more of the photograph shine through. */
+const DENSE = 0.2;
 
 export class LargeMap {
   constructor(model, view, painter, on) {
@@ -89,7 +94,7 @@ export class LargeMap {
     if (inferred === "hatched") this.drawHatching(context, lens, scale);
   }
 
-  /** Strokes of the screen's width over every cell that was not measured. */
+  /** Strokes of the screen's width over every cell that the maps infer. */
   drawHatching(context, lens, scale) {
     const hatch = this.layer("hatch", this.canvas.width, this.canvas.height);
     const drawn = hatch.getContext("2d");
@@ -124,11 +129,28 @@ export class LargeMap {
   drawMeasured(context, lens) {
     if (this.areMarked) {
       context.imageSmoothingEnabled = false;
-      context.globalAlpha = lens.cellWidth > 5 ? 0.5 : 0.75;
+      const isDense = this.model.measuredCount > DENSE * this.model.states.length;
+      context.globalAlpha = lens.cellWidth > 5 || isDense ? 0.5 : 0.75;
       lens.draw(context, this.painter.marks());
       context.globalAlpha = 1;
+      this.drawHeld(context, lens);
     }
     this.drawFresh(context, lens);
+  }
+
+  /** Cells held out of the maps, as hollow squares: another colour and another shape. */
+  drawHeld(context, lens) {
+    const { columns } = this.model;
+    const [wide, high] = [Math.max(lens.cellWidth, LEAST_HELD_PX), Math.max(lens.cellHeight, LEAST_HELD_PX)];
+    for (const [colour, width] of [["rgb(0 0 0 / .75)", 3], [HELD_OUT, 1.5]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      for (const cell of this.painter.held()) {
+        const [x, y] = lens.toScreen(Math.floor(cell / columns) + 0.5, (cell % columns) + 0.5);
+        if (x < -wide || y < -high || x > lens.width + wide || y > lens.height + high) continue;
+        context.strokeRect(x - wide / 2 + 0.75, y - high / 2 + 0.75, wide - 1.5, high - 1.5);
+      }
+    }
   }
 
   /** The newest exposures fade away from white, so that one sees where it is at work. */
@@ -186,10 +208,15 @@ export class LargeMap {
         : "Photograph";
     put("large-title", title);
     const part = (100 * model.measuredCount) / (model.rows * model.columns);
-    const inferred = this.hasOverlay ? "; the rest is inferred" : "";
-    put("measured-words", `measured: ${whole(model.measuredCount)} cells, ${short(part)} %${inferred}`);
+    const cells = whole(model.rows * model.columns);
+    put("measured-words", `measured: ${whole(model.measuredCount)} of ${cells} cells, ${short(part)} %`);
+    document.getElementById("legend-held").hidden = !model.heldCount;
+    put("held-words", `measured, kept back to check the maps: ${whole(model.heldCount)}`);
+    document.getElementById("legend-inferred").hidden = !this.hasOverlay;
+    document.getElementById("legend-far").hidden = !this.hasOverlay || !this.painter.near()?.includes(0);
     const beam = model.status?.beam;
-    put("beam-words", !beam ? "beam: nowhere yet" : beam.on ? "beam" : "beam off, last place");
+    put("beam-words", !beam ? "beam: not on yet" : beam.on ? "beam, now" : "beam off; it was here last");
+    document.getElementById("beam-key").classList.toggle("off", !beam?.on);
     this.tellBar();
   }
 

@@ -46,6 +46,14 @@ export class Lens {
     return isInside ? cell : null;
   }
 
+  /** Where the grid's picture lies on the canvas, as far as it is seen. */
+  seen() {
+    const [x0, y0] = this.toScreen(0, 0);
+    const [x1, y1] = this.toScreen(this.model.rows, this.model.columns);
+    const [left, right] = [Math.max(0, x0), Math.min(this.width, x1)];
+    return { left, top: Math.max(0, y0), bottom: Math.min(this.height, y1), wide: right - left };
+  }
+
   /** Draw a picture of the whole grid. */
   draw(context, picture) {
     const [x, y] = this.toScreen(0, 0);

@@ -10,11 +10,13 @@ export function niceLength(mostMm) {
   return Math.max(...NICE.map((k) => k * power).filter((length) => length <= mostMm));
 }
 
+/** In the lower left corner of what is seen of the picture. */
 export function drawScaleBar(context, lens, { size = 13, part = 0.25 } = {}) {
-  const length = niceLength((lens.width * part) / lens.perMm);
+  const { left, bottom, wide } = lens.seen();
+  const length = niceLength((wide * part) / lens.perMm);
   if (!Number.isFinite(length)) return;
   const width = length * lens.perMm;
-  const [x, y] = [8, lens.height - 8];
+  const [x, y] = [left + 8, bottom - 8];
   context.fillStyle = "rgb(0 0 0 / .75)";
   context.fillRect(x - 1.5, y - 4.5, width + 3, 6);
   context.fillStyle = "#fff";

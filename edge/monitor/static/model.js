@@ -1,7 +1,12 @@
 // What the page knows of the scan: its grid, what was measured, and the maps as far as they were sent.
 
 import { bytes, json } from "./api.js";
-import { decodeCells } from "./decode.js";
+import { decodeStates } from "./decode.js";
+
+/** What is known of a cell: nothing of its own, what the maps are made of, or what only checks them. */
+export const INFERRED = 0;
+export const MEASURED = 1;
+export const HELD = 2;
 
 /** One layer of one element. */
 class ElementMap {
@@ -57,46 +62,88 @@ export class Model extends EventTarget {
   takeScan(scan) {
     const isOther = !this.scan || !this.scan.grid || scan.scan_id !== this.scan.scan_id || differs(scan, this.scan);
     this.scan = scan;
+    if (isOther) this.status = null;
     if (isOther && scan.grid) {
       this.maps.clear();
-      this.measured = new Uint8Array(this.rows * this.columns);
-      this.measuredCount = 0;
-      this.exposures = 0;
+      this.states = new Uint8Array(this.rows * this.columns);
+      this.forgetCells();
       this.fresh = [];
     }
     this.tell("scan");
+  }
+
+  forgetCells() {
+    this.states.fill(INFERRED);
+    this.counts = [this.rows * this.columns, 0, 0];
+    this.exposures = 0;
+  }
+
+  /** Cells whose exposures the maps are made of. */
+  get measuredCount() {
+    return this.counts[MEASURED];
+  }
+
+  /** Cells that were measured, and kept back to check the maps. */
+  get heldCount() {
+    return this.counts[HELD];
   }
 
   tell(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
 
+  /** What is known of all cells so far; exposures that the stream brings meanwhile are not among what is answered. */
   async askCells() {
-    const cells = decodeCells(await bytes("api/cells"));
-    this.measured.fill(0);
-    this.measuredCount = 0;
-    this.exposures = 0;
-    this.takeExposures(cells, false);
+    const meanwhile = [];
+    this.meanwhile = meanwhile;
+    try {
+      this.takeStates(decodeStates(await bytes("api/states"), this.rows * this.columns));
+      for (const exposures of meanwhile) this.takeExposures(exposures, false);
+    } finally {
+      if (this.meanwhile === meanwhile) this.meanwhile = null;
+    }
+  }
+
+  takeStates({ exposures, states }) {
+    this.states = states;
+    this.counts = [0, 0, 0];
+    for (let cell = 0; cell < states.length; cell++) this.counts[states[cell]] += 1;
+    this.exposures = exposures;
+    this.tell("cells");
+  }
+
+  /** Ask again when more are recorded than have come, and the next word of the state finds it so too. */
+  takeRecorded(recorded) {
+    const isShort = Boolean(this.states) && recorded > this.exposures;
+    if (isShort && this.wasShort && !this.meanwhile) this.askCells().catch(() => {});
+    this.wasShort = isShort;
   }
 
   /** Exposures as they come: first their places, and again with values as soon as these are known. */
-  takeExposures({ first, count, cells, viewed = [], values = [] }, areFresh = true) {
-    if (!this.measured) return;
+  takeExposures({ first, count, cells, held, viewed = [], values = [] }, areFresh = true) {
+    if (!this.states) return;
     const now = performance.now();
+    if (areFresh) this.meanwhile?.push({ first, count, cells, held });
     for (let i = 0; i < count; i++) {
       const place = cells.subarray(i * 4, i * 4 + 4);
-      this.eachCell(place, (cell) => {
-        this.measuredCount += 1 - this.measured[cell];
-        this.measured[cell] = 1;
-      });
+      this.eachCell(place, (cell) => this.mark(cell, held[i] ? HELD : MEASURED));
       viewed.forEach((element, k) => this.showValue(element, place, values[i * viewed.length + k]));
       if (areFresh && first + i >= this.exposures) {
         this.fresh.push({ row: (place[0] + place[2]) / 2, column: (place[1] + place[3]) / 2, at: now });
       }
     }
     this.fresh = this.fresh.slice(-400);
-    this.exposures = Math.max(this.exposures, first + count);
+    if (first <= this.exposures) this.exposures = Math.max(this.exposures, first + count);
     this.tell("cells");
+  }
+
+  /** A cell that the maps know from one exposure is known, though another one is held out. */
+  mark(cell, state) {
+    const before = this.states[cell];
+    if (before === MEASURED || before === state) return;
+    this.counts[before] -= 1;
+    this.counts[state] += 1;
+    this.states[cell] = state;
   }
 
   /** What an exposure found is on its map at once; what it tells of other cells comes with the next parts. */

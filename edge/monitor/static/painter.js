@@ -1,6 +1,8 @@
 // Maps as pictures of one pixel for each cell, painted again only when the map or how it is shown has changed.
 
 import { pixelsOf } from "./colours.js";
+import { HELD, MEASURED } from "./model.js";
+import { nearCells, nearOnes } from "./reach.js";
 import { limitsOf } from "./stretch.js";
 
 const TRANSPARENT = 0;
@@ -54,18 +56,19 @@ export class Painter {
     const [low, high] = this.limitsFor(index, layer);
     const { colours, inferred } = this.view;
     const cells = inferred === "faded" || inferred === "hidden" ? this.model.measuredCount : 0;
-    const stamp = [map.version, low, high, colours, inferred, cells].join();
+    const near = this.near();
+    const stamp = [map.version, low, high, colours, inferred, cells, this.nearStamp].join();
     return this.painted(`${index}/${layer}`, stamp, (pixels) => {
       const shown = pixelsOf(colours);
       const unmeasured = inferred === "faded" ? pixelsOf(colours, true) : inferred === "hidden" ? null : shown;
       const steps = 255 / (high - low || 1);
-      const { measured } = this.model;
+      const { states } = this.model;
       const { values } = map;
       for (let i = 0; i < values.length; i++) {
-        const table = measured[i] ? shown : unmeasured;
+        const table = states[i] === MEASURED ? shown : unmeasured;
         const value = values[i];
         const level = (value - low) * steps;
-        pixels[i] = value !== value || !table ? TRANSPARENT : table[level < 0 ? 0 : level > 255 ? 255 : level | 0];
+        pixels[i] = value !== value || !table || (near && !near[i]) ? TRANSPARENT : table[level < 0 ? 0 : level > 255 ? 255 : level | 0];
       }
     });
   }
@@ -76,34 +79,62 @@ export class Painter {
     const limits = indices.map((index) => (index < 0 ? [0, 1] : this.limitsFor(index, layer)));
     const { inferred } = this.view;
     const cells = inferred === "faded" || inferred === "hidden" ? this.model.measuredCount : 0;
-    const stamp = [indices, maps.map((map) => map?.version), limits, inferred, cells].join();
+    const near = this.near();
+    const stamp = [indices, maps.map((map) => map?.version), limits, inferred, cells, this.nearStamp].join();
     return this.painted("channels", stamp, (pixels) => {
       const bytes = new Uint8ClampedArray(pixels.buffer);
       bytes.fill(0);
       for (let k = 0; k < 3; k++) if (maps[k]) paintChannel(bytes, maps[k].values, limits[k], k);
       const alpha = { hidden: 0, faded: 110 }[inferred] ?? 255;
       const known = maps.find(Boolean)?.values;
-      for (let i = 0; i < this.model.measured.length; i++) {
-        bytes[i * 4 + 3] = !known || Number.isNaN(known[i]) ? 0 : this.model.measured[i] ? 255 : alpha;
+      const { states } = this.model;
+      for (let i = 0; i < states.length; i++) {
+        bytes[i * 4 + 3] = !known || Number.isNaN(known[i]) || (near && !near[i]) ? 0 : states[i] === MEASURED ? 255 : alpha;
       }
     });
   }
 
-  /** Measured cells alone, in one colour. */
+  /** Which cells lie near a measured one, told now and then; null where all of them are taken to. */
+  near() {
+    const { model } = this;
+    const within = nearCells(model.status?.exposures, model.rows * model.columns);
+    const stamp = Number.isFinite(within) ? `${within} ${model.measuredCount}` : "";
+    const now = performance.now();
+    if (stamp && stamp !== this.nearStamp && this.nearStamp && now - this.nearAt < LIMITS_MS) this.later();
+    else if (stamp !== this.nearStamp) {
+      this.nearStamp = stamp;
+      this.nearAt = now;
+      this.nearCells = stamp ? nearOnes(model.states, MEASURED, model, within) : null;
+    }
+    return this.nearCells;
+  }
+
+  /** Cells that the maps are made of, in one colour. */
   marks() {
     return this.painted("marks", String(this.model.measuredCount), (pixels) => {
       const mark = new Uint32Array(new Uint8Array([255, 178, 36, 255]).buffer)[0];
-      const { measured } = this.model;
-      for (let i = 0; i < measured.length; i++) pixels[i] = measured[i] ? mark : TRANSPARENT;
+      const { states } = this.model;
+      for (let i = 0; i < states.length; i++) pixels[i] = states[i] === MEASURED ? mark : TRANSPARENT;
     });
   }
 
-  /** Cells that were not measured, as a mask for the hatching. */
+  /** Cells that the maps infer, as a mask for the hatching. */
   inferredMask() {
     return this.painted("mask", String(this.model.measuredCount), (pixels) => {
-      const { measured } = this.model;
-      for (let i = 0; i < measured.length; i++) pixels[i] = measured[i] ? TRANSPARENT : 0xffffffff;
+      const { states } = this.model;
+      for (let i = 0; i < states.length; i++) pixels[i] = states[i] === MEASURED ? TRANSPARENT : 0xffffffff;
     });
+  }
+
+  /** Cells that are held out of the maps, by their places. */
+  held() {
+    const stamp = `${this.model.scan.scan_id} ${this.model.counts}`;
+    if (this.heldAt !== stamp) {
+      this.heldAt = stamp;
+      this.heldCells = [];
+      this.model.states.forEach((state, cell) => state === HELD && this.heldCells.push(cell));
+    }
+    return this.heldCells;
   }
 
   painted(key, stamp, paint) {

@@ -118,6 +118,18 @@ class Planning {
       ? this.row("Area", this.area, (found) => this.changed({ area: found }))
       : Object.assign(document.createElement("li"), { textContent: "Area: all of it, as configured" });
     byId("shapes").replaceChildren(area, ...rows);
+    this.noteArea();
+  }
+
+  /** What is drawn is measured, and what the maps cover stays as configured. */
+  noteArea() {
+    const { frame } = this.drawing;
+    byId("area-note").hidden = !this.area || !frame;
+    if (!this.area || !frame) return;
+    const [wide, high] = frame.size_mm.map(short);
+    byId("area-note").textContent =
+      `Only the drawn area is measured, and part of the cells means part of those in it. ` +
+      `The maps still cover the configured ${wide} x ${high} mm, and are empty outside it.`;
   }
 
   /** One shape: its corners to be typed, and a way to remove it. */
@@ -204,7 +216,9 @@ class Planning {
       ["Live time", duration(dose)],
     ];
     byId("planned-figures").replaceChildren(...figures.map(([name, value]) => figure(name, value)));
+    byId("planned-more").textContent = found.more ? `Pictures show the first part of it. ${found.more}.` : "";
     byId("planning-picture").disabled = false;
+    for (const option of byId("planning-picture").options) option.hidden = Boolean(option.value) && !found[option.value];
     byId("planning-picture").value = found.mask_url ? "mask_url" : "";
     this.showPicture();
   }

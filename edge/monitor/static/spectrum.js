@@ -117,7 +117,8 @@ export class Spectrum {
     }
     const place = this.model.stageOf(shown);
     const where = `x ${place.x_mm.toFixed(1)}, y ${place.y_mm.toFixed(1)} mm`;
-    const nearest = shown.measured ? "measured here" : `of the nearest exposure, ${short(shown.nearest_mm)} mm away`;
+    const own = shown.held ? "measured here, kept back to check the maps" : "measured here";
+    const nearest = shown.measured ? own : `of the nearest exposure, ${short(shown.nearest_mm)} mm away`;
     return `At ${where}: ${nearest}, ${short(shown.live_s)} s live. Grey: mean of all.`;
   }
 
@@ -155,7 +156,7 @@ export class Spectrum {
     context.strokeStyle = colour("--line");
     context.lineWidth = 1;
     context.textAlign = "center";
-    for (const kev of ticks(axes.lowKev, axes.highKev, width / 90)) {
+    for (const kev of ticks(axes.lowKev, axes.highKev, Math.max(4, width / 90))) {
       const x = axes.x(kev);
       if (x > width - 40) continue;
       context.strokeRect(x, height - MARGIN.bottom, 0, 4);

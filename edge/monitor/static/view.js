@@ -14,6 +14,7 @@ const KINDS = {
   scale: { fallback: "log", read: String },
   spectrum: { fallback: "sum", read: String },
   percent: { fallback: 0.5, read: (text) => Number(text) || 0 },
+  tools: { fallback: "", read: String },
   letters: { fallback: "on", read: String },
 };
 const PREFIX = "pointillist-view-";

@@ -397,3 +397,11 @@ def test_who_answers_the_same_again_and_again_is_let_go(tmp_path: Path) -> None:
             number = until(stream, "status")["n"]
             with pytest.raises(ConnectionClosed):
                 repeated(stream, json.dumps({"type": "ack", "n": number}))
+
+
+def test_whoever_saw_an_earlier_pause_than_the_present_one_does_not_end_that(page: Served) -> None:
+    pauses = page.page.shown.status["link"]["interruptions"]
+    stale = page.post("/api/control", {"do": "resume", "pauses": pauses - 1})
+    assert (stale.status, "paused again" in stale.json["sentence"]) == (409, True)
+    current = page.post("/api/control", {"do": "resume", "pauses": pauses})
+    assert "no scan listens" in current.json["sentence"]

@@ -44,10 +44,20 @@ def test_a_whole_map_comes_back_within_half_a_step_of_its_range(plane: np.ndarra
         assert np.abs(back - plane[known]).max() <= span / 65_534 * 0.5 + 1e-6 * largest
 
 
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 2)))
+def test_what_is_known_of_cells_comes_back_from_two_bits_each(states: np.ndarray) -> None:
+    content = wire.states_bytes(70_000, states)
+    assert struct.unpack_from("<I", content) == (70_000,)
+    packed = np.frombuffer(content, np.uint8, offset=4)
+    assert len(packed) == -(-states.size // 4)
+    back = (np.repeat(packed, 4) >> np.tile([0, 2, 4, 6], len(packed))) & 3
+    assert np.array_equal(back[: states.size].reshape(states.shape), states)
+
+
 @pytest.mark.parametrize("viewed", [(), (0,), (3, 1), (0, 1, 2), tuple(range(20))])
 def test_exposures_are_aligned_and_carry_a_value_for_each_viewed_element(viewed: tuple[int, ...]) -> None:
     cells = np.zeros(2, wire.CELL)
-    cells["row0"], cells["live_s"] = [7, 8], [0.5, 0.25]
+    cells["row0"], cells["live_s"], cells["held"] = [7, 8], [0.5, 0.25], [0, 1]
     values = np.arange(2 * len(viewed), dtype=np.float32).reshape(2, -1)
     message = wire.exposures_head(9) + wire.exposures_body(100, cells, viewed, values)
     kind, n, first, count = message[0], *struct.unpack_from("<III", message, 4)
@@ -55,7 +65,7 @@ def test_exposures_are_aligned_and_carry_a_value_for_each_viewed_element(viewed:
     assert tuple(message[17 : 17 + message[16]]) == viewed
     at = -(-(17 + len(viewed)) // 4) * 4
     assert np.array_equal(np.frombuffer(message, wire.CELL, 2, at), cells)
-    assert np.array_equal(np.frombuffer(message, "<f4", -1, at + 24), values.ravel())
+    assert np.array_equal(np.frombuffer(message, "<f4", -1, at + 32), values.ravel())
 
 
 def test_parts_follow_each_other_behind_a_head_that_counts_them() -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
 from edge.monitor.shown import Shown
 from edge.monitor.taken import Taken
+from edge.monitor.wire import HELD, MEASURED
+from edge.planning.plan import extended
+from edge.planning.scan_plan import ScanPlan
+from edge.preview.samples_file import SamplesHead
 from edge.record.measured import MeasuredArrays
 from edge.results import cells_of
+from edge.stopping.drawing import drawn, with_held_out
 from tests.unit.recordings.made import make_recording
+from tests.unit.stopping.scans import cells_by_chance, plan_of
 
 GRID = ScanGrid(0.0, 0.0, 1.0, rows=6, columns=8)
 CHANNELS = 4
@@ -58,6 +66,74 @@ def test_every_exposure_is_found_again_though_few_marks_are_kept() -> None:
     assert all((seq - 9 if seq else 0) + skipped == exposure for exposure, (seq, skipped) in enumerate(found))
     assert max(skipped for _, skipped in found) <= 256
     assert len({seq for seq, _ in found}) <= 2_000 / 256 + 1
+
+
+def visits(plan: ScanPlan, indices: NDArray[np.int64]) -> MeasuredArrays:
+    """Exposures of a plan, measured where they were to be."""
+    starts, ends = plan.table[indices, :2], plan.table[indices, 2:4]
+    block = strokes(1, [tuple(each) for each in starts.tolist()], [tuple(each) for each in ends.tolist()])
+    return replace(block, indices=indices)
+
+
+def held_cells(taken: Taken) -> set[tuple[int, int]]:
+    cells = taken.cells[taken.cells["held"] == 1]
+    return set(zip(cells["row0"].tolist(), cells["column0"].tolist(), strict=True))
+
+
+def places(cells: NDArray[np.bool_]) -> set[tuple[int, int]]:
+    return {(int(row), int(column)) for row, column in np.argwhere(cells)}
+
+
+@pytest.fixture(scope="module")
+def checked() -> ScanPlan:
+    """A plan that holds 30 cells out."""
+    mask = cells_by_chance(0.2)
+    return with_held_out(plan_of(mask), drawn(~mask, 30, 1), dwell_s=0.1)
+
+
+@pytest.mark.parametrize("is_plan_first", [True, False])
+def test_exposures_held_out_are_told_apart_whenever_their_plan_is_read(checked: ScanPlan, is_plan_first: bool) -> None:
+    taken, all_of_it = Taken(checked.grid, CHANNELS), visits(checked, np.arange(len(checked.table)))
+    for step in (lambda: taken.know(checked), lambda: taken.add(all_of_it))[:: 1 if is_plan_first else -1]:
+        step()
+    assert checked.held is not None
+    assert held_cells(taken) == places(checked.held)
+    assert len(held_cells(taken)) == 30
+    assert places(taken.states == HELD) == places(checked.held)
+    assert places(taken.states == MEASURED) == places(checked.mask.cells)
+
+
+def test_a_cell_that_the_maps_know_from_one_exposure_is_measured_though_another_is_held_out() -> None:
+    taken = Taken(GRID, CHANNELS)
+    taken.add(strokes(1, [(0.5, 0.5)] * 2, [(0.5, 0.5)] * 2))
+    taken.cells["held"][1] = 1
+    assert taken.states[0, 0] == MEASURED
+
+
+def test_a_plan_that_grows_lets_go_of_exposures_whose_cells_it_chose(checked: ScanPlan) -> None:
+    taken = Taken(checked.grid, CHANNELS)
+    taken.know(checked)
+    taken.add(visits(checked, np.arange(len(checked.table))))
+    before = taken.cells
+    grown = extended(checked, cells_by_chance(0.3, 9) & ~checked.mask.cells)
+    assert grown.held is not None
+    taken.know(grown)
+    assert held_cells(taken) == places(grown.held)
+    # whoever was reading keeps what it had
+    assert int(before["held"].sum()) == 30 > len(held_cells(taken))
+
+
+def test_what_exposures_held_out_say_of_elements_is_shown_on_no_map(tmp_path: Path) -> None:
+    shown = Shown(make_recording(tmp_path / "scan").folder)
+    shown.refresh()
+    shown.refresh()
+    shown.samples.head = SamplesHead(1, shown.maps.elements, 0.0, 0.3)
+    shown.samples.values = lambda first, last, places: np.ones((last - first, len(places)), np.float32)  # type: ignore[method-assign]
+    taken = shown.feed.taken
+    assert taken is not None
+    taken.cells["held"][2] = 1
+    assert np.isnan(shown.values(0, 4, [0, 1])).all(axis=1).tolist() == [False, False, True, False]
+    shown.close()
 
 
 def test_a_look_that_fails_unforeseen_is_told_and_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

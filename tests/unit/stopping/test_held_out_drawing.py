@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from edge.faults import IntegrityError, UsageError
 from edge.planning.plan import extended
+from edge.planning.scan_plan import fitted_exposures
 from edge.planning.text import plan_from_json, plan_to_json
-from edge.results import fitted_exposures
 from edge.stopping.drawing import FEWEST, drawn, held_out_count, with_held_out
 from tests.unit.stopping.scans import GRID, cells_by_chance, config_of, plan_of
 
