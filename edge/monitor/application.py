@@ -31,6 +31,8 @@ from edge.monitor.shown import Shown
 
 PERIOD_S = 0.05
 """Between two looks at the recording."""
+_LAST_LOOK_S = 30.0
+"""Wait for the look that is under way: a thread that is in the middle of one when the program ends may abort it."""
 _SESSIONS_S = 5.0
 """Between two looks for sessions that have run out while their streams are open."""
 _COMMANDS: dict[str, Command] = {
@@ -106,7 +108,7 @@ async def _watching(app: Starlette) -> AsyncIterator[None]:
         ending.cancel()
         with suppress(asyncio.CancelledError):
             await ending
-        await run_in_threadpool(watcher.join, 5.0)
+        await run_in_threadpool(watcher.join, _LAST_LOOK_S)
         app.state.orders.shutdown(wait=False)
 
 

@@ -32,7 +32,7 @@ from edge.serving.scans import Scans
 
 _FIND_S = 5.0
 """Between two looks for a scan that somebody started at a terminal."""
-_NICE = 10
+_NICE = 5
 """The page gives way to the scan, its maps and whatever else runs; of what it starts only scans do not."""
 _END_S = 60.0
 """Longest wait for a scan to close its shutter and end, when the page is told to end."""

@@ -16,6 +16,8 @@ from edge.faults import EdgeError, UsageError
 from edge.record.folder import RecordingPaths, new_folder
 
 _MOST_LOOKED_AT = 5_000
+_ANSWER_S = 20.0
+"""Longest time that a scan may take to answer a page that ends: on a busy computer the page has the last turn."""
 _WORDS = "scan.words"
 _LONGEST_WORDS = 64 * 1024
 
@@ -112,7 +114,7 @@ class Scans:
         try:
             if recording is None:
                 raise UsageError("no scan listens here")
-            say(f"{recording}: {ask(recording, 'stop', by).sentence}")
+            say(f"{recording}: {ask(recording, 'stop', by, _ANSWER_S).sentence}")
         except EdgeError as reason:
             if process is None or process.poll() is not None:
                 return

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from edge.record.folder import open_recording
-from edge.state import Halted
+from edge.state import Ended, Halted
 from tests.instrument.conftest import Bench, Process, await_that
 from tests.instrument.test_armed_scan import armed_at_a_terminal, is_at, openings
 
@@ -110,9 +110,12 @@ def test_from_a_plan_on_the_page_to_a_scan_that_was_stopped_with_it_and_is_armed
             assert page.ask("/api/planning/resume", {"scan_id": page.ask("/api/scan")["scan_id"]})["ok"]
             await_that(lambda: is_at(bench, "waiting to be armed"), "the wait")
             assert openings(bench) == opened
-            assert page.ask("/api/control", {"do": "stop"})["ok"]
-            await_that(lambda: not is_at(bench, "waiting to be armed"), "the end")
+            # somebody is content with what there is
+            assert page.ask("/api/control", {"do": "finish"})["ok"]
+            page.await_state("aborted")
         assert openings(bench) == opened
+        with open_recording(recording) as found:
+            assert found.history.state == Ended("aborted", is_planned=True)
 
 
 def bench_recording(bench: Bench, recording: Path) -> None:
