@@ -25,6 +25,9 @@ _STATES: dict[type[object], str] = {
     Halted: "paused",
     Broken: "faulted",
 }
+_RESUMABLE = (
+    "no scan is running, and this one can be resumed, on the instrument's own page or with pointillist scan --resume"
+)
 _SHOWN_ALERTS = 10
 _SHOWN_LINES = 0.02
 """Lines of a group that are weaker, relative to all of it, get no label."""
@@ -100,7 +103,7 @@ def state_json(feed: Feed) -> dict[str, str]:
     if isinstance(state, Scanning):
         sentence = "broken off while the beam was on, which its lease switches off"
     after = {"aborted": "aborted", "faulted": "failed"}.get(name, "interrupted")
-    return {"name": after, "sentence": f"{sentence}; no scan is running, and this one can be taken up again"}
+    return {"name": after, "sentence": f"{sentence}; {_RESUMABLE}"}
 
 
 def _halt_words(reason: str) -> str:

@@ -213,7 +213,8 @@ export class LargeMap {
     document.getElementById("legend-held").hidden = !model.heldCount;
     put("held-words", `measured, kept back to check the maps: ${whole(model.heldCount)}`);
     document.getElementById("legend-inferred").hidden = !this.hasOverlay;
-    document.getElementById("legend-far").hidden = !this.hasOverlay || !this.painter.near()?.includes(0);
+    const hasFar = this.painter.near()?.includes(0);
+    put("legend-inferred", hasFar ? "others: inferred, and shown once the beam has been near" : "all others: inferred from these");
     const beam = model.status?.beam;
     put("beam-words", !beam ? "beam: not on yet" : beam.on ? "beam, now" : "beam off; it was here last");
     document.getElementById("beam-key").classList.toggle("off", !beam?.on);
