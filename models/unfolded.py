@@ -76,8 +76,7 @@ class UnfoldedManifest(Closed):
     span: list[AtLeastZero]
     """Of each element: from there to what it calls 1; 0 where the samples do not differ."""
     scan: Scan
-    calibration: Calibration | None
-    """None where there were too few exposures."""
+    calibration: Calibration
     largest_difference: AtLeastZero
     """Of onnxruntime from torch, in units of the span."""
     training: Training

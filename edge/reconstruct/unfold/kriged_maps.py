@@ -16,8 +16,9 @@ Floats = NDArray[np.float32]
 def kriged_maps(cells: MeasuredCells, rgb: Floats) -> tuple[Floats, Floats]:
     """Maps, (rows, columns, elements), and the photograph on them, (rows, columns, 3).
 
-    Kriging knows values of cells. A mean is taken for the value of the cell in the middle; where the middle lies
-    between cells, as with blocks of 4 x 4, maps come out moved by as much, and are moved back.
+    A mean is taken for the value of the cell in the middle; where the middle lies between cells, as with blocks of
+    4 x 4, maps come out moved by as much, and are moved back. `edge.reconstruct.kriged_means` krigs three times to take
+    means for what they are; here one time is enough, for agreement with the exposures comes afterwards, exactly.
     """
     once = merged(Samples(cells.rows, cells.columns, cells.values, cells.variance), cells.shape, cells.names)
     photograph = usable_photograph(rgb)

@@ -9,6 +9,8 @@ from edge.reconstruct.exposure_operator import ExposureOperator
 
 Floats = NDArray[np.float32]
 
+_LEAST_FULL = 0.6
+"""Of a raster's places, that are measured."""
 _SAME_PLACE = 1e-3
 """Cells; middles nearer than this lie in one row or column of a raster."""
 
@@ -24,33 +26,53 @@ def middles(operator: ExposureOperator) -> NDArray[np.float64]:
 def bilinear(operator: ExposureOperator, values: Floats) -> Floats:
     """Values of a raster of exposures at every cell, (rows, columns, channels), level beyond its outermost ones.
 
-    This is the Y of the papers' input X: bilinear where the middles form a raster; where they don't, linear in
-    triangles, and beyond these the nearest.
+    This is the Y of the papers' input X: bilinear where the middles form a raster, of which a few may be missing;
+    where they don't, linear in triangles, and beyond these the nearest.
     """
     places = middles(operator)
-    axes = _raster(places)
+    axes = raster(places)
     if axes is None:
         return _in_triangles(operator.shape, places, values)
     rows, columns, order = axes
-    coarse = values[order].reshape(len(rows), len(columns), -1)
+    coarse = on_raster(values, order)
     down = _along(rows, operator.shape[0], coarse)
     return np.ascontiguousarray(_along(columns, operator.shape[1], down.transpose(1, 0, 2)).transpose(1, 0, 2))
 
 
-def _raster(
+def raster(
     places: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]] | None:
-    """Rows and columns of a raster, and which exposure is at each of its places; None where they form none."""
+    """Rows and columns of a raster, and which exposure is at each of its places, -1 where none is, (rows, columns).
+
+    None where they form none: where most places would be empty, or one would hold two exposures.
+    """
     grid = np.rint(places / _SAME_PLACE).astype(np.int64)
     rows, row_of = np.unique(grid[:, 0], return_inverse=True)
     columns, column_of = np.unique(grid[:, 1], return_inverse=True)
-    if len(rows) * len(columns) != len(places):
+    if not _LEAST_FULL * len(rows) * len(columns) <= len(places) <= len(rows) * len(columns):
         return None
-    order = np.full(len(places), -1, np.intp)
-    order[row_of.ravel() * len(columns) + column_of.ravel()] = np.arange(len(places))
-    if (order < 0).any():
+    order = np.full((len(rows), len(columns)), -1, np.intp)
+    order[row_of.ravel(), column_of.ravel()] = np.arange(len(places))
+    if (order >= 0).sum() != len(places):
         return None
     return np.float64(_SAME_PLACE) * rows, np.float64(_SAME_PLACE) * columns, order
+
+
+def on_raster(values: Floats, order: NDArray[np.intp]) -> Floats:
+    """Values of exposures at the places of a raster, what is missing as the mean of the places around."""
+    from cv2 import BORDER_CONSTANT, boxFilter
+
+    is_known = order >= 0
+    found: Floats = np.where(is_known[:, :, None], values[order], np.float32(0))
+    while not is_known.all():
+        around = np.asarray(boxFilter(is_known.astype(np.float32), -1, (3, 3), borderType=BORDER_CONSTANT))
+        reached = ~is_known & (around > 0)
+        for channel in range(found.shape[2]):
+            plane = np.ascontiguousarray(found[:, :, channel])
+            mean = np.asarray(boxFilter(plane, -1, (3, 3), borderType=BORDER_CONSTANT))
+            found[:, :, channel][reached] = mean[reached] / around[reached]
+        is_known |= reached
+    return found
 
 
 def _along(places: NDArray[np.float64], length: int, values: Floats) -> Floats:

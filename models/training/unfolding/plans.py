@@ -90,6 +90,9 @@ class NamedPlan:
     """Whether the scan coarsened once more is a second lesson."""
 
 
+OURS = "pointillist"
+_FOLDS = 5
+
 _PRE_TRAINING = Stage(steps=3000, learning_rate=3e-3)
 _ADVERSARIAL = Stage(steps=300, learning_rate=3e-4, adversarial_weight=ADVERSARIAL_WEIGHT, uses_coarser_lessons=False)
 
@@ -104,6 +107,17 @@ PLANS: dict[str, NamedPlan] = {
     "verinaz-jadan-2025": NamedPlan(
         "free dictionary; pre-trained on the scan from Xavier's uniform weights; then with a discriminator",
         TrainingPlan((_PRE_TRAINING, _ADVERSARIAL)),
+    ),
+    OURS: NamedPlan(
+        "corrects kriged maps that agree with the exposures; told what detail would be if maps followed the photograph "
+        "as they do around; learns from each fifth of the exposures with inputs that were made without it",
+        TrainingPlan(
+            (Stage(steps=400, learning_rate=2e-3, colour_weight=0.0, exposures=128),), folds=_FOLDS, judge_every=20
+        ),
+        activation="leaky-relu",
+        output="correction",
+        layers=3,
+        recipe="kriged",
     ),
 }
 """Every way to train by its name. The papers' texts carry no year; the names are those under which they are known."""

@@ -1,0 +1,287 @@
+"""`tools.unfold` trains on one scan, and what it writes sharpens that scan and no other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("torch")
+
+from edge.faults import UsageError
+from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.reconstruction import Reconstruction
+from edge.reconstruct.unfold.inputs import bilinear, refined, without
+from edge.reconstruct.unfold.method import unfolded
+from models.faults import MissingModel, ModelsError, UnusableManifest, UnusableModel, UnusableRequest
+from models.training.unfolding.plans import PLANS
+from models.unfolded import open_unfolded
+from tools.bench.painted import painted_panel
+from tools.unfold import main as unfold
+from tools.unfold_config import load_unfold_config, plan_of
+from tools.unfold_lessons import lessons_of
+from tools.unfold_scan import coarsely_measured, scan_to_learn
+
+SIDE, FACTOR, ELEMENTS = 48, 4, 3
+Floats = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    maps, rgb = painted_panel(SIDE, SIDE, ELEMENTS)
+    path = tmp_path_factory.mktemp("panel") / "panel.npz"
+    np.savez(path, maps=maps, rgb=rgb, elements=np.array(["Ca", "Fe", "Pb"]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def scan(panel: Path) -> tuple[MeasuredCells, Floats]:
+    return scan_to_learn(panel, factor=FACTOR)
+
+
+@pytest.fixture(scope="module")
+def trained(panel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unfold")
+    config = folder / "config.yaml"
+    config.write_text(f"scan: {{source: {panel}, factor: {FACTOR}}}\nsteps: [40]\nexposures: 20\nthreads: 1\n")
+    unfold(config, folder / "out")
+    return folder / "out" / "network.onnx"
+
+
+@pytest.fixture(scope="module")
+def found(trained: Path, scan: tuple[MeasuredCells, Floats]) -> Reconstruction:
+    return unfolded(*scan, trained)
+
+
+@pytest.fixture
+def copied(trained: Path, tmp_path: Path) -> Path:
+    for path in (trained, trained.with_suffix(".json")):
+        shutil.copy(path, tmp_path)
+    return tmp_path / trained.name
+
+
+def test_every_exposure_sees_of_the_maps_what_it_measured(
+    found: Reconstruction, scan: tuple[MeasuredCells, Floats]
+) -> None:
+    cells, _ = scan
+    np.testing.assert_allclose(cells.seen_by().seen(found.maps), cells.values, atol=1e-5 * cells.values.max())
+
+
+def test_maps_are_nowhere_below_zero(found: Reconstruction) -> None:
+    assert found.maps.min() >= 0
+
+
+def test_maps_are_nearer_to_the_truth_than_bilinear_ones_that_agree_as_well(
+    found: Reconstruction, scan: tuple[MeasuredCells, Floats], panel: Path
+) -> None:
+    truth, (cells, _) = np.load(panel)["maps"], scan
+    plain = refined(bilinear(cells.seen_by(), cells.values), cells.seen_by(), cells.values)
+    assert np.square(found.maps - truth).mean() < 0.9 * np.square(plain - truth).mean()
+
+
+def test_the_standard_error_is_that_of_exposures_left_out(found: Reconstruction) -> None:
+    assert found.left_out is not None
+    assert found.left_out.exposures == 7  # a twentieth of 144
+    assert (found.standard_error > 0).all()
+    assert (found.left_out.within_one >= 4 / 7).all()
+
+
+def test_the_maps_say_what_made_them(found: Reconstruction) -> None:
+    (remark,) = found.remarks
+    assert "learned from this scan alone, in 40 steps" in remark
+    assert "7 exposures that it had not seen" in remark
+
+
+def test_the_manifest_says_how_the_network_was_trained(trained: Path) -> None:
+    stated = open_unfolded(trained).manifest
+    assert stated.training.stated["plan"] == "pointillist"
+    assert stated.recipe == "kriged"
+    assert stated.largest_difference <= 1e-4
+    assert stated.scan.elements == ["Ca", "Fe", "Pb"]
+    assert stated.licence.startswith("not stated")
+    assert stated.training.stated["configuration"]["scan"]["source"] == "panel.npz"
+
+
+def test_a_training_that_is_there_is_not_overwritten(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        unfold(trained.parent / "config.yaml", trained.parent)
+    assert ended.value.code == UsageError.exit_code
+    assert "holds a training already: resume it with --resume" in capsys.readouterr().err
+
+
+def test_the_application_sharpens_without_torch(trained: Path, panel: Path) -> None:
+    program = (
+        "import sys, numpy as np\nfrom pathlib import Path\n"
+        "from edge.reconstruct.unfold.method import unfolded\nimport models.unfolded\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def _other_elements(cells: MeasuredCells) -> MeasuredCells:
+    return replace(cells, names=("Ca", "Fe", "Hg"))
+
+
+def _fewer_elements(cells: MeasuredCells) -> MeasuredCells:
+    return replace(cells, names=cells.names[:2], values=cells.values[:, :2], variance=cells.variance[:, :2])
+
+
+def _other_values(cells: MeasuredCells) -> MeasuredCells:
+    return replace(cells, values=cells.values[::-1] * np.float32(0.7))
+
+
+def _fewer_exposures(cells: MeasuredCells) -> MeasuredCells:
+    return without(cells, np.array([3]))
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (_other_elements, "was trained on Ca, Fe, Pb and this scan has Ca, Fe, Hg"),
+        (_fewer_elements, "was trained on Ca, Fe, Pb and this scan has Ca, Fe"),
+        (_other_values, "was trained on other measurements than this scan's"),
+        (_fewer_exposures, "was trained on other exposures than this scan's"),
+    ],
+)
+def test_a_network_is_of_no_use_for_another_scan(
+    trained: Path, scan: tuple[MeasuredCells, Floats], other: object, sentence: str
+) -> None:
+    cells, rgb = scan
+    with pytest.raises(UnusableRequest, match=f"{sentence}.*: train one on this scan with tools.unfold"):
+        unfolded(other(cells), rgb, trained)  # type: ignore[operator]
+
+
+def test_another_photograph_is_told_apart(trained: Path, scan: tuple[MeasuredCells, Floats]) -> None:
+    cells, rgb = scan
+    with pytest.raises(UnusableRequest, match="was trained with another photograph"):
+        unfolded(cells, rgb[::-1].copy(), trained)
+
+
+def test_without_a_photograph_there_is_one_sentence(trained: Path, scan: tuple[MeasuredCells, Floats]) -> None:
+    with pytest.raises(UsageError, match="needs the scan's photograph, and there is none: choose another"):
+        unfolded(scan[0], None, trained)
+
+
+def test_spectra_fitted_again_are_the_same_scan(trained: Path, scan: tuple[MeasuredCells, Floats]) -> None:
+    cells, rgb = scan
+    noise = np.random.default_rng(0).normal(0, 0.01, cells.values.shape).astype(np.float32)
+    again = replace(cells, values=np.maximum(cells.values * (1 + noise), 0))
+    assert unfolded(again, rgb, trained).maps.shape == (SIDE, SIDE, ELEMENTS)
+
+
+def test_a_missing_network_or_manifest_is_named(copied: Path, scan: tuple[MeasuredCells, Floats]) -> None:
+    with pytest.raises(MissingModel, match="there is no unfolded network"):
+        unfolded(*scan, copied.with_name("other.onnx"))
+    copied.with_suffix(".json").unlink()
+    with pytest.raises(MissingModel, match="the manifest of the unfolded network"):
+        unfolded(*scan, copied)
+
+
+def test_a_damaged_network_is_refused(copied: Path, scan: tuple[MeasuredCells, Floats]) -> None:
+    content = bytearray(copied.read_bytes())
+    content[len(content) // 2] ^= 1
+    copied.write_bytes(bytes(content))
+    with pytest.raises(UnusableModel, match="the file was changed or damaged"):
+        unfolded(*scan, copied)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [("recipe", "guessed", UsageError), ("span", [1.0], UnusableManifest), ("outputs", [], UnusableManifest)],
+)
+def test_a_manifest_of_another_contract_is_refused(
+    copied: Path, scan: tuple[MeasuredCells, Floats], key: str, value: object, error: type[Exception]
+) -> None:
+    manifest = copied.with_suffix(".json")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), key: value}))
+    with pytest.raises(error):
+        unfolded(*scan, copied)
+
+
+def test_inputs_of_another_number_or_without_a_number_are_refused(trained: Path) -> None:
+    network = open_unfolded(trained)
+    width = network.manifest.inputs[0].shape[1]
+    assert isinstance(width, int)
+    with pytest.raises(UnusableRequest, match="takes"):
+        network.synthesised(np.zeros((4, width + 1), np.float32))
+    with pytest.raises(UnusableRequest, match="not finite"):
+        network.synthesised(np.full((4, width), np.nan, np.float32))
+
+
+def test_maps_that_are_no_whole_blocks_are_refused_with_the_size_that_would_do(panel: Path) -> None:
+    with pytest.raises(UsageError, match=r"48 x 48 cells are no whole blocks of 5 x 5: crop .* to 45 x 45"):
+        scan_to_learn(panel, factor=5)
+
+
+def test_a_raster_needs_a_factor_and_a_photograph(panel: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"say by scan\.factor"):
+        scan_to_learn(panel, factor=None)
+    bare = tmp_path / "bare.npz"
+    np.savez(bare, maps=np.load(panel)["maps"], elements=np.array(["Ca", "Fe", "Pb"]))
+    with pytest.raises(UsageError, match="holds no photograph"):
+        scan_to_learn(bare, factor=4)
+
+
+def test_values_without_a_number_are_refused() -> None:
+    maps = np.ones((8, 8, 1), np.float32)
+    maps[3, 3] = np.nan
+    with pytest.raises(UsageError, match="not finite: mark such cells as not known"):
+        coarsely_measured(maps, np.ones((8, 8), np.bool_), ("Ca",), factor=2)
+
+
+def test_a_window_beyond_the_raster_is_refused(panel: Path) -> None:
+    with pytest.raises(UsageError, match="reaches beyond the 48 x 48 cells"):
+        scan_to_learn(panel, factor=4, window=[40, 0, 16, 16])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("plan: dreamt", "'dreamt' is not known: choose one of verinaz-jadan-2024, verinaz-jadan-2025, pointillist"),
+        ("steps: [5, 5]", "the plan pointillist has 1 stages: give as many numbers of steps"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"scan: {{source: scan}}\n{text}\n")
+    with pytest.raises(UsageError) as raised:
+        plan_of(load_unfold_config(path))
+    assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize("path", sorted(Path("tools/configs").glob("unfold*.yaml")), ids=lambda path: path.stem)
+def test_shipped_configurations_are_of_the_schema(path: Path) -> None:
+    assert plan_of(load_unfold_config(path)).plan.stages
+
+
+def test_no_lesson_holds_what_is_held_out(scan: tuple[MeasuredCells, Floats]) -> None:
+    cells, rgb = scan
+    named = PLANS["verinaz-jadan-2025"]
+    changed = cells.values.copy()
+    held = lessons_of(cells, rgb, named).held
+    changed[held] = changed[held] * np.float32(0.5)
+    for before, after in zip(
+        lessons_of(cells, rgb, named).taught,
+        lessons_of(replace(cells, values=changed), rgb, named).taught,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(before.measured, after.measured)
+        np.testing.assert_array_equal(before.inputs, after.inputs)
+
+
+def test_a_scan_is_coarsened_once_more_as_it_was_coarsened_before(scan: tuple[MeasuredCells, Floats]) -> None:
+    cells, rgb = scan
+    _, coarser = lessons_of(cells, rgb, PLANS["verinaz-jadan-2024"]).taught
+    assert coarser.shape == (SIDE // FACTOR, SIDE // FACTOR)
+    assert coarser.inputs.shape == ((SIDE // FACTOR) ** 2, ELEMENTS + 3)
+
+
+def test_refusals_of_a_network_are_of_the_models_room() -> None:
+    assert issubclass(UnusableRequest, ModelsError)

@@ -1,0 +1,112 @@
+"""The scan that an unfolded network learns from: a recording, or known maps measured coarsely in thought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.faults import UsageError
+from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
+from edge.reconstruct.exposure_operator import areas
+
+Floats = NDArray[np.float32]
+
+
+def scan_to_learn(
+    source: Path, *, factor: int | None, sees: str = "block", window: Sequence[int] | None = None
+) -> tuple[MeasuredCells, Floats]:
+    """What was measured, as a reconstruction gets it, and the photograph, (rows, columns, 3), in [0, 1].
+
+    Raises
+    ------
+    UsageError
+        There is nothing usable there, it has no photograph, or its size is no multiple of the factor.
+    """
+    if (source / "journal.sqlite").is_file():
+        if factor is not None or window is not None:
+            raise UsageError(
+                f"{source}: a recording says itself what its exposures saw: leave scan.factor and scan.window out"
+            )
+        return _of_recording(source)
+    from edge.replaying.sources import load_stack
+
+    stack = load_stack(source)
+    if stack.rgb is None:
+        raise UsageError(f"{source}: holds no photograph, and an unfolded network learns from one: add the array rgb")
+    if factor is None:
+        raise UsageError(f"{source}: holds known maps: say by scan.factor how coarsely they are measured in thought")
+    part = _part(stack.shape, window, source)
+    known = stack.known[part]
+    cells = coarsely_measured(stack.maps[part], known, stack.elements, factor=factor, sees=sees)
+    return cells, checked_photograph(np.ascontiguousarray(stack.rgb[part]), (known.shape[0], known.shape[1]))
+
+
+def _part(shape: tuple[int, int], window: Sequence[int] | None, source: Path) -> tuple[slice, slice]:
+    if window is None:
+        return slice(None), slice(None)
+    top, left, rows, columns = window
+    if top + rows > shape[0] or left + columns > shape[1] or min(rows, columns) < 1:
+        raise UsageError(
+            f"{source}: scan.window reaches beyond the {shape[0]} x {shape[1]} cells: give first row, first column, "
+            "rows and columns within them"
+        )
+    return slice(top, top + rows), slice(left, left + columns)
+
+
+def coarsely_measured(
+    maps: Floats, known: NDArray[np.bool_], elements: tuple[str, ...], *, factor: int, sees: str = "block"
+) -> MeasuredCells:
+    """One exposure for each block of factor x factor cells that are all known, without noise.
+
+    Raises
+    ------
+    UsageError
+        Rows or columns are no multiple of the factor, a value is not finite, or hardly a block is known.
+    """
+    rows, columns = known.shape
+    if rows % factor or columns % factor:
+        raise UsageError(
+            f"{rows} x {columns} cells are no whole blocks of {factor} x {factor}: crop the maps and their photograph "
+            f"to {rows // factor * factor} x {columns // factor * factor}, or give another factor"
+        )
+    blocks = maps.reshape(rows // factor, factor, columns // factor, factor, -1)
+    whole = known.reshape(rows // factor, factor, columns // factor, factor).all(axis=(1, 3))
+    down, right = np.nonzero(whole)
+    if len(down) < 4:
+        raise UsageError(f"{len(down)} blocks of {factor} x {factor} known cells are too few to learn from")
+    middle = factor // 2
+    at = down * factor + middle, right * factor + middle
+    values = blocks.mean(axis=(1, 3), dtype=np.float64)[whole] if sees == "block" else maps[at]
+    if not np.isfinite(values).all():
+        raise UsageError("known maps hold values that are not finite: mark such cells as not known")
+    operator = areas((rows, columns), down * factor, right * factor, height=factor, width=factor)
+    zeros = np.zeros(values.shape, np.float32)
+    return MeasuredCells(
+        (rows, columns),
+        *at,
+        values.astype(np.float32),
+        zeros,
+        tuple(elements),
+        operator=operator if sees == "block" else None,
+    )
+
+
+def _of_recording(folder: Path) -> tuple[MeasuredCells, Floats]:
+    """The same cells and photograph from which `pointillist reconstruct` makes the recording's maps."""
+    from edge.maps import by_live_time
+    from edge.photography.correction import placed_by_samples
+    from edge.record.folder import open_recording
+    from edge.results import fit_recording, read_planned
+
+    with open_recording(folder) as recording:
+        planned = read_planned(recording)
+        fitted = fit_recording(recording, planned)
+    elements, shape = fitted.model.elements, planned.plan.grid.shape
+    placing = placed_by_samples(fitted.samples, elements, planned.sighting, planned.config)
+    if placing.sighting.rgb is None:
+        raise UsageError(f"{folder}: was scanned without a photograph, and an unfolded network learns from one")
+    once, live_s = by_live_time(fitted.samples, fitted.live_s, shape)
+    return merged(once, shape, elements, live_s), checked_photograph(placing.sighting.rgb, shape)
