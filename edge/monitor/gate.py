@@ -74,6 +74,7 @@ class Held(socket.socket):
     def close(self) -> None:
         """Close, and make room."""
         self.connections.forget(self)
+        self.abort = None
         super().close()
 
     def give_up(self) -> None:

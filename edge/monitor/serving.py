@@ -73,6 +73,7 @@ class BoundedStream(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._pings = Allowance(_PINGS_PER_S, _PINGS_SAVED)
+        self._parts = 0
         super().connection_made(transport)
 
     def handle_ping(self) -> None:
@@ -84,7 +85,8 @@ class BoundedStream(WebSocketsSansIOProtocol):
 
     def handle_cont(self, event: Frame) -> None:
         """Put a message together, of a few parts: empty ones count for nothing in its length."""
-        if len(self.frames) < _MOST_PARTS:
+        self._parts = 0 if event.fin else self._parts + 1
+        if self._parts < _MOST_PARTS:
             super().handle_cont(event)
         else:
             self.transport.abort()
