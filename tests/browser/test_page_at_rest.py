@@ -307,13 +307,25 @@ def test_a_page_that_asks_for_a_token_lets_nobody_else_in_and_shows_visitors_no_
         found.page.locator("#token").wait_for()
 
 
-def test_a_page_whose_server_went_away_says_that_the_scan_goes_on_and_comes_back_by_itself(recording, visit):
+@pytest.mark.parametrize(
+    ("name", "state", "words"),
+    [
+        ("scanning", "Measuring", "The scan does not need this page and goes on"),
+        ("finished", "Finished", "The scan has ended, and its page with it"),
+    ],
+)
+def test_a_page_whose_server_went_away_says_what_of_the_scan_and_comes_back_by_itself(
+    recording, visit, name, state, words
+):
     with served(recording) as server:
         port = int(server.here.rpartition(":")[2])
+        shown = server.page.shown
+        shown.refresh = lambda: False
+        shown.status = shown.status | {"state": {"name": name, "sentence": name}, "running": True}
         found = visit(f"http://{server.here}/", forgiven="WebSocket|ERR_")
-        found.await_text("#state", "Finished")
+        found.await_text("#state", state)
         found.page.select_option("#overlay", "Cu-K")
-    found.await_text("#connection", "The scan does not need this page")
+    found.await_text("#connection", words)
     with served(recording, port=port):
         found.await_true("document.getElementById('connection').hidden")
         assert found.text("#large-title") == "Cu K"

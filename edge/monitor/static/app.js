@@ -2,7 +2,7 @@
 // everything that is drawn follows these two.
 
 import { Alerts } from "./alerts.js";
-import { showFigures, showProgress, showState, showSubject } from "./band.js";
+import { OVER, canonical, showFigures, showProgress, showState, showSubject } from "./band.js";
 import { oncePerFrame } from "./canvas.js";
 import { ErrorChart } from "./chart.js";
 import { Choices } from "./choices.js";
@@ -152,9 +152,11 @@ async function lost(seconds) {
   lostTimes += 1;
   if (lostTimes < SAID_LOST_AFTER) return;
   const place = byId("connection");
-  place.textContent =
-    `No connection to the instrument; trying again every ${Math.max(1, Math.round(seconds))} s. ` +
-    "The scan does not need this page and goes on.";
+  const isOver = OVER.has(canonical(model.status?.state.name ?? ""));
+  place.textContent = isOver
+    ? "The scan has ended, and its page with it: this is how it stood at the end. pointillist monitor shows it again."
+    : `No connection to the instrument; trying again every ${Math.max(1, Math.round(seconds))} s. ` +
+      "The scan does not need this page and goes on.";
   place.hidden = false;
   if (await needsLogin()) {
     stream.close();
