@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge.commands import arm, calibrate, export, init, monitor, plan, recordings, replay, reprocess, serve
+from edge.commands import arm, calibrate, export, init, monitor, plan, reconstruct, recordings, replay, reprocess, serve
 
 app = typer.Typer(
     name="pointillist",
@@ -128,6 +128,7 @@ def scan(
 app.command()(arm.arm)
 app.command()(serve.serve)
 app.command()(plan.plan)
+app.command()(reconstruct.reconstruct)
 app.command()(reprocess.reprocess)
 app.command()(recordings.verify)
 app.command()(recordings.copy)

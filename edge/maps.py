@@ -138,6 +138,14 @@ class ElementMaps:
     None where the maps were not split."""
     scanned: NDArray[np.bool_] | None = None
     """Cells that were to be scanned, shape (rows, columns), read-only: the maps are NaN elsewhere. None: all."""
+    averaged: NDArray[np.bool_] | None = None
+    """Cells that were measured together with others alone, in a mean over them, shape (rows, columns), read-only. None:
+    there are none."""
+
+    @property
+    def reached(self) -> NDArray[np.bool_]:
+        """Cells that the beam was on while it counted, by themselves or along with others, shape (rows, columns)."""
+        return self.measured if self.averaged is None else self.measured | self.averaged
 
 
 def limited_to(maps: ElementMaps, scanned: NDArray[np.bool_]) -> ElementMaps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -63,6 +64,16 @@ class Results:
     """How energy scale and tube output went."""
     figure: ErrorFigure | None = None
     """How far the maps are from the exposures held out; None where there are too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A reconstruction that is asked for by name."""
+
+    method: str
+    """A name of `edge.reconstruct.NAMES` or `edge.reconstruct.WITH_NETWORK`."""
+    network: Path | None = None
+    """The network's file, for one of the latter."""
 
 
 MAPS_UNIT = "counts/s"
@@ -213,13 +224,21 @@ def maps_of(
     samples: Samples,
     model: SpectrumModel,
     planned: Planned,
-    method: str | None = None,
     live_s: NDArray[np.floating] | None = None,
+    by: Asked | None = None,
 ) -> ElementMaps:
     """Full maps from what has been measured so far, with the live time behind each sample where that differs."""
     shape, elements = planned.plan.grid.shape, model.elements
-    method = method or method_of(planned, lambda: merged(samples, shape, elements, live_s))
-    return reconstruct(samples, shape, elements=elements, rgb=planned.sighting.rgb, method=method, live_s=live_s)
+    by = by or Asked(method_of(planned, lambda: merged(samples, shape, elements, live_s)))
+    return reconstruct(
+        samples,
+        shape,
+        elements=elements,
+        rgb=planned.sighting.rgb,
+        method=by.method,
+        live_s=live_s,
+        network=by.network,
+    )
 
 
 def method_of(planned: Planned, cells: Callable[[], MeasuredCells]) -> str:
@@ -233,13 +252,13 @@ def results_of(recording: Recording, planned: Planned) -> Results:
     return results_from(fit_recording(recording, planned), planned)
 
 
-def results_from(fitted: FittedRecording, planned: Planned) -> Results:
-    """The way from fitted spectra on."""
+def results_from(fitted: FittedRecording, planned: Planned, by: Asked | None = None) -> Results:
+    """The way from fitted spectra on; maps by another method than the scan's where one is asked for."""
     model, samples = fitted.model, fitted.samples
     placing = placed_by_samples(samples, model.elements, planned.sighting, planned.config)
     planned = replace(planned, sighting=placing.sighting)
     once, live_s = by_live_time(samples, fitted.live_s, planned.plan.grid.shape)
-    maps = with_visible(maps_of(once, model, planned, live_s=live_s), once, placing.sighting.rgb)
+    maps = with_visible(maps_of(once, model, planned, live_s, by), once, placing.sighting.rgb)
     allowed = allowed_cells(planned.config, planned.plan.grid)
     figure = judged(maps, fitted.held, fitted.held_live_s, planned, exposures=len(samples) + len(fitted.held))
     maps = limited_to(maps, allowed)

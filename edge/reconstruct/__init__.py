@@ -7,6 +7,9 @@ Heavy imports happen in the method that needs them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,6 +75,12 @@ def _photon_starved(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Re
     return photon_starved(cells, rgb)
 
 
+def _unfolded(cells: MeasuredCells, rgb: NDArray[np.float32] | None, network: Path) -> Reconstruction:
+    from edge.reconstruct.unfold.method import unfolded
+
+    return unfolded(cells, rgb, network)
+
+
 METHODS: dict[str, Method] = {
     "kriging": _kriging,
     "harmonic": _harmonic,
@@ -86,6 +95,10 @@ METHODS: dict[str, Method] = {
 """Every reconstruction by the name that the configuration and the command line use."""
 NAMES = (AUTOMATIC, *METHODS)
 """What they accept."""
+WITH_NETWORK: dict[str, Callable[[MeasuredCells, NDArray[np.float32] | None, Path], Reconstruction]] = {
+    "unfold": _unfolded
+}
+"""Reconstructions by a network that learned from the very scan, whose file has to be given: for recordings alone."""
 OF_MEANS = frozenset({"kriging"})
 """Methods that take a mean over several cells for what it is; others are given it as that of its middle cell."""
 APPROXIMATED: dict[str, str] = {
@@ -124,6 +137,7 @@ def reconstruct(
     rgb: NDArray[np.generic] | None = None,
     method: str = AUTOMATIC,
     live_s: NDArray[np.floating] | None = None,
+    network: Path | None = None,
 ) -> ElementMaps:
     """Full maps with standard error from the exposures measured so far.
 
@@ -142,13 +156,15 @@ def reconstruct(
         A name in `METHODS`, or ``automatic``: what suits the samples, see `edge.reconstruct.choice`.
     live_s
         Live time behind each sample, shape (n,): cells were measured for longer or shorter. None: nobody says.
+    network
+        File of the network, for a method of `WITH_NETWORK`.
 
     Raises
     ------
     UsageError
         For an unknown method, no usable sample, cells outside the grid, or shapes that do not belong together.
     """
-    if method not in NAMES:
+    if method not in (NAMES if network is None else WITH_NETWORK):
         raise UsageError(f"unknown reconstruction {method!r}: choose one of {', '.join(NAMES)}")
     cells = merged(samples, shape, elements, live_s)
     remarks: tuple[str, ...] = ()
@@ -156,14 +172,25 @@ def reconstruct(
     if is_chosen_here:
         method = method_for(cells)
     photograph = None if rgb is None else checked_photograph(rgb, shape)
-    if cells.operator is None or method in OF_MEANS:
+    if network is not None:
+        found = WITH_NETWORK[method](cells, photograph, network)
+    elif cells.operator is None or method in OF_MEANS:
         found = METHODS[method](cells, photograph)
     else:
         found = by_middles(METHODS[method], cells, photograph)
     if is_chosen_here and method == "photon-starved" and found.method is None:
         remarks = (CHOSE_STARVED,)
-    measured = cells.measured()
+    measured, averaged = cells.measured(), cells.averaged()
     made_by, remarks = found.method or method, (*remarks, *found.remarks)
-    for array in (found.maps, found.standard_error, measured):
+    for array in (found.maps, found.standard_error, measured, *([] if averaged is None else [averaged])):
         array.setflags(write=False)
-    return ElementMaps(tuple(elements), found.maps, found.standard_error, measured, made_by, found.left_out, remarks)
+    return ElementMaps(
+        tuple(elements),
+        found.maps,
+        found.standard_error,
+        measured,
+        made_by,
+        found.left_out,
+        remarks,
+        averaged=averaged,
+    )

@@ -48,6 +48,15 @@ class MeasuredCells:
             return np.ones(len(self), np.bool_)
         return np.asarray(np.diff(self.operator.first) == 1, np.bool_)
 
+    def averaged(self) -> NDArray[np.bool_] | None:
+        """Cells that were measured in means over several alone, shape of the grid; None where there are none."""
+        if self.operator is None:
+            return None
+        found = np.zeros(self.shape, np.bool_)
+        found.ravel()[self.operator.cell] = True
+        found &= ~self.measured()
+        return found if found.any() else None
+
     def measured(self) -> NDArray[np.bool_]:
         """Cells that were measured by themselves, shape of the grid."""
         found = np.zeros(self.shape, np.bool_)

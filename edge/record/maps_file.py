@@ -31,6 +31,7 @@ _DTYPES = {
     "mask": "|u1",
     "measured": "|u1",
     "scanned": "|u1",
+    "averaged": "|u1",
     "rgb": "|u1",
     "visible": "<f4",
 } | dict.fromkeys(RECEIVED, "<f4")
@@ -95,6 +96,8 @@ def write_maps(
         arrays["visible"] = element_maps.visible
     if element_maps.scanned is not None:
         arrays["scanned"] = element_maps.scanned
+    if element_maps.averaged is not None:
+        arrays["averaged"] = element_maps.averaged
     arrays |= dict(received or {})
     _check_shapes(arrays, len(element_maps.elements), grid)
     root: dict[str, str | float] = {"format": FORMAT, "format_version": FORMAT_VERSION, "method": element_maps.method}
@@ -144,6 +147,7 @@ def _check_shapes(arrays: Mapping[str, NDArray[Any]], elements: int, grid: ScanG
         "mask": (rows, columns),
         "measured": (rows, columns),
         "scanned": (rows, columns),
+        "averaged": (rows, columns),
         "rgb": (rows, columns, 3),
         "visible": (rows, columns, elements),
     } | dict.fromkeys(RECEIVED, (rows, columns))
@@ -190,10 +194,10 @@ def _read(file: Any) -> MapsFile:
     given = {name: array for name, array in optional.items() if array is not None}
     received = {name: _array(file, name, 2) for name in RECEIVED if _is_there(file, name)}
     given |= received
-    scanned = _array(file, "scanned", 2).astype(bool) if _is_there(file, "scanned") else None
-    given |= {} if scanned is None else {"scanned": scanned}
+    planes = {name: _array(file, name, 2).astype(bool) for name in ("scanned", "averaged") if _is_there(file, name)}
+    given |= planes
     _check_shapes(arrays | given, len(elements), None)
-    for array in (mask, measured, *([] if scanned is None else [scanned])):
+    for array in (mask, measured, *planes.values()):
         array.setflags(write=False)
     x_mm, y_mm, pitch_mm = (attributes.pop(name, None) for name in _GRID)
     grid = None
@@ -201,7 +205,14 @@ def _read(file: Any) -> MapsFile:
         grid = ScanGrid(x_mm, y_mm, pitch_mm, *measured.shape)
     method = str(attributes.pop("method", ""))
     element_maps = ElementMaps(
-        elements, maps, standard_error, measured, method, visible=optional["visible"], scanned=scanned
+        elements,
+        maps,
+        standard_error,
+        measured,
+        method,
+        visible=optional["visible"],
+        scanned=planes.get("scanned"),
+        averaged=planes.get("averaged"),
     )
     return MapsFile(element_maps, mask, optional["rgb"], grid, attributes, received)
 

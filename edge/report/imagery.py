@@ -182,7 +182,7 @@ def _definitions(report: ScanReport, window: CellWindow | None, frame: Frame) ->
         ("veil", cover_png(block_mean(inferred, block), PAPER_RGB)),
         ("visited", cover_png(block_mean(measured, block), MARK_RGB)),
     ]
-    missed = report.mask & ~measured
+    missed = report.mask & ~report.maps.reached
     if missed.any():
         layers.append(("missed", cover_png(block_mean(missed, block), PLANNED_RGB)))
     ramp = np.arange(1, 256, dtype=np.uint8)[None]

@@ -38,6 +38,10 @@ _METHODS = {
     "photon-starved": (
         "each is estimated from the visited cells and all elements together{colour}, as is that of each visited cell"
     ),
+    "unfold": (
+        "each is what a network that learned from this very scan makes of the measurements around and the photograph’s "
+        "colours, in agreement with every exposure"
+    ),
 }
 
 
@@ -124,7 +128,9 @@ def _what_was_left_out(report: ScanReport) -> list[str]:
 
 
 def _what_was_inferred(report: ScanReport) -> list[str]:
-    visited = report.measured_cells
+    visited, averaged = report.measured_cells, report.maps.averaged
+    if averaged is not None:
+        return _what_means_tell(report, int(averaged.sum()))
     if visited == 0:
         return ["No cell was measured: the maps below rest on nothing and must not be read."]
     if visited == report.cells and report.maps.method == "photon-starved":
@@ -142,6 +148,18 @@ def _what_was_inferred(report: ScanReport) -> list[str]:
         f"The values of the other {percent(1 - report.measured_fraction)} were not measured; they are inferred from "
         f"the measured ones by the method “{method}”{how}.",
         "A detail that lies wholly between visited cells can be missing from the maps.",
+    ]
+
+
+def _what_means_tell(report: ScanReport, averaged: int) -> list[str]:
+    """Of a scan in strokes that are longer than a cell."""
+    alone = report.measured_cells
+    by_themselves = f"{whole(alone)} other cells were" if alone else "No cell was"
+    return [
+        f"The beam went along {whole(averaged)} cells, {percent(averaged / report.cells)} of the area, in strokes over "
+        f"several, and what was measured is the mean along each stroke. {by_themselves} measured alone.",
+        f"All {'other ' if alone else ''}values are inferred from that, by the method “{report.maps.method}”.",
+        "A detail that lies wholly between strokes, or is lost in the mean along one, can be missing from the maps.",
     ]
 
 
@@ -196,7 +214,7 @@ def _share_between(shares: NDArray[np.floating]) -> str:
 def _key_figures(report: ScanReport) -> list[tuple[str, str]]:
     effort = report.effort
     rows = [
-        ("of the cells visited", percent(report.measured_fraction)),
+        ("of the cells visited", percent(float(report.maps.reached.sum()) / report.cells)),
         ("exposures", whole(effort.exposures_measured)),
         ("element maps" if len(report.maps.elements) != 1 else "element map", whole(len(report.maps.elements))),
     ]

@@ -54,7 +54,7 @@ def _surface(report: ScanReport, imagery: Imagery) -> str:
     limits = outlines_drawn(report.outline, frame, grid)
     if report.measured_cells == report.cells:
         return figure(stage_figure(frame, grid, surface, base + limits), f"{surface}, placed on the stage.")
-    missed = int((report.mask & ~report.maps.measured).sum())
+    missed = int((report.mask & ~report.maps.reached).sum())
     if imagery.is_dotted:
         layers = _dots(frame) + (_dots(frame, "missed-dots") if missed else "")
         marked = "a white dot in each"

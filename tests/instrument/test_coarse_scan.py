@@ -68,6 +68,26 @@ def test_no_cell_of_a_stroke_is_shown_as_measured(strokes):
     assert (kept.element_maps.standard_error > 0).all()
 
 
+def test_its_cells_are_told_apart_from_those_that_no_stroke_went_over(strokes):
+    bench, _ = strokes
+    with open_recording(bench.recording) as recording:
+        kept = read_maps(recording.paths.maps)
+    expected = np.zeros(kept.element_maps.measured.shape, np.bool_)
+    expected[2::4] = True
+    assert np.array_equal(kept.element_maps.averaged, expected)
+    page = recording.paths.report.read_text("utf-8")
+    assert "No cell was measured alone." in page
+    assert "planned but not visited" not in page
+
+
+def test_another_reconstruction_is_set_beside_the_scans_by_what_was_held_out(strokes, tmp_path):
+    bench, _ = strokes
+    made = bench.run("reconstruct", str(bench.recording), "--method", "linear", "--out", str(tmp_path / "linear"))
+    assert made.returncode == 0, made.stderr
+    assert "exposures held out, of the scan's maps (kriging) and of these (linear):" in made.stdout
+    assert read_maps(tmp_path / "linear" / "maps.h5").element_maps.method == "linear"
+
+
 def test_exposures_held_out_tell_the_error_of_a_scan_in_strokes(strokes):
     _, scan = strokes
     assert "held out: " in scan.stdout
