@@ -39,6 +39,7 @@ fuzz: $(VENV)/.fuzz
 
 soak: $(VENV)/.runtime
 	@$(BIN)/python -m tools.bench soak
+	@$(BIN)/python -m tools.bench ten-hours
 
 bench: $(VENV)/.runtime
 	@$(BIN)/python -m tools.bench link

@@ -26,6 +26,7 @@ NOTES = (
     "Memory: resident, at the end over that at a tenth of the scan.",
 )
 
+FAILS = True
 EXPOSURES = 1_000_000
 _FRAMES_BETWEEN_FAULTS = 1_000
 _FRAME_BYTES = {"host": 2_100, "controller": 300}
