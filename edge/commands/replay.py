@@ -29,6 +29,10 @@ def replay(
     plan: Annotated[
         Path | None, typer.Option(help="Measure the cells of this plan, of the same grid.", show_default=False)
     ] = None,
+    coarse: Annotated[
+        str | None,
+        typer.Option(help="Measure a coarse raster: FACTOR, or FACTOR,strokes.", show_default=False),
+    ] = None,
     error: Annotated[
         list[str] | None,
         typer.Option(help="With --mask adaptive: stop once the maps are so near, as in scan.", show_default=False),
@@ -80,19 +84,20 @@ def replay(
     Without --mask and --reconstruct, masks, reconstructions and rates are compared.
     """
     from edge.faults import UsageError
-    from edge.replaying.replay import replay_plan, replay_source
+    from edge.replaying.coarse import AskedRaster
+    from edge.replaying.replay import replay_coarse, replay_plan, replay_source
     from edge.stopping.asked import asked_stop
 
     settings = _settings(rgb, match or [], calibration, tube, live_s, elements, dataset, channels)
     if against is not None:
         from edge.replay_against.run import compare_recordings
 
-        asked = (rate, mask, reconstruct, model, plan, error, within, pitch_mm, dwell_s, stage)
+        asked = (rate, mask, reconstruct, model, plan, coarse, error, within, pitch_mm, dwell_s, stage)
         if seed or is_quick or any(one is not None for one in asked):
             raise UsageError("--against compares what was recorded: leave all options of a replay out")
         compare_recordings(source, against, out, settings=settings, say=typer.echo)
         return
-    if plan is None and mask is None and reconstruct is None and not error:
+    if plan is None and coarse is None and mask is None and reconstruct is None and not error:
         from edge.configuration.durations import seconds_of
         from edge.replay_matrix.run import compare_masks
         from edge.replay_matrix.stated import Wanted
@@ -103,8 +108,15 @@ def replay(
     elif is_quick or any(one is not None for one in (within, pitch_mm, dwell_s, stage)):
         raise UsageError(
             "--quick, --within, --pitch, --dwell and --stage are of a comparison: leave them out, or --mask, "
-            "--reconstruct, --plan and --error"
+            "--reconstruct, --plan, --coarse and --error"
         )
+    elif coarse is not None:
+        if plan is not None or rate is not None or mask is not None or model is not None or seed or error:
+            raise UsageError(
+                "--coarse measures every block: leave --plan, --rate, --mask, --model, --seed and --error out"
+            )
+        asked_raster = AskedRaster.of(coarse)
+        result = replay_coarse(source, asked_raster, method=reconstruct or "automatic", out=out, settings=settings)
     elif plan is not None:
         if rate is not None or mask is not None or model is not None or seed or error:
             raise UsageError("--plan names the cells: leave --rate, --mask, --model, --seed and --error out")

@@ -19,6 +19,7 @@ from edge.reconstruct.choice import AUTOMATIC
 from edge.reconstruct.visible import with_visible
 from edge.record.durable import write_durably
 from edge.record.maps_file import write_maps
+from edge.replaying.coarse import AskedRaster, CoarseCells, coarse_cells
 from edge.replaying.planned import PlannedCells, planned_cells
 from edge.replaying.score import Scores, score
 from edge.replaying.sources import Stack, load_stack
@@ -182,10 +183,26 @@ def replay_plan(
     return _replayed(stack, source, lambda known: planned_cells(plan, known, source), None, method, out, watch)
 
 
+def replay_coarse(
+    source: Path, asked: AskedRaster, *, method: str, out: Path, settings: ImportSettings = NOTHING_SET
+) -> ReplayResult:
+    """As `replay_source`, of a coarse raster.
+
+    Raises
+    ------
+    UsageError
+        The source cannot be read, or the factor does not fit it.
+    """
+    watch = _Stopwatch()
+    with watch.stage("load"):
+        stack = load_stack(source, settings)
+    return _replayed(stack, source, lambda known: coarse_cells(known, asked), None, method, out, watch)
+
+
 def _replayed(
     stack: Stack,
     source: Path,
-    choose: Callable[[Stack], SamplingMask | PlannedCells | Listened],
+    choose: Callable[[Stack], SamplingMask | PlannedCells | Listened | CoarseCells],
     asked_rate: float | None,
     method: str,
     out: Path,
@@ -195,7 +212,7 @@ def _replayed(
         found = choose(stack)
         plan = found if isinstance(found, PlannedCells) else None
         chosen = found if isinstance(found, SamplingMask) else found.mask
-    samples = stack.samples(chosen.cells)
+    samples = found.samples if isinstance(found, CoarseCells) else stack.samples(chosen.cells)
     with watch.stage("reconstruct"):
         maps = reconstruct(samples, stack.shape, elements=stack.elements, rgb=stack.rgb, method=method)
     with watch.stage("visible"):
@@ -203,7 +220,7 @@ def _replayed(
     with watch.stage("score"):
         scored = stack.known if stack.is_full else stack.known & ~chosen.cells
         if not scored.any():
-            what = "with this plan" if asked_rate is None else f"at rate {asked_rate:g}"
+            what = "with these cells" if asked_rate is None else f"at rate {asked_rate:g}"
             raise UsageError(f"{source}: nothing is left to score {what}: replay fewer of its cells")
         scores = score(maps.maps, stack.maps, scored)
         held_out = found.held_out if isinstance(found, Listened) else None
