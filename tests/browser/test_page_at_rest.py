@@ -142,7 +142,7 @@ def test_cells_kept_back_to_check_the_maps_are_told_apart_from_what_the_maps_are
         places = taken.cells[[10, 20, 30, 40]]
         held[places["row0"], places["column0"]] = True
         taken.know(replace(plan, mask=replace(plan.mask, cells=plan.mask.cells & ~held), held_out=held))
-        found = visit(f"http://{server.here}/")
+        found = visit(f"http://{server.here}/", forgiven="WebSocket|ERR_")
         found.await_text("#measured-words", "286 of 2,640")
         found.await_text("#held-words", "kept back to check the maps: 4$")
         row, column = (int(places[0][name]) for name in ("row0", "column0"))
@@ -160,13 +160,17 @@ def test_cells_kept_back_to_check_the_maps_are_told_apart_from_what_the_maps_are
 def test_nothing_is_shown_where_the_beam_has_not_been_near_while_a_scan_goes_on(page):
     script = """([states, rows, columns, exposures]) => import('/reach.js').then(m => {
       const within = m.nearCells(exposures, rows * columns);
-      return [within, Array.from(m.nearOnes(Uint8Array.from(states), 1, { rows, columns }, within))];
+      const one = new Uint8Array(rows * columns);
+      if (rows > 10) m.addNear(one, 5 * columns + 6, { rows, columns }, within);
+      return [within, Array.from(m.nearOnes(Uint8Array.from(states), 1, { rows, columns }, within)), Array.from(one)];
     })"""
     rng = np.random.default_rng(3)
     states = (rng.random((30, 40)) < 0.004).astype(int)
     # 100 exposures in the end on 1,200 cells lie 3.5 cells apart, and four times that is near
-    within, near = page.page.evaluate(script, [states.ravel().tolist(), 30, 40, {"done": 5, "planned": 100}])
-    assert within == pytest.approx(4 * 12**0.5)
+    within, near, added = page.page.evaluate(script, [states.ravel().tolist(), 30, 40, {"done": 5, "planned": 100}])
+    assert within == np.ceil(4 * 12**0.5)
+    rows, columns = np.mgrid[:30, :40]
+    assert np.array_equal(np.reshape(added, (30, 40)), np.hypot(rows - 5, columns - 6) <= within)
     away = ndimage.distance_transform_edt(states != 1)
     near = np.array(near).reshape(states.shape) == 1
     # steps to eight neighbours make a way at most 8 % longer than it is

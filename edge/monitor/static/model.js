@@ -74,6 +74,7 @@ export class Model extends EventTarget {
 
   forgetCells() {
     this.states.fill(INFERRED);
+    this.added = [];
     this.counts = [this.rows * this.columns, 0, 0];
     this.exposures = 0;
   }
@@ -106,6 +107,7 @@ export class Model extends EventTarget {
 
   takeStates({ exposures, states }) {
     this.states = states;
+    this.added = [];
     this.counts = [0, 0, 0];
     for (let cell = 0; cell < states.length; cell++) this.counts[states[cell]] += 1;
     this.exposures = exposures;
@@ -144,6 +146,7 @@ export class Model extends EventTarget {
     this.counts[before] -= 1;
     this.counts[state] += 1;
     this.states[cell] = state;
+    if (state === MEASURED) this.added.push(cell);
   }
 
   /** What an exposure found is on its map at once; what it tells of other cells comes with the next parts. */

@@ -2,7 +2,7 @@
 
 import { pixelsOf } from "./colours.js";
 import { HELD, MEASURED } from "./model.js";
-import { nearCells, nearOnes } from "./reach.js";
+import { addNear, nearCells, nearOnes } from "./reach.js";
 import { limitsOf } from "./stretch.js";
 
 const TRANSPARENT = 0;
@@ -16,6 +16,9 @@ export class Painter {
     this.redraw = redraw;
     this.pictures = new Map();
     this.limits = new Map();
+    /** Another number: cells that were far are near now. */
+    this.nearStamp = 0;
+    this.nearOf = null;
   }
 
   later() {
@@ -57,7 +60,7 @@ export class Painter {
     const { colours, inferred } = this.view;
     const cells = inferred === "faded" || inferred === "hidden" ? this.model.measuredCount : 0;
     const near = this.near();
-    const stamp = [map.version, low, high, colours, inferred, cells, this.nearStamp].join();
+    const stamp = [map.version, low, high, colours, inferred, cells, near && this.nearStamp].join();
     return this.painted(`${index}/${layer}`, stamp, (pixels) => {
       const shown = pixelsOf(colours);
       const unmeasured = inferred === "faded" ? pixelsOf(colours, true) : inferred === "hidden" ? null : shown;
@@ -80,7 +83,7 @@ export class Painter {
     const { inferred } = this.view;
     const cells = inferred === "faded" || inferred === "hidden" ? this.model.measuredCount : 0;
     const near = this.near();
-    const stamp = [indices, maps.map((map) => map?.version), limits, inferred, cells, this.nearStamp].join();
+    const stamp = [indices, maps.map((map) => map?.version), limits, inferred, cells, near && this.nearStamp].join();
     return this.painted("channels", stamp, (pixels) => {
       const bytes = new Uint8ClampedArray(pixels.buffer);
       bytes.fill(0);
@@ -94,19 +97,23 @@ export class Painter {
     });
   }
 
-  /** Which cells lie near a measured one, told now and then; null where all of them are taken to. */
+  /** Which cells lie near a measured one; null where all of them are taken to. */
   near() {
     const { model } = this;
     const within = nearCells(model.status?.exposures, model.rows * model.columns);
-    const stamp = Number.isFinite(within) ? `${within} ${model.measuredCount}` : "";
-    const now = performance.now();
-    if (stamp && stamp !== this.nearStamp && this.nearStamp && now - this.nearAt < LIMITS_MS) this.later();
-    else if (stamp !== this.nearStamp) {
-      this.nearStamp = stamp;
-      this.nearAt = now;
-      this.nearCells = stamp ? nearOnes(model.states, MEASURED, model, within) : null;
+    if (!Number.isFinite(within)) {
+      this.nearOf = null;
+      return null;
     }
-    return this.nearCells;
+    if (this.nearOf !== model.states || this.within !== within) {
+      this.nearOnes = nearOnes(model.states, MEASURED, model, within);
+      [this.nearOf, this.within] = [model.states, within];
+      this.nearStamp += 1;
+    } else {
+      for (const cell of model.added) if (addNear(this.nearOnes, cell, model, within)) this.nearStamp += 1;
+    }
+    model.added = [];
+    return this.nearOnes;
   }
 
   /** Cells that the maps are made of, in one colour. */

@@ -8,7 +8,22 @@ const NEAR_CELLS = 4;
 /** How far from a measured cell is near, in cells; infinite once all is measured, or where no plan tells. */
 export function nearCells({ done = 0, planned = 0 } = {}, cells) {
   if (!planned || done >= planned) return Infinity;
-  return Math.max(NEAR_CELLS, NEAR_SPACINGS * Math.sqrt(cells / planned));
+  return Math.ceil(Math.max(NEAR_CELLS, NEAR_SPACINGS * Math.sqrt(cells / planned)));
+}
+
+/** Add what lies within a distance of one more cell; whether anything does that did not before. */
+export function addNear(near, cell, { rows, columns }, within) {
+  const [row, column] = [Math.floor(cell / columns), cell % columns];
+  let isMore = false;
+  for (let at = Math.max(0, row - within); at <= Math.min(rows - 1, row + within); at++) {
+    const wide = Math.floor(Math.sqrt(within ** 2 - (at - row) ** 2));
+    const [first, last] = [Math.max(0, column - wide), Math.min(columns - 1, column + wide)];
+    const stretch = near.subarray(at * columns + first, at * columns + last + 1);
+    if (!stretch.includes(0)) continue;
+    stretch.fill(1);
+    isMore = true;
+  }
+  return isMore;
 }
 
 /** For each cell 1 where one of a state lies within a distance in cells, else 0; in two sweeps (Borgefors 1986). */
