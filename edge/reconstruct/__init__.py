@@ -81,6 +81,36 @@ def _unfolded(cells: MeasuredCells, rgb: NDArray[np.float32] | None, network: Pa
     return unfolded(cells, rgb, network)
 
 
+def _ssr(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.super_resolution import ssr
+
+    return ssr(cells, rgb)
+
+
+def _ssr_baseline_1(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.super_resolution import ssr_baseline_1
+
+    return ssr_baseline_1(cells, rgb)
+
+
+def _ssr_baseline_2(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.super_resolution import ssr_baseline_2
+
+    return ssr_baseline_2(cells, rgb)
+
+
+def _ssrcu(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.super_resolution import ssrcu
+
+    return ssrcu(cells, rgb)
+
+
+def _csusr(cells: MeasuredCells, rgb: NDArray[np.float32] | None) -> Reconstruction:
+    from edge.reconstruct.super_resolution import csusr
+
+    return csusr(cells, rgb)
+
+
 METHODS: dict[str, Method] = {
     "kriging": _kriging,
     "harmonic": _harmonic,
@@ -91,6 +121,11 @@ METHODS: dict[str, Method] = {
     "linear": _linear,
     "nearest": _nearest,
     "photon-starved": _photon_starved,
+    "ssr": _ssr,
+    "ssr-baseline-1": _ssr_baseline_1,
+    "ssr-baseline-2": _ssr_baseline_2,
+    "ssrcu": _ssrcu,
+    "csusr": _csusr,
 }
 """Every reconstruction by the name that the configuration and the command line use."""
 NAMES = (AUTOMATIC, *METHODS)

@@ -58,15 +58,31 @@ def distance_standard_error(
         distance, nearest = _nearest_sample(cells, np.flatnonzero(kept))
         place = cells.rows[held], cells.columns[held]
         reach, noise = distance[place][:, None], noise_share * cells.variance[nearest[place]] + cells.variance[held]
-        excess = quantile_of_columns((np.square(residual) - noise) / reach, _ONE_STANDARD_ERROR)
-        least = np.maximum(_LEAST * np.sqrt((np.square(residual) / reach).mean(axis=0)), _UNSEEN * spread)
-        scale = np.sqrt(np.maximum(excess, np.square(least))).astype(np.float32)
+        scale = np.sqrt(error_growth(residual, reach, noise, spread))
         left_out = held_against(residual, np.sqrt(np.square(scale) * reach + noise).astype(np.float32))
     distance, nearest = _nearest_sample(cells, np.arange(len(cells)))
     error = np.empty((*cells.shape, cells.elements), np.float32)
     _grow(distance, nearest, np.square(scale), np.float32(noise_share) * cells.variance, error)
     error[cells.rows, cells.columns] = np.sqrt(cells.variance)
     return error, left_out
+
+
+def error_growth(residual: Floats, reach: Floats, noise: Floats, spread: Floats) -> Floats:
+    """s² of each element, such that 68 % of the errors lie within the root of s² times the reach plus their noise.
+
+    Parameters
+    ----------
+    residual, noise
+        Held-out errors, and the counting variance in them, shape (k, elements).
+    reach
+        Shape (k, 1), above 0.
+    spread
+        Standard deviation of the samples, shape (elements,).
+    """
+    excess = quantile_of_columns((np.square(residual) - noise) / reach, _ONE_STANDARD_ERROR)
+    least = np.maximum(_LEAST * np.sqrt((np.square(residual) / reach).mean(axis=0)), _UNSEEN * spread)
+    growth: Floats = np.maximum(excess, np.square(least)).astype(np.float32)
+    return growth
 
 
 def _nearest_sample(cells: MeasuredCells, kept: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:

@@ -57,8 +57,12 @@ class ExposureOperator:
                 f"values of shape {values.shape} do not belong to {len(self)} exposures: give exposures x channels"
             )
         cells: Floats = np.zeros((self.shape[0] * self.shape[1], values.shape[1]), np.float32)
-        _scatter(self.first, self.cell, self.weight, np.ascontiguousarray(values, np.float32), cells)
+        self.add_adjoint(values, cells, 0)
         return cells.reshape(*self.shape, values.shape[1])
+
+    def add_adjoint(self, values: Floats, cells: Floats, channel: int) -> None:
+        """Add the adjoint of values to some channels of cells, (cells, channels), from the given one on."""
+        _scatter(self.first, self.cell, self.weight, np.ascontiguousarray(values, np.float32), cells, channel)
 
 
 def points(shape: tuple[int, int], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> ExposureOperator:
@@ -207,11 +211,13 @@ def _gather(first: NDArray[np.intp], cell: NDArray[np.intp], weight: Floats, cel
 
 
 @compiled
-def _scatter(first: NDArray[np.intp], cell: NDArray[np.intp], weight: Floats, values: Floats, cells: Floats) -> None:
+def _scatter(
+    first: NDArray[np.intp], cell: NDArray[np.intp], weight: Floats, values: Floats, cells: Floats, begin: int
+) -> None:
     for i in range(values.shape[0]):
         for entry in range(first[i], first[i + 1]):
             for channel in range(values.shape[1]):
-                cells[cell[entry], channel] += weight[entry] * values[i, channel]
+                cells[cell[entry], begin + channel] += weight[entry] * values[i, channel]
 
 
 @compiled

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.reconstruct.fusion.palm import Plan, Walk
+from edge.reconstruct.fusion.palm import Plan, Walk, begun
 from edge.reconstruct.fusion.problem import ATOMS, Unknowns, problem_of_cells
 from tools.bench.bandwidth import bandwidth_bytes_per_s
 from tools.bench.reconstruct import RATE, use_one_core
@@ -55,7 +56,7 @@ def measure(repeats: int) -> list[Row]:
     ]
 
 
-def _started() -> Walk:
+def _started() -> Walk[Any]:
     """Everything drawn at random, a tenth of the cells measured: what an iteration takes hardly turns on the values."""
     rng = np.random.default_rng(0)
     rows, columns = np.nonzero(rng.random((ROWS, COLUMNS)) < RATE)
@@ -68,7 +69,7 @@ def _started() -> Walk:
         np.square(abundances, out=abundances)
     abundances /= abundances.sum(axis=1, keepdims=True)
     visible = rng.random((ATOMS, CHANNELS + 3), dtype=np.float32)
-    return Walk(problem, Unknowns(abundances, visible, visible[:, :CHANNELS].copy()), Plan())
+    return begun(problem, Unknowns(abundances, visible, visible[:, :CHANNELS].copy()), Plan())
 
 
 def _operations() -> float:

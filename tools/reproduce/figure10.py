@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells, checked_photograph
 from edge.reconstruct.fusion.method import Scale, problem_of, published_start, scale_of
-from edge.reconstruct.fusion.palm import Plan, Solved, minimised
-from edge.reconstruct.fusion.problem import ALPHA, ATOMS, GAMMA, LAMBDA, Fields, Problem
+from edge.reconstruct.fusion.palm import Maps, Plan, Solved, minimised
+from edge.reconstruct.fusion.problem import ALPHA, ATOMS, GAMMA, LAMBDA, Problem
 from edge.reconstruct.fusion.relaxation import relaxed
 from edge.reconstruct.harmonic import harmonic
 from edge.reconstruct.kriging import kriging
@@ -120,7 +120,7 @@ def _solved(subject: Subject, mask: MaskCandidate, plans: dict[str, Plan], itera
     scale = scale_of(cells)
     problem = problem_of(cells, rgb, scale)
     fields, bound = relaxed(problem)
-    bound_rmse = _rmse(subject, cells, scale, fields)
+    bound_rmse = _rmse(subject, cells, scale, fields.maps())
     runs = []
     for name, plan in plans.items():
         run = Run(mask.name, name, bound=bound, bound_rmse=bound_rmse, beside=figures)
@@ -141,21 +141,19 @@ def _iterate(
 ) -> Solved:
     shown = {0, iterations // 2, iterations, *(round(2 ** (k / _SHOWN_EACH)) for k in range(40 * _SHOWN_EACH))}
 
-    def watch(done: int, value: float, fields: Fields) -> None:
+    def watch(done: int, value: float, maps: Maps) -> None:
         if done in shown:
-            run.rmse[done], run.objective[done] = _rmse(subject, cells, scale, fields), value
+            run.rmse[done], run.objective[done] = _rmse(subject, cells, scale, maps()), value
 
     start = published_start(problem, cells, scale, atoms=atoms)
     return minimised(problem, start, replace(plan, most_iterations=iterations), watch)
 
 
-def _rmse(subject: Subject, cells: MeasuredCells, scale: Scale, fields: Fields) -> float:
+def _rmse(subject: Subject, cells: MeasuredCells, scale: Scale, scaled: NDArray[np.float32]) -> float:
     """Of the maps, measured cells as they were measured."""
     maps = np.broadcast_to(cells.values[0], subject.values.shape).copy()
     differ = scale.differ
-    channels = int(differ.sum())
-    both: NDArray[np.float32] = fields.visible[:, :, :channels] + fields.hidden
-    maps[:, :, differ] = scale.lowest[differ] + scale.span[differ] * both
+    maps[:, :, differ] = scale.lowest[differ] + scale.span[differ] * scaled
     maps[cells.rows, cells.columns] = cells.values
     return subject.figures(maps).rmse
 

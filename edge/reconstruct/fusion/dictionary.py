@@ -109,18 +109,21 @@ def fitted_abundances(wanted: Floats, dictionary: Floats) -> Floats:
     length = 1 / max(_largest_square(dictionary - dictionary.mean(axis=0)), 1e-6)
     found: Floats = np.empty((len(wanted), len(dictionary)), np.float32)
     back = np.ascontiguousarray(dictionary.T)
+    # where there are more channels than atoms, channels are multiplied away once
+    gram = dictionary @ back if dictionary.shape[1] > len(dictionary) else None
     for first in range(0, len(wanted), _BLOCK_CELLS):
         goal = wanted[first : first + _BLOCK_CELLS]
+        pull = None if gram is None else goal @ back
         now: Floats = np.full((len(goal), len(dictionary)), 1 / len(dictionary), np.float32)
         before, pace = now.copy(), 1.0
         threshold: Floats = np.zeros(len(goal), np.float32)
-        lengths: Floats = np.full(len(goal), length, np.float32)
+        lengths: Floats = np.full((len(goal), 2), length, np.float32)
         for _ in range(_FIT_STEPS):
             following = (1 + (1 + 4 * pace**2) ** 0.5) / 2
             momentum, pace = (pace - 1) / following, following
             ahead = now + np.float32(momentum) * (now - before)
-            slope: Floats = ((ahead @ dictionary - goal) @ back).astype(np.float32, copy=False)
-            projection.step(now, before, slope, lengths, momentum)
+            slope: Floats = (ahead @ dictionary - goal) @ back if pull is None else ahead @ gram - pull
+            projection.step(now, before, slope.astype(np.float32, copy=False), lengths, 0, momentum)
             projection.onto_simplex(before, threshold)
             now, before = before, now
         found[first : first + len(goal)] = now
@@ -129,4 +132,5 @@ def fitted_abundances(wanted: Floats, dictionary: Floats) -> Floats:
 
 def _largest_square(matrix: Floats) -> float:
     """Square of the largest singular value."""
-    return float(np.linalg.eigvalsh(matrix.T.astype(np.float64) @ matrix)[-1])
+    turned = matrix.astype(np.float64) if matrix.shape[1] < matrix.shape[0] else matrix.T.astype(np.float64)
+    return float(np.linalg.eigvalsh(turned.T @ turned)[-1])

@@ -11,7 +11,7 @@ from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.distance import distance_standard_error, held_out
 from edge.reconstruct.fusion.dictionary import BETA, coded, coupled_dictionary, fitted_abundances
 from edge.reconstruct.fusion.palm import Plan, Solved, minimised
-from edge.reconstruct.fusion.problem import ATOMS, Problem, Unknowns, problem_of_cells
+from edge.reconstruct.fusion.problem import ATOMS, Problem, Unknowns, fields_of, problem_of_cells
 from edge.reconstruct.mumford_shah import mumford_shah
 from edge.reconstruct.reconstruction import Layers, Reconstruction
 
@@ -85,7 +85,7 @@ def fusion_layers(cells: MeasuredCells, rgb: Floats | None = None) -> Layers:
         return _layers(cells, scale, None)
     problem = problem_of(cells, rgb, scale)
     start = photograph_start(problem, cells, scale)
-    return _layers(cells, scale, minimised(problem, start, replace(PLAN, visible="photograph")))
+    return _layers(cells, scale, minimised(problem, start, replace(PLAN, visible="fixed")))
 
 
 def scale_of(cells: MeasuredCells) -> Scale:
@@ -123,7 +123,7 @@ def published_start(problem: Problem, cells: MeasuredCells, scale: Scale, *, ato
 def photograph_start(problem: Problem, cells: MeasuredCells, scale: Scale, *, atoms: int = ATOMS) -> Unknowns:
     """The dictionaries of `published_start`, visible abundances from the photograph alone, and all the rest hidden."""
     start = published_start(problem, cells, scale, atoms=atoms)
-    count = start.atoms
+    count = len(start.visible)
     # atoms as bright as can be, and few of them: as much as the photograph allows is left for the hidden part
     brightest = np.maximum(start.visible[:, -3:].max(axis=1, keepdims=True), _DARKEST)
     visible = np.minimum(start.visible / brightest, 1)
@@ -159,6 +159,7 @@ def _parts(cells: MeasuredCells, scale: Scale, solved: Solved | None) -> tuple[F
     hidden[:, :, ~differ] = cells.values[0, ~differ]
     if solved is not None:
         span = scale.span[differ]
-        visible[:, :, differ] = solved.fields.visible[:, :, : int(differ.sum())] * span
-        hidden[:, :, differ] += solved.fields.hidden * span
+        fields = fields_of(solved.unknowns, cells.shape)
+        visible[:, :, differ] = fields.visible[:, :, : int(differ.sum())] * span
+        hidden[:, :, differ] += fields.hidden * span
     return visible, hidden, visible + hidden

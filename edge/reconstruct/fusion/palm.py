@@ -13,29 +13,22 @@ would rise (B. O'Donoghue and E. Candès, "Adaptive restart for accelerated grad
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, assert_never
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeAlias, TypeVar, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.fusion import projection
-from edge.reconstruct.fusion.problem import (
-    Fields,
-    Problem,
-    Unknowns,
-    fields_of,
-    gradient_by_hidden,
-    gradient_by_visible,
-    hidden_of,
-    objective_and_gradient,
-    visible_of,
-)
+from edge.reconstruct.fusion.problem import Problem, Unknowns
+from edge.reconstruct.fusion.projection import Allowed, Projection
+from edge.reconstruct.fusion.terms import ROUNDING, FieldTerms, Judged, Terms, Visible, paced
+from edge.reconstruct.fusion.wide import WideTerms
 
 Floats = NDArray[np.float32]
-Projection: TypeAlias = Literal["simplex", "clip-and-scale"]
-Visible: TypeAlias = Literal["all-terms", "photograph"]
-Watch: TypeAlias = Callable[[int, float, Fields], None]
+Maps: TypeAlias = Callable[[], Floats]
+Watch: TypeAlias = Callable[[int, float, Maps], None]
+Found = TypeVar("Found", bound=Judged)
 
 MOST_ITERATIONS = 4000
 TOLERANCE = 1.5e-3
@@ -47,8 +40,8 @@ _BLOCK_CELLS = 256
 """So that a block's abundances, before and after, stay in a core's cache."""
 _LEAST_LEFT = 1e-6
 """Of a cell's abundances for its hidden part."""
-_ROUNDING = 1e-6
-"""Of an objective summed in single precision."""
+_LOOKED_AT = 2**22
+"""Most values of the maps by which the residual is known: of more, cells at even distances are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,8 @@ class Plan:
     sparsity: int | None = None
     """s of Eq. 14h, most atoms of a cell; None: as many as there are, as published."""
     visible: Visible = "all-terms"
-    """What moves visible abundances: every term of Eq. 14, or nothing after a start that explains the photograph."""
+    """What moves visible abundances: every term of Eq. 14; the photograph alone, as in Eq. 15a of the super-resolution,
+    where the objective need not fall; or nothing, after a start that explains the photograph."""
     accelerated: bool = True
     dictionary_every: int = _DICTIONARY_EVERY
     """Steps of abundances for one of each dictionary."""
@@ -72,7 +66,6 @@ class Solved:
     """Where the iterations ended."""
 
     unknowns: Unknowns
-    fields: Fields
     objectives: list[float] = field(default_factory=list)
     """At the start and after each iteration."""
     residual: float = float("inf")
@@ -85,37 +78,50 @@ class Solved:
         return len(self.objectives) - 1
 
 
+def begun(problem: Problem, start: Unknowns, plan: Plan) -> Walk[Any]:
+    """A walk from a start, whose arrays are used up, in the form that suits channels and atoms."""
+    if problem.channels > max(len(start.visible), len(start.hidden)):
+        return Walk(problem, start, plan, WideTerms(problem, plan.visible))
+    return Walk(problem, start, plan, FieldTerms(problem, plan.visible, accelerated=plan.accelerated))
+
+
 def minimised(problem: Problem, start: Unknowns, plan: Plan | None = None, watch: Watch | None = None) -> Solved:
     """Iterate from a start, whose arrays are used up, until the residual is below the tolerance.
 
     Parameters
     ----------
     watch
-        Called with the number, the objective and the fields at the start and after each iteration.
+        Called with the number, the objective and what makes the maps, (rows, columns, channels), at the start and after
+        each iteration.
     """
     plan = plan or Plan()
-    walk = Walk(problem, start, plan)
-    solved = Solved(start, walk.fields, [walk.objective])
+    walk = begun(problem, start, plan)
+    solved = Solved(start, [walk.objective])
     looks = _looks(plan.most_iterations)
+    cells = slice(0, None, max(1, len(start.abundances) * problem.channels // _LOOKED_AT))
     kept: dict[int, Floats] = {}
+
+    def maps() -> Floats:
+        return walk.unknowns.maps(slice(None)).reshape(*problem.shape, problem.channels)
+
     if watch is not None:
-        watch(0, walk.objective, walk.fields)
+        watch(0, walk.objective, maps)
     for done in range(1, plan.most_iterations + 1):
         walk.step_abundances()
         if plan.dictionary_every and done % plan.dictionary_every == 0:
             walk.step_dictionaries()
         solved.objectives.append(walk.objective)
         if watch is not None:
-            watch(done, walk.objective, walk.fields)
+            watch(done, walk.objective, maps)
         if done in looks:
-            now = walk.fields.maps()
+            now = walk.unknowns.maps(cells)
             half = kept.pop(looks[done], None)
             kept[done] = now
             if half is not None:
                 solved.residual = float(np.sqrt(np.square(now - half).mean(dtype=np.float64)))
                 if solved.residual < plan.tolerance:
                     break
-    solved.unknowns, solved.fields, solved.restarts = walk.unknowns, walk.fields, walk.restarts
+    solved.unknowns, solved.restarts = walk.unknowns, walk.restarts
     return solved
 
 
@@ -129,157 +135,111 @@ def _looks(most: int) -> dict[int, int]:
     return {number: half for number, half in looks.items() if number <= most}
 
 
-class Walk:
-    """The unknowns on their way, with the fields that belong to them; one step of a block at a time."""
+class Walk(Generic[Found]):
+    """The unknowns on their way, with what the objective says of them; one step of a block at a time."""
 
-    def __init__(self, problem: Problem, start: Unknowns, plan: Plan) -> None:
-        self._problem, self._plan = problem, plan
+    def __init__(self, problem: Problem, start: Unknowns, plan: Plan, terms: Terms[Found]) -> None:
+        self._problem, self._plan, self._terms = problem, plan, terms
         self.unknowns = start
         self._before = start.abundances.copy()
-        self.fields = fields_of(start, problem.shape)
-        self._fields_before = self.fields
-        self.objective, self._gradient = objective_and_gradient(problem, self.fields)
+        self._at = self._at_before = terms.judged(start)
         self._threshold: Floats = np.zeros(len(start.abundances), np.float32)
-        self._pace = self._dictionary_pace = 1.0
-        self._dictionaries_before = start.visible, start.hidden
+        self._allowed = Allowed(len(start.visible), len(start.hidden), plan.projection, plan.sparsity)
+        self._pace = 1.0
         self._coverage = problem.coverage().ravel()
         self._visible_degree = problem.visible_steps.degree.ravel()
         self._hidden_degree = problem.hidden_steps.degree.ravel()
         self._length = self._step_lengths()
-        self.restarts = 0
+        self._restarts = 0
+
+    @property
+    def objective(self) -> float:
+        """Its value here."""
+        return self._at.value
+
+    @property
+    def restarts(self) -> int:
+        """How often momentum was given up."""
+        return self._restarts + self._terms.restarts
 
     def step_abundances(self) -> None:
-        """Both kinds of abundances at once, with momentum unless that raises the objective."""
-        pace, momentum = self._paced(self._pace)
-        fields, value, gradient = self._attempt(momentum)
-        if momentum > 0 and value > self.objective * (1 + _ROUNDING):
-            self.restarts += 1
+        """All kinds of abundances at once, with momentum unless that raises the objective."""
+        pace, momentum = paced(self._pace) if self._plan.accelerated else (1.0, 0.0)
+        found = self._attempt(momentum)
+        if momentum > 0 and found.value > self.objective * (1 + ROUNDING):
+            self._restarts += 1
             pace = 1.0
-            fields, value, gradient = self._attempt(0.0)
+            found = self._attempt(0.0)
         now = self.unknowns
-        self.unknowns = Unknowns(self._before, now.visible, now.hidden)
-        self._before, self._fields_before = now.abundances, self.fields
-        self.fields, self.objective, self._gradient, self._pace = fields, value, gradient, pace
+        self.unknowns = replace(now, abundances=self._before)
+        self._before, self._at_before = now.abundances, self._at
+        self._at, self._pace = found, pace
 
-    def _attempt(self, momentum: float) -> tuple[Fields, float, Fields]:
-        """Abundances after a step, written over those before, and what they make."""
-        gradient = self._gradient
-        if momentum > 0:
-            _, gradient = objective_and_gradient(self._problem, self.fields.beyond(self._fields_before, momentum))
-        now = self.unknowns
-        cells, atoms = len(now.abundances), now.atoms
-        by_visible, by_hidden = gradient.visible.reshape(cells, -1), gradient.hidden.reshape(cells, -1)
-        visible, hidden = np.empty_like(by_visible), np.empty_like(by_hidden)
-        back_visible, back_hidden = np.ascontiguousarray(now.visible.T), np.ascontiguousarray(now.hidden.T)
-        slope: Floats = np.empty((_BLOCK_CELLS, 2 * atoms), np.float32)
+    def _attempt(self, momentum: float) -> Found:
+        """Abundances after a step, written over those before, and what the objective says of them."""
+        now, terms = self.unknowns, self._terms
+        cells, atoms = now.abundances.shape
+        visible, found = len(now.visible), terms.begun()
+        slope: Floats = np.empty((_BLOCK_CELLS, atoms), np.float32)
         for first in range(0, cells, _BLOCK_CELLS):
             block = slice(first, min(first + _BLOCK_CELLS, cells))
             room = slope[: block.stop - first]
-            np.matmul(by_visible[block], back_visible, out=room[:, :atoms])
-            np.matmul(by_hidden[block], back_hidden, out=room[:, atoms:])
+            terms.slope(self._at, self._at_before, momentum, block, room)
             towards = self._before[block]
-            projection.step(now.abundances[block], towards, room, self._length[block], momentum)
+            projection.step(now.abundances[block], towards, room, self._length[block], visible, momentum)
             self._bring_back(towards, now.abundances[block], block)
-            np.matmul(towards[:, :atoms], now.visible, out=visible[block])
-            np.matmul(towards[:, atoms:], now.hidden, out=hidden[block])
-        shape = self._problem.shape
-        fields = Fields(visible.reshape(*shape, -1), hidden.reshape(*shape, -1))
-        return (fields, *objective_and_gradient(self._problem, fields))
+            terms.make(found, block, towards)
+        terms.finished(found, replace(now, abundances=self._before))
+        return found
 
     def _bring_back(self, towards: Floats, now: Floats, block: slice) -> None:
-        """Project a block's abundances; those of the visible part stay where the photograph alone says so."""
-        plan, threshold, atoms = self._plan, self._threshold[block], self.unknowns.atoms
-        match plan.visible:
-            case "all-terms":
-                projection.bring_back(towards, threshold, plan.projection, plan.sparsity)
-            case "photograph":
-                towards[:, :atoms] = now[:, :atoms]
-                left = np.maximum(1 - now[:, :atoms].sum(axis=1, keepdims=True), _LEAST_LEFT)
-                hidden = towards[:, atoms:] / left
-                projection.bring_back(hidden, threshold, plan.projection, None)
-                towards[:, atoms:] = hidden * left
+        """Project a block's abundances; those of the visible part stay where they are to stay."""
+        threshold, visible = self._threshold[block], self._allowed.visible
+        match self._plan.visible:
+            case "all-terms" | "photograph":
+                self._allowed.bring_back(towards, threshold)
+            case "fixed":
+                towards[:, :visible] = now[:, :visible]
+                left = np.maximum(1 - now[:, :visible].sum(axis=1, keepdims=True), _LEAST_LEFT)
+                hidden = towards[:, visible:] / left
+                Allowed(0, self._allowed.hidden, self._allowed.projection).bring_back(hidden, threshold)
+                towards[:, visible:] = hidden * left
             case _:
-                assert_never(plan.visible)
+                assert_never(self._plan.visible)
 
     def step_dictionaries(self) -> None:
-        """D_rgb beside D_v, then D_nv, with momentum unless that raises the objective."""
-        pace, momentum = self._paced(self._dictionary_pace)
-        now = self.unknowns
-        found = self._attempt_dictionaries(momentum)
-        if momentum > 0 and found[2] > self.objective * (1 + _ROUNDING):
-            self.restarts += 1
-            pace, found = 1.0, self._attempt_dictionaries(0.0)
-        self._dictionaries_before, self._dictionary_pace = (now.visible, now.hidden), pace
-        self.unknowns, self.fields, self.objective, self._gradient = found
-        before = Unknowns(self._before, self.unknowns.visible, self.unknowns.hidden)
-        self._fields_before = fields_of(before, self._problem.shape)
+        """D_rgb beside D_v, then D_nv, then colours alone."""
+        self.unknowns, self._at = self._terms.improved(self.unknowns, self._at)
+        self._at_before = self._terms.judged(replace(self.unknowns, abundances=self._before))
         self._length = self._step_lengths()
 
-    def _attempt_dictionaries(self, momentum: float) -> tuple[Unknowns, Fields, float, Fields]:
-        """The unknowns with other dictionaries, what they make, the objective and its gradient."""
-        now, on, shape = self.unknowns, np.float32(momentum), self._problem.shape
-        of_visible, of_hidden = self._dictionary_curvature()
-        tried, fields, gradient = now, self.fields, self._gradient
-        if momentum > 0:
-            visible, hidden = self._dictionaries_before
-            visible = np.clip(now.visible + on * (now.visible - visible), 0, 1)
-            hidden = np.clip(now.hidden + on * (now.hidden - hidden), 0, 1)
-            tried = Unknowns(now.abundances, visible, hidden)
-            fields = fields_of(tried, shape)
-            _, gradient = objective_and_gradient(self._problem, fields)
-        visible = np.clip(tried.visible - gradient_by_visible(tried, gradient) / of_visible, 0, 1)
-        tried = Unknowns(now.abundances, visible, tried.hidden)
-        fields = Fields(visible_of(tried, shape), fields.hidden)
-        _, gradient = objective_and_gradient(self._problem, fields)
-        hidden = np.clip(tried.hidden - gradient_by_hidden(tried, gradient) / of_hidden, 0, 1)
-        tried = Unknowns(now.abundances, visible, hidden)
-        fields = Fields(fields.visible, hidden_of(tried, shape))
-        return (tried, fields, *objective_and_gradient(self._problem, fields))
-
-    def _paced(self, pace: float) -> tuple[float, float]:
-        """The next pace, and the momentum that goes with it."""
-        following = (1 + (1 + 4 * pace**2) ** 0.5) / 2 if self._plan.accelerated else 1.0
-        return following, (pace - 1) / following
-
     def _step_lengths(self) -> Floats:
-        """One over a bound of the curvature in each cell, shape (cells,).
+        """One over a bound of the curvature in each cell, of visible and of other abundances, shape (cells, 2).
 
         A sum of squared steps is bounded by twice each cell's degree, what exposures see by the coverage.
         """
         channels, now, problem = self._problem.channels, self.unknowns, self._problem
-        maps = now.visible[:, :channels]
-        both = _largest_square(np.concatenate([maps, now.hidden]))
-        of_visible = 4 * problem.gamma * self._visible_degree * _largest_square(maps)
-        of_visible += 2 * _largest_square(now.visible[:, channels:])
-        of_hidden = 4 * problem.lambda_ * self._hidden_degree * _largest_square(now.hidden)
-        bound = 2 * self._coverage * both + np.maximum(of_visible, of_hidden)
-        # the least of atoms that are all black: any step is short enough
-        lengths: Floats = (1 / np.maximum(1.0001 * bound, 1e-6)).astype(np.float32)
-        return lengths
-
-    def _dictionary_curvature(self) -> tuple[Floats, Floats]:
-        """Bounds for each atom of D_v beside D_rgb, (atoms, channels + 3), and of D_nv, (atoms, 1).
-
-        Of a matrix without negative entries the diagonal of its row sums is a bound.
-        """
-        now, problem, atoms = self.unknowns, self._problem, self.unknowns.atoms
-        parts: Floats = np.zeros((2 * atoms, 2), np.float32)
-        parts[:atoms, 0] = parts[atoms:, 1] = 1
-        in_visible, in_hidden = (now.abundances @ parts).T
+        maps, colours = now.visible[:, :channels], now.visible[:, channels:]
         seen = 2 * self._coverage
-        weights = np.stack([(seen + 4 * problem.gamma * self._visible_degree) * in_visible, 2 * in_visible])
-        of_maps, of_colour = weights.astype(np.float32) @ now.abundances[:, :atoms]
-        weight = (seen + 4 * problem.lambda_ * self._hidden_degree) * in_hidden
-        of_hidden = weight.astype(np.float32) @ now.abundances[:, atoms:]
-        columns = [of_maps] * problem.channels + [of_colour] * 3
-        # an atom that no cell uses has no gradient either
-        return (
-            np.maximum(1.0001 * np.stack(columns, axis=1), 1e-12).astype(np.float32),
-            np.maximum(1.0001 * of_hidden, 1e-12).astype(np.float32)[:, None],
-        )
+        of_hidden = 4 * problem.lambda_ * self._hidden_degree * _largest_square(now.hidden)
+        if self._plan.visible == "photograph":
+            bounds = np.full_like(seen, 2 * _largest_square(colours)), seen * _largest_square(now.hidden) + of_hidden
+        else:
+            of_visible = 4 * problem.gamma * self._visible_degree * _largest_square(maps)
+            of_colours = 2 * _largest_square(np.concatenate([colours, now.colours]))
+            both = seen * _largest_square(np.concatenate([maps, now.hidden]))
+            bound = both + np.maximum(of_visible + of_colours, of_hidden)
+            bounds = bound, bound
+        # the least of atoms that are all black: any step is short enough
+        lengths: Floats = (1 / np.maximum(1.0001 * np.stack(bounds, axis=1), 1e-6)).astype(np.float32)
+        return lengths
 
 
 def _largest_square(matrix: Floats) -> float:
     """Square of the largest singular value."""
-    gram = matrix.T.astype(np.float64) @ matrix
+    if not matrix.size:
+        return 0.0
+    wide = matrix.shape[1] > matrix.shape[0]
+    matrix = matrix.astype(np.float64)
+    gram = matrix @ matrix.T if wide else matrix.T @ matrix
     return float(np.linalg.eigvalsh(gram)[-1])

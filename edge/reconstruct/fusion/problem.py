@@ -8,11 +8,14 @@ hidden part D_nv A_nv, the exposures S and the photograph I,
 
 under dictionaries in [0, 1] and abundances that are nowhere below zero and add up to 1 in each cell. Arrays hold cells
 in rows and channels in columns, the transpose of the paper's.
+
+Super-resolution is the same with another S and fewer terms (`edge.reconstruct.super_resolution`): any of the parts may
+have no atoms, and a third one, of colours alone, may stand beside D_rgb A_v.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +48,10 @@ class Problem:
     hidden_steps: Steps
     gamma: float
     lambda_: float
+    price: float = 0.0
+    """Of each abundance that one image has for itself, hidden or of colours alone: what both can share costs nothing."""
+    degradation: Floats | None = None
+    """P transposed, shape (channels, 3), where colours are a linear image of spectra, so that D_rgb is P D_v."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,16 +74,26 @@ class Unknowns:
     """Abundances and dictionaries, one atom in each row."""
 
     abundances: Floats
-    """A_v and A_nv beside each other, shape (cells, 2 atoms)."""
+    """A_v, A_nv and those of colours alone beside each other, shape (cells, atoms of all parts)."""
     visible: Floats
     """D_v and D_rgb beside each other, shape (atoms, channels + 3)."""
     hidden: Floats
     """D_nv, shape (atoms, channels)."""
+    colours: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    """Of what the photograph alone shows, shape (atoms, 3)."""
 
     @property
-    def atoms(self) -> int:
-        """M."""
-        return int(self.hidden.shape[0])
+    def parts(self) -> tuple[slice, slice, slice]:
+        """Which abundances are visible, hidden, and of colours alone."""
+        visible, hidden = len(self.visible), len(self.visible) + len(self.hidden)
+        return slice(0, visible), slice(visible, hidden), slice(hidden, hidden + len(self.colours))
+
+    def maps(self, cells: slice | NDArray[np.intp]) -> Floats:
+        """Y of some cells, shape (cells, channels)."""
+        channels, chosen = self.hidden.shape[1], self.abundances[cells]
+        both = len(self.visible) + len(self.hidden)
+        total: Floats = chosen[:, :both] @ np.concatenate([self.visible[:, :channels], self.hidden])
+        return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +101,7 @@ class Fields:
     """What abundances and dictionaries make together, or a gradient by it."""
 
     visible: Floats
-    """D_v A_v and D_rgb A_v, shape (rows, columns, channels + 3)."""
+    """D_v A_v and, with what the photograph alone shows, D_rgb A_v, shape (rows, columns, channels + 3)."""
     hidden: Floats
     """D_nv A_nv, shape (rows, columns, channels)."""
 
@@ -92,14 +109,6 @@ class Fields:
         """Y, Eq. 19, shape (rows, columns, channels)."""
         total: Floats = self.visible[:, :, : self.hidden.shape[2]] + self.hidden
         return total
-
-    def beyond(self, earlier: Fields, momentum: float) -> Fields:
-        """As far again from the earlier fields as momentum says."""
-        factor = np.float32(momentum)
-        return Fields(
-            self.visible + factor * (self.visible - earlier.visible),
-            self.hidden + factor * (self.hidden - earlier.hidden),
-        )
 
 
 def problem_of_cells(
@@ -125,17 +134,21 @@ def fields_of(unknowns: Unknowns, shape: tuple[int, int]) -> Fields:
 
 
 def visible_of(unknowns: Unknowns, shape: tuple[int, int]) -> Floats:
-    """D_v A_v and D_rgb A_v, shape (rows, columns, channels + 3)."""
-    return (unknowns.abundances[:, : unknowns.atoms] @ unknowns.visible).reshape(*shape, -1)
+    """D_v A_v and all colours, shape (rows, columns, channels + 3)."""
+    visible, _, colours = unknowns.parts
+    found: Floats = unknowns.abundances[:, visible] @ unknowns.visible
+    if len(unknowns.colours):
+        found[:, -3:] += unknowns.abundances[:, colours] @ unknowns.colours
+    return found.reshape(*shape, -1)
 
 
 def hidden_of(unknowns: Unknowns, shape: tuple[int, int]) -> Floats:
     """D_nv A_nv, shape (rows, columns, channels)."""
-    return (unknowns.abundances[:, unknowns.atoms :] @ unknowns.hidden).reshape(*shape, -1)
+    return (unknowns.abundances[:, unknowns.parts[1]] @ unknowns.hidden).reshape(*shape, -1)
 
 
 def objective_and_gradient(problem: Problem, fields: Fields) -> tuple[float, Fields]:
-    """Eq. 14a, and its gradient by the fields."""
+    """Eq. 14a, and its gradient by the fields; what abundances cost by themselves is not in it."""
     channels = problem.channels
     towards = Fields(np.zeros_like(fields.visible), np.zeros_like(fields.hidden))
     total = smoothness(fields.visible, channels, problem.visible_steps, problem.gamma, towards.visible)
@@ -149,29 +162,51 @@ def objective_and_gradient(problem: Problem, fields: Fields) -> tuple[float, Fie
     return total + _square(miss) + _square(colour), towards
 
 
+def own_cost(problem: Problem, unknowns: Unknowns) -> float:
+    """What abundances cost that one image has for itself."""
+    if problem.price == 0:
+        return 0.0
+    return problem.price * float(unknowns.abundances[:, len(unknowns.visible) :].sum(dtype=np.float64))
+
+
 def objective(problem: Problem, unknowns: Unknowns) -> float:
-    """Eq. 14a."""
-    return objective_and_gradient(problem, fields_of(unknowns, problem.shape))[0]
+    """Eq. 14a, and what abundances cost by themselves."""
+    value = objective_and_gradient(problem, fields_of(unknowns, problem.shape))[0]
+    return value + own_cost(problem, unknowns)
 
 
-def gradient_by_abundances(unknowns: Unknowns, by_fields: Fields) -> Floats:
-    """Gradient by A_v and A_nv, shape (cells, 2 atoms)."""
-    by_visible = by_fields.visible.reshape(len(unknowns.abundances), -1) @ unknowns.visible.T
-    by_hidden = by_fields.hidden.reshape(len(unknowns.abundances), -1) @ unknowns.hidden.T
-    return np.concatenate([by_visible, by_hidden], axis=1)
+def gradient_by_abundances(problem: Problem, unknowns: Unknowns, by_fields: Fields) -> Floats:
+    """Gradient by A_v, A_nv and those of colours alone, shape (cells, atoms of all parts)."""
+    by_visible = by_fields.visible.reshape(len(unknowns.abundances), -1)
+    by_hidden = by_fields.hidden.reshape(len(unknowns.abundances), -1)
+    return np.concatenate(
+        [
+            by_visible @ unknowns.visible.T,
+            by_hidden @ unknowns.hidden.T + np.float32(problem.price),
+            by_visible[:, -3:] @ unknowns.colours.T + np.float32(problem.price),
+        ],
+        axis=1,
+    )
 
 
 def gradient_by_visible(unknowns: Unknowns, by_fields: Fields) -> Floats:
     """Gradient by D_v and D_rgb, shape (atoms, channels + 3)."""
     cells = by_fields.visible.reshape(len(unknowns.abundances), -1)
-    found: Floats = unknowns.abundances[:, : unknowns.atoms].T @ cells
+    found: Floats = unknowns.abundances[:, unknowns.parts[0]].T @ cells
     return found
 
 
 def gradient_by_hidden(unknowns: Unknowns, by_fields: Fields) -> Floats:
     """Gradient by D_nv, shape (atoms, channels)."""
     cells = by_fields.hidden.reshape(len(unknowns.abundances), -1)
-    found: Floats = unknowns.abundances[:, unknowns.atoms :].T @ cells
+    found: Floats = unknowns.abundances[:, unknowns.parts[1]].T @ cells
+    return found
+
+
+def gradient_by_colours(unknowns: Unknowns, by_fields: Fields) -> Floats:
+    """Gradient by what the photograph alone shows, shape (atoms, 3)."""
+    cells = by_fields.visible.reshape(len(unknowns.abundances), -1)
+    found: Floats = unknowns.abundances[:, unknowns.parts[2]].T @ cells[:, -3:]
     return found
 
 

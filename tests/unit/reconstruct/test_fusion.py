@@ -20,7 +20,7 @@ from edge.reconstruct.fusion.dictionary import (
     improved_atoms,
     sparse_objective,
 )
-from edge.reconstruct.fusion.palm import Plan, Walk, minimised
+from edge.reconstruct.fusion.palm import Plan, begun, minimised
 from edge.reconstruct.fusion.problem import (
     ALPHA,
     ATOMS,
@@ -49,7 +49,7 @@ def test_the_published_parameters_are_the_defaults() -> None:
 @given(seed=st.integers(0, 2**16), moving=st.booleans(), accelerated=st.booleans())
 def test_no_step_of_any_block_raises_the_objective(seed: int, moving: bool, accelerated: bool) -> None:
     problem = in_motion(seed) if moving else random_problem(seed)
-    walk = Walk(problem, random_unknowns(problem, seed), Plan(accelerated=accelerated))
+    walk = begun(problem, random_unknowns(problem, seed), Plan(accelerated=accelerated))
     before = walk.objective
     for done in range(30):
         (walk.step_dictionaries if done % 3 == 2 else walk.step_abundances)()
@@ -73,9 +73,9 @@ def test_a_step_of_abundances_is_a_projected_gradient_step() -> None:
     problem = random_problem(1)
     start = random_unknowns(problem, 1)
     _, by_fields = objective_and_gradient(problem, fields_of(start, problem.shape))
-    slope = gradient_by_abundances(start, by_fields)
-    walk = Walk(problem, random_unknowns(problem, 1), Plan())
-    lengths = walk._step_lengths()[:, None]
+    slope = gradient_by_abundances(problem, start, by_fields)
+    walk = begun(problem, random_unknowns(problem, 1), Plan())
+    lengths = walk._step_lengths()[:, :1]
     walk.step_abundances()
     expected = np.stack([by_sorting(row) for row in (start.abundances - lengths * slope).astype(np.float64)])
     np.testing.assert_allclose(walk.unknowns.abundances, expected, atol=1e-5)
@@ -179,7 +179,7 @@ def test_on_a_portrait_twice_the_iterations_change_little_and_the_bound_is_near(
         plan = Plan(most_iterations=most, tolerance=tolerance)
         ends.append(minimised(problem, method.published_start(problem, cells, scale), plan))
         most = 2 * ends[0].iterations
-    psnrs = [psnr_db(end.fields.maps() * scale.span, maps, valid) for end in ends]
+    psnrs = [psnr_db(fields_of(end.unknowns, problem.shape).maps() * scale.span, maps, valid) for end in ends]
     assert ends[0].residual < Plan().tolerance
     assert abs(psnrs[1] - psnrs[0]) < 0.05
     assert ends[0].objectives[-1] < 1.1 * bound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,13 +18,14 @@ from edge.reconstruct.fusion.problem import (
     Unknowns,
     fields_of,
     gradient_by_abundances,
+    gradient_by_colours,
     gradient_by_hidden,
     gradient_by_visible,
     objective,
     objective_and_gradient,
     problem_of_cells,
 )
-from edge.reconstruct.fusion.projection import bring_back
+from edge.reconstruct.fusion.projection import Allowed
 from edge.reconstruct.fusion.relaxation import relaxed
 from edge.reconstruct.fusion.smoothness import even_steps, smoothness, steps_along_colour
 
@@ -92,9 +94,10 @@ def test_the_gradient_by_each_unknown_is_what_differences_say(
     unknowns = random_unknowns(problem, seed)
     _, by_fields = objective_and_gradient(problem, fields_of(unknowns, problem.shape))
     found = {
-        "abundances": gradient_by_abundances,
+        "abundances": partial(gradient_by_abundances, problem),
         "visible": gradient_by_visible,
         "hidden": gradient_by_hidden,
+        "colours": gradient_by_colours,
     }[name](unknowns, by_fields)
     direction = np.zeros_like(getattr(unknowns, name))
     direction[:, part] = np.random.default_rng(seed + 9).normal(size=direction[:, part].shape)
@@ -156,7 +159,7 @@ def test_the_projection_finds_the_nearest_point_of_the_simplex_from_any_guess(
 ) -> None:
     rows = (spread * np.random.default_rng(seed).normal(size=(6, 2 * entries))).astype(np.float32)
     found, threshold = rows.copy(), np.full(6, guess, np.float32)
-    bring_back(found, threshold, "simplex", None)
+    Allowed(entries, entries).bring_back(found, threshold)
     expected = np.stack([by_sorting(row) for row in rows.astype(np.float64)])
     # entries and threshold carry 6e-8 of their size
     np.testing.assert_allclose(found, expected, atol=1e-6 * (1 + 5 * spread))
@@ -165,7 +168,7 @@ def test_the_projection_finds_the_nearest_point_of_the_simplex_from_any_guess(
 
 def test_the_papers_projection_clips_and_scales() -> None:
     rows = np.array([[-1, 1, 3, 0], [-1, -2, -3, -4]], np.float32)
-    bring_back(rows, np.zeros(2, np.float32), "clip-and-scale", None)
+    Allowed(2, 2, "clip-and-scale").bring_back(rows, np.zeros(2, np.float32))
     np.testing.assert_allclose(rows, [[0, 0.25, 0.75, 0], [0.25] * 4])
 
 
@@ -174,7 +177,8 @@ def test_the_papers_projection_clips_and_scales() -> None:
 def test_a_cell_uses_no_more_atoms_than_asked(atoms: int, seed: int, clip: bool) -> None:
     rows = np.random.default_rng(seed).normal(size=(8, 2 * atoms)).astype(np.float32)
     sparsity = 1 + seed % atoms
-    bring_back(rows, np.zeros(8, np.float32), "clip-and-scale" if clip else "simplex", sparsity)
+    allowed = Allowed(atoms, atoms, "clip-and-scale" if clip else "simplex", sparsity)
+    allowed.bring_back(rows, np.zeros(8, np.float32))
     used = (rows[:, :atoms] + rows[:, atoms:]) > 0
     # where nothing is above zero the papers' projection shares equally
     assert (used.sum(axis=1) <= sparsity).all() or clip
