@@ -134,8 +134,14 @@ WITH_NETWORK: dict[str, Callable[[MeasuredCells, NDArray[np.float32] | None, Pat
     "unfold": _unfolded
 }
 """Reconstructions by a network that learned from the very scan, whose file has to be given: for recordings alone."""
-OF_MEANS = frozenset({"kriging"})
+OF_MEANS = frozenset({"kriging", "ssr", "ssr-baseline-1", "ssr-baseline-2", "ssrcu", "csusr"})
 """Methods that take a mean over several cells for what it is; others are given it as that of its middle cell."""
+_SUPER_RESOLUTION = (
+    "approximated: channels are scaled by their largest samples, blocks step by bounds of their curvature and gain "
+    "momentum where an objective judges it, abundances are projected to the nearest point of the simplex in place of "
+    "clipped and scaled, total variation counts the last row and column, lambda is what predicts exposures held out "
+    "best among three, and cells measured by themselves are set to what was measured"
+)
 APPROXIMATED: dict[str, str] = {
     "kriging": (
         "approximated: each tile of cells is estimated from the samples near it in place of all, under a covariance "
@@ -159,6 +165,20 @@ APPROXIMATED: dict[str, str] = {
         "gains momentum, abundances are projected to the nearest point of the simplex in place of clipped and scaled, "
         "total variation counts the last row and column, atoms are no more than the samples and start from measured "
         "pairs, and measured cells are set to what was measured"
+    ),
+    "ssr": _SUPER_RESOLUTION
+    + (
+        "; visible abundances follow all terms and not the photograph alone, both images are scaled to a half so that "
+        "a bright cell has room for what it hides, and where visible abundances start, from exposures or the "
+        "photograph, is chosen by exposures held out as lambda is"
+    ),
+    "ssr-baseline-1": _SUPER_RESOLUTION,
+    "ssr-baseline-2": _SUPER_RESOLUTION,
+    "csusr": _SUPER_RESOLUTION + "; it is what the authors of SSR compare with, and not its own authors' code",
+    "ssrcu": _SUPER_RESOLUTION
+    + (
+        "; made from the description that later papers give of it, with the smoothness of SSR for what maps have for "
+        "themselves, and a price of what either image has for itself"
     ),
 }
 """What is not as its authors describe it, one sentence for each method that departs; tables print it."""

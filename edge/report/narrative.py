@@ -33,6 +33,20 @@ _METHODS = {
     "fusion": (
         "each is a mixture of patterns learnt from the visited cells and the photograph, as smooth as that allows"
     ),
+    "ssr": (
+        "each is a mixture of patterns learnt from what was measured and the photograph, one part of it following the "
+        "photograph and the other smooth"
+    ),
+    "ssr-baseline-1": "each is a mixture of patterns learnt from what was measured, as smooth as that allows",
+    "ssr-baseline-2": "each is a mixture of patterns learnt from what was measured, chosen by the photograph's colours",
+    "csusr": (
+        "each is a mixture of patterns learnt from what was measured, chosen by the photograph as if its colours were "
+        "sums of the elements"
+    ),
+    "ssrcu": (
+        "each is a mixture of patterns that maps and photograph share, and of smooth ones that the maps have for "
+        "themselves"
+    ),
     "linear": "each is read off the plane through the three visited cells around it",
     "nearest": "each takes the value of the nearest visited cell",
     "photon-starved": (

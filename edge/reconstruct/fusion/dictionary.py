@@ -122,7 +122,7 @@ def fitted_abundances(wanted: Floats, dictionary: Floats) -> Floats:
             following = (1 + (1 + 4 * pace**2) ** 0.5) / 2
             momentum, pace = (pace - 1) / following, following
             ahead = now + np.float32(momentum) * (now - before)
-            slope: Floats = (ahead @ dictionary - goal) @ back if pull is None else ahead @ gram - pull
+            slope = (ahead @ dictionary - goal) @ back if pull is None else ahead @ gram - pull
             projection.step(now, before, slope.astype(np.float32, copy=False), lengths, 0, momentum)
             projection.onto_simplex(before, threshold)
             now, before = before, now

@@ -40,7 +40,10 @@ _BLOCK_CELLS = 256
 """So that a block's abundances, before and after, stay in a core's cache."""
 _LEAST_LEFT = 1e-6
 """Of a cell's abundances for its hidden part."""
-_LOOKED_AT = 2**22
+_FALLS = 0.999
+"""What the objective of both images must have fallen to in the second half of the iterations, of what it was, where the
+photograph alone moves visible abundances: that may lead away from what exposures saw."""
+_LOOKED_AT = 2**20
 """Most values of the maps by which the residual is known: of more, cells at even distances are looked at."""
 
 
@@ -98,7 +101,7 @@ def minimised(problem: Problem, start: Unknowns, plan: Plan | None = None, watch
     walk = begun(problem, start, plan)
     solved = Solved(start, [walk.objective])
     looks = _looks(plan.most_iterations)
-    cells = slice(0, None, max(1, len(start.abundances) * problem.channels // _LOOKED_AT))
+    cells = slice(0, None, -(-len(start.abundances) * problem.channels // _LOOKED_AT))
     kept: dict[int, Floats] = {}
 
     def maps() -> Floats:
@@ -119,7 +122,8 @@ def minimised(problem: Problem, start: Unknowns, plan: Plan | None = None, watch
             kept[done] = now
             if half is not None:
                 solved.residual = float(np.sqrt(np.square(now - half).mean(dtype=np.float64)))
-                if solved.residual < plan.tolerance:
+                falls = solved.objectives[-1] < _FALLS * solved.objectives[looks[done]]
+                if solved.residual < plan.tolerance or (plan.visible == "photograph" and not falls):
                     break
     solved.unknowns, solved.restarts = walk.unknowns, walk.restarts
     return solved
@@ -143,7 +147,7 @@ class Walk(Generic[Found]):
         self.unknowns = start
         self._before = start.abundances.copy()
         self._at = self._at_before = terms.judged(start)
-        self._threshold: Floats = np.zeros(len(start.abundances), np.float32)
+        self._threshold: Floats = np.zeros((len(start.abundances), 2), np.float32)
         self._allowed = Allowed(len(start.visible), len(start.hidden), plan.projection, plan.sparsity)
         self._pace = 1.0
         self._coverage = problem.coverage().ravel()

@@ -49,7 +49,7 @@ class Problem:
     gamma: float
     lambda_: float
     price: float = 0.0
-    """Of each abundance that one image has for itself, hidden or of colours alone: what both can share costs nothing."""
+    """Of each abundance that one image has for itself, hidden or of colours alone: what both share costs nothing."""
     degradation: Floats | None = None
     """P transposed, shape (channels, 3), where colours are a linear image of spectra, so that D_rgb is P D_v."""
 

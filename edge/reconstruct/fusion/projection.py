@@ -19,8 +19,8 @@ from edge.reconstruct.compiled import compiled
 Floats = NDArray[np.float32]
 Projection: TypeAlias = Literal["simplex", "clip-and-scale"]
 
-_MOST_TURNS = 60
-_STILL = 1e-6
+_MOST_TURNS = 40
+_STILL = 3e-6
 """Of two thresholds, between one turn and the next."""
 
 
@@ -95,16 +95,16 @@ class Allowed:
         Parameters
         ----------
         threshold
-            The last thresholds of these cells, shape (cells,), brought up to date; zeros at first.
+            The last thresholds of these cells, shape (cells, 2), brought up to date; zeros at first.
         """
         if self.sparsity is not None:
             keep_largest_atoms(abundances[:, : self.visible + self.hidden], self.visible, self.sparsity)
         if abundances.shape[1] > self.visible + self.hidden:
-            onto_two_simplices(abundances, self.visible, self.visible + self.hidden)
+            onto_two_simplices(abundances, threshold, self.visible, self.visible + self.hidden)
             return
         match self.projection:
             case "simplex":
-                onto_simplex(abundances, threshold)
+                onto_simplex(abundances, threshold[:, 0])
             case "clip-and-scale":
                 clip_and_scale(abundances)
             case _:
@@ -133,7 +133,7 @@ def keep_largest_atoms(abundances: Floats, visible: int, sparsity: int) -> None:
 
 
 @compiled
-def onto_two_simplices(rows: Floats, shared: int, whole: int) -> None:
+def onto_two_simplices(rows: Floats, threshold: Floats, shared: int, whole: int) -> None:
     """Nearest points without negative entries of which the first `whole` add up to 1, and the shared with the rest.
 
     Shape (cells, entries); in place. Two thresholds, one of each sum, found in turn: coordinate ascent of the dual,
@@ -141,7 +141,7 @@ def onto_two_simplices(rows: Floats, shared: int, whole: int) -> None:
     """
     for i in range(rows.shape[0]):
         row = rows[i]
-        one, other = np.float32(0), np.float32(0)
+        one, other = threshold[i, 0], threshold[i, 1]
         for _ in range(_MOST_TURNS):
             first = _threshold(row, shared, 0, whole, other, one)
             second = _threshold(row, shared, whole, row.shape[0], first, other)
@@ -149,6 +149,7 @@ def onto_two_simplices(rows: Floats, shared: int, whole: int) -> None:
             one, other = first, second
             if moved < _STILL:
                 break
+        threshold[i, 0], threshold[i, 1] = one, other
         for k in range(row.shape[0]):
             taken = np.float32(0)
             if k < whole:
@@ -159,9 +160,7 @@ def onto_two_simplices(rows: Floats, shared: int, whole: int) -> None:
 
 
 @compiled
-def _threshold(
-    row: Floats, shared: int, begin: int, end: int, already: np.float32, guess: np.float32
-) -> np.float32:
+def _threshold(row: Floats, shared: int, begin: int, end: int, already: np.float32, guess: np.float32) -> np.float32:
     """What is taken off the shared entries, less what is already, and those from `begin` to `end`, that they sum to 1.
 
     Newton's method on a convex, falling, piecewise linear sum, as in `_onto_simplex`.

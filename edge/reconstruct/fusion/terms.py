@@ -7,7 +7,7 @@ Where there are more channels than atoms, `edge.reconstruct.fusion.wide.WideTerm
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +96,11 @@ class FieldTerms:
         self._now = unknowns
         by_colour = self._visible == "photograph"
         visible = unknowns.visible[:, -3:] if by_colour else unknowns.visible
-        transposed = (np.ascontiguousarray(one.T) for one in (visible, unknowns.hidden, unknowns.colours))
-        self._back = tuple(transposed)
+        self._back = (
+            np.ascontiguousarray(visible.T),
+            np.ascontiguousarray(unknowns.hidden.T),
+            np.ascontiguousarray(unknowns.colours.T),
+        )
 
     def begun(self) -> Judgement:
         shape, channels = self._problem.shape, self._problem.channels
@@ -208,9 +211,7 @@ def dictionary_curvature(problem: Problem, now: Unknowns) -> tuple[Floats, Float
     in_visible, in_hidden, in_colours = (now.abundances @ sums).T
     # colours of both parts are one sum, and so are maps: steps of one part at a time need no more than their own row
     seen = 2 * problem.coverage().ravel()
-    weights = np.stack(
-        [(seen + 4 * problem.gamma * problem.visible_steps.degree.ravel()) * in_visible, 2 * in_visible]
-    )
+    weights = np.stack([(seen + 4 * problem.gamma * problem.visible_steps.degree.ravel()) * in_visible, 2 * in_visible])
     of_maps, of_colour = weights.astype(np.float32) @ now.abundances[:, visible]
     weight = (seen + 4 * problem.lambda_ * problem.hidden_steps.degree.ravel()) * in_hidden
     of_hidden = weight.astype(np.float32) @ now.abundances[:, hidden]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.compiled import compiled
-from edge.reconstruct.fusion.problem import Problem, Unknowns
+from edge.reconstruct.fusion.problem import Problem, Unknowns, own_cost
 from edge.reconstruct.fusion.smoothness import Steps
 from edge.reconstruct.fusion.terms import Visible, paced
 
@@ -70,29 +70,25 @@ class WideTerms:
         seen = self._seen(abundances)
         misses = seen @ self._gram - self._pull
         value = self._power + _inner(seen, misses) - _inner(seen, self._pull)
-        hidden, price = self._now.parts[1], np.float32(self._problem.price)
-        first = hidden.start if self._visible == "photograph" else 0
+        visible, hidden, _ = self._now.parts
+        problem, is_led = self._problem, self._visible == "photograph"
+        first = hidden.start if is_led else 0
         gradient: Floats = np.zeros_like(abundances)
-        self._problem.operator.add_adjoint(2 * misses[:, first:], gradient, first)
-        gram = self._gram[hidden, hidden]
-        value += self._add_smoothness(self._problem.hidden_steps, self._problem.lambda_, hidden, gram, abundances, gradient)
-        visible = self._now.parts[0]
-        gram = self._gram[visible, visible]
-        value += self._add_smoothness(self._problem.visible_steps, self._problem.gamma, visible, gram, abundances, gradient)
-        value += self._add_colour(abundances, gradient)
-        if price:
-            gradient[:, visible.stop :] += price
-            value += float(price) * float(abundances[:, visible.stop :].sum(dtype=np.float64))
-        found.gradient, found.value = gradient, value
+        problem.operator.add_adjoint(2 * misses[:, first:], gradient, first)
+        value += self._smoothness(problem.hidden_steps, problem.lambda_, hidden, abundances, gradient)
+        aside = np.zeros_like(gradient) if is_led and problem.gamma else gradient
+        value += self._smoothness(problem.visible_steps, problem.gamma, visible, abundances, aside)
+        value += self._colour(abundances, gradient)
+        if problem.price:
+            gradient[:, visible.stop :] += np.float32(problem.price)
+        found.gradient, found.value = gradient, value + own_cost(problem, unknowns)
 
     def _seen(self, abundances: Floats) -> Floats:
         """S A of what maps are made of, shape (exposures, atoms)."""
         cube = abundances.reshape(*self._problem.shape, -1)
         return self._problem.operator.seen(cube)[:, : self._now.parts[1].stop]
 
-    def _add_smoothness(
-        self, steps: Steps, factor: float, part: slice, gram: Floats, abundances: Floats, gradient: Floats
-    ) -> float:
+    def _smoothness(self, steps: Steps, factor: float, part: slice, abundances: Floats, gradient: Floats) -> float:
         """Add a smooth part's gradient, row block by row block; its value."""
         count = part.stop - part.start
         if not count or not factor:
@@ -101,7 +97,7 @@ class WideTerms:
         cube = abundances.reshape(rows, columns, -1)
         height = max(_LEAST_ROWS, _BLOCK_BYTES // (4 * columns * cube.shape[2]))
         room: Floats = np.empty((height, columns, count), np.float32)
-        value, scaled = 0.0, np.float32(2 * factor) * gram
+        value, scaled = 0.0, np.float32(2 * factor) * self._gram[part, part]
         for top in range(0, rows, height):
             bottom = min(top + height, rows)
             curved = room[: bottom - top]
@@ -113,9 +109,9 @@ class WideTerms:
             gradient[block, part] += slope
         return value
 
-    def _add_colour(self, abundances: Floats, gradient: Floats) -> float:
+    def _colour(self, abundances: Floats, gradient: Floats) -> float:
         """Add the photograph's gradient; its value."""
-        visible, hidden, colours = self._now.parts
+        visible, _, colours = self._now.parts
         of_visible, of_colours = self._now.visible[:, -3:], self._now.colours
         if not len(of_visible) and not len(of_colours):
             return float(np.square(self._photograph, dtype=np.float64).sum())
@@ -130,9 +126,7 @@ class WideTerms:
             value += float(np.dot(miss.ravel(), miss.ravel()))
         return value
 
-    def slope(
-        self, at: WideJudgement, before: WideJudgement, momentum: float, block: slice, room: Floats
-    ) -> None:
+    def slope(self, at: WideJudgement, before: WideJudgement, momentum: float, block: slice, room: Floats) -> None:
         if momentum == 0:
             np.copyto(room, at.gradient[block])
             return

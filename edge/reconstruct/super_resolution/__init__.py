@@ -1,4 +1,4 @@
-"""Fine maps from coarse exposures and a photograph: SSR, its baselines, CSUSR and SSRCU on fusion inpainting's solver."""
+"""Fine maps from coarse exposures and a photograph: SSR, its baselines, CSUSR and SSRCU, on fusion's solver."""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ gamma(h) = h / 2: of a footprint B from another one B',
 
     2 gamma(B, B') - gamma(B, B) - gamma(B', B')        with the mean of gamma between their cells.
 
-For single cells it is the distance between them, so that `edge.reconstruct.distance` is the case of points. Its scale
-comes from exposures that were held out.
+For single cells it is the distance between them, so that `edge.reconstruct.distance` is the case of points.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from edge.reconstruct.compiled import compiled
 from edge.reconstruct.distance import distance_standard_error, error_growth
 from edge.reconstruct.exposure_operator import ExposureOperator
 from edge.reconstruct.reconstruction import held_against
+from edge.reconstruct.super_resolution.coarser import Coarser, Solve, coarser
 from edge.reconstruct.super_resolution.raster import centres
 
 Floats = NDArray[np.float32]
@@ -29,16 +31,18 @@ Indices = NDArray[np.intp]
 _NOISE_SHARE = 0.3
 """Of a cell's counting variance in a cell between single ones: several are averaged. A mean's passes on whole to its
 cells."""
+_LEAST_REACH = 1e-3
 
 
 def extension_standard_error(
-    cells: MeasuredCells, held: Indices, residual: Floats
+    cells: MeasuredCells, rgb: Floats | None, held: Indices, residual: Floats, solve: Solve
 ) -> tuple[Floats, LeftOut | None]:
-    """Standard error of maps from exposures of any kind, scaled by errors at exposures that were held out.
+    """Standard error of maps from exposures of any kind.
 
     The error's variance is s² e + c v: e the extension variance from the mean that a cell belongs to, or the nearest
-    one, v that mean's counting variance, c the share of it that is handed on. A cell that was measured by itself carries
-    its counting error only.
+    one, v that mean's counting variance, c the share of it that is handed on. A cell that was measured by itself
+    carries its counting error only. The scale s is such that 68 % of known errors lie within one standard error: where
+    the exposures form a raster of means those of the same scan twice as coarse, else those of exposures held out.
 
     Parameters
     ----------
@@ -46,42 +50,70 @@ def extension_standard_error(
         Indices of the exposures that were held out, shape (k,); may be empty.
     residual
         Their errors, shape (k, elements).
+    solve
+        The method whose error it is.
 
     Returns
     -------
     standard_error
         Shape (rows, columns, elements).
     left_out
-        How the held-out errors compare with it; None without any. The scale was set by the same errors.
+        How the held-out errors compare with it; None without any.
     """
     if cells.alone.all():
         return distance_standard_error(cells, held, residual, noise_share=_NOISE_SHARE)
     operator, places = cells.seen_by(), centres(cells.seen_by())
-    inner = inner_means(operator.first, operator.cell, operator.weight, operator.shape[1])
     spread = cells.values.std(axis=0) if len(cells) > 1 else np.abs(cells.values[0])
     growth, left_out = np.square(spread).astype(np.float32), None
+    if (thought := coarser(cells, rgb)) is not None:
+        growth = _growth_within(thought, spread, solve)
     if len(held):
         kept = np.delete(np.arange(len(cells)), held)
         nearest = kept[cKDTree(places[kept]).query(places[held])[1]]
-        reach = np.maximum(2 * _between(operator, held, nearest) - inner[held] - inner[nearest], 1e-3)[:, None]
+        reach = _extension(operator, held, nearest)[:, None]
         noise = cells.variance[held] + _NOISE_SHARE * cells.variance[nearest]
-        growth = error_growth(residual, reach, noise, spread)
+        if thought is None:
+            growth = error_growth(residual, reach, noise, spread)
         left_out = held_against(residual, np.sqrt(growth * reach + noise).astype(np.float32))
     known_by = _known_by(operator, places)
-    away = np.maximum(2 * from_cells(operator.first, operator.cell, operator.weight, known_by, operator.shape[1]), 0)
-    reach = np.maximum(away - inner[known_by], 0)
-    variance = growth * reach[:, None] + cells.variance[known_by]
+    variance = growth * _reach_of_cells(operator, known_by)[:, None] + cells.variance[known_by]
     error: Floats = np.sqrt(variance).astype(np.float32).reshape(*cells.shape, cells.elements)
     alone = cells.alone
     error[cells.rows[alone], cells.columns[alone]] = np.sqrt(cells.variance[alone])
     return error, left_out
 
 
+def _growth_within(thought: Coarser, spread: Floats, solve: Solve) -> Floats:
+    """s² of each element from errors at exposures within means of exposures."""
+    cells = thought.cells
+    residual = (solve(cells, thought.rgb) - thought.truth).reshape(-1, cells.elements)
+    operator = cells.seen_by()
+    known_by = _known_by(operator, centres(operator))
+    reach = np.maximum(thought.pitch * _reach_of_cells(operator, known_by), _LEAST_REACH)[:, None]
+    return error_growth(residual, reach, cells.variance[known_by], spread)
+
+
+def _reach_of_cells(operator: ExposureOperator, known_by: Indices) -> NDArray[np.float64]:
+    """Extension variance of each cell from the exposure that it is known by, shape (cells,)."""
+    away = from_cells(operator.first, operator.cell, operator.weight, known_by, operator.shape[1])
+    inner = inner_means(operator.first, operator.cell, operator.weight, operator.shape[1])
+    found: NDArray[np.float64] = np.maximum(2 * away - inner[known_by], 0)
+    return found
+
+
+def _extension(operator: ExposureOperator, one: Indices, other: Indices) -> NDArray[np.float64]:
+    """Extension variance of exposures from others, shape (pairs,), above 0."""
+    inner = inner_means(operator.first, operator.cell, operator.weight, operator.shape[1])
+    between = between_means(operator.first, operator.cell, operator.weight, one, other, operator.shape[1])
+    found: NDArray[np.float64] = np.maximum(2 * between - inner[one] - inner[other], _LEAST_REACH)
+    return found
+
+
 def _known_by(operator: ExposureOperator, places: NDArray[np.float64]) -> Indices:
     """The exposure that each cell belongs to, that of fewest cells; else the one with the nearest centre."""
     size = np.diff(operator.first)
     everywhere = np.indices(operator.shape).reshape(2, -1).T
-    found = cKDTree(places).query(everywhere)[1].astype(np.intp)
+    found: Indices = np.asarray(cKDTree(places).query(everywhere)[1], np.intp)
     # the smallest is written last
     order = np.argsort(-size, kind="stable")
     first = np.concatenate([[0], np.cumsum(size[order])])
@@ -90,14 +122,10 @@ def _known_by(operator: ExposureOperator, places: NDArray[np.float64]) -> Indice
     return found
 
 
-def _between(operator: ExposureOperator, one: Indices, other: Indices) -> NDArray[np.float64]:
-    return between_means(operator.first, operator.cell, operator.weight, one, other, operator.shape[1])
-
-
 @compiled
 def _gamma(one: int, other: int, columns: int) -> float:
     down, right = one // columns - other // columns, one % columns - other % columns
-    return 0.5 * np.sqrt(float(down * down + right * right))
+    return 0.5 * math.sqrt(down * down + right * right)
 
 
 @compiled

@@ -113,6 +113,4 @@ def _at_centres(values: Floats, places: Doubles, cells: MeasuredCells) -> Measur
     mean /= count[:, None]
     names = tuple(map(str, range(values.shape[1])))
     once = mean.astype(np.float32)
-    return MeasuredCells(
-        cells.shape, cell // cells.shape[1], cell % cells.shape[1], once, np.zeros_like(once), names
-    )
+    return MeasuredCells(cells.shape, cell // cells.shape[1], cell % cells.shape[1], once, np.zeros_like(once), names)

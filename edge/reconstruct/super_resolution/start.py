@@ -29,7 +29,7 @@ def started(problem: Problem, cells: MeasuredCells, recipe: Recipe, atoms: int) 
     """
     room = np.float32(recipe.room)
     colours = problem.operator.seen(problem.photograph) if recipe.has_visible else np.zeros((len(cells), 3), np.float32)
-    pairs = np.clip(np.concatenate([problem.measured, colours], axis=1) / room, 0, 1)
+    pairs: Floats = np.clip(np.concatenate([problem.measured, colours], axis=1) / room, 0, 1).astype(np.float32)
     drawn = np.random.default_rng(0).permutation(len(pairs))[:_TRAINING_EXPOSURES]
     dictionary = coupled_dictionary(pairs[drawn], pairs, atoms=atoms)
     nothing: Floats = np.zeros((0, dictionary.shape[1]), np.float32)

@@ -158,7 +158,7 @@ def test_the_projection_finds_the_nearest_point_of_the_simplex_from_any_guess(
     entries: int, spread: float, guess: float, seed: int
 ) -> None:
     rows = (spread * np.random.default_rng(seed).normal(size=(6, 2 * entries))).astype(np.float32)
-    found, threshold = rows.copy(), np.full(6, guess, np.float32)
+    found, threshold = rows.copy(), np.full((6, 2), guess, np.float32)
     Allowed(entries, entries).bring_back(found, threshold)
     expected = np.stack([by_sorting(row) for row in rows.astype(np.float64)])
     # entries and threshold carry 6e-8 of their size
@@ -168,7 +168,7 @@ def test_the_projection_finds_the_nearest_point_of_the_simplex_from_any_guess(
 
 def test_the_papers_projection_clips_and_scales() -> None:
     rows = np.array([[-1, 1, 3, 0], [-1, -2, -3, -4]], np.float32)
-    Allowed(2, 2, "clip-and-scale").bring_back(rows, np.zeros(2, np.float32))
+    Allowed(2, 2, "clip-and-scale").bring_back(rows, np.zeros((2, 2), np.float32))
     np.testing.assert_allclose(rows, [[0, 0.25, 0.75, 0], [0.25] * 4])
 
 
@@ -178,7 +178,7 @@ def test_a_cell_uses_no_more_atoms_than_asked(atoms: int, seed: int, clip: bool)
     rows = np.random.default_rng(seed).normal(size=(8, 2 * atoms)).astype(np.float32)
     sparsity = 1 + seed % atoms
     allowed = Allowed(atoms, atoms, "clip-and-scale" if clip else "simplex", sparsity)
-    allowed.bring_back(rows, np.zeros(8, np.float32))
+    allowed.bring_back(rows, np.zeros((8, 2), np.float32))
     used = (rows[:, :atoms] + rows[:, atoms:]) > 0
     # where nothing is above zero the papers' projection shares equally
     assert (used.sum(axis=1) <= sparsity).all() or clip

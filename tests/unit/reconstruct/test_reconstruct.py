@@ -13,6 +13,7 @@ from edge.maps import Samples
 from edge.reconstruct import APPROXIMATED, METHODS, bpfa, reconstruct
 from edge.reconstruct.fusion import method as fusion_method
 from edge.reconstruct.fusion.palm import Plan
+from edge.reconstruct.super_resolution import solving
 from tests.unit.reconstruct.scenes import painted, random_mask, sampled
 
 EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
@@ -24,6 +25,7 @@ def short_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("BURN_IN", 5), ("ROUNDS", 15), ("TRIAL_BURN_IN", 5), ("TRIAL_ROUNDS", 15)):
         monkeypatch.setattr(bpfa, name, value)
     monkeypatch.setattr(fusion_method, "PLAN", Plan(most_iterations=20))
+    monkeypatch.setattr(solving, "PLAN", Plan(most_iterations=4))
 
 
 def one_sample(value: float = 5.0) -> Samples:
@@ -189,7 +191,8 @@ def test_the_method_holds_its_own_error_against_samples_left_out(method: str) ->
     assert larger.left_out is not None
     assert first.left_out.exposures >= 200
     # what is left out is noisy itself, so that no prediction can come closer on the whole than its noise
-    assert (first.left_out.rms > 0.05).all()
+    # but for chance: the root mean square of 256 draws errs by a twenty-third, and three elements are looked at
+    assert (first.left_out.rms > 0.05 * (1 - 2.5 / np.sqrt(2 * first.left_out.exposures))).all()
     np.testing.assert_allclose(larger.left_out.rms, 1024 * first.left_out.rms, rtol=0.02)
     assert (np.abs(first.left_out.within_one - 0.7) < 0.1).all(), first.left_out.within_one
     assert (first.left_out.within_one < first.left_out.within_two).all()
