@@ -70,7 +70,7 @@ def extension_standard_error(
     if len(held):
         kept = np.delete(np.arange(len(cells)), held)
         nearest = kept[cKDTree(places[kept]).query(places[held])[1]]
-        reach = _extension(operator, held, nearest)[:, None]
+        reach = _extension(operator, held, nearest)[:, None].astype(np.float32)
         noise = cells.variance[held] + _NOISE_SHARE * cells.variance[nearest]
         if thought is None:
             growth = error_growth(residual, reach, noise, spread)
@@ -89,7 +89,8 @@ def _growth_within(thought: Coarser, spread: Floats, solve: Solve) -> Floats:
     residual = (solve(cells, thought.rgb) - thought.truth).reshape(-1, cells.elements)
     operator = cells.seen_by()
     known_by = _known_by(operator, centres(operator))
-    reach = np.maximum(thought.pitch * _reach_of_cells(operator, known_by), _LEAST_REACH)[:, None]
+    reach: Floats = (thought.pitch * _reach_of_cells(operator, known_by)).astype(np.float32)
+    reach = np.maximum(reach, _LEAST_REACH)[:, None]
     return error_growth(residual, reach, cells.variance[known_by], spread)
 
 
