@@ -26,6 +26,7 @@ TABLES = {
     "time-to-quality": "tools.reproduce.time_to_quality",
     "held-out": "tools.reproduce.held_out",
     "sr-table": "tools.reproduce.sr_table",
+    "ablations": "tools.reproduce.ablations",
 }
 """Each name's module has a ``TABLE`` with ``add_options`` and ``run``, and a line ``HELP``."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-PATCHES = ("misclassified", "all")
-"""Of which patches the adversarial terms are means: those that the discriminator gets wrong, or all (LSGAN)."""
 REAL, MADE = 1.0, -1.0
 """What a discriminator should answer, and tau, beyond which it is right."""
 
@@ -21,7 +19,10 @@ def squared_error(found: Tensor, wanted: Tensor, weight: Tensor | None = None) -
 
 
 def fooling_error(answers: Tensor, patches: str = "misclassified") -> Tensor:
-    """L_adv of the network, Eq. 12: made patches should pass for real. Answers of made patches, shape (n,)."""
+    """L_adv of the network, Eq. 12: made patches should pass for real.
+
+    Answers of made patches, shape (n,); `patches` is a name of `models.training.unfolding.plans.PATCHES`.
+    """
     return _toward(answers, REAL, patches)
 
 

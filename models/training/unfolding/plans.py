@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from models.training.unfolding.losses import PATCHES
-
+PATCHES = ("misclassified", "all")
+"""Of which patches the adversarial terms are means: those that the discriminator gets wrong, or all (LSGAN)."""
 COLOUR_WEIGHT = 0.003
 """alpha_1 of both papers."""
 ADVERSARIAL_WEIGHT = 0.5e-6
@@ -48,7 +48,7 @@ class Adversary:
     patches: int = 32
     """Per step, made and pseudo-real ones each."""
     counted: str = "misclassified"
-    """A name of `models.training.unfolding.losses.PATCHES`."""
+    """A name of `PATCHES`."""
     projects: bool = True
     """Whether made patches are projected first."""
 

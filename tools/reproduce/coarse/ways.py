@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct import METHODS
 from edge.reconstruct.cells import checked_photograph
+from edge.replay_matrix.result_cache import digest_of
+from models.training.unfolding.plans import PLANS
 from tools.reproduce.coarse import seconds, upsampling
 from tools.reproduce.coarse.scans import CoarseScan, coarse_scan
 from tools.reproduce.code_version import bodies_version, code_version
@@ -41,8 +44,10 @@ NOT_YET = ("GSOMP", "NSSR", "CSTF", "CMS", "LTTR", "MMSR", "CS2DIPs")
 """Of the papers' tables, too: what could be built here."""
 SOLVED = ("kriging", "ssr-baseline-1", "ssr-baseline-2", "csusr", "ssrcu", "ssr")
 """Reconstructions of the registry that honour what an exposure averages."""
+UNFOLDED = tuple(PLANS)
+"""Unfolded networks, each trained on the scan that it then sharpens; its time is that of both."""
 _COLOUR = ("ssr-baseline-2", "csusr", "ssrcu", "ssr")
-WAYS = ("bicubic", "guided", "joint-bilateral", *SOLVED, AS_MANY, AS_LONG)
+WAYS = ("bicubic", "guided", "joint-bilateral", *SOLVED, *UNFOLDED, AS_MANY, AS_LONG)
 
 
 def ways(names: Sequence[str]) -> list[Way | Absent]:
@@ -61,20 +66,28 @@ def absent_published() -> list[Absent]:
 def _way(name: str) -> Way | Absent:
     scored = f"{bodies_version(coarse_scan)}-{code_version(elements)}"
     match name:
-        case "bicubic":
-            return Way(name, f"{code_version(upsampling.bicubic)}-{scored}", False, _bicubic)
-        case "guided":
-            return Way(name, f"{code_version(upsampling.guided)}-{scored}", True, _guided)
-        case "joint-bilateral":
-            return Way(name, f"{code_version(upsampling.joint_bilateral)}-{scored}", True, _joint_bilateral)
+        case "bicubic" | "guided" | "joint-bilateral":
+            made_by, make = _UPSAMPLED[name]
+            return Way(name, f"{code_version(made_by)}-{scored}", name != "bicubic", make)
         case _ if name in (AS_MANY, AS_LONG):
             version = f"{code_version(listened_cells)}-{code_version(METHODS['kriging'])}-{bodies_version(_sparse)}"
             return Way(name, f"{version}-{scored}", False, partial(_sparse, name == AS_LONG))
+        case _ if name in PLANS:
+            return _unfolded_way(name, scored)
         case _ if name in METHODS:
             version = f"{code_version(METHODS[name])}-{bodies_version(_solved)}-{scored}"
             return Way(name, version, name in _COLOUR, partial(_solved, name))
         case _:
             return Absent(name, "this version has no way of that name")
+
+
+def _unfolded_way(name: str, scored: str) -> Way | Absent:
+    if find_spec("torch") is None:
+        return Absent(name, "the extra `train` is not installed")
+    from tools.reproduce.unfolding import learned_maps
+
+    version = f"{code_version(learned_maps)}-{bodies_version(_unfolded)}-{digest_of(plan=repr(PLANS[name]))}"
+    return Way(name, f"{version}-{scored}", True, partial(_unfolded, name))
 
 
 def _bicubic(scan: CoarseScan) -> Floats:
@@ -93,6 +106,12 @@ def _solved(name: str, scan: CoarseScan) -> Floats:
     return METHODS[name](scan.cells, scan.photograph).maps
 
 
+def _unfolded(name: str, scan: CoarseScan) -> Floats:
+    from tools.reproduce.unfolding import learned_maps
+
+    return learned_maps(scan.cells, _photograph(scan), PLANS[name]).agreeing
+
+
 def _sparse(is_timed: bool, scan: CoarseScan) -> Floats:
     """As many single cells as blocks, or as take as long, chosen by what has been measured, and kriged."""
     count = seconds.cells_in_time(scan) if is_timed else len(scan.cells)
@@ -100,6 +119,14 @@ def _sparse(is_timed: bool, scan: CoarseScan) -> Floats:
     rgb = scan.photograph
     photograph = None if rgb is None else checked_photograph(rgb, scan.subject.shape)
     return METHODS["kriging"](measured_cells(scan.subject, chosen), photograph).maps
+
+
+_UPSAMPLED: dict[str, tuple[Callable[..., Floats], Callable[[CoarseScan], Floats]]] = {
+    "bicubic": (upsampling.bicubic, _bicubic),
+    "guided": (upsampling.guided, _guided),
+    "joint-bilateral": (upsampling.joint_bilateral, _joint_bilateral),
+}
+"""What makes each, and how it is called."""
 
 
 def _photograph(scan: CoarseScan) -> Floats:
