@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -86,6 +87,7 @@ class UnfoldingTrainer:
         if len(lessons[0].measured) < _FEWEST:
             raise TrainingError(f"{len(lessons[0].measured)} exposures are too few to learn from: measure more")
         self._judged = Taught(judged, self._device)
+        self._measured_sha256 = _digest([*lessons, judged])
         is_adversarial = any(stage.adversarial_weight for stage in plan.stages)
         self._patches = Patches(self._lessons[0], project=plan.adversary.projects) if is_adversarial else None
         torch.manual_seed(plan.seed)
@@ -253,6 +255,7 @@ class UnfoldingTrainer:
     def _state(self) -> dict[str, Any]:
         return {
             "plan": repr(self._plan),
+            "measured_sha256": self._measured_sha256,
             "place": [self._stage, self._step, self._taken, self._stale],
             "best": self._best,
             "seconds": self._seconds,
@@ -269,6 +272,8 @@ class UnfoldingTrainer:
             raise UnusableCheckpoint(
                 f"{self._folder / LAST}: written under another plan: resume with the configuration of its start"
             )
+        if state.get("measured_sha256") != self._measured_sha256:
+            raise UnusableCheckpoint(f"{self._folder / LAST}: learned from another scan: train in another folder")
         self._network.load_state_dict(state["network"])
         self._discriminator.load_state_dict(state["discriminator"])
         self._telling.load_state_dict(state["telling"])
@@ -277,6 +282,14 @@ class UnfoldingTrainer:
         self._best, self._seconds, self._ended = state["best"], state["seconds"], list(state["ended"])
         self._best_weights = state["best_weights"]
         self._bound()
+
+
+def _digest(lessons: Sequence[Lesson]) -> str:
+    """SHA-256 of what was measured."""
+    digest = hashlib.sha256()
+    for lesson in lessons:
+        digest.update(np.ascontiguousarray(lesson.measured, np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def _fallen(rate: float, share: float) -> float:

@@ -229,6 +229,12 @@ def test_a_raster_needs_a_factor_and_a_photograph(panel: Path, tmp_path: Path) -
         scan_to_learn(bare, factor=4)
 
 
+def test_a_recording_says_itself_what_its_exposures_saw(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").touch()
+    with pytest.raises(UsageError, match=r"leave scan\.factor and scan\.window out"):
+        scan_to_learn(tmp_path, factor=4)
+
+
 def test_values_without_a_number_are_refused() -> None:
     maps = np.ones((8, 8, 1), np.float32)
     maps[3, 3] = np.nan

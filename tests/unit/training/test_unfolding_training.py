@@ -104,6 +104,16 @@ def test_a_training_under_another_plan_is_not_resumed(tmp_path: Path) -> None:
         _trained(tmp_path, replace(PLAN, seed=1), resume=True)
 
 
+def test_a_training_on_another_scan_is_not_resumed(tmp_path: Path) -> None:
+    _trained(tmp_path, until=20)
+    lessons, judged = _parted()
+    other = replace(lessons[0], measured=0.5 * lessons[0].measured)
+    network = UnfoldedNetwork(UnfoldedOptions(**FORM))
+    described = NetworkDescription("unfolded", dict(FORM), (1, 1))
+    with pytest.raises(UnusableCheckpoint, match="learned from another scan: train in another folder"):
+        UnfoldingTrainer(network, [other], judged, PLAN, tmp_path, described).run(resume=True)
+
+
 def test_a_stage_that_no_longer_improves_ends_early(tmp_path: Path) -> None:
     stage = Stage(steps=100, learning_rate=1e-12, exposures=10)
     ended = _trained(tmp_path, TrainingPlan((stage,), judge_every=1, patience=3))
