@@ -37,6 +37,8 @@ def write_masks(scan: Any, contents: Contents) -> None:
     if contents.maps is not None:
         maps = contents.maps.element_maps
         signals["measured"] = maps.measured
+        if maps.averaged is not None:
+            signals["averaged"] = maps.averaged
         signals["scanned"] = np.ones(contents.grid.shape, np.bool_) if maps.scanned is None else maps.scanned
     picture(scan, "masks", signals, axes_of(contents), title="Cells that have a spectrum")
 

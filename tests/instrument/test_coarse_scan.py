@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
@@ -106,6 +107,16 @@ def test_means_taken_for_what_they_are_give_nearer_maps_than_lines_between_their
     overall = next(line for line in made.stdout.splitlines() if "all together" in line)
     kriged, linear = (float(found) for found in re.findall(r"([\d.]+) \(", overall))
     assert kriged < 0.9 * linear
+
+
+def test_an_export_tells_cells_of_strokes_from_cells_that_were_measured(strokes, tmp_path):
+    bench, _ = strokes
+    made = bench.run("export", str(bench.recording), "--format", "nexus", "--out", str(tmp_path / "scan.nxs"))
+    assert made.returncode == 0, made.stderr
+    with h5py.File(tmp_path / "scan.nxs") as file:
+        masks = file["scan/masks"]
+        assert not masks["measured"][()].any()
+        assert masks["averaged"][()].sum() == 16 * 96
 
 
 @pytest.mark.campaign
