@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -117,4 +116,5 @@ def _corners(value: object) -> Corners:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) < _LARGEST_MM
+    # before anything is made a float of it: a whole number may have thousands of figures; false of nan too
+    return abs(value) < _LARGEST_MM

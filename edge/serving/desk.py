@@ -16,7 +16,7 @@ from edge.monitor.child import Child
 from edge.record.folder import new_folder
 from edge.record.own_files import read_note
 from edge.serving.asked import Asked
-from edge.serving.work import ANSWER
+from edge.serving.work import ANSWER, ASKED
 
 State = Literal["running", "done", "failed", "cancelled"]
 _MOST_KEPT = 4
@@ -91,11 +91,24 @@ class Desk:
         return load_scan_config(self._config)
 
     def photograph(self) -> Job:
-        """The look at the table, begun where there is none yet."""
+        """The look at the table, begun where there is none yet.
+
+        Raises
+        ------
+        UsageError
+            The system has no room for it.
+        """
         with self._turn:
             if self._look is None:
                 self._look = self._begin({"work": "look"})
             self._look.look()
+            return self._look
+
+    def photographed(self) -> Job | None:
+        """The look at the table as far as it is; None where none was begun. Asks no camera."""
+        with self._turn:
+            if self._look is not None:
+                self._look.look()
             return self._look
 
     def photograph_again(self) -> None:
@@ -111,7 +124,7 @@ class Desk:
         Raises
         ------
         UsageError
-            There is no photograph, or what is asked for cannot be.
+            There is no photograph, what is asked for cannot be, or the system has no room for it.
         """
         asked.config(self.configuration(), self._config)
         look = self.photograph()
@@ -123,7 +136,7 @@ class Desk:
                     self._cancel(job)
             while len(self._jobs) >= _MOST_KEPT:
                 self._forget(self._jobs.pop(next(iter(self._jobs))))
-            job = self._begin({"work": "price", "look": str(look.folder), "asked": content})
+            job = self._begin({"work": "price", "look": str(look.folder)}, content)
             self._jobs[job.name] = job
             return job
 
@@ -147,7 +160,7 @@ class Desk:
         Raises
         ------
         UsageError
-            There is none.
+            There is none, or no room for it on the disk.
         """
         with self._turn:
             job = self._jobs.get(name)
@@ -159,20 +172,44 @@ class Desk:
             kept = recordings / name
             if kept.exists():
                 kept = recordings / f"{name}-{job.name}"
-            shutil.copytree(job.folder, kept, ignore=shutil.ignore_patterns(ANSWER, ".*"))
+            try:
+                shutil.copytree(job.folder, kept, ignore=shutil.ignore_patterns(ANSWER, ASKED, ".*"))
+            except OSError:
+                shutil.rmtree(kept, ignore_errors=True)
+                raise UsageError(f"{kept}: the plan cannot be kept: see that the disk has room") from None
             return kept
+
+    def give_way(self) -> None:
+        """End what is still worked out: a scan begins, which wants camera and computer for itself.
+
+        The photograph goes with it: after the scan another object may lie there. Finished plans stay.
+        """
+        with self._turn:
+            for job in self._jobs.values():
+                self._cancel(job)
+            if self._look is not None:
+                self._forget(self._look)
+            self._look = None
 
     def close(self) -> None:
         """End what is still worked out, and leave nothing on the disk."""
         self.photograph_again()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _begin(self, settings: dict[str, Any]) -> Job:
+    def _begin(self, settings: dict[str, Any], asked: dict[str, Any] | None = None) -> Job:
         name = secrets.token_hex(8)
         folder = self._folder / name
-        folder.mkdir()
         settings |= {"config": str(self._config.absolute()), "folder": str(folder.absolute())}
-        return Job(name, folder, Child("edge.serving.work", [], settings))
+        try:
+            folder.mkdir(parents=True)
+            if asked is not None:
+                # by a file: drawn outlines may be longer than what a pipe holds
+                (folder / ASKED).write_text(json.dumps(asked), encoding="utf-8")
+            return Job(name, folder, Child("edge.serving.work", [], settings))
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            reason = error.strerror or error
+            raise UsageError(f"nothing can be worked out ({reason}): see the computer's disk and memory") from None
 
     def _cancel(self, job: Job) -> None:
         job.look()

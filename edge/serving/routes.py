@@ -20,6 +20,7 @@ from edge.serving.resuming import resumable
 from edge.serving.scans import Scans
 
 _MEDIA = {".png": "image/png", ".jpg": "image/jpeg"}
+_BUSY = "a scan is running: plan the next one when it has ended"
 _ARM = "waiting to be armed, at a terminal of the instrument's computer: pointillist arm"
 
 
@@ -72,11 +73,11 @@ class Planning:
             "trouble": self._scans.trouble(),
         }
         if self._scans.running() is not None:
-            return answer | {"sentence": "a scan is running: plan the next one when it has ended"}
+            return answer | {"sentence": _BUSY}
         look = self._desk.photograph()
         match look.state:
             case "done":
-                photo = {"url": f"/api/planning/photo?of={look.name}"}
+                photo = {"url": f"/api/planning/photo?of={look.name}", "taken_at": look.answer.get("taken_at", "")}
                 answer |= {"photo": photo, "frame": look.answer["frame"], "sentence": look.answer["sentence"]}
             case "failed":
                 self._desk.photograph_again()
@@ -86,12 +87,17 @@ class Planning:
         return answer
 
     async def _photo(self, request: Request) -> Response:
-        look = await run_in_threadpool(self._desk.photograph)
-        return await _file(look, look.answer.get("photo"))
+        if (refused := noted(request, "")) is not None:
+            return refused
+        # begins none: a scan may want the camera
+        look = await run_in_threadpool(self._desk.photographed)
+        return await _file(look, None if look is None else look.answer.get("photo"))
 
     async def _again(self, request: Request) -> Response:
         if (refused := noted(request, "photograph the table")) is not None:
             return refused
+        if await run_in_threadpool(self._scans.running) is not None:
+            return refusal(409, _BUSY)
         await run_in_threadpool(self._desk.photograph_again)
         return JSONResponse({"ok": True, "sentence": "the table is being photographed"}, status_code=202)
 
@@ -109,7 +115,7 @@ class Planning:
         if content is None:
             raise UsageError("ask for a plan with area, keep_outs and budget, as JSON")
         if self._scans.running() is not None:
-            raise UsageError("a scan is running: plan the next one when it has ended")
+            raise UsageError(_BUSY)
         return self._desk.price(Asked.of(content), content)
 
     async def _cancel(self, request: Request) -> Response:
@@ -144,7 +150,10 @@ class Planning:
 
     def _started(self, name: str) -> Path:
         identifier = self._desk.configuration().object.identifier
-        return self._scans.start(self._desk.keep(name, self._recordings), identifier)
+        self._require_none_running()
+        plan = self._desk.keep(name, self._recordings)
+        self._desk.give_way()
+        return self._scans.start(plan, identifier)
 
     async def _resume(self, request: Request) -> Response:
         if (refused := noted(request, "")) is not None:
@@ -155,7 +164,14 @@ class Planning:
 
     def _resumed(self, shown: Shown, scan_id: object) -> Path:
         recording = resumable(shown, scan_id, self._recordings, self._desk.configuration())
+        self._require_none_running()
+        self._desk.give_way()
         return self._scans.resume(recording, self._desk.config)
+
+    def _require_none_running(self) -> None:
+        """Before anything is kept or given up for a scan that would be refused."""
+        if (other := self._scans.running()) is not None:
+            raise UsageError(f"a scan is running already ({other}): stop it, or let it end")
 
     async def _begun(self, request: Request, what: str, begin: Callable[[], Path]) -> Response:
         try:

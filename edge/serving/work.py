@@ -38,7 +38,7 @@ from edge.planning.review import write_pictures
 from edge.prepare import Sighting, place, plan_without_controller, require_known_names, sight
 from edge.serving.asked import Asked
 
-ANSWER, CONFIG = "answer.json", "scan.yaml"
+ANSWER, ASKED, CONFIG = "answer.json", "asked.json", "scan.yaml"
 _FRAME, _PLACE, _SHOWN = "frame.png", "frame.json", "photograph.jpg"
 _NICE = 10
 
@@ -65,7 +65,9 @@ class Look:
             raise UsageError("the photograph does not show the whole area: move the camera, or scan less")
         (self.folder / _SHOWN).write_bytes(shown.jpeg)
         words = f"registered with a residual of {1_000 * registration.rms_mm:.0f} um"
-        return {"photo": _SHOWN, "frame": frame_json(sighting.grid), "sentence": "; ".join([words, *sighting.remarks])}
+        sentence = "; ".join([words, *sighting.remarks])
+        told = {"photo": _SHOWN, "taken_at": frame.taken_at, "frame": frame_json(sighting.grid)}
+        return told | {"sentence": sentence}
 
     def read(self, config: ScanConfig) -> Sighting:
         """The object as it was seen, on a configuration's grid."""
@@ -160,7 +162,7 @@ def _done(settings: dict[str, Any]) -> dict[str, Any]:
     require_known_names(config)
     if settings["work"] == "look":
         return Look(Path(settings["folder"])).take(config)
-    asked = Asked.of(settings["asked"])
+    asked = Asked.of(json.loads((Path(settings["folder"]) / ASKED).read_text("utf-8")))
     config = asked.config(config, path)
     return priced(asked, config, Look(Path(settings["look"])).read(config), Path(settings["folder"]))
 

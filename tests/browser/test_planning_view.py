@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge.monitor.tokens import Tokens
 from edge.serving import desk as desk_module
 from edge.serving.work import leave
 from tests.browser.conftest import drag, swipe, violations
+from tests.instrument.conftest import await_that
 from tests.unit.serving.test_planning_on_the_page import Bench, Work, serving
 
 PLANNED = {
@@ -44,7 +46,17 @@ class Drawn(Work):
             return
         for name in PLANNED["pictures"].values():
             picture(self.folder / name)
+        self.plan()
+
+    def plan(self) -> None:
         leave(self.folder, PLANNED)
+
+
+class Slow(Drawn):
+    """Plans take for ever."""
+
+    def plan(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -75,7 +87,7 @@ def test_a_time_is_planned_with_its_ways_priced_and_a_picture_of_where_it_is_spe
     found.page.locator("#price").click()
     found.await_text("#alternatives", "dwells on chosen cells \\(chosen\\).*3 %.*every so many rows")
     found.await_text("#planned-more", "first part .* follows, where what is measured says")
-    asked = Work.made[-1].settings["asked"]
+    asked = json.loads((Work.made[-1].folder / "asked.json").read_text())
     assert asked["budget"] == {"time_s": 180}
     shown = found.page.evaluate(
         "[...document.getElementById('planning-picture').options].filter((o) => !o.hidden).map((o) => o.textContent)"
@@ -99,3 +111,29 @@ def test_an_area_is_drawn_with_a_finger(planning, visit):
     corners = found.page.locator("#shapes input").first.input_value().split(", ")
     assert len(corners) == 4
     assert found.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_keep_out_that_is_drawn_while_a_plan_is_worked_out_gives_that_plan_up(planning, visit, monkeypatch):
+    monkeypatch.setattr(desk_module, "Child", Slow)
+    found = visit(f"http://{planning.here}/")
+    found.await_true("document.getElementById('planning-empty').hidden")
+    found.page.locator("#price").click()
+    found.await_true("!document.getElementById('cancel-job').hidden")
+    found.page.locator("#draw-keep-out").click()
+    x, y, reach = middle_of(found, "#planning-map")
+    drag(found, [(x - reach, y - reach), (x, y)])
+    found.await_text("#planning-words", "have changed: work out the plan again")
+    found.await_true("document.getElementById('cancel-job').hidden")
+    await_that(lambda: Work.made[-1].is_ended, "the plan is given up")
+    assert not found.page.locator("#start").is_visible()
+
+
+def test_another_object_is_photographed_and_what_was_planned_before_is_not_offered(planning, visit):
+    found = visit(f"http://{planning.here}/")
+    found.await_true("document.getElementById('planning-empty').hidden")
+    found.page.locator("#price").click()
+    found.page.locator("#start").wait_for()
+    found.page.locator("#look-again").click()
+    await_that(lambda: Work.made[-1].settings["work"] == "look", "another photograph")
+    found.await_text("#planning-words", "^Photograph: registered")
+    assert not found.page.locator("#start").is_visible()

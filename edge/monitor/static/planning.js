@@ -4,6 +4,7 @@
 import { json, post } from "./api.js";
 import { toast } from "./control.js";
 import { Drawing } from "./drawing.js";
+import { alternative, figure, photographWords } from "./planned.js";
 import { fromText, rectangle, surface, toText } from "./shapes.js";
 import { duration, percent, short, whole } from "./words.js";
 
@@ -52,6 +53,7 @@ class Planning {
       radio.addEventListener("change", () => this.tellBudget(radio.value));
     }
     byId("cancel-job").addEventListener("click", () => this.cancel());
+    byId("look-again").addEventListener("click", () => this.lookAgain());
     byId("start").addEventListener("click", () => this.start());
   }
 
@@ -66,12 +68,35 @@ class Planning {
       this.list();
     }
     byId("planning-empty").hidden = Boolean(said.photo);
-    if (said.trouble || (said.photo && said.sentence)) this.say(said.trouble || `Photograph: ${said.sentence}.`, Boolean(said.trouble));
+    byId("look-again").disabled = !said.photo;
+    if (said.trouble || (said.photo && said.sentence)) this.say(said.trouble || photographWords(said), Boolean(said.trouble));
     if (said.photo) await this.drawing.show("photo", said.photo.url, said.frame);
     else {
       byId("planning-empty").textContent = said.sentence || "Waiting for a photograph";
-      setTimeout(() => this.load().catch(() => {}), PHOTO_MS);
+      this.loadLater();
     }
+  }
+
+  loadLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.load().catch(() => this.loadLater()), PHOTO_MS);
+  }
+
+  /** What lies on the table may be another object by now. */
+  async lookAgain() {
+    this.forgetPlan();
+    try {
+      this.say((await post("api/planning/look", {})).sentence);
+      await this.loadAnew();
+    } catch (refused) {
+      this.say(refused.message, true);
+    }
+  }
+
+  async loadAnew() {
+    await this.drawing.show("photo", "");
+    byId("planning-empty").hidden = false;
+    await this.load();
   }
 
   setBudget(budget) {
@@ -98,7 +123,9 @@ class Planning {
   changed(changes) {
     Object.assign(this, changes);
     this.isTouched = true;
+    const wasWorking = Boolean(this.asked && !this.plan);
     this.forgetPlan();
+    if (wasWorking) this.say("Area or keep-outs have changed: work out the plan again.");
     this.list();
     this.drawing.redraw();
   }
@@ -158,8 +185,11 @@ class Planning {
     byId("planning-words").classList.toggle("bad", isBad);
   }
 
+  /** What was drawn or looked at before is no plan of what is there now, even if it is still worked out. */
   forgetPlan() {
-    this.plan = null;
+    if (this.job && !this.plan) post("api/planning/cancel", { job: this.job }).catch(() => {});
+    this.job = this.plan = this.asked = null;
+    byId("cancel-job").hidden = true;
     byId("planned").hidden = true;
     byId("planning-picture").disabled = true;
     byId("planning-picture").value = "";
@@ -171,15 +201,18 @@ class Planning {
     const budget = { [kind]: Number(byId("budget").value) * BUDGETS[kind][1] };
     this.forgetPlan();
     this.say("Working it out …");
+    const asked = (this.asked = { area: this.area, keep_outs: this.keepOuts, budget });
     try {
-      const { job } = await post("api/planning/price", { area: this.area, keep_outs: this.keepOuts, budget });
+      const { job } = await post("api/planning/price", asked);
+      // something else was drawn meanwhile
+      if (this.asked !== asked) return post("api/planning/cancel", { job }).catch(() => {});
       this.job = job;
       byId("cancel-job").hidden = false;
       await this.follow(job);
     } catch (refused) {
-      this.say(refused.message, true);
+      if (this.asked === asked) this.say(refused.message, true);
     }
-    byId("cancel-job").hidden = true;
+    if (this.asked === asked) byId("cancel-job").hidden = true;
   }
 
   /** Look at a job until it is over, or another one has taken its place. */
@@ -194,11 +227,9 @@ class Planning {
     }
   }
 
-  async cancel() {
-    const job = this.job;
-    this.job = null;
+  cancel() {
+    this.forgetPlan();
     this.say("Cancelled.");
-    await post("api/planning/cancel", { job }).catch((refused) => this.say(refused.message, true));
   }
 
   showPlan(found) {
@@ -234,34 +265,14 @@ class Planning {
       const { sentence } = await post("api/planning/start", { job: this.job });
       toast(sentence);
       this.onStart();
+      // the next one is planned on a photograph of its own
+      this.forgetPlan();
+      this.loadAnew().catch(() => this.loadLater());
     } catch (refused) {
       this.say(refused.message, true);
     }
     byId("start").disabled = false;
   }
-}
-
-function alternative({ mode, words, seconds, error, chosen }) {
-  const row = document.createElement("tr");
-  if (chosen) row.className = "chosen";
-  const cells = [
-    [`${words || mode}${chosen ? " (chosen)" : ""}`, ""],
-    [duration(seconds), "number"],
-    [Number.isFinite(error) ? percent(error) : "–", "number"],
-  ];
-  for (const [text, className] of cells) {
-    row.append(Object.assign(document.createElement("td"), { textContent: text, className }));
-  }
-  return row;
-}
-
-function figure(name, value) {
-  const group = document.createElement("div");
-  group.append(
-    Object.assign(document.createElement("dt"), { textContent: name }),
-    Object.assign(document.createElement("dd"), { textContent: value }),
-  );
-  return group;
 }
 
 /** Show the planning view beside the scan's; first it is what is seen where no scan is there yet. */
