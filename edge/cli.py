@@ -218,7 +218,9 @@ def main() -> None:
     """Entry point of the console script: one sentence and a stated exit code for whatever goes wrong."""
     # The matrices here are small: a pool of threads for each costs more than it gives, and would starve the link.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.exit(run(sys.argv[1:]))
+    from edge.ending import end
+
+    end(run(sys.argv[1:]))
 
 
 def _tell(sentence: str) -> None:

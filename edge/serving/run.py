@@ -114,6 +114,8 @@ def serve(config: Path, recordings: Path, *, say: Callable[[str], None]) -> None
     def told(_number: int, _frame: object) -> None:
         nonlocal is_told
         is_told = True
+        # the server has handlers of its own while it runs; this is before that
+        server.should_exit = True
 
     # after `Scans` was made, whose scans keep the priority that this process was started with
     os.nice(_NICE)
@@ -124,6 +126,8 @@ def serve(config: Path, recordings: Path, *, say: Callable[[str], None]) -> None
         instrument.desk.close()
         if is_told:
             instrument.scans.stop("the service manager", _END_S, say)
+        instrument.scans.close()
+        instrument.page.shown.close()
         signal.signal(signal.SIGTERM, before)
 
 

@@ -125,6 +125,10 @@ class Scans:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(wait_s)
 
+    def close(self) -> None:
+        """Begin no more; the scan that runs goes on."""
+        self._starter.shutdown()
+
     def _begin(self, recording: Path, words: Path, arguments: list[str]) -> Path:
         with self._turn:
             other, begun = self.running(), self._begun
