@@ -140,6 +140,9 @@ class Connections:
         """Count one in."""
         held.connections, held.key = self, (str(peer[0]), int(peer[1]))
         held.place, held.began_s = place_of(held.key[0]), self._clock()
+        # one that was reset frees its port before the loop has come to close it here
+        if (former := self._open.get(held.key)) is not None:
+            self.forget(former)
         self._open[held.key] = held
         self._from[held.place] += 1
 

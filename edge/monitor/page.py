@@ -35,9 +35,14 @@ class Page:
     more: Callable[[], dict[str, Any]] = dict
     """What /api/scan says besides; may wait for a disk, and is asked in a thread."""
 
+    _before: Shown | None = None
+
     def show(self, shown: Shown, audit: Audit) -> None:
         """Show another recording from now on; browsers come back and find it. Of the thread that serves."""
-        self.shown, self.audit = shown, audit
+        if self._before is not None:
+            self._before.close()
+        # looks and answers may be at what was shown until now, but at nothing that was shown before that
+        self._before, self.shown, self.audit = self.shown, shown, audit
         for stream in self.streams:
             stream.leave()
 

@@ -41,14 +41,21 @@ def page_of(config: MonitorConfig | None, folder: Path, console: Console) -> Ite
     arguments = [str(folder.absolute()), str(listener.fileno())]
     # the socket stays open here: a page that is begun again has the same address
     with listener:
-        page = Kept(
-            lambda: Child("edge.monitor.run", arguments, settings.json(), [listener.fileno()]),
-            what="the page",
-            remedy=f"look on with: pointillist monitor {folder}",
-            post=console.post,
-            # nobody waits at a socket behind which nobody is
-            give_up=listener.close,
-        )
+        remedy = f"look on with: pointillist monitor {folder}"
+        try:
+            page = Kept(
+                lambda: Child("edge.monitor.run", arguments, settings.json(), [listener.fileno()]),
+                what="the page",
+                remedy=remedy,
+                post=console.post,
+                # nobody waits at a socket behind which nobody is
+                give_up=listener.close,
+            )
+        except OSError as error:
+            listener.close()
+            console.warn(f"the page cannot be begun ({error.strerror or error}); the scan goes on without: {remedy}")
+            yield
+            return
         try:
             yield
         finally:

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import secrets
 import socket
+import ssl
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +46,13 @@ class Settings:
         Raises
         ------
         UsageError
-            A token's file is missing, too short or open to others, or certificate or key are missing.
+            A token's file is missing, too short or open to others, or certificate or key are missing or no pair.
         """
         for name, path in (("certificate", config.certificate), ("key", config.key)):
             if path is not None and not Path(path).is_file():
                 raise UsageError(f"monitor.{name}: {path}: no such file: give a PEM file, or leave it out")
+        if config.certificate and config.key:
+            _require_pair(config.certificate, config.key)
         operator, visitor = (
             "" if path is None else read_token(Path(path)) for path in (config.token_file, config.visitor_token_file)
         )
@@ -141,6 +144,18 @@ def read_token(path: Path) -> str:
     if len(token) < SHORTEST_TOKEN or len(token.splitlines()) != 1:
         raise UsageError(f"{path}: a token is one line of at least {SHORTEST_TOKEN} characters: make a longer one")
     return token
+
+
+def _require_pair(certificate: str, key: str) -> None:
+    try:
+        # an encrypted key would be asked for at a terminal, which a service has not
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"monitor.certificate: {certificate} and {key} cannot be used ({reason}): give a certificate and its own "
+            "key, in PEM, not encrypted, that this user may read"
+        ) from None
 
 
 def is_loopback(host: str) -> bool:

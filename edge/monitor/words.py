@@ -135,7 +135,7 @@ def status_json(feed: Feed) -> dict[str, Any]:
         "left_s": _number(progress.left_s),
         "dose_s": _number(progress.live_s),
         "beam_s": _number(progress.beam_s),
-        "beam": None if last_mm is None else {"x_mm": round(last_mm[0], 4), "y_mm": round(last_mm[1], 4), "on": is_on},
+        "beam": None if last_mm is None else {"x_mm": _number(last_mm[0]), "y_mm": _number(last_mm[1]), "on": is_on},
         "error": _error_json(progress),
         "registration": _registration_json(about),
         "link": {
@@ -174,7 +174,7 @@ def _registration_json(about: About | None) -> dict[str, Any] | None:
     shift = registration.shift
     return {
         "residual_mm": _number(registration.rms_mm),
-        "shift_mm": None if shift is None else [round(shift.x_mm, 4), round(shift.y_mm, 4)],
+        "shift_mm": None if shift is None else [_number(shift.x_mm), _number(shift.y_mm)],
     }
 
 

@@ -314,7 +314,7 @@ def test_a_page_that_asks_for_a_token_lets_nobody_else_in_and_shows_visitors_no_
 @pytest.mark.parametrize(
     ("name", "state", "words"),
     [
-        ("scanning", "Measuring", "The scan does not need this page and goes on"),
+        ("scanning", "Measuring", "The scan does not need this page; what is shown here is from before"),
         ("finished", "Finished", "The scan has ended, and its page with it"),
     ],
 )

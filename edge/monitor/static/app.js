@@ -156,7 +156,7 @@ async function lost(seconds) {
   place.textContent = isOver
     ? "The scan has ended, and its page with it: this is how it stood at the end. pointillist monitor shows it again."
     : `No connection to the instrument; trying again every ${Math.max(1, Math.round(seconds))} s. ` +
-      "The scan does not need this page and goes on.";
+      "The scan does not need this page; what is shown here is from before.";
   place.hidden = false;
   if (await needsLogin()) {
     stream.close();

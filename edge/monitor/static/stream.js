@@ -85,19 +85,19 @@ export class Stream {
 
   take(data) {
     this.heard = performance.now();
-    if (typeof data === "string") this.takeText(JSON.parse(data));
-    else if (new Uint8Array(data)[0] === EXPOSURES) this.takeExposures(decodeExposures(data));
+    if (typeof data === "string") this.takeText(JSON.parse(data), this.socket);
+    else if (new Uint8Array(data)[0] === EXPOSURES) this.takeExposures(decodeExposures(data), this.socket);
     else if (new Uint8Array(data)[0] === PARTS) this.takeParts(data, this.socket);
   }
 
-  takeText(message) {
+  takeText(message, socket) {
     this.on[message.type]?.(message);
-    this.parts = this.parts.then(() => this.acknowledge(message.n));
+    this.parts = this.parts.then(() => this.acknowledge(message.n, socket));
   }
 
-  takeExposures(exposures) {
+  takeExposures(exposures, socket) {
     this.on.exposures(exposures);
-    this.parts = this.parts.then(() => this.acknowledge(exposures.n));
+    this.parts = this.parts.then(() => this.acknowledge(exposures.n, socket));
   }
 
   /** Messages are unpacked one after the other, so that an older part never overwrites a newer one. */
@@ -106,16 +106,16 @@ export class Stream {
       try {
         const { n, parts } = await decodeParts(data);
         for (const part of parts) this.on.part(part);
-        if (socket === this.socket) this.acknowledge(n);
+        this.acknowledge(n, socket);
       } catch {
         socket.close();
       }
     });
   }
 
-  /** The newest number, now and then: it answers for all before it. */
-  acknowledge(n) {
-    if (n === undefined) return;
+  /** The newest number, now and then: it answers for all before it. Another connection counts anew. */
+  acknowledge(n, socket) {
+    if (n === undefined || socket !== this.socket) return;
     this.answered = n;
     this.answering ??= setTimeout(() => {
       this.answering = null;

@@ -164,6 +164,16 @@ def test_what_is_closed_makes_room_once(counted: Counted) -> None:
     assert counted.come("10.0.0.1") is None
 
 
+def test_a_port_that_comes_again_before_the_loop_has_seen_it_reset_is_counted_once(counted: Counted) -> None:
+    counted.come("10.0.0.1")
+    counted.port -= 1
+    counted.come("10.0.0.1")
+    for each in counted.sockets:
+        each.close()
+    for _ in range(MOST_FROM_ONE):
+        assert counted.come("10.0.0.1")
+
+
 def test_what_the_other_end_has_closed_makes_room_before_the_loop_has_seen_it(counted: Counted) -> None:
     for _ in range(MOST_FROM_ONE):
         counted.come("10.0.0.1")

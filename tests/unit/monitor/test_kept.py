@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+from edge.configuration.monitor import MonitorConfig
 from edge.console import Console
 from edge.monitor import kept as kept_module
+from edge.monitor import process
 from edge.monitor.child import Child
 from edge.monitor.kept import Kept
+from edge.monitor.process import page_of
 
 LONG_S = 60.0
 
@@ -66,7 +70,7 @@ def test_a_page_that_dies_is_begun_again_and_that_is_said_once() -> None:
     page = begun.keep()
     await_that(lambda: len(begun.made) == 3)
     page.end(0.0)
-    assert [process.is_ended for process in begun.made] == [True, True, True]
+    assert [made.is_ended for made in begun.made] == [True, True, True]
     assert len(begun.said) == 1
     assert "the scan goes on" in begun.said[0]
     assert not begun.given_up.is_set()
@@ -101,7 +105,7 @@ def test_the_end_of_the_scan_is_no_death(monkeypatch: pytest.MonkeyPatch) -> Non
     page = begun.keep()
     page.end(0.0)
     assert begun.said == []
-    assert [process.is_ended for process in begun.made] == [True]
+    assert [made.is_ended for made in begun.made] == [True]
 
 
 def test_what_a_thread_posts_is_written_by_whoever_shows_next(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,3 +118,17 @@ def test_what_a_thread_posts_is_written_by_whoever_shows_next(capsys: pytest.Cap
         show(1)
         show(2)
     assert capsys.readouterr().err == "pointillist: the page ended by itself\n"
+
+
+def test_a_scan_goes_on_without_a_page_for_which_the_system_has_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(process, "Child", none)
+    with page_of(MonitorConfig(port=0), tmp_path, Console(quiet=True, log_level="error")):
+        pass
+    told = capsys.readouterr().err
+    assert "cannot be begun (Cannot allocate memory); the scan goes on without" in told
+    assert "pointillist monitor" in told

@@ -76,6 +76,13 @@ def test_a_certificate_needs_its_key_and_both_must_be_there(tmp_path: Path) -> N
         Settings.of(MonitorConfig(certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "b.pem")))
 
 
+def test_a_certificate_that_is_none_is_refused_before_anything_is_served(tmp_path: Path) -> None:
+    for name in ("a.pem", "b.pem"):
+        (tmp_path / name).write_text("no certificate")
+    with pytest.raises(UsageError, match=r"a\.pem.*cannot be used.*its own key"):
+        Settings.of(MonitorConfig(certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "b.pem")))
+
+
 def test_a_port_that_is_taken_is_named_with_the_remedy() -> None:
     with listening("127.0.0.1", 0) as taken, pytest.raises(UsageError, match="give another port"):
         listening("127.0.0.1", taken.getsockname()[1])
