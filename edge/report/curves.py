@@ -1,4 +1,4 @@
-"""Curves over a logarithmic axis, as a drawing that stands by itself."""
+"""Curves over a logarithmic or a linear axis, as a drawing that stands by itself."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ class Curve:
     stroke: Stroke
 
 
-def drawn(curves: Sequence[Curve], *, across: str, up: str, alt: str) -> str:
-    """SVG of the curves with axes and a legend; across is log(1 + x)."""
+def drawn(
+    curves: Sequence[Curve], *, across: str, up: str, alt: str, scale: Literal["logarithmic", "linear"] = "logarithmic"
+) -> str:
+    """SVG of the curves with axes and a legend; across is log(1 + x), or x."""
     heights = [y for curve in curves for _, y in curve.points]
     most = max(x for curve in curves for x, _ in curve.points)
     margin = 0.05 * (max(heights) - min(heights)) or 0.05
     low, high = min(heights) - margin, max(heights) + margin
 
     def x_of(x: float) -> float:
-        return _LEFT + (_RIGHT - _LEFT) * math.log1p(x) / math.log1p(max(most, 1))
+        share = x / most if scale == "linear" else math.log1p(x) / math.log1p(max(most, 1))
+        return _LEFT + (_RIGHT - _LEFT) * share
 
     def y_of(y: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * (y - low) / (high - low)
@@ -46,7 +49,7 @@ def drawn(curves: Sequence[Curve], *, across: str, up: str, alt: str) -> str:
     for value in ticks(low, high, 6):
         parts.append(_rule(_LEFT, y_of(value), _RIGHT, y_of(value)))
         parts.append(_text(_LEFT - 8, y_of(value) + 4, f"{value:.4g}", "end"))
-    for value in [0, *_marks(most)]:
+    for value in [0, *_marks(most)] if scale == "logarithmic" else [round(mark) for mark in ticks(0, most, 6)]:
         parts.append(_rule(x_of(value), _TOP, x_of(value), _BOTTOM))
         parts.append(_text(x_of(value), _BOTTOM + 18, f"{value:,}", "middle"))
     parts += [_text((_LEFT + _RIGHT) / 2, _BOTTOM + 38, across, "middle"), _text(_LEFT, _TOP - 7, up, "middle")]

@@ -24,6 +24,7 @@ BENCHES = {
     "reprocess": "tools.bench.reprocess",
     "soak": "tools.bench.soak",
     "spectra": "tools.bench.spectra",
+    "ssr": "tools.bench.ssr",
     "ten-hours": "tools.bench.ten_hours",
 }
 """Each name's module has ``measure(repeats) -> list[Row]`` and ``NOTES``, sentences that the table needs; where it has

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.reconstruct.fusion.palm import Plan, Walk, begun
 from edge.reconstruct.fusion.problem import ATOMS, Unknowns, problem_of_cells
 from tools.bench.bandwidth import bandwidth_bytes_per_s
+from tools.bench.products import product_per_s
 from tools.bench.reconstruct import RATE, use_one_core
 from tools.bench.table import Row
 
@@ -46,7 +47,7 @@ def measure(repeats: int) -> list[Row]:
     # the first one compiles and has no momentum
     least = min(seconds[1:])
     size = f"{ROWS} x {COLUMNS} x {CHANNELS}, M = {ATOMS}"
-    large, of_channels = _product_per_s(1500, 1500, 1500), _product_per_s(2048, ATOMS, CHANNELS + 3)
+    large, of_channels = product_per_s(1500, 1500, 1500), product_per_s(2048, ATOMS, CHANNELS + 3)
     arithmetic, thin, memory = _operations() / large, _operations() / of_channels, _memory_s()
     return [
         Row("fusion: iteration, limit of arithmetic", size, least, "s", None, arithmetic, TIMES_THE_LIMIT * arithmetic),
@@ -90,16 +91,3 @@ def _memory_s() -> float:
     """
     one_pass = ROWS * COLUMNS * 2 * ATOMS * np.dtype(np.float32).itemsize
     return (3 + 6 / 2) * one_pass / bandwidth_bytes_per_s()
-
-
-def _product_per_s(rows: int, inner: int, columns: int) -> float:
-    """Multiplications and additions per second of a product in single precision, the fastest of nine."""
-    rng = np.random.default_rng(0)
-    one: Floats = rng.random((rows, inner), dtype=np.float32)
-    other: Floats = rng.random((inner, columns), dtype=np.float32)
-    seconds = []
-    for _ in range(9):
-        start = time.process_time()
-        np.matmul(one, other)
-        seconds.append(time.process_time() - start)
-    return 2 * rows * inner * columns / min(seconds)

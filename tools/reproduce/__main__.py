@@ -21,6 +21,7 @@ TABLES = {
     "table4": "tools.reproduce.table4",
     "figure9": "tools.reproduce.figure9",
     "figure10": "tools.reproduce.figure10",
+    "ssr-synthetic": "tools.reproduce.ssr_synthetic",
     "portrait": "tools.reproduce.portrait",
     "starved": "tools.reproduce.starved",
     "time-to-quality": "tools.reproduce.time_to_quality",
