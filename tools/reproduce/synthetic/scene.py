@@ -74,7 +74,7 @@ def scene(
     variance = np.full_like(values, noise**2)
     names = tuple(map(str, range(channels)))
     cells = MeasuredCells(shape, top + middle, left + middle, values, variance, names, None, operator)
-    photograph = np.where(yellow[:, :, None], np.float32(YELLOW), np.float32(BLUE)).astype(np.float32)
+    photograph = np.where(yellow[:, :, None], np.array(YELLOW), np.array(BLUE)).astype(np.float32)
     return Scene(shares, spectra, photograph, cells, noise)
 
 

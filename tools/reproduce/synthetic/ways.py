@@ -112,4 +112,5 @@ def _measured(name: str, seen: Scene, pictured: slice, rows_of: Rows, seconds: f
 def _angles_deg(found: Floats, truth: Floats) -> NDArray[np.float64]:
     lengths = np.linalg.norm(found, axis=2) * np.linalg.norm(truth, axis=2)
     cosine = np.einsum("ijk,ijk->ij", found, truth) / np.maximum(lengths, 1e-9)
-    return np.degrees(np.arccos(np.clip(cosine.astype(np.float64), -1, 1)))
+    angles: NDArray[np.float64] = np.degrees(np.arccos(np.clip(cosine.astype(np.float64), -1, 1)))
+    return angles
