@@ -99,9 +99,9 @@ def read_planned(recording: Recording) -> Planned:
     return Planned(config, plan, sighting_of(recording.paths, history, config), history)
 
 
-def portions(reader: JournalReader, after_seq: int = 0) -> Iterator[MeasuredArrays]:
-    """The exposures behind a number, in portions of bounded size."""
-    while len(portion := reader.measured_arrays(after_seq, at_most=_PORTION)):
+def portions(reader: JournalReader, after_seq: int = 0, *, at_most: int = _PORTION) -> Iterator[MeasuredArrays]:
+    """The exposures behind a number, in portions of so many at most."""
+    while len(portion := reader.measured_arrays(after_seq, at_most=at_most)):
         yield portion
         after_seq = portion.last_seq
 

@@ -34,6 +34,8 @@ _FIRST_EXPOSURES = 30
 """Exposures before the first preview: fewer say nothing about energy scale and background."""
 _SOON = 1.25
 """Times the exposures of now, after which a model that could not be made is tried again."""
+_PORTION = 512
+"""Exposures that are fitted at a time, after a new model all of them: larger portions take memory, and no less time."""
 _NICE = 10
 _REST = 8.0
 """Times what writing maps as a picture and as a file took, for which they are left: the page has its own file."""
@@ -207,7 +209,7 @@ class Preview:
         from edge.results import portions, samples_of
 
         before = self.exposures
-        for batch in portions(self._recording.reader, self._last_seq):
+        for batch in portions(self._recording.reader, self._last_seq, at_most=_PORTION):
             if self._fit is not None and self._drawing is not None:
                 if self._apart.is_outgrown(batch):
                     self._read_plan()

@@ -34,10 +34,10 @@ KEPT_BYTES = {_SCAN: 400, _PAGE: 32, _PREVIEW: 2_000, _INSTRUMENT: 200}
 """Of an exposure, for good. The scan has its index, state and place in the plan; the page where it was, 12 bytes in a
 list that doubles, and marks; the preview value and variance of each of ten elements, twice, and what kriging knows of
 its neighbours; the instrument a line of its log."""
-SLACK_MB = {_SCAN: 12.0, _PAGE: 12.0, _PREVIEW: 112.0, _INSTRUMENT: 12.0}
+SLACK_MB = {_SCAN: 12.0, _PAGE: 12.0, _PREVIEW: 64.0, _INSTRUMENT: 12.0}
 """What allocators and SQLite's cache take as they please, and do not give back. The preview makes its model anew, with
-twice the exposures each time, and then fits 4,096 spectra of 2,048 channels at once, 12 bytes each, beside what it
-holds: 100 MB, of which the allocator keeps a part that depends on what else was asked for meanwhile."""
+twice the exposures each time, and draws all maps with it beside those that it has, of which the allocator keeps a part
+that depends on what else was asked for meanwhile."""
 NOTES = (
     f"The panel of the demonstration at {_PITCH_MM:g} mm, {_RATE:.0%} of its cells for {_DWELL_S:g} s each, on a clock "
     f"{CLOCK_FACTOR:g} times as fast; {BROWSERS} browsers look at all maps. Processes are those that `pointillist "
