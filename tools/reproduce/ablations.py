@@ -219,7 +219,7 @@ def _cells(ablation: Ablation, row: Row, full: Row) -> list[str]:
         ablation.name,
         f"{row.rmse:.4f}",
         f"{row.db:.2f}",
-        f"{row.db - full.db:+.2f}",
+        f"{round(row.db - full.db, 2) + 0.0:+.2f}",
         page.figure(ablation.paper_db),
         less,
     ]
