@@ -10,7 +10,10 @@ export function login() {
   const form = byId("login-form");
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
+    let isIn = false;
     dialog.oncancel = (event) => event.preventDefault();
+    // pressed twice, Escape closes it all the same
+    dialog.onclose = () => isIn || dialog.showModal();
     form.onsubmit = async (event) => {
       event.preventDefault();
       try {
@@ -22,6 +25,7 @@ export function login() {
       }
       byId("token").value = "";
       byId("login-words").textContent = "";
+      isIn = true;
       dialog.close();
       resolve();
     };

@@ -9,8 +9,17 @@ from typing import cast
 import pytest
 
 from edge.monitor.feed import Feed
-from edge.monitor.words import state_json
+from edge.monitor.words import state_json, status_json
 from edge.state import Broken, Ended, Halted, Scanning, ScanState
+
+
+class Placed:
+    """Exposures, of which the last one ended nowhere."""
+
+    last_mm = float("nan"), 2.0
+
+    def __len__(self) -> int:
+        return 1
 
 
 def told(state: ScanState, *, is_running: bool) -> tuple[str, str]:
@@ -59,3 +68,13 @@ def test_a_scan_that_was_given_up_can_be_taken_up_again() -> None:
     name, sentence = told(Ended("aborted", is_planned=True), is_running=False)
     assert name == "aborted"
     assert "can be resumed" in sentence
+
+
+def test_a_place_that_is_no_number_is_told_as_none() -> None:
+    # JSON has no word for it, and a damaged recording may hold it
+    progress = SimpleNamespace(
+        state=Scanning(), concluded="", is_running=True, done=1, expected=2, rate_hz=1.0, left_s=1.0, live_s=1.0,
+        beam_s=1.0, error=None, silent_s=0.0, dead_share=0.0, interruptions=0, free=1, wanted=0.0, length=1,
+    )  # fmt: skip
+    feed = SimpleNamespace(progress=progress, about=None, taken=Placed(), trouble="", alerts=(), folder=Path("scan"))
+    assert status_json(cast(Feed, feed))["beam"] == {"x_mm": None, "y_mm": 2.0, "on": True}
