@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edge.reconstruct.unfold.error import ErrorLaw, contrast_of, learned_law
+from edge.reconstruct.unfold.error import ErrorLaw, contrast_of, learned_law, rescaled_law
 from edge.reconstruct.unfold.inputs import only
+from edge.reconstruct.unfold.looks import standard_error_of
 from edge.reconstruct.unfold.method import sharpened
 from models.manifest import Training, manifest_path, manifest_text
+from models.training.unfolding.mixing import MixingNetwork
 from models.training.unfolding.network import UnfoldedNetwork
 from models.unfolded import Calibration, Unfolded, UnfoldedManifest, inputs_of, outputs_of, scan_of
 from tools.export_checks import ExportRefused
@@ -39,7 +41,7 @@ class ExportedUnfolded:
 
 
 def export(
-    network: UnfoldedNetwork,
+    network: UnfoldedNetwork | MixingNetwork,
     out: Path,
     *,
     lessons: Lessons,
@@ -84,7 +86,7 @@ def export(
     runtime = Unfolded(content, manifest, name=out.name)
     known = lessons.judged_inputs.reshape(-1, options.inputs)
     difference = _largest_difference(network, runtime, known)
-    law = held_out_law(runtime, lessons)
+    law = held_out_law(runtime, lessons) if recipe != "looks" else law_of_a_mask(runtime, lessons)
     manifest = manifest.model_copy(update={"largest_difference": difference, "calibration": _stated(law)})
     write_whole(manifest_path(out), manifest_text(manifest).encode())
     write_whole(out, content)
@@ -101,7 +103,15 @@ def held_out_law(runtime: Unfolded, lessons: Lessons) -> ErrorLaw:
     return learned_law(there.seen(maps) - held.values, contrast, held.variance)
 
 
-def _largest_difference(network: UnfoldedNetwork, runtime: Unfolded, known: Floats) -> float:
+def law_of_a_mask(runtime: Unfolded, lessons: Lessons) -> ErrorLaw:
+    """The same where cells were measured by themselves: kriging's standard error, as far as the network changes it."""
+    held = only(lessons.scaled, lessons.held)
+    inputs = np.ascontiguousarray(lessons.judged_inputs[held.rows, held.columns])
+    before, after = inputs[:, : held.elements] - held.values, runtime.synthesised(inputs) - held.values
+    return rescaled_law(before, after, standard_error_of(inputs, held.elements), held.variance)
+
+
+def _largest_difference(network: UnfoldedNetwork | MixingNetwork, runtime: Unfolded, known: Floats) -> float:
     some = np.ascontiguousarray(known[:: max(1, len(known) // _COMPARED_CELLS)])
     with torch.inference_mode():
         wanted = network(torch.from_numpy(some))[:, : network.options.channels].numpy()

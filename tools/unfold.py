@@ -6,6 +6,7 @@ Leaves ``network.onnx`` and its manifest, which ``pointillist reconstruct --meth
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,13 +19,18 @@ from tools.unfold_config import UnfoldConfig, load_unfold_config, plan_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from models.training.unfolding.plans import NamedPlan
+    from models.training.unfolding.mixing import MixingNetwork
+    from models.training.unfolding.network import UnfoldedNetwork
+    from models.training.unfolding.plans import NamedPlan, TrainingPlan
     from models.training.unfolding.trainer import Ended, Standing, UnfoldingTrainer
     from models.unfolded import UnfoldedManifest
     from tools.unfold_lessons import Lessons
 
 NETWORK = "network.onnx"
 CONFIG_COPY = "config.yaml"
+_LEAST_STEPS = 60
+_CELLS_A_STEP = 10
+"""Cells of a mask for each step: some fifty passes, each step taking 512 of them."""
 
 
 def build_trainer(
@@ -44,19 +50,10 @@ def build_trainer(
     import torch
 
     from models.training.checkpoint import NetworkDescription
-    from models.training.unfolding.network import UnfoldedNetwork, UnfoldedOptions
     from models.training.unfolding.trainer import UnfoldingTrainer
 
     torch.manual_seed(config.seed)
-    options: dict[str, Any] = {
-        "channels": lessons.scaled.elements,
-        "inputs": int(lessons.judged_inputs.shape[2]),
-        "atoms": named.atoms,
-        "layers": named.layers,
-        "activation": named.activation,
-        "output": named.output,
-        "dictionary": named.dictionary,
-    }
+    network, options = _new_network(named, lessons)
     stated = config.model_dump()
     stated["scan"]["source"] = Path(config.scan.source).name
     training = {
@@ -65,9 +62,36 @@ def build_trainer(
         "exposures": len(lessons.scaled),
         "torch": str(torch.__version__),
     }
-    network = UnfoldedNetwork(UnfoldedOptions(**options))
-    description = NetworkDescription("unfolded", options, (1.0, 1.0), 0, training)
-    return UnfoldingTrainer(network, lessons.taught, lessons.judged, named.plan, folder, description, observe=observe)
+    description = NetworkDescription(named.network, options, (1.0, 1.0), 0, training)
+    plan = named.plan if named.network == "unfolded" else fewer_steps(named.plan, len(lessons.taught[0].measured))
+    return UnfoldingTrainer(network, lessons.taught, lessons.judged, plan, folder, description, observe=observe)
+
+
+def fewer_steps(plan: TrainingPlan, cells: int) -> TrainingPlan:
+    """A plan that goes through few cells no oftener than through many: they would be learned by heart."""
+    most = max(_LEAST_STEPS, cells // _CELLS_A_STEP)
+    stages = tuple(replace(stage, steps=min(stage.steps, most)) for stage in plan.stages)
+    return replace(plan, stages=stages)
+
+
+def _new_network(named: NamedPlan, lessons: Lessons) -> tuple[UnfoldedNetwork | MixingNetwork, dict[str, Any]]:
+    """A network of the plan's form, and its options."""
+    import torch
+
+    from edge.reconstruct.unfold.looks import look_count
+    from models.training.unfolding.mixing import MixingNetwork, MixingOptions
+    from models.training.unfolding.network import UnfoldedNetwork, UnfoldedOptions
+
+    channels, inputs = lessons.scaled.elements, int(lessons.judged_inputs.shape[2])
+    options: dict[str, Any] = {"channels": channels, "atoms": named.atoms, "layers": named.layers}
+    if named.network == "mixed-looks":
+        options |= {"looks": look_count(inputs, channels)}
+        mixing = MixingNetwork(MixingOptions(**options))
+        mixing.get_used_to(torch.from_numpy(lessons.taught[0].inputs))
+        return mixing, options
+    options |= {"inputs": inputs, "activation": named.activation}
+    options |= {"output": named.output, "dictionary": named.dictionary}
+    return UnfoldedNetwork(UnfoldedOptions(**options)), options
 
 
 def train(config: UnfoldConfig, out: Path, *, resume: bool, bar: Any) -> tuple[Ended, UnfoldedManifest]:
@@ -81,6 +105,7 @@ def train(config: UnfoldConfig, out: Path, *, resume: bool, bar: Any) -> tuple[E
     import torch
 
     from models.training.checkpoint import load_network
+    from models.training.unfolding.mixing import MixingNetwork
     from models.training.unfolding.network import UnfoldedNetwork
     from models.training.unfolding.trainer import BEST
     from tools.export_unfolded import export
@@ -93,7 +118,13 @@ def train(config: UnfoldConfig, out: Path, *, resume: bool, bar: Any) -> tuple[E
     named = plan_of(config)
     task = bar.add_task("preparing inputs", total=None)
     cells, rgb = scan_to_learn(
-        Path(config.scan.source), factor=config.scan.factor, sees=config.scan.sees, window=config.scan.window
+        Path(config.scan.source),
+        factor=config.scan.factor,
+        sees=config.scan.sees,
+        window=config.scan.window,
+        mask=config.scan.mask,
+        rate=config.scan.rate,
+        seed=config.seed,
     )
     lessons = lessons_of(cells, rgb, named)
 
@@ -104,7 +135,7 @@ def train(config: UnfoldConfig, out: Path, *, resume: bool, bar: Any) -> tuple[E
     ended = build_trainer(config, named, lessons, out, observe).run(resume=resume)
     bar.update(task, description="writing the network")
     network, description = load_network(out / BEST)
-    assert isinstance(network, UnfoldedNetwork)
+    assert isinstance(network, UnfoldedNetwork | MixingNetwork)
     exported = export(
         network,
         out / NETWORK,

@@ -26,6 +26,10 @@ class ScanToLearn(Closed):
     """Of a raster of known maps: the side of the blocks that are measured in thought, in cells."""
     window: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=4, max_length=4)] | None = None
     """Of such a raster: first row, first column, rows and columns of the part to learn from; None: all."""
+    mask: Literal["random", "grid", "blue-noise", "gradient"] | None = None
+    """Of such a raster, in the place of blocks: which cells are measured in thought."""
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """How many of the known ones."""
     sees: Literal["block", "middle"] = "block"
     """What such an exposure sees: the mean of its block, or the cell in the block's middle."""
 

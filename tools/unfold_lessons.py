@@ -15,6 +15,7 @@ from edge.reconstruct.unfold.scaling import Span
 from edge.reconstruct.unfold.upsampled import bilinear, middles, on_raster, raster
 from models.training.unfolding.lessons import Lesson
 from models.training.unfolding.plans import NamedPlan
+from tools.mask_lessons import lesson_at, lesson_of_parts
 
 Floats = NDArray[np.float32]
 
@@ -43,7 +44,8 @@ def lessons_of(cells: MeasuredCells, rgb: Floats, named: NamedPlan) -> Lessons:
     Raises
     ------
     UsageError
-        The plan wants the scan coarsened once more and its exposures form no raster, or it is too small for that.
+        The plan wants the scan coarsened once more and its exposures form no raster, or it is too small for that; or it
+        wants cells that were measured by themselves, as `edge.reconstruct.unfold.looks.require_mask` says.
     """
     span = Span.of(cells)
     scaled = span.scaled(cells)
@@ -53,8 +55,12 @@ def lessons_of(cells: MeasuredCells, rgb: Floats, named: NamedPlan) -> Lessons:
     kept = np.setdiff1d(np.arange(len(cells)), held)
     make = RECIPES[named.recipe]
     inputs = make(only(scaled, kept), rgb)
+    parts = [np.sort(part) for part in np.array_split(random.permutation(kept), max(named.plan.folds, 1))]
+    if named.recipe == "looks":
+        there = only(scaled, held)
+        judged = lesson_at(there, inputs[there.rows, there.columns])
+        return Lessons(scaled, span, held, [lesson_of_parts(scaled, rgb, parts, held)], judged, inputs)
     if named.plan.folds:
-        parts = [np.sort(part) for part in np.array_split(random.permutation(kept), named.plan.folds)]
         taught = [
             _lesson(make(without(scaled, np.concatenate([part, held])), rgb), rgb, only(scaled, part)) for part in parts
         ]

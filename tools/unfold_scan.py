@@ -9,14 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.faults import UsageError
+from edge.maps import Samples
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
 from edge.reconstruct.exposure_operator import areas
+from models.density import cells_for_rate
+from models.masks import MaskRequest, make_mask
 
 Floats = NDArray[np.float32]
 
 
 def scan_to_learn(
-    source: Path, *, factor: int | None, sees: str = "block", window: Sequence[int] | None = None
+    source: Path,
+    *,
+    factor: int | None,
+    sees: str = "block",
+    window: Sequence[int] | None = None,
+    mask: str | None = None,
+    rate: float = 0.1,
+    seed: int = 0,
 ) -> tuple[MeasuredCells, Floats]:
     """What was measured, as a reconstruction gets it, and the photograph, (rows, columns, 3), in [0, 1].
 
@@ -26,9 +36,10 @@ def scan_to_learn(
         There is nothing usable there, it has no photograph, or its size is no multiple of the factor.
     """
     if (source / "journal.sqlite").is_file():
-        if factor is not None or window is not None:
+        if factor is not None or window is not None or mask is not None:
             raise UsageError(
-                f"{source}: a recording says itself what its exposures saw: leave scan.factor and scan.window out"
+                f"{source}: a recording says itself what its exposures saw: leave scan.factor, scan.mask and "
+                "scan.window out"
             )
         return _of_recording(source)
     from edge.replaying.sources import load_stack
@@ -36,12 +47,21 @@ def scan_to_learn(
     stack = load_stack(source)
     if stack.rgb is None:
         raise UsageError(f"{source}: holds no photograph, and an unfolded network learns from one: add the array rgb")
-    if factor is None:
-        raise UsageError(f"{source}: holds known maps: say by scan.factor how coarsely they are measured in thought")
+    if (factor is None) == (mask is None):
+        raise UsageError(
+            f"{source}: holds known maps: say by scan.factor how coarsely, or by scan.mask in which cells, they are "
+            "measured in thought"
+        )
     part = _part(stack.shape, window, source)
     known = stack.known[part]
-    cells = coarsely_measured(stack.maps[part], known, stack.elements, factor=factor, sees=sees)
-    return cells, checked_photograph(np.ascontiguousarray(stack.rgb[part]), (known.shape[0], known.shape[1]))
+    rgb = np.ascontiguousarray(stack.rgb[part])
+    photograph = checked_photograph(rgb, (known.shape[0], known.shape[1]))
+    if mask is not None:
+        return sparsely_measured(
+            stack.maps[part], known, stack.elements, rgb, mask=mask, rate=rate, seed=seed
+        ), photograph
+    assert factor is not None
+    return coarsely_measured(stack.maps[part], known, stack.elements, factor=factor, sees=sees), photograph
 
 
 def _part(shape: tuple[int, int], window: Sequence[int] | None, source: Path) -> tuple[slice, slice]:
@@ -92,6 +112,30 @@ def coarsely_measured(
         tuple(elements),
         operator=operator if sees == "block" else None,
     )
+
+
+def sparsely_measured(
+    maps: Floats,
+    known: NDArray[np.bool_],
+    elements: tuple[str, ...],
+    rgb: NDArray[np.uint8],
+    *,
+    mask: str,
+    rate: float,
+    seed: int,
+) -> MeasuredCells:
+    """A mask's share of the known cells, each measured by itself and without noise.
+
+    Raises
+    ------
+    ModelsError
+        There are fewer known cells than the mask needs.
+    """
+    shape = known.shape[0], known.shape[1]
+    request = MaskRequest(shape=shape, count=cells_for_rate(rate, int(known.sum())), rgb=rgb, allowed=known, seed=seed)
+    rows, columns = np.nonzero(make_mask(mask, request).mask.cells)
+    values = maps[rows, columns].astype(np.float32)
+    return merged(Samples(rows, columns, values, np.zeros_like(values)), shape, tuple(elements))
 
 
 def _of_recording(folder: Path) -> tuple[MeasuredCells, Floats]:

@@ -212,9 +212,15 @@ def _unfolded(**options: Any) -> nn.Module:
     return build_unfolded(options)
 
 
+def _mixed_looks(**options: Any) -> nn.Module:
+    from models.training.unfolding.mixing import build_mixing
+
+    return build_mixing(options)
+
+
 INPAINTERS: dict[str, Callable[..., nn.Module]] = {"nete": _net_e}
 """Inpainting networks by name: what Dai et al. train a mask network with."""
-UNFOLDED: dict[str, Callable[..., nn.Module]] = {"unfolded": _unfolded}
+UNFOLDED: dict[str, Callable[..., nn.Module]] = {"unfolded": _unfolded, "mixed-looks": _mixed_looks}
 """Networks that learn from one scan, by name: they sharpen its maps."""
 
 

@@ -28,6 +28,7 @@ TABLES = {
     "held-out": "tools.reproduce.held_out",
     "sr-table": "tools.reproduce.sr_table",
     "ablations": "tools.reproduce.ablations",
+    "masked-unfolding": "tools.reproduce.masked_unfolding",
 }
 """Each name's module has a ``TABLE`` with ``add_options`` and ``run``, and a line ``HELP``."""
 

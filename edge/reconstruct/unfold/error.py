@@ -18,6 +18,8 @@ Floats = NDArray[np.float32]
 _ONE_STANDARD_ERROR = 0.6827
 _LEAST = 1e-4
 """Of the span; below the rounding of what is measured."""
+_RESCALED = (0.7, 1.5)
+"""Between which such a factor stays: some dozens of exposures say no more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,28 @@ def learned_law(error: Floats, contrast: Floats, noise: Floats) -> ErrorLaw:
     floor, share = np.maximum(floor * scale, _LEAST).astype(np.float32), (share * scale).astype(np.float32)
     expected = np.sqrt(np.square(floor) + np.square(share * contrast) + noise).astype(np.float32)
     return ErrorLaw(floor, share, held_against(error, expected))
+
+
+def rescaled_law(before: Floats, after: Floats, stated: Floats, noise: Floats) -> ErrorLaw:
+    """The law of maps that a network made of others whose standard error is known: that one, times a factor.
+
+    The factor is by how much smaller the errors became that 68 % of the exposures left out stay below. The known
+    standard error is calibrated already, with weights that undo how a mask prefers some places.
+
+    Parameters
+    ----------
+    before, after
+        Errors of the others and of the network's, at exposures left out, shape (exposures, elements).
+    stated
+        Standard error of the others there; noise is the counting variance of the measurements.
+    """
+    spread = []
+    for error in (before, after):
+        excess = (np.square(error) - noise) / np.maximum(np.square(stated), _LEAST**2)
+        spread.append(np.maximum(quantile_of_columns(excess.astype(np.float32), _ONE_STANDARD_ERROR), 1e-6))
+    share = np.clip(np.sqrt(spread[1] / spread[0]), *_RESCALED).astype(np.float32)
+    expected = np.sqrt(np.square(share * stated) + noise).astype(np.float32)
+    return ErrorLaw(np.zeros_like(share), share, held_against(after, expected))
 
 
 def carried_noise(operator: ExposureOperator, variance: Floats) -> Floats:

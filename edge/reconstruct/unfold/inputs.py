@@ -16,6 +16,7 @@ from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import ExposureOperator
 from edge.reconstruct.unfold.colour_steps import colour_steps
 from edge.reconstruct.unfold.kriged_maps import kriged_maps
+from edge.reconstruct.unfold.looks import looks
 from edge.reconstruct.unfold.projection import projected
 from edge.reconstruct.unfold.upsampled import bilinear
 
@@ -49,7 +50,7 @@ def kriged(cells: MeasuredCells, rgb: Floats) -> Floats:
     return np.concatenate([maps, *steps, placed, placed - smooth], axis=2)
 
 
-RECIPES: dict[str, Recipe] = {"interpolated": interpolated, "kriged": kriged}
+RECIPES: dict[str, Recipe] = {"interpolated": interpolated, "kriged": kriged, "looks": looks}
 """Every way to make inputs by its name."""
 
 

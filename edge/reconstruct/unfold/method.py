@@ -14,6 +14,7 @@ from edge.reconstruct.exposure_operator import ExposureOperator
 from edge.reconstruct.reconstruction import Reconstruction
 from edge.reconstruct.unfold.error import ErrorLaw, carried_noise, contrast_of
 from edge.reconstruct.unfold.inputs import RECIPES, refined
+from edge.reconstruct.unfold.looks import standard_error_of
 from edge.reconstruct.unfold.projection import are_disjoint, projected
 from edge.reconstruct.unfold.scaling import Span
 from models.unfolded import Unfolded, open_unfolded, require_scan, scan_of
@@ -61,9 +62,13 @@ def unfolded(cells: MeasuredCells, rgb: Floats | None, model_path: Path) -> Reco
             f"{model_path}: its inputs are made by the recipe {network.manifest.recipe!r}, which this version does "
             "not know: train it again with this one"
         )
-    maps = sharpened(network, recipe(scaled, rgb), operator, scaled.values)
-    law = law_of(network, span)
-    error = _standard_error(maps * span.divisor(), cells, operator, law)
+    inputs, law = recipe(scaled, rgb), law_of(network, span)
+    maps = sharpened(network, inputs, operator, scaled.values)
+    if network.manifest.recipe == "looks":
+        error = law.standard_error(standard_error_of(inputs, cells.elements) * span.divisor())
+        error[cells.rows, cells.columns] = np.sqrt(cells.variance)
+    else:
+        error = _standard_error(maps * span.divisor(), cells, operator, law)
     return Reconstruction(span.unscaled(maps), error, law.left_out, _remarks(network))
 
 
@@ -71,7 +76,7 @@ def sharpened(network: Unfolded, inputs: Floats, operator: ExposureOperator, mea
     """What the network makes of inputs, nowhere below 0, as the exposures saw it, (rows, columns, elements)."""
     cells = inputs.reshape(-1, inputs.shape[2])
     maps = network.synthesised(cells).reshape(*operator.shape, -1)
-    return agreeing(maps, operator, measured, is_smooth=network.manifest.recipe != "interpolated")
+    return agreeing(maps, operator, measured, is_smooth=network.manifest.recipe == "kriged")
 
 
 def agreeing(maps: Floats, operator: ExposureOperator, measured: Floats, *, is_smooth: bool) -> Floats:

@@ -84,6 +84,8 @@ class NamedPlan:
     dictionary: str = "free"
     atoms: int = 64
     layers: int = 5
+    network: str = "unfolded"
+    """A name of `models.training.networks.UNFOLDED`; a mixing network has a form of its own, but atoms and layers."""
     recipe: str = "interpolated"
     """How inputs are made."""
     is_coarsened_too: bool = False
@@ -91,6 +93,7 @@ class NamedPlan:
 
 
 OURS = "pointillist"
+OURS_OF_A_MASK = "pointillist-mask"
 _FOLDS = 5
 
 _PRE_TRAINING = Stage(steps=3000, learning_rate=3e-3)
@@ -118,6 +121,20 @@ PLANS: dict[str, NamedPlan] = {
         output="correction",
         layers=3,
         recipe="kriged",
+    ),
+    OURS_OF_A_MASK: NamedPlan(
+        "for cells that a mask chose: weighs kriged, harmonic and Mumford-Shah maps against each other, cell by cell; "
+        "learns from each fifth of the cells with maps that were made without it",
+        TrainingPlan(
+            (Stage(steps=800, learning_rate=3e-3, colour_weight=0.0, is_output_bounded=False),),
+            held_share=0.1,
+            folds=_FOLDS,
+            judge_every=200,
+            patience=0,
+        ),
+        network="mixed-looks",
+        atoms=32,
+        recipe="looks",
     ),
 }
 """Every way to train by its name. The papers' texts carry no year; the names are those under which they are known."""

@@ -21,6 +21,7 @@ from models.training.log import TRAINING_LOG, Log
 from models.training.unfolding.discriminator import Discriminator
 from models.training.unfolding.lessons import Lesson, Taught
 from models.training.unfolding.losses import fooling_error, squared_error, telling_error
+from models.training.unfolding.mixing import MixingNetwork
 from models.training.unfolding.network import UnfoldedNetwork
 from models.training.unfolding.patches import Patches
 from models.training.unfolding.plans import Stage, TrainingPlan
@@ -64,7 +65,7 @@ class UnfoldingTrainer:
 
     def __init__(
         self,
-        network: UnfoldedNetwork,
+        network: UnfoldedNetwork | MixingNetwork,
         lessons: Sequence[Lesson],
         judged: Lesson,
         plan: TrainingPlan,
@@ -143,7 +144,7 @@ class UnfoldingTrainer:
 
     def _begin_at_mean(self) -> None:
         """Let the synthesis layer's offset give the means: a sigmoid far from them would hardly move."""
-        if self._network.options.output != "sigmoid":
+        if not isinstance(self._network, UnfoldedNetwork) or self._network.options.output != "sigmoid":
             return
         first = self._lessons[0]
         mean = torch.cat([first.measured.mean(0), first.colours.mean(0)]).clamp(_LEAST_ODDS, 1 - _LEAST_ODDS)
@@ -163,7 +164,7 @@ class UnfoldingTrainer:
         self._optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self._optimiser.step()
-        if stage.is_weight_bounded:
+        if stage.is_weight_bounded and isinstance(self._network, UnfoldedNetwork):
             self._network.keep_weights_below_one()
         self._step += 1
         self._taken += 1
@@ -233,7 +234,7 @@ class UnfoldingTrainer:
     @torch.no_grad()
     def _carry_to_sigmoid(self) -> None:
         """Carry a linear output over to a sigmoid: of the same value and slope where it is one half."""
-        if self._network.options.output != "sigmoid":
+        if not isinstance(self._network, UnfoldedNetwork) or self._network.options.output != "sigmoid":
             return
         factor = 2.0 if self._network.options.dictionary == "squared" else 4.0
         self._network.dictionary.mul_(factor)
