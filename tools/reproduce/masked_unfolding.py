@@ -163,7 +163,8 @@ _INTRODUCTION = (
     "",
     "A cell reads 20 log10(1 / RMSE) over all elements in dB, in brackets the mean of the elements' own PSNR, then the "
     "mean spectral angle in degrees. Each element is scaled by the 99.9th percentile of its true map. In the joint "
-    "figure the element with the most noise weighs most.",
+    "figure the element with the most noise weighs most. Seconds are of one process on a machine that served others at "
+    "the time: they are upper bounds.",
     "",
 )
 
