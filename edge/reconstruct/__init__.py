@@ -166,12 +166,7 @@ APPROXIMATED: dict[str, str] = {
         "total variation counts the last row and column, atoms are no more than the samples and start from measured "
         "pairs, and measured cells are set to what was measured"
     ),
-    "ssr": _SUPER_RESOLUTION
-    + (
-        "; visible abundances follow all terms and not the photograph alone, both images are scaled to a half so that "
-        "a bright cell has room for what it hides, and where visible abundances start, from exposures or the "
-        "photograph, is chosen by exposures held out as lambda is"
-    ),
+    "ssr": _SUPER_RESOLUTION,
     "ssr-baseline-1": _SUPER_RESOLUTION,
     "ssr-baseline-2": _SUPER_RESOLUTION,
     "csusr": _SUPER_RESOLUTION + "; it is what the authors of SSR compare with, and not its own authors' code",

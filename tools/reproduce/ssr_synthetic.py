@@ -135,10 +135,11 @@ def _lines(found: Sequence[Outcome], seen: Scene, options: argparse.Namespace) -
         *_verdict(found),
         f"M = {options.atoms}, {sparsity}, at most {options.iterations} iterations, ended when their second half "
         f"changed the maps by less than {TOLERANCE:g} of full scale. The paper found lambda by the truth; here those "
-        "held out of short first solves choose lambda, and for `ssr` and `ssrcu` where visible abundances start: "
+        "held out of short first solves choose lambda, and for `ssr-all-terms` and `ssrcu` where visible abundances "
+        "start: "
         + "; ".join(_choice(one) for one in found if one.lambda_)
-        + ". `ssr-published` is Algorithm 1 with its own start and Eq. 15a, `ssr` the method of this program "
-        "([how they differ](../explanation/super-resolution-ssr.md)). Seconds include choosing, on a computer that had "
+        + ". `ssr` is Algorithm 1 with its own start and Eq. 15a; in `ssr-all-terms` every term moves visible "
+        "abundances ([how they differ](../explanation/super-resolution-ssr.md)). Seconds include choosing, on a computer that had "
         "other work to do.",
         "",
         "## Channels 210 to 230",

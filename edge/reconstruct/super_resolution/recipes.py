@@ -52,9 +52,10 @@ class Recipe:
     """Colours are a linear image of spectra."""
 
 
-SSR = Recipe("ssr", "SSR", has_hidden=True, room=ROOM, starts=("exposures", "photograph"))
-SSR_PUBLISHED = Recipe("ssr-published", "SSR", has_hidden=True, moved_by="photograph")
-"""Algorithm 1 to the letter: its start, abundances of full range, and Eq. 15a."""
+SSR = Recipe("ssr", "SSR", has_hidden=True, moved_by="photograph")
+"""Algorithm 1 with its own start, and Eq. 15a."""
+SSR_ALL_TERMS = Recipe("ssr-all-terms", "SSR", has_hidden=True, room=ROOM, starts=("exposures", "photograph"))
+"""Eq. 9 with every term moving visible abundances, and room for what a bright cell hides."""
 BASELINE_1 = Recipe("ssr-baseline-1", "Baseline 1 of SSR", has_visible=False, has_hidden=True)
 BASELINE_2 = Recipe("ssr-baseline-2", "Baseline 2 of SSR", moved_by="photograph")
 CSUSR = Recipe("csusr", "CSUSR", moved_by="photograph", is_linear=True)

@@ -23,8 +23,8 @@ RECIPES: dict[str, Recipe] = {
     "csusr": recipes.CSUSR,
     "ssr-baseline-1": recipes.BASELINE_1,
     "ssr-baseline-2": recipes.BASELINE_2,
-    "ssr-published": recipes.SSR_PUBLISHED,
     "ssr": recipes.SSR,
+    "ssr-all-terms": recipes.SSR_ALL_TERMS,
     "ssrcu": recipes.SSRCU,
 }
 NAMES = ("bicubic", *RECIPES)
