@@ -139,8 +139,8 @@ def _lines(found: Sequence[Outcome], seen: Scene, options: argparse.Namespace) -
         "start: "
         + "; ".join(_choice(one) for one in found if one.lambda_)
         + ". `ssr` is Algorithm 1 with its own start and Eq. 15a; in `ssr-all-terms` every term moves visible "
-        "abundances ([how they differ](../explanation/super-resolution-ssr.md)). Seconds include choosing, on a computer that had "
-        "other work to do.",
+        "abundances ([how they differ](../explanation/super-resolution-ssr.md)). Seconds include choosing, on a "
+        "computer that had other work to do.",
         "",
         "## Channels 210 to 230",
         "",
