@@ -118,13 +118,15 @@ class Listener:
             selector.register(self._server, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while True:
-                for key, _ in selector.select(0.5 if self._open else None):
-                    if key.fileobj is self._woken:
-                        return
-                    if key.fileobj is self._server:
-                        self._accept()
-                    else:
-                        self._hear(key.fileobj)  # type: ignore[arg-type]
+                ready = [key.fileobj for key, _ in selector.select(0.5 if self._open else None)]
+                if self._woken in ready:
+                    return
+                # those who have left first: they make room for who comes
+                for each in ready:
+                    if each is not self._server:
+                        self._hear(each)  # type: ignore[arg-type]
+                if self._server in ready:
+                    self._accept()
                 self._close_late()
 
     def _accept(self) -> None:

@@ -58,7 +58,8 @@ def test_the_whole_matrix_has_every_reconstruction_of_few_samples(raster):
     from edge.reconstruct import METHODS
 
     plan = design(load_stack(raster), rate=None, is_quick=False)
-    assert set(plan.methods) == set(METHODS) - {"photon-starved"}, "which needs most cells measured"
+    of_rasters = {"photon-starved", "ssr", "ssr-baseline-1", "ssr-baseline-2", "ssrcu", "csusr"}
+    assert set(plan.methods) == set(METHODS) - of_rasters, "which need most cells measured, or means"
 
 
 def test_what_cannot_be_compared_is_said(raster, monkeypatch):

@@ -54,7 +54,7 @@ def test_refined_maps_agree_with_the_exposures_exactly() -> None:
     np.testing.assert_allclose(cells.seen_by().seen(found), cells.values, atol=1e-6)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "looks"])  # which knows no means
 def test_recipes_give_as_many_inputs_as_they_say_and_maps_first(recipe: str) -> None:
     rgb = _photograph()
     cells = _blocks(np.stack([rgb[:, :, 0], rgb.mean(axis=2)], 2))

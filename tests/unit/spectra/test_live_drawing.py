@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge.grid import ScanGrid
 from edge.maps import Samples
 from edge.planning.scan_plan import Way
 from edge.preview.drawing import Anew, Followed, drawing_of
@@ -15,7 +16,7 @@ from edge.preview.process import LiveMaps
 
 def planned_of(method: str, way: Way | None = None):
     return SimpleNamespace(
-        plan=SimpleNamespace(grid=SimpleNamespace(shape=(4, 5)), way=way),
+        plan=SimpleNamespace(grid=ScanGrid(0.0, 0.0, 0.5, 4, 5), way=way, table=np.zeros((3, 5))),
         config=SimpleNamespace(reconstruct=SimpleNamespace(method=method)),
         sighting=SimpleNamespace(rgb=None),
     )

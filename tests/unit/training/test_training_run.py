@@ -312,7 +312,7 @@ def test_the_command_says_which_photographs_are_missing(tmp_path: Path, drawings
     assert "no such folder or archive" in result.output
 
 
-@pytest.mark.parametrize("path", sorted((CHECKOUT / "tools" / "configs").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "tools" / "configs").glob("net*.yaml")), ids=lambda path: path.name)
 def test_every_shipped_configuration_is_valid(path: Path) -> None:
     assert load_training_config(path).schedule.steps > 0
 

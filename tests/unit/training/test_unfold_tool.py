@@ -231,7 +231,7 @@ def test_a_raster_needs_a_factor_and_a_photograph(panel: Path, tmp_path: Path) -
 
 def test_a_recording_says_itself_what_its_exposures_saw(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").touch()
-    with pytest.raises(UsageError, match=r"leave scan\.factor and scan\.window out"):
+    with pytest.raises(UsageError, match=r"leave scan\.factor, scan\.mask and scan\.window out"):
         scan_to_learn(tmp_path, factor=4)
 
 
