@@ -116,3 +116,25 @@ def test_a_weak_peak_taken_for_the_wrong_line_does_not_cost_the_scale(painter_of
     assert found
     assert found.gain_kev == pytest.approx(0.010085, rel=5e-4)
     assert max(abs(residual) for residual in found.residuals_kev) < 0.0125
+
+
+def test_a_knot_of_the_continuum_that_comes_and_goes_does_not_stop_the_fit(
+    painter_of: PainterOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the window ends by energy says how many knots there are: here one fewer from the true gain on."""
+    from edge.spectra import sum_fit
+
+    counts = np.random.default_rng(0).poisson(painter_of(gain_kev=0.01).rates(PAINT, 6000) * 10)
+    plain = calibrate_energy(counts, DetectorConfig(), [])
+    assert plain, plain
+    real, limit_kev = sum_fit.sum_templates, plain.gain_kev
+
+    def sum_templates(singles: Any, shape: Any, *others: Any, **named: Any) -> Any:
+        found = real(singles, shape, *others, **named)
+        return found[:-1] if shape.gain_kev > limit_kev else found
+
+    monkeypatch.setattr(sum_fit, "sum_templates", sum_templates)
+    found = calibrate_energy(counts, DetectorConfig(), [])
+    assert found, found
+    channels = np.array([200.0, 700.0, 1400.0])
+    np.testing.assert_allclose(found.energy_kev(channels), plain.energy_kev(channels), atol=0.010)
