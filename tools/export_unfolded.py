@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from edge.reconstruct.unfold.error import ErrorLaw, contrast_of, learned_law, rescaled_law
-from edge.reconstruct.unfold.inputs import only
 from edge.reconstruct.unfold.looks import standard_error_of
 from edge.reconstruct.unfold.method import sharpened
 from models.manifest import Training, manifest_path, manifest_text
@@ -96,7 +95,7 @@ def export(
 def held_out_law(runtime: Unfolded, lessons: Lessons) -> ErrorLaw:
     """The errors at exposures that are held out: maps made without them, by a network that never met them."""
     cells = lessons.scaled
-    kept, held = only(cells, np.setdiff1d(np.arange(len(cells)), lessons.held)), only(cells, lessons.held)
+    kept, held = cells.picked(np.setdiff1d(np.arange(len(cells)), lessons.held)), cells.picked(lessons.held)
     maps = sharpened(runtime, lessons.judged_inputs, kept.seen_by(), kept.values)
     there = held.seen_by()
     contrast = there.seen(contrast_of(maps, len(cells)))
@@ -105,7 +104,7 @@ def held_out_law(runtime: Unfolded, lessons: Lessons) -> ErrorLaw:
 
 def law_of_a_mask(runtime: Unfolded, lessons: Lessons) -> ErrorLaw:
     """The same where cells were measured by themselves: kriging's standard error, as far as the network changes it."""
-    held = only(lessons.scaled, lessons.held)
+    held = lessons.scaled.picked(lessons.held)
     inputs = np.ascontiguousarray(lessons.judged_inputs[held.rows, held.columns])
     before, after = inputs[:, : held.elements] - held.values, runtime.synthesised(inputs) - held.values
     return rescaled_law(before, after, standard_error_of(inputs, held.elements), held.variance)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.unfold.inputs import only, without
 from edge.reconstruct.unfold.looks import looks, standard_error_of
 from models.training.unfolding.lessons import Lesson
 
@@ -24,9 +23,9 @@ def lesson_of_parts(
     """All parts of the cells, each with looks at the others and at nothing that is held out."""
     found = []
     for part in parts:
-        inputs = looks(without(cells, np.concatenate([part, held])), rgb)
+        inputs = looks(cells.without(np.concatenate([part, held])), rgb)
         found.append(inputs[cells.rows[part], cells.columns[part]])
-    return lesson_at(only(cells, np.concatenate(list(parts))), np.concatenate(found))
+    return lesson_at(cells.picked(np.concatenate(list(parts))), np.concatenate(found))
 
 
 def lesson_at(cells: MeasuredCells, inputs: Floats) -> Lesson:

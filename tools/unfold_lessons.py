@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import points
-from edge.reconstruct.unfold.inputs import RECIPES, only, without
+from edge.reconstruct.unfold.inputs import RECIPES
 from edge.reconstruct.unfold.scaling import Span
 from edge.reconstruct.unfold.upsampled import bilinear, middles, on_raster, raster
 from models.training.unfolding.lessons import Lesson
@@ -54,21 +54,21 @@ def lessons_of(cells: MeasuredCells, rgb: Floats, named: NamedPlan) -> Lessons:
     held = np.sort(order[: max(1, round(named.plan.held_share * len(cells)))])
     kept = np.setdiff1d(np.arange(len(cells)), held)
     make = RECIPES[named.recipe]
-    inputs = make(only(scaled, kept), rgb)
+    inputs = make(scaled.picked(kept), rgb)
     parts = [np.sort(part) for part in np.array_split(random.permutation(kept), max(named.plan.folds, 1))]
     if named.recipe == "looks":
-        there = only(scaled, held)
+        there = scaled.picked(held)
         judged = lesson_at(there, inputs[there.rows, there.columns])
         return Lessons(scaled, span, held, [lesson_of_parts(scaled, rgb, parts, held)], judged, inputs)
     if named.plan.folds:
         taught = [
-            _lesson(make(without(scaled, np.concatenate([part, held])), rgb), rgb, only(scaled, part)) for part in parts
+            _lesson(make(scaled.without(np.concatenate([part, held])), rgb), rgb, scaled.picked(part)) for part in parts
         ]
     else:
-        taught = [_lesson(inputs, rgb, only(scaled, kept))]
+        taught = [_lesson(inputs, rgb, scaled.picked(kept))]
     if named.is_coarsened_too:
-        taught.append(_coarsened(only(scaled, kept), rgb))
-    return Lessons(scaled, span, held, taught, _lesson(inputs, rgb, only(scaled, held)), inputs)
+        taught.append(_coarsened(scaled.picked(kept), rgb))
+    return Lessons(scaled, span, held, taught, _lesson(inputs, rgb, scaled.picked(held)), inputs)
 
 
 def _lesson(inputs: Floats, rgb: Floats, met: MeasuredCells) -> Lesson:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,22 @@ class MeasuredCells:
         found = np.zeros(self.shape, np.bool_)
         found[self.rows[self.alone], self.columns[self.alone]] = True
         return found
+
+    def picked(self, which: NDArray[np.intp]) -> Self:
+        """Those of these indices, in the given order."""
+        return replace(
+            self,
+            rows=self.rows[which],
+            columns=self.columns[which],
+            values=self.values[which],
+            variance=self.variance[which],
+            live_s=None if self.live_s is None else self.live_s[which],
+            operator=None if self.operator is None else self.operator.picked(which),
+        )
+
+    def without(self, left_out: NDArray[np.intp]) -> Self:
+        """All but those of these indices."""
+        return self.picked(np.delete(np.arange(len(self)), left_out))
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])

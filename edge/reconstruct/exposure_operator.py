@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,13 @@ class ExposureOperator:
 
     def __len__(self) -> int:
         return len(self.first) - 1
+
+    def picked(self, which: NDArray[np.intp]) -> Self:
+        """Some of the exposures, in the given order."""
+        lengths = np.diff(self.first)[which]
+        first = np.concatenate([[0], np.cumsum(lengths)])
+        entries = np.arange(first[-1]) + np.repeat(self.first[which] - first[:-1], lengths)
+        return type(self)(self.shape, first, self.cell[entries], self.weight[entries])
 
     def seen(self, maps: Floats) -> Floats:
         """The exposures' values, shape (exposures, channels), from maps, (rows, columns, channels)."""

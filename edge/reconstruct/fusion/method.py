@@ -49,14 +49,7 @@ def fusion(cells: MeasuredCells, rgb: Floats | None = None) -> Reconstruction:
     residual = np.zeros((len(held), cells.elements), np.float32)
     scale, solved = scale_of(cells), None
     if len(held):
-        kept = np.delete(np.arange(len(cells)), held)
-        fewer = replace(
-            cells,
-            rows=cells.rows[kept],
-            columns=cells.columns[kept],
-            values=cells.values[kept],
-            variance=cells.variance[kept],
-        )
+        fewer = cells.without(held)
         solved = _solved(fewer, rgb, scale, None)
         residual = cells.values[held] - _parts(cells, scale, solved)[2][cells.rows[held], cells.columns[held]]
     solved = _solved(cells, rgb, scale, None if solved is None else solved.unknowns)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.distance import held_out
-from edge.reconstruct.exposure_operator import ExposureOperator
 from edge.reconstruct.fusion.palm import Plan
 from edge.reconstruct.fusion.problem import Unknowns
 from edge.reconstruct.super_resolution import solving
@@ -54,7 +53,7 @@ def chosen(
         found = sharpened(cells, rgb, recipe, kind=kind, atoms=atoms, plan=plan)
         return found, tried
     briefly = replace(plan, most_iterations=min(plan.most_iterations, _TRIAL_ITERATIONS))
-    fewer, seen_by = kept_of(cells, held), picked(cells.seen_by(), held)
+    fewer, seen_by = cells.without(held), cells.seen_by().picked(held)
 
     def trial(start: Start, lambda_: float, onward: Unknowns | None) -> tuple[float, Sharpened, Tried]:
         found = sharpened(
@@ -86,25 +85,3 @@ def _copied(found: Sharpened) -> Unknowns | None:
     if found.unknowns is None:
         return None
     return replace(found.unknowns, abundances=found.unknowns.abundances.copy())
-
-
-def kept_of(cells: MeasuredCells, held: NDArray[np.intp]) -> MeasuredCells:
-    """The cells without those that are held out."""
-    kept = np.delete(np.arange(len(cells)), held)
-    return replace(
-        cells,
-        rows=cells.rows[kept],
-        columns=cells.columns[kept],
-        values=cells.values[kept],
-        variance=cells.variance[kept],
-        live_s=None if cells.live_s is None else cells.live_s[kept],
-        operator=None if cells.operator is None else picked(cells.operator, kept),
-    )
-
-
-def picked(operator: ExposureOperator, exposures: NDArray[np.intp]) -> ExposureOperator:
-    """Some of the exposures, in the given order."""
-    lengths = np.diff(operator.first)[exposures]
-    first = np.concatenate([[0], np.cumsum(lengths)])
-    entries = np.arange(first[-1]) + np.repeat(operator.first[exposures] - first[:-1], lengths)
-    return ExposureOperator(operator.shape, first, operator.cell[entries], operator.weight[entries])

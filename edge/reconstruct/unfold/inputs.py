@@ -6,7 +6,6 @@ Training and application make inputs by the same recipe, whose name the network'
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -64,30 +63,3 @@ def refined(maps: Floats, operator: ExposureOperator, measured: Floats) -> Float
     for _ in range(_ROUNDS):
         maps = maps + bilinear(operator, measured - operator.seen(maps))
     return projected(maps, operator, measured)
-
-
-def without(cells: MeasuredCells, left_out: NDArray[np.intp]) -> MeasuredCells:
-    """All exposures but some."""
-    kept = np.setdiff1d(np.arange(len(cells)), left_out)
-    return only(cells, kept)
-
-
-def only(cells: MeasuredCells, which: NDArray[np.intp]) -> MeasuredCells:
-    """Some of the exposures."""
-    return replace(
-        cells,
-        rows=cells.rows[which],
-        columns=cells.columns[which],
-        values=cells.values[which],
-        variance=cells.variance[which],
-        live_s=None if cells.live_s is None else cells.live_s[which],
-        operator=None if cells.operator is None else picked(cells.operator, which),
-    )
-
-
-def picked(operator: ExposureOperator, which: NDArray[np.intp]) -> ExposureOperator:
-    """Some of an operator's exposures, in the order given."""
-    counts = np.diff(operator.first)[which]
-    first = np.concatenate([[0], np.cumsum(counts)])
-    entry = np.repeat(operator.first[which] - first[:-1], counts) + np.arange(first[-1])
-    return ExposureOperator(operator.shape, first, operator.cell[entry], operator.weight[entry])

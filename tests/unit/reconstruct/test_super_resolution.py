@@ -15,7 +15,6 @@ from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import areas, joined, points, strokes
 from edge.reconstruct.fusion.palm import Plan
 from edge.reconstruct.super_resolution import recipes, solving
-from edge.reconstruct.super_resolution.choosing import kept_of
 from edge.reconstruct.super_resolution.extension import extension_standard_error
 from edge.reconstruct.super_resolution.raster import centres, cubic_weights, raster_of, spread
 from edge.reconstruct.super_resolution.recipes import Recipe
@@ -188,7 +187,7 @@ def test_a_raster_is_known_as_one_in_any_order_and_with_a_hole_no_longer() -> No
 
 def test_exposures_that_form_no_raster_are_still_read_off_between() -> None:
     cells = averaged(striped()[0])
-    fewer = kept_of(cells, np.array([17, 50]))
+    fewer = cells.without(np.array([17, 50]))
     linear = centres(fewer.seen_by()).astype(np.float32)
     found = spread(linear, fewer).reshape(SIDE, SIDE, 2)
     assert np.abs(found[:, :, 0] - np.arange(SIDE)[:, None]).max() < FACTOR
@@ -222,7 +221,7 @@ def test_the_error_of_cells_between_means_covers_what_it_says() -> None:
     maps = walk.astype(np.float32)
     cells = averaged(maps, 5)
     held = np.random.default_rng(0).permutation(len(cells))[:40]
-    fewer = kept_of(cells, held)
+    fewer = cells.without(held)
     between = spread(fewer.values, fewer).reshape(maps.shape)
     residual = cells.values[held] - cells.seen_by().seen(between)[held]
 

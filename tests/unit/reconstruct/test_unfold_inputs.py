@@ -10,7 +10,7 @@ from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import areas, points
 from edge.reconstruct.unfold.colour_steps import colour_steps
 from edge.reconstruct.unfold.error import carried_noise, contrast_of, learned_law
-from edge.reconstruct.unfold.inputs import RECIPES, input_count, only, refined, without
+from edge.reconstruct.unfold.inputs import RECIPES, input_count, refined
 from edge.reconstruct.unfold.kriged_maps import moved
 from edge.reconstruct.unfold.scaling import Span
 from edge.reconstruct.unfold.upsampled import bilinear
@@ -69,7 +69,7 @@ def test_a_raster_with_a_few_exposures_missing_is_bilinear_where_none_is() -> No
     rgb = _photograph()
     cells = _blocks(rgb)
     whole = bilinear(cells.seen_by(), cells.values)
-    some = without(cells, np.array([33]))  # row 3, column 3 of blocks
+    some = cells.without(np.array([33]))  # row 3, column 3 of blocks
     holed = bilinear(some.seen_by(), some.values)
     far = np.ones(SHAPE, np.bool_)
     far[8:24, 8:24] = False
@@ -80,7 +80,7 @@ def test_a_raster_with_a_few_exposures_missing_is_bilinear_where_none_is() -> No
 def test_exposures_picked_see_what_they_saw_among_all() -> None:
     cells = _blocks(_photograph())
     which = np.array([5, 60, 2])
-    some = only(cells, which)
+    some = cells.picked(which)
     np.testing.assert_allclose(some.seen_by().seen(_photograph()), cells.values[which], atol=1e-6)
 
 

@@ -18,7 +18,7 @@ pytest.importorskip("torch")
 from edge.faults import UsageError
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.reconstruction import Reconstruction
-from edge.reconstruct.unfold.inputs import bilinear, refined, without
+from edge.reconstruct.unfold.inputs import bilinear, refined
 from edge.reconstruct.unfold.method import unfolded
 from models.faults import MissingModel, ModelsError, UnusableManifest, UnusableModel, UnusableRequest
 from models.training.unfolding.plans import PLANS
@@ -138,7 +138,7 @@ def _other_values(cells: MeasuredCells) -> MeasuredCells:
 
 
 def _fewer_exposures(cells: MeasuredCells) -> MeasuredCells:
-    return without(cells, np.array([3]))
+    return cells.without(np.array([3]))
 
 
 @pytest.mark.parametrize(
