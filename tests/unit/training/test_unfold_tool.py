@@ -118,11 +118,14 @@ def test_a_training_that_is_there_is_not_overwritten(trained: Path, capsys: pyte
 
 def test_the_application_sharpens_without_torch(trained: Path, panel: Path) -> None:
     program = (
-        "import sys, numpy as np\nfrom pathlib import Path\n"
-        "from edge.reconstruct.unfold.method import unfolded\nimport models.unfolded\n"
-        "assert 'torch' not in sys.modules\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from edge.reconstruct.unfold.method import unfolded\nfrom tools.unfold_scan import scan_to_learn\n"
+        "cells, rgb = scan_to_learn(Path(sys.argv[1]), factor=4)\n"
+        "print(unfolded(cells, rgb, Path(sys.argv[2])).maps.shape, 'torch' in sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    call = [sys.executable, "-c", program, str(panel), str(trained)]
+    told = subprocess.run(call, check=True, capture_output=True, text=True).stdout
+    assert told == f"({SIDE}, {SIDE}, {ELEMENTS}) False\n"
 
 
 def _other_elements(cells: MeasuredCells) -> MeasuredCells:
