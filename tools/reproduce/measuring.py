@@ -38,9 +38,13 @@ class Plan:
     subjects: Sequence[Subject]
     caps: Mapping[str, int] = field(default_factory=dict)
     """Most subjects of a slow mask or reconstruction, by its name."""
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Masks of a reconstruction that is not held against all of them."""
 
     def subjects_of(self, mask: str, method: str) -> Sequence[Subject]:
         """The first subjects, as many as both may have."""
+        if mask not in self.only.get(method, (mask,)):
+            return ()
         return self.subjects[: min(self.caps.get(name, len(self.subjects)) for name in (mask, method))]
 
 

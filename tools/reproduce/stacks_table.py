@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from edge.replay_matrix.result_cache import ScoreRow
@@ -32,6 +32,7 @@ CAPS: Mapping[str, int] = {
     "biharmonic": 1,
     "bpfa": 1,
     "fusion": 1,
+    "ssr": 1,
 }
 """Where a seed changes little, or one run takes minutes."""
 _MINUTES = (LEARNER, "bpfa", "fusion")
@@ -56,10 +57,13 @@ class StacksTable:
     """Names of `tools.reproduce.stacks.STACKS`."""
     published: Sequence[str]
     """Lines that say what the paper printed."""
+    methods: Sequence[str] = METHODS
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Masks of a reconstruction that is not held against all of them."""
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Options of this table."""
-        add_shared(parser, masks=self.masks, methods=METHODS, references=None, caps=CAPS)
+        add_shared(parser, masks=self.masks, methods=self.methods, references=None, caps=CAPS)
         parser.add_argument(
             "--stacks", nargs="+", default=list(self.stacks), metavar="NAME", help=f"of {', '.join(self.stacks)}"
         )
@@ -79,12 +83,12 @@ class StacksTable:
         require_counts(seeds=options.seeds, jobs=options.jobs)
         for option, known in (
             ("masks", self.masks),
-            ("methods", METHODS),
+            ("methods", self.methods),
             ("rates", self.rates),
             ("stacks", list(self.stacks)),
         ):
             require_known(option, getattr(options, option), known)
-        caps = caps_of(options, CAPS, [*MASKS, *METHODS])
+        caps = caps_of(options, CAPS, [*MASKS, *self.methods])
         networks = networks_of(options)
         require_known("network", list(networks), FORMS)
         rows = mask_candidates(options.masks, networks, published_forms=FORMS)
@@ -99,6 +103,7 @@ class StacksTable:
                 subjects=stack.load(folder, range(options.seeds)),
                 # where the subjects are specimens, there is something to average over without chance, too
                 caps={name: most for name, most in caps.items() if name in _MINUTES or not stack.has_specimens},
+                only=self.only,
             )
             found.append((stack, measured(plan, options.cache, jobs=options.jobs)))
         return self._page(found, options, absent_of([*rows, *columns]))
@@ -131,7 +136,7 @@ class StacksTable:
             "tables reads RMSE, PSNR = 20 log10(1 / RMSE) in dB, and the mean spectral angle in degrees, over all "
             f"elements; means over {seeds} seeds of the mask, or over the specimens of a stack, as many as stand in "
             "brackets. The CSV also has the mean of the elements' own PSNR, which other pages quote. All "
-            "reconstructions are converged; kriging and fusion see the photograph where there is one. Masks that look "
+            "reconstructions are converged, and see the photograph where they can and there is one. Masks that look "
             "at a photograph cannot be had where there is none.",
             "",
             *(_ABOUT_LEARNER if LEARNER in self.masks else ()),
