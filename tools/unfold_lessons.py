@@ -12,7 +12,7 @@ from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import points
 from edge.reconstruct.unfold.inputs import RECIPES
 from edge.reconstruct.unfold.scaling import Span
-from edge.reconstruct.unfold.upsampled import bilinear, middles, on_raster, raster
+from edge.reconstruct.unfold.upsampled import bilinear, on_raster, raster
 from models.training.unfolding.lessons import Lesson
 from models.training.unfolding.plans import NamedPlan
 from tools.mask_lessons import lesson_at, lesson_of_parts
@@ -88,7 +88,7 @@ def _lesson(inputs: Floats, rgb: Floats, met: MeasuredCells) -> Lesson:
 
 def _coarsened(cells: MeasuredCells, rgb: Floats) -> Lesson:
     """The scan with its exposures for cells: its maps are known, its inputs come from blocks of them."""
-    found = raster(middles(cells.seen_by()))
+    found = raster(cells.seen_by().centroids())
     if found is None:
         raise UsageError("exposures that form no raster cannot be coarsened once more: choose another plan")
     rows, columns, order = found

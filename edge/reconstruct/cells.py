@@ -64,6 +64,13 @@ class MeasuredCells:
         found[self.rows[self.alone], self.columns[self.alone]] = True
         return found
 
+    def places(self) -> tuple[NDArray[np.intp] | NDArray[np.float64], NDArray[np.intp] | NDArray[np.float64]]:
+        """Row and column about which each value was measured, shape (n,) each: means lie between cells, too."""
+        if self.operator is None:
+            return self.rows, self.columns
+        rows, columns = self.operator.centroids().T
+        return rows, columns
+
     def picked(self, which: NDArray[np.intp]) -> Self:
         """Those of these indices, in the given order."""
         return replace(

@@ -43,6 +43,24 @@ class ExposureOperator:
         entries = np.arange(first[-1]) + np.repeat(self.first[which] - first[:-1], lengths)
         return type(self)(self.shape, first, self.cell[entries], self.weight[entries])
 
+    def pooled(self, which: NDArray[np.intp]) -> Self:
+        """The means of exposures that have a number in common: 0, 1 and so on, each of some; shape (exposures,)."""
+        order = np.argsort(which, kind="stable")
+        each, count = self.picked(order), np.bincount(which)
+        first = each.first[np.concatenate([[0], np.cumsum(count)])]
+        share = np.repeat(1 / count[which[order]], np.diff(each.first))
+        return type(self)(self.shape, first, each.cell, (each.weight * share).astype(np.float32))
+
+    def centroids(self) -> NDArray[np.float64]:
+        """Row and column about which each exposure saw, shape (exposures, 2), in cells.
+
+        Of an even number of cells in a row, that is between two of them.
+        """
+        starts, weight = self.first[:-1], self.weight.astype(np.float64)
+        total = np.add.reduceat(weight, starts)
+        sums = [np.add.reduceat(weight * at, starts) for at in np.divmod(self.cell, self.shape[1])]
+        return np.stack(sums, axis=1) / total[:, None]
+
     def seen(self, maps: Floats) -> Floats:
         """The exposures' values, shape (exposures, channels), from maps, (rows, columns, channels)."""
         if maps.ndim != 3 or maps.shape[:2] != self.shape:

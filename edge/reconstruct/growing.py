@@ -152,7 +152,7 @@ class GrowingKriging:
 
     def neighbours(self, cells: MeasuredCells, which: NDArray[np.intp]) -> NDArray[np.int32]:
         """The samples of the tiles `which`, shape (tiles asked for, `samples_of_a_tile`)."""
-        return nearest_samples(cells.rows, cells.columns, self.centres[which], self.samples_of_a_tile(cells))
+        return nearest_samples(*cells.places(), self.centres[which], self.samples_of_a_tile(cells))
 
     def horizon(self, cells: MeasuredCells, which: NDArray[np.intp], neighbours: NDArray[np.int32]) -> Floats:
         """Distance from the middle of the tiles `which` beyond which a further sample cannot become one of theirs.
@@ -160,9 +160,8 @@ class GrowingKriging:
         `nearest_samples` looks three times as far as the last of the nearest ones, which is among those chosen or
         nearer than the farthest of them.
         """
-        away = np.hypot(
-            cells.rows[neighbours] - self.centres[which, :1], cells.columns[neighbours] - self.centres[which, 1:]
-        )
+        rows, columns = cells.places()
+        away = np.hypot(rows[neighbours] - self.centres[which, :1], columns[neighbours] - self.centres[which, 1:])
         farthest: Floats = (3 * away.max(axis=1)).astype(np.float32)
         return farthest
 
@@ -223,7 +222,8 @@ class _GroupSamples:
         self.values = _room_for(self.values, len(cells), before)
         self.values[places] = normalised[:, self._elements]
         new = places[places >= before]
-        self.features[new] = features(cells.rows[new], cells.columns[new], self.photograph, self._alignment, self.guide)
+        rows, columns = cells.places()
+        self.features[new] = features(rows[new], columns[new], self.photograph, self._alignment, self.guide)
 
     def places(self, elements: NDArray[np.intp], law: Floats) -> GroupPlaces:
         guide = NO_COLOUR if self.guide is None else self.guide.colours

@@ -11,12 +11,14 @@ and as a metric that shortens distances along edges, after the steering kernels 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct import tiles
 from edge.reconstruct.neighbours import nearest_samples
+from edge.reconstruct.reading import read_off
 from edge.reconstruct.tiling import TILE_CELLS, in_shares, tile_centres, tile_count
 
 Floats = NDArray[np.float32]
@@ -47,12 +49,12 @@ class Guide:
     structure: Floats
     """Smoothed squared gradients of the components: down, down times right, and right; shape (rows, columns, 3)."""
 
-    def metric(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
-        """Upper triangle of the matrix by which places around some cells are to be stretched, shape (n, 3).
+    def metric(self, rows: NDArray[Any], columns: NDArray[Any]) -> Floats:
+        """Upper triangle of the matrix by which what lies around some places is to be stretched, shape (n, 3).
 
         Its determinant is 1.
         """
-        down, both, right = (self.structure[rows, columns, k] for k in range(3))
+        down, both, right = read_off(self.structure, rows, columns).T
         mean = (down + right) / 2
         half, spread = (down - right) / 2, np.hypot((down - right) / 2, both)
         flat = _FLAT * float(self.structure[:, :, [0, 2]].mean()) + 1e-12
@@ -99,8 +101,9 @@ def look(
         `Covariance.as_array`.
     """
     which = np.arange(tile_count(shape))
-    rows, columns = features[:, 0].astype(np.intp), features[:, 1].astype(np.intp)
-    neighbours = nearest_samples(rows, columns, tile_centres(which, shape), min(_SAMPLES, len(features)))
+    neighbours = nearest_samples(
+        features[:, 0], features[:, 1], tile_centres(which, shape), min(_SAMPLES, len(features))
+    )
     count, metric, places, seen = values.shape[1], unguided(len(which)), features, NO_COLOUR
     ones, zeros = np.ones(count, np.float32), np.zeros(count, np.float32)
     scaling = np.array([ones, zeros, ones, zeros, ones, values.min(axis=0), zeros, zeros], np.float32)
@@ -123,7 +126,7 @@ def look(
 def with_guide(features: Floats, guide: Guide) -> Floats:
     """The features with the guide's colours in their last three columns."""
     guided = features.copy()
-    guided[:, 5:] = guide.colours[features[:, 0].astype(np.intp), features[:, 1].astype(np.intp)]
+    guided[:, 5:] = read_off(guide.colours, features[:, 0], features[:, 1])
     return guided
 
 

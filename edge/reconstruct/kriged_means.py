@@ -1,9 +1,9 @@
 """Kriging of means over several cells, as strokes and coarse exposures measure them.
 
-Each mean stands for its middle cell first. What the maps made so have as means is held against what was measured, and
-the middles are corrected by the difference, twice: a detail that a mean has blunted comes back, and more rounds bring
-more noise than detail (P. H. van Cittert, 1931; M. Irani and S. Peleg, "Improving resolution by image registration",
-1991, for images). Kriging and what it learns stay as they are.
+Each mean stands for the value at its centroid first, which may lie between cells. What the maps made so have as means
+is held against what was measured, and the means are corrected by the difference, twice: a detail that a mean has
+blunted comes back, and more rounds bring more noise than detail (P. H. van Cittert, 1931; M. Irani and S. Peleg,
+"Improving resolution by image registration", 1991, for images). Kriging and what it learns stay as they are.
 
 The law that means teach is smoother than that of cells. What varies below a mean is made good for in the standard
 error: a law of cells is looked for whose means would follow the one that was learned (P. Goovaerts, "Kriging and
@@ -63,7 +63,7 @@ def kriging_of_means(cells: MeasuredCells, photograph: Photograph | None) -> Rec
     Cells that were measured by themselves show their values, with the standard error of counting; all others are
     inferred.
     """
-    operator, (middles, slot) = cells.seen_by(), _middles(cells)
+    operator, (middles, slot) = cells.seen_by(), at_centroids(cells)
     learned, values = learn_parameters(middles, photograph), middles.values
     counted = np.maximum(np.bincount(slot, minlength=len(middles)), 1)[:, None]
     maps, error = estimated_everywhere(middles, learned, photograph)
@@ -85,13 +85,17 @@ def kriging_of_means(cells: MeasuredCells, photograph: Photograph | None) -> Rec
     return Reconstruction(maps, error, left_out_of(learned, middles), remarks)
 
 
-def _middles(cells: MeasuredCells) -> tuple[MeasuredCells, NDArray[np.intp]]:
-    """Each mean as the value of its middle cell, and which of them each exposure belongs to, shape (exposures,)."""
+def at_centroids(cells: MeasuredCells) -> tuple[MeasuredCells, NDArray[np.intp]]:
+    """Means that are counted for one cell as one, and which of them each exposure belongs to, shape (exposures,).
+
+    They lie where what they saw lies on the average, see `MeasuredCells.places`.
+    """
     samples = Samples(cells.rows, cells.columns, cells.values, cells.variance)
     middles = merged(samples, cells.shape, cells.names, cells.live_s)
     places = np.full(cells.shape, -1, np.intp)
     places[middles.rows, middles.columns] = np.arange(len(middles))
-    return middles, places[cells.rows, cells.columns]
+    slot = places[cells.rows, cells.columns]
+    return middles if cells.operator is None else replace(middles, operator=cells.operator.pooled(slot)), slot
 
 
 def _below_means(
@@ -145,5 +149,5 @@ def _apart(middles: MeasuredCells) -> float:
 
     if len(middles) < 2:
         return 1.0
-    places = np.column_stack([middles.rows, middles.columns])
+    places = np.column_stack(middles.places())
     return float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))

@@ -145,7 +145,8 @@ def visible_law(cells: MeasuredCells, photograph: Photograph, alignment: Alignme
     drawn = np.arange(len(cells))
     if len(cells) > _SAMPLES:
         drawn = np.sort(np.random.default_rng(0).choice(len(cells), _SAMPLES, replace=False))
-    places = features(cells.rows[drawn], cells.columns[drawn], photograph, alignment)[:, :5]
+    rows, columns = cells.places()
+    places = features(rows[drawn], columns[drawn], photograph, alignment)[:, :5]
     scale = Scale.of(cells)
     values = scale.normalised(cells.values[drawn]).astype(np.float64)
     spacing = float(np.sqrt(cells.shape[0] * cells.shape[1] / len(drawn)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ _FAR = np.float32(1e30)
 
 
 def nearest_samples(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], centres: NDArray[np.float32], count: int
+    rows: NDArray[Any], columns: NDArray[Any], centres: NDArray[np.float32], count: int
 ) -> NDArray[np.int32]:
     """Indices of `count` samples near each centre, nearest first, shape (centres, count).
 
@@ -25,7 +26,7 @@ def nearest_samples(
     Parameters
     ----------
     rows, columns
-        Cells of the samples, shape (n,), n at least `count`.
+        Places of the samples in cells, shape (n,), n at least `count`; between cells, too.
     centres
         Row and column of each centre, shape (k, 2), in cells.
     """
@@ -34,6 +35,8 @@ def nearest_samples(
     down, across = int(rows.max() / bucket) + 1, int(columns.max() / bucket) + 1
     order, start = np.empty(len(rows), np.int32), np.zeros(down * across + 1, np.int32)
     places = np.empty((len(rows), 2), np.float32)
+    # of one type, lest the loop be compiled twice
+    rows, columns = rows.astype(np.float64), columns.astype(np.float64)
     _sort_into_buckets(rows, columns, bucket, across, order, start, places)
     chosen = np.empty((len(centres), count), np.int32)
     _choose(places, order, start, down, across, np.float32(bucket), centres, max(1, count // 8), chosen)
@@ -42,8 +45,8 @@ def nearest_samples(
 
 @compiled
 def _sort_into_buckets(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
     bucket: float,
     across: int,
     order: NDArray[np.int32],

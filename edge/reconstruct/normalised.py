@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +66,9 @@ class Scale:
 class NormalisedSamples:
     """Samples as parameters are learned from them, and the photograph that may explain them."""
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    rows: NDArray[Any]
+    """In cells, shape (n,); of means between them, too."""
+    columns: NDArray[Any]
     values: Floats
     """Normalised, shape (n, elements)."""
     noise: Floats
@@ -82,8 +83,7 @@ class NormalisedSamples:
         """All of the cells, on their own scale."""
         scale = Scale.of(cells)
         return cls(
-            cells.rows,
-            cells.columns,
+            *cells.places(),
             scale.normalised(cells.values),
             scale.noise(cells.variance),
             scale.counting(cells.variance),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.compiled import compiled
+from edge.reconstruct.reading import read_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,10 @@ class Photograph:
         """Largest standard deviation of lightness or colour over every fourth cell each way, in Lab / 100."""
         return float(self.blurred(Alignment().blur)[::4, ::4].std(axis=(0, 1)).max())
 
-    def at(self, rows: NDArray[np.intp], columns: NDArray[np.intp], alignment: Alignment) -> NDArray[np.float32]:
-        """Aligned colour at some cells, shape (n, 3); edges are repeated."""
+    def at(self, rows: NDArray[Any], columns: NDArray[Any], alignment: Alignment) -> NDArray[np.float32]:
+        """Aligned colour at some cells, or places between them, shape (n, 3); edges are repeated."""
+        if rows.dtype.kind == "f":
+            return read_off(self.blurred(alignment.blur), rows - alignment.down, columns - alignment.right)
         colour = np.empty((len(rows), 3), np.float32)
         _look_up(self.blurred(alignment.blur), rows, columns, alignment.down, alignment.right, colour)
         return colour

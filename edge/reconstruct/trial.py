@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from edge.reconstruct.guide import Guide, unguided
 from edge.reconstruct.neighbours import nearest_samples
 from edge.reconstruct.normalised import NormalisedSamples
 from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.reading import read_off
 from edge.reconstruct.tiling import in_shares
 
 _TRIAL_NEIGHBOURS = 24
@@ -117,13 +119,13 @@ class Trial:
 
 
 def features(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
+    rows: NDArray[Any],
+    columns: NDArray[Any],
     photograph: Photograph | None,
     alignment: Alignment,
     guide: Guide | None = None,
 ) -> NDArray[np.float32]:
-    """Row, column, aligned colour and the guide's colours of some cells, shape (n, 8).
+    """Row, column, aligned colour and the guide's colours of some places in cells, shape (n, 8).
 
     Colours are zero without a photograph, and the guide's without one.
     """
@@ -132,7 +134,7 @@ def features(
     if photograph is not None:
         places[:, 2:5] = photograph.at(rows, columns, alignment)
     if guide is not None:
-        places[:, 5:] = guide.colours[rows, columns]
+        places[:, 5:] = read_off(guide.colours, rows, columns)
     return places
 
 

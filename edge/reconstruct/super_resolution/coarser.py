@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import areas
-from edge.reconstruct.super_resolution.raster import Raster, centres, raster_of
+from edge.reconstruct.super_resolution.raster import Raster, raster_of
 
 Floats = NDArray[np.float32]
 Solve: TypeAlias = Callable[[MeasuredCells, Floats | None], Floats]
@@ -43,7 +43,7 @@ class Coarser:
 def coarser(cells: MeasuredCells, rgb: Floats | None) -> Coarser | None:
     """The scan twice as coarse; None where the exposures form no raster of means, or too small a one."""
     operator = cells.seen_by()
-    places = centres(operator)
+    places = operator.centroids()
     raster = raster_of(places)
     if raster is None or min(len(raster.rows), len(raster.columns)) < _LEAST or cells.alone.any():
         return None

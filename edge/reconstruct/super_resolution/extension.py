@@ -23,7 +23,6 @@ from edge.reconstruct.distance import distance_standard_error, error_growth
 from edge.reconstruct.exposure_operator import ExposureOperator
 from edge.reconstruct.reconstruction import held_against
 from edge.reconstruct.super_resolution.coarser import Coarser, Solve, coarser
-from edge.reconstruct.super_resolution.raster import centres
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -62,7 +61,7 @@ def extension_standard_error(
     """
     if cells.alone.all():
         return distance_standard_error(cells, held, residual, noise_share=_NOISE_SHARE)
-    operator, places = cells.seen_by(), centres(cells.seen_by())
+    operator, places = cells.seen_by(), cells.seen_by().centroids()
     spread = cells.values.std(axis=0) if len(cells) > 1 else np.abs(cells.values[0])
     growth, left_out = np.square(spread).astype(np.float32), None
     if (thought := coarser(cells, rgb)) is not None:
@@ -88,7 +87,7 @@ def _growth_within(thought: Coarser, spread: Floats, solve: Solve) -> Floats:
     cells = thought.cells
     residual = (solve(cells, thought.rgb) - thought.truth).reshape(-1, cells.elements)
     operator = cells.seen_by()
-    known_by = _known_by(operator, centres(operator))
+    known_by = _known_by(operator, operator.centroids())
     reach: Floats = (thought.pitch * _reach_of_cells(operator, known_by)).astype(np.float32)
     reach = np.maximum(reach, _LEAST_REACH)[:, None]
     return error_growth(residual, reach, cells.variance[known_by], spread)

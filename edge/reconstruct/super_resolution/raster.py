@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.exposure_operator import ExposureOperator
 from edge.reconstruct.harmonic import fill, hold
 
 Floats = NDArray[np.float32]
@@ -31,15 +30,6 @@ class Raster:
     """The exposures row by row."""
 
 
-def centres(operator: ExposureOperator) -> Doubles:
-    """Mean place of what each exposure sees, row and column in cells, shape (exposures, 2)."""
-    weight = operator.weight.astype(np.float64)
-    places = np.stack([operator.cell // operator.shape[1], operator.cell % operator.shape[1]], axis=1)
-    found: Doubles = np.add.reduceat(weight[:, None] * places, operator.first[:-1], axis=0)
-    found /= np.add.reduceat(weight, operator.first[:-1])[:, None]
-    return found
-
-
 def raster_of(places: Doubles) -> Raster | None:
     """The raster that places form, one in each of its crossings; None where they form none of 2 x 2 or more."""
     rows, columns = (_levels(places[:, axis]) for axis in (0, 1))
@@ -58,7 +48,7 @@ def spread(values: Floats, cells: MeasuredCells) -> Floats:
 
     Cubic convolution where the exposures form a raster; else as smooth as can be between their centres.
     """
-    places = centres(cells.seen_by())
+    places = cells.seen_by().centroids()
     raster = raster_of(places)
     if raster is not None:
         return upsampled(values[raster.order], raster, cells.shape).reshape(-1, values.shape[1])

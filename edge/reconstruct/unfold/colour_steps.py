@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.unfold.upsampled import bilinear, middles
+from edge.reconstruct.unfold.upsampled import bilinear
 
 Floats = NDArray[np.float32]
 
@@ -73,7 +73,7 @@ def _windowed(cells: MeasuredCells, values: Floats, sigma: float) -> Floats:
     """Sums over a Gaussian window of what lies at the exposures' middles, (rows, columns, channels)."""
     from cv2 import BORDER_CONSTANT, GaussianBlur
 
-    places = np.rint(middles(cells.seen_by())).astype(np.intp)
+    places = np.rint(cells.seen_by().centroids()).astype(np.intp)
     place = places[:, 0] * cells.shape[1] + places[:, 1]
     total = np.empty((*cells.shape, values.shape[1]), np.float32)
     for channel in range(values.shape[1]):

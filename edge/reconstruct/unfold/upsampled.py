@@ -15,21 +15,13 @@ _SAME_PLACE = 1e-3
 """Cells; middles nearer than this lie in one row or column of a raster."""
 
 
-def middles(operator: ExposureOperator) -> NDArray[np.float64]:
-    """Row and column of the middle of what each exposure saw, shape (exposures, 2)."""
-    row, column = np.divmod(operator.cell, operator.shape[1])
-    starts, weight = operator.first[:-1], operator.weight.astype(np.float64)
-    total = np.add.reduceat(weight, starts)
-    return np.stack([np.add.reduceat(weight * place, starts) / total for place in (row, column)], axis=1)
-
-
 def bilinear(operator: ExposureOperator, values: Floats) -> Floats:
     """Values of a raster of exposures at every cell, (rows, columns, channels), level beyond its outermost ones.
 
     This is the Y of the papers' input X: bilinear where the middles form a raster, of which a few may be missing;
     where they don't, linear in triangles, and beyond these the nearest.
     """
-    places = middles(operator)
+    places = operator.centroids()
     axes = raster(places)
     if axes is None:
         return _in_triangles(operator.shape, places, values)

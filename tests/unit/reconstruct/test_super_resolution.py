@@ -16,7 +16,7 @@ from edge.reconstruct.exposure_operator import areas, joined, points, strokes
 from edge.reconstruct.fusion.palm import Plan
 from edge.reconstruct.super_resolution import recipes, solving
 from edge.reconstruct.super_resolution.extension import extension_standard_error
-from edge.reconstruct.super_resolution.raster import centres, cubic_weights, raster_of, spread
+from edge.reconstruct.super_resolution.raster import cubic_weights, raster_of, spread
 from edge.reconstruct.super_resolution.recipes import Recipe
 from edge.reconstruct.super_resolution.solving import sharpened
 from edge.reconstruct.super_resolution.start import degradation
@@ -127,7 +127,7 @@ def test_points_strokes_and_areas_are_solved_together() -> None:
             areas(shape, np.array([0, 20]), np.array([20, 30]), height=4, width=4),
         ]
     )
-    place = np.round(centres(operator)).astype(np.intp)
+    place = np.round(operator.centroids()).astype(np.intp)
     values = operator.seen(maps)
     cells = MeasuredCells(shape, *place.T, values, np.zeros_like(values), ("a", "b", "c"), None, operator)
     found = sharpened(cells, photograph, recipes.SSR, atoms=8, lambda_=0.01, plan=BRIEF)
@@ -178,17 +178,17 @@ def test_cubic_convolution_gives_back_lines_and_the_exposures_themselves() -> No
 def test_a_raster_is_known_as_one_in_any_order_and_with_a_hole_no_longer() -> None:
     cells = averaged(striped()[0])
     order = np.random.default_rng(0).permutation(len(cells))
-    raster = raster_of(centres(cells.seen_by())[order])
+    raster = raster_of(cells.seen_by().centroids()[order])
     assert raster is not None
     np.testing.assert_allclose(raster.rows, np.arange(1.5, SIDE, 4))
     np.testing.assert_array_equal(np.argsort(order), raster.order)
-    assert raster_of(centres(cells.seen_by())[1:]) is None
+    assert raster_of(cells.seen_by().centroids()[1:]) is None
 
 
 def test_exposures_that_form_no_raster_are_still_read_off_between() -> None:
     cells = averaged(striped()[0])
     fewer = cells.without(np.array([17, 50]))
-    linear = centres(fewer.seen_by()).astype(np.float32)
+    linear = fewer.seen_by().centroids().astype(np.float32)
     found = spread(linear, fewer).reshape(SIDE, SIDE, 2)
     assert np.abs(found[:, :, 0] - np.arange(SIDE)[:, None]).max() < FACTOR
 

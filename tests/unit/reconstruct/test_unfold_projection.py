@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge.reconstruct.exposure_operator import ExposureOperator, areas, joined, points, strokes
 from edge.reconstruct.unfold.projection import are_disjoint, projected
-from edge.reconstruct.unfold.upsampled import bilinear, middles
+from edge.reconstruct.unfold.upsampled import bilinear
 
 SHAPE = (12, 15)
 
@@ -86,8 +86,8 @@ def test_the_training_projects_as_the_application_does(kind: str) -> None:
 
 def test_the_middle_of_an_area_lies_between_cells_and_that_of_a_point_on_its_cell() -> None:
     block = areas((4, 4), np.array([0]), np.array([2]), height=2, width=2)
-    np.testing.assert_allclose(middles(block), [[0.5, 2.5]])
-    np.testing.assert_allclose(middles(points((4, 4), np.array([3]), np.array([1]))), [[3, 1]])
+    np.testing.assert_allclose(block.centroids(), [[0.5, 2.5]])
+    np.testing.assert_allclose(points((4, 4), np.array([3]), np.array([1])).centroids(), [[3, 1]])
 
 
 def test_bilinear_values_are_those_of_a_plane_between_the_middles() -> None:
