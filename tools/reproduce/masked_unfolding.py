@@ -158,7 +158,7 @@ def _page(found: Sequence[tuple[Part, Results]], options: argparse.Namespace, ab
 _INTRODUCTION = (
     "The network of Verinaz-Jadan et al. sharpens a coarse raster. Here it is given a sampling mask in its place: it "
     "learns from the measured cells of one scan, each with inputs that were made without it, and never sees the maps "
-    "that it is held against ([how](../explanation/super-resolution-unfolding.md#with-a-sampling-mask)). All columns "
+    "that it is held against ([how](../explanation/unfolding-with-a-mask.md)). All columns "
     "see the same cells and, but for `harmonic`, the photograph where there is one.",
     "",
     "A cell reads 20 log10(1 / RMSE) over all elements in dB, in brackets the mean of the elements' own PSNR, then the "
