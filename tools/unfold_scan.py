@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.coarse_raster import coarse_sights
 from edge.faults import UsageError
 from edge.maps import Samples
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
-from edge.reconstruct.exposure_operator import areas
 from models.density import cells_for_rate
 from models.masks import MaskRequest, make_mask
 
@@ -92,26 +92,18 @@ def coarsely_measured(
             f"{rows} x {columns} cells are no whole blocks of {factor} x {factor}: crop the maps and their photograph "
             f"to {rows // factor * factor} x {columns // factor * factor}, or give another factor"
         )
-    blocks = maps.reshape(rows // factor, factor, columns // factor, factor, -1)
-    whole = known.reshape(rows // factor, factor, columns // factor, factor).all(axis=(1, 3))
-    down, right = np.nonzero(whole)
-    if len(down) < 4:
-        raise UsageError(f"{len(down)} blocks of {factor} x {factor} known cells are too few to learn from")
-    middle = factor // 2
-    at = down * factor + middle, right * factor + middle
-    values = blocks.mean(axis=(1, 3), dtype=np.float64)[whole] if sees == "block" else maps[at]
-    if not np.isfinite(values).all():
+    sights = coarse_sights(known, factor, "areas")
+    whole = np.flatnonzero(np.diff(sights.operator.first) == factor**2)
+    if len(whole) < 4:
+        raise UsageError(f"{len(whole)} blocks of {factor} x {factor} known cells are too few to learn from")
+    if sees == "block":
+        cells = sights.measured(maps, np.zeros_like(maps), tuple(elements)).picked(whole)
+    else:
+        values = maps[at := (sights.rows[whole], sights.columns[whole])]
+        cells = MeasuredCells((rows, columns), *at, values, np.zeros_like(values), tuple(elements))
+    if not np.isfinite(cells.values).all():
         raise UsageError("known maps hold values that are not finite: mark such cells as not known")
-    operator = areas((rows, columns), down * factor, right * factor, height=factor, width=factor)
-    zeros = np.zeros(values.shape, np.float32)
-    return MeasuredCells(
-        (rows, columns),
-        *at,
-        values.astype(np.float32),
-        zeros,
-        tuple(elements),
-        operator=operator if sees == "block" else None,
-    )
+    return cells
 
 
 def sparsely_measured(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.coarse_raster import CoarseSights, coarse_sights
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.exposure_operator import areas
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.subjects import Subject
 
@@ -54,7 +54,7 @@ def coarse_scan(subject: Subject, factor: int) -> CoarseScan:
             "give another factor, 2 or more"
         )
     window = np.s_[: rows * factor, : columns * factor]
-    whole = _blocks(subject.allowed[window][:, :, None], factor).min(axis=(1, 3))[:, :, 0]
+    whole = subject.allowed[window].reshape(rows, factor, columns, factor).all(axis=(1, 3))
     cropped = replace(
         subject,
         rgb=subject.rgb[window].copy(),
@@ -62,30 +62,17 @@ def coarse_scan(subject: Subject, factor: int) -> CoarseScan:
         allowed=np.repeat(np.repeat(whole, factor, axis=0), factor, axis=1),
         truth=None if subject.truth is None else np.ascontiguousarray(subject.truth[window]),
     )
-    means = block_means(cropped.values, factor)
-    return CoarseScan(cropped, factor, means, _exposures(cropped, means, factor))
+    names = tuple(f"E{channel}" for channel in range(cropped.values.shape[2]))
+    cells = _sights(cropped.shape, factor).measured(cropped.values, np.zeros_like(cropped.values), names)
+    return CoarseScan(cropped, factor, cells.values.reshape(rows, columns, -1), cells)
 
 
 def block_means(values: Floats, factor: int) -> Floats:
     """Mean of each block, shape (rows / factor, columns / factor, channels)."""
-    means: Floats = _blocks(values, factor).mean(axis=(1, 3), dtype=np.float64).astype(np.float32)
-    return means
-
-
-def _blocks(values: NDArray[np.generic], factor: int) -> NDArray[np.generic]:
     rows, columns, channels = values.shape
-    return values.reshape(rows // factor, factor, columns // factor, factor, channels)
+    means = _sights((rows, columns), factor).operator.seen(values)
+    return means.reshape(rows // factor, columns // factor, channels)
 
 
-def _exposures(subject: Subject, means: Floats, factor: int) -> MeasuredCells:
-    down, right = (index.ravel() * factor for index in np.indices(means.shape[:2]))
-    values = means.reshape(-1, means.shape[2])
-    return MeasuredCells(
-        subject.shape,
-        down + factor // 2,
-        right + factor // 2,
-        values,
-        np.zeros_like(values),
-        tuple(f"E{channel}" for channel in range(values.shape[1])),
-        operator=areas(subject.shape, down, right, height=factor, width=factor),
-    )
+def _sights(shape: tuple[int, int], factor: int) -> CoarseSights:
+    return coarse_sights(np.ones(shape, np.bool_), factor, "areas")
