@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from models.faults import UnusableModel, UnusableRequest
 from models.manifest import OPSETS, AtLeastZero, Closed, Port, Sha256, Text, Training, read_as
-from models.onnx_session import NetworkKind, file_content, first_line, open_session, require_agreement, require_ports
+from models.onnx_session import NetworkKind, answer, file_content, open_session
 
 SIDE = 64
 """Rows and columns of every photograph that it takes: its middle is a fully connected layer."""
@@ -63,12 +63,9 @@ class Inpainter:
         UnusableModel
             The content is not what the manifest says, or onnxruntime cannot run it.
         """
-        require_agreement(content, _KIND, name=name, sha256=manifest.sha256, opset=manifest.opset)
         self.name = name
         self.manifest = manifest
-        self._session = open_session(content, _KIND, name=name, threads=threads)
-        require_ports(self._session.get_inputs(), INPUTS, _KIND, name=name)
-        require_ports(self._session.get_outputs(), OUTPUTS, _KIND, name=name)
+        self._session = open_session(content, manifest, _KIND, name=name, threads=threads)
 
     def restore(self, rgb: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """The whole photograph as the network imagines it, sampled cells included: it does not hold them.
@@ -94,12 +91,7 @@ class Inpainter:
         """
         _require_samples(rgb, mask)
         centred = np.where(mask[:, :, None], 2 * rgb - 1, 0).astype(np.float32)
-        try:
-            (found,) = self._session.run(["restored"], {"sampled": centred.transpose(2, 0, 1)[None].copy()})
-        except Exception as error:  # onnxruntime's exceptions have no common root but this one
-            raise UnusableModel(
-                f"{self.name}: the network fails ({first_line(error)}): export it again with {EXPORTER}"
-            ) from None
+        found = answer(self._session, {"sampled": centred.transpose(2, 0, 1)[None].copy()}, _KIND, name=self.name)
         restored = (np.asarray(found, np.float32)[0].transpose(1, 2, 0) + 1) / 2
         # also false for what is not a number
         if not (restored.min() >= 0 and restored.max() <= 1):

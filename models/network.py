@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.faults import UnusableModel, UnusableRequest
-from models.manifest import INPUTS, OUTPUTS, Manifest, read_manifest
-from models.onnx_session import NetworkKind, file_content, first_line, open_session, require_agreement, require_ports
+from models.manifest import Manifest, read_manifest
+from models.onnx_session import NetworkKind, file_content, first_line, open_session
 
 THREADS = 2
 """Cores that a network may use: those of the smallest edge box."""
@@ -38,13 +38,10 @@ class MaskNetwork:
         UnusableModel
             The content is not what the manifest says, or onnxruntime cannot run it.
         """
-        require_agreement(content, _KIND, name=name, sha256=manifest.sha256, opset=manifest.opset)
         self.name = name
         self.manifest = manifest
         self.threads = threads
-        self._session = open_session(content, _KIND, name=name, threads=threads)
-        require_ports(self._session.get_inputs(), INPUTS, _KIND, name=name)
-        require_ports(self._session.get_outputs(), OUTPUTS, _KIND, name=name)
+        self._session = open_session(content, manifest, _KIND, name=name, threads=threads)
 
     @property
     def sha256(self) -> str:

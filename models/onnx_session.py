@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.faults import MissingModel, UnusableModel
 from models.manifest import Port
@@ -47,35 +50,67 @@ def file_content(path: Path, kind: NetworkKind, *, most_bytes: int) -> bytes:
     return content
 
 
-def require_agreement(content: bytes, kind: NetworkKind, *, name: str, sha256: str, opset: int) -> None:
-    """The content must have the digest and the operator set that its manifest states; `name` is its file's.
+class Stated(Protocol):
+    """What every manifest says of its network's file."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def opset(self) -> int: ...
+    @property
+    def inputs(self) -> list[Port]: ...
+    @property
+    def outputs(self) -> list[Port]: ...
+
+
+def open_session(content: bytes, stated: Stated, kind: NetworkKind, *, name: str, threads: int) -> Any:
+    """An onnxruntime session on the processor, on so many threads; `name` is what complaints call the file.
 
     Raises
     ------
     UnusableModel
-        It has not, or is no ONNX model.
+        The content is not what its manifest states, or onnxruntime cannot load it.
     """
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
+    _require_agreement(content, stated, kind, name)
+    session = _session(content, kind, name, threads)
+    _require_ports(session.get_inputs(), stated.inputs, kind, name)
+    _require_ports(session.get_outputs(), stated.outputs, kind, name)
+    return session
+
+
+def answer(session: Any, given: Mapping[str, NDArray[np.float32]], kind: NetworkKind, *, name: str) -> Any:
+    """What a network of one output makes of its inputs.
+
+    Raises
+    ------
+    UnusableModel
+        It fails.
+    """
+    try:
+        (found,) = session.run(None, given)
+    except Exception as error:  # onnxruntime's exceptions have no common root but this one
         raise UnusableModel(
-            f"{name}: its SHA-256 is {digest[:12]}... and its manifest says {sha256[:12]}...: "
+            f"{name}: the network fails ({first_line(error)}): export it again with {kind.exporter}"
+        ) from None
+    return found
+
+
+def _require_agreement(content: bytes, stated: Stated, kind: NetworkKind, name: str) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != stated.sha256:
+        raise UnusableModel(
+            f"{name}: its SHA-256 is {digest[:12]}... and its manifest says {stated.sha256[:12]}...: "
             "the file was changed or damaged; take network and manifest from one place again"
         )
     found = opset_of(content, name)
-    if found != opset:
+    if found != stated.opset:
         raise UnusableModel(
-            f"{name}: written for opset {found} and its manifest says {opset}: export it again with {kind.exporter}"
+            f"{name}: written for opset {found} and its manifest says {stated.opset}: "
+            f"export it again with {kind.exporter}"
         )
 
 
-def open_session(content: bytes, kind: NetworkKind, *, name: str, threads: int) -> Any:
-    """An onnxruntime session on the processor, with a stated number of threads.
-
-    Raises
-    ------
-    UnusableModel
-        onnxruntime cannot load it.
-    """
+def _session(content: bytes, kind: NetworkKind, name: str, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -92,14 +127,8 @@ def open_session(content: bytes, kind: NetworkKind, *, name: str, threads: int) 
         ) from None
 
 
-def require_ports(found: Any, wanted: Sequence[Port], kind: NetworkKind, *, name: str) -> None:
-    """The session's own word on inputs or outputs must be the contract's.
-
-    Raises
-    ------
-    UnusableModel
-        It is another.
-    """
+def _require_ports(found: Any, wanted: Sequence[Port], kind: NetworkKind, name: str) -> None:
+    """The session's own word on inputs or outputs must be the contract's."""
     stated = {port.name: port for port in found}
     fits = stated.keys() == {port.name for port in wanted} and all(
         stated[port.name].type == "tensor(float)" and _fits(stated[port.name].shape, port.shape) for port in wanted

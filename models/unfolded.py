@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from models.faults import UnusableModel, UnusableRequest
 from models.manifest import OPSETS, AtLeastZero, Closed, Port, Sha256, Text, Training, read_as
-from models.onnx_session import NetworkKind, file_content, first_line, open_session, require_agreement, require_ports
+from models.onnx_session import NetworkKind, answer, file_content, open_session
 
 EXPORTER = "tools.unfold"
 COLOURS = 3
@@ -120,11 +120,8 @@ class Unfolded:
         UnusableModel
             The content is not what the manifest says, or onnxruntime cannot run it.
         """
-        require_agreement(content, _KIND, name=name, sha256=manifest.sha256, opset=manifest.opset)
         self.name, self.manifest = name, manifest
-        self._session = open_session(content, _KIND, name=name, threads=threads)
-        require_ports(self._session.get_inputs(), manifest.inputs, _KIND, name=name)
-        require_ports(self._session.get_outputs(), manifest.outputs, _KIND, name=name)
+        self._session = open_session(content, manifest, _KIND, name=name, threads=threads)
 
     def synthesised(self, known: Floats) -> Floats:
         """Maps of cells in units of the span, shape (cells, elements), from their inputs, (cells, inputs).
@@ -148,13 +145,8 @@ class Unfolded:
         return np.concatenate(parts)[:, : len(self.manifest.scan.elements)]
 
     def _run(self, known: Floats) -> Floats:
-        try:
-            (found,) = self._session.run(None, {"known": np.ascontiguousarray(known, np.float32)})
-        except Exception as error:  # onnxruntime's exceptions have no common root but this one
-            raise UnusableModel(
-                f"{self.name}: the network fails ({first_line(error)}): export it again with {EXPORTER}"
-            ) from None
-        synthesised = np.asarray(found, np.float32)
+        given = {"known": np.ascontiguousarray(known, np.float32)}
+        synthesised = np.asarray(answer(self._session, given, _KIND, name=self.name), np.float32)
         if not bool(np.isfinite(synthesised).all()):
             raise UnusableModel(f"{self.name}: the network gives values that are not finite: train it again")
         return synthesised

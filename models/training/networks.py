@@ -207,15 +207,15 @@ def _net_e(**options: Any) -> nn.Module:
 
 
 def _unfolded(**options: Any) -> nn.Module:
-    from models.training.unfolding.network import build_unfolded
+    from models.training.unfolding.network import UnfoldedNetwork, UnfoldedOptions
 
-    return build_unfolded(options)
+    return UnfoldedNetwork(UnfoldedOptions(**options))
 
 
 def _mixed_looks(**options: Any) -> nn.Module:
-    from models.training.unfolding.mixing import build_mixing
+    from models.training.unfolding.mixing import MixingNetwork, MixingOptions
 
-    return build_mixing(options)
+    return MixingNetwork(MixingOptions(**options))
 
 
 INPAINTERS: dict[str, Callable[..., nn.Module]] = {"nete": _net_e}

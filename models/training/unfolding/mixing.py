@@ -10,7 +10,6 @@ learns from by their number. Before it has learned anything, the maps are krigin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -162,20 +161,6 @@ class MixingNetwork(nn.Module):
         together = apart.mean(1, keepdim=True).expand(-1, self.options.channels)
         known = torch.stack([steep, apart, level, together], dim=2)
         return torch.maximum(torch.minimum(torch.cat([known, torch.tanh(differences / 2)], 2), self.high), self.low)
-
-
-def build_mixing(options: dict[str, Any]) -> MixingNetwork:
-    """The network of stated options.
-
-    Raises
-    ------
-    UnknownNetwork
-        There is no such option, or no such value of one.
-    """
-    try:
-        return MixingNetwork(MixingOptions(**options))
-    except TypeError as error:
-        raise UnknownNetwork(f"a mixing network has no such options ({error}): take those of its tool") from None
 
 
 def _both_ends() -> Tensor:

@@ -9,7 +9,6 @@ here: cells in rows, channels in columns.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -117,20 +116,6 @@ class UnfoldedNetwork(nn.Module):
         """Bring every weight, biases apart, back into [-1, 1], as the earlier paper does while it pre-trains."""
         for weight in (*(layer.weight for layer in (*self.analyses, *self.mixings)), self.dictionary):
             weight.clamp_(-_LARGEST_WEIGHT, _LARGEST_WEIGHT)
-
-
-def build_unfolded(options: dict[str, Any]) -> UnfoldedNetwork:
-    """The network of stated options.
-
-    Raises
-    ------
-    UnknownNetwork
-        There is no such option, or no such value of one.
-    """
-    try:
-        return UnfoldedNetwork(UnfoldedOptions(**options))
-    except TypeError as error:
-        raise UnknownNetwork(f"an unfolded network has no such options ({error}): take those of its tool") from None
 
 
 def _leaky(values: Tensor) -> Tensor:

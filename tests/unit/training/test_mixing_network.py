@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from models.training.faults import UnknownNetwork  # noqa: E402
 from models.training.networks import build_network  # noqa: E402
-from models.training.unfolding.mixing import MixingNetwork, MixingOptions, build_mixing  # noqa: E402
+from models.training.unfolding.mixing import MixingNetwork, MixingOptions  # noqa: E402
 
 CHANNELS, LOOKS = 2, 3
 OPTIONS = MixingOptions(CHANNELS, LOOKS, atoms=5, layers=3)
@@ -98,12 +98,12 @@ def test_features_beyond_what_was_learned_from_are_clipped():
 @pytest.mark.parametrize("wrong", [{"channels": 0, "looks": 3}, {"channels": 1, "looks": 1}])
 def test_a_network_that_cannot_be_is_refused(wrong):
     with pytest.raises(UnknownNetwork, match="cannot be: give at least 1 of each, and 2 looks"):
-        build_mixing(wrong)
+        build_network("mixed-looks", wrong)
 
 
 def test_an_unknown_option_is_refused_in_one_sentence():
-    with pytest.raises(UnknownNetwork, match="has no such options"):
-        build_mixing({"channels": 2, "looks": 3, "colour": "red"})
+    with pytest.raises(UnknownNetwork, match="mixed-looks cannot be built"):
+        build_network("mixed-looks", {"channels": 2, "looks": 3, "colour": "red"})
 
 
 def test_a_checkpoint_names_it():
