@@ -168,7 +168,7 @@ def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
     blocks, lives = BlockSums(planned.config.instrument.detector.channels), list[float]()
     for batch in portions(recording.reader):
         blocks.add(batch.counts)
-        lives += batch.live_s.tolist()
+        lives += batch.telling().live_s.tolist()
     live_s = math.fsum(lives)
     if live_s == 0:
         raise UsageError(f"{recording.paths.folder}: holds no exposure yet: go on with --resume")
@@ -187,12 +187,13 @@ def fit_recording(recording: Recording, planned: Planned) -> FittedRecording:
 def fitted_part(
     batch: MeasuredArrays, fit: ScanFit, output: TubeOutput | None, grid: ScanGrid, *, first: int
 ) -> FittedPart:
-    """Fit some exposures of a recording, before which ``first`` had been measured."""
+    """Fit what tells something among some exposures of a recording, before which ``first`` had been measured."""
     positions = first + np.arange(len(batch))
     rates = fit.fit(batch.counts, batch.live_s, positions=positions)
     if output is not None:
         rates = output.normalised(rates, positions)
-    return FittedPart(_at_cells(batch, rates, grid), batch.live_s, batch.indices)
+    tells = batch.tells
+    return FittedPart(_at_cells(batch, rates, grid).picked(tells), batch.live_s[tells], batch.indices[tells])
 
 
 def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
@@ -204,9 +205,13 @@ def spectrum_model(sum_counts: NDArray[np.float64], live_s: float, config: ScanC
 
 
 def samples_of(batch: MeasuredArrays, fit: ScanFit, plan: ScanPlan, *, first: int) -> Samples:
-    """Element rates of a batch at the cells where the beam was; ``first`` exposures had been measured before it."""
+    """Element rates of what tells something in a batch, at the cells where the beam was.
+
+    ``first`` exposures had been measured before it.
+    """
     positions = first + np.arange(len(batch))
-    return _at_cells(batch, fit.fit(batch.counts, batch.live_s, positions=positions), plan.grid)
+    rates = fit.fit(batch.counts, batch.live_s, positions=positions)
+    return _at_cells(batch, rates, plan.grid).picked(batch.tells)
 
 
 def _at_cells(batch: MeasuredArrays, rates: ElementRates, grid: ScanGrid) -> Samples:

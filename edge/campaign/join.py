@@ -110,7 +110,7 @@ def read_placement(whole: Whole, folder: Path, name: str) -> PlacedScan:
         fitted = fit_recording(recording, planned)
         middles: list[NDArray[np.float64]] = []
         sums: list[NDArray[np.int64]] = []
-        for batch in portions(recording.reader):
+        for batch in (portion.telling() for portion in portions(recording.reader)):
             middles.append((batch.starts_mm + batch.ends_mm) / 2)
             sums.append(batch.counts.sum(axis=1, dtype=np.int64))
     placing = placed_by_samples(fitted.samples, fitted.model.elements, planned.sighting, planned.config)

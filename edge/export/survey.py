@@ -50,6 +50,8 @@ class _Sums:
         self._most = np.zeros(cells, np.int64)
 
     def add(self, batch: MeasuredArrays) -> None:
+        self.read += len(batch)
+        batch = batch.telling()
         cells = cells_of(batch, self._grid)
         flat = cells[:, 0] * self._grid.columns + cells[:, 1]
         middles_mm = (batch.starts_mm + batch.ends_mm) / 2
@@ -59,7 +61,6 @@ class _Sums:
         np.add.at(self._x, flat, batch.real_s * middles_mm[:, 0])
         np.add.at(self._y, flat, batch.real_s * middles_mm[:, 1])
         np.add.at(self._most, flat, batch.counts.max(axis=1, initial=0).astype(np.int64))
-        self.read += len(batch)
 
     def totals(self) -> CellTotals:
         grid, shape = self._grid, self._grid.shape

@@ -214,9 +214,9 @@ class Preview:
                 if self._apart.is_outgrown(batch):
                     self._read_plan()
                 samples = samples_of(batch, self._fit, self._planned.plan, first=self.exposures)
-                self._show(*self._apart.shown(batch, samples))
+                self._show(*self._apart.shown(batch.telling(), samples))
             self._blocks.add(batch.counts)
-            self._live_s += float(batch.live_s.sum())
+            self._live_s += float(batch.telling().live_s.sum())
             self._last_seq = batch.last_seq
             self.exposures += len(batch)
         return self.exposures - before

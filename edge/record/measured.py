@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from firmware_bridge.messages import ExposureFlag
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,27 @@ class MeasuredArrays:
 
     def __len__(self) -> int:
         return int(self.indices.shape[0])
+
+    @property
+    def tells(self) -> NDArray[np.bool_]:
+        """Which say something of the object, shape (n,): all but truncated ones without a single count.
+
+        Where no spectrum of a row could be believed, its exposures stand in the journal for their dose alone, without
+        counts: taken for measurements, they would halve the rates of cells that were measured again. One that was cut
+        short before its first count goes with them, and could tell no more than that little time.
+        """
+        tells = np.asarray(self.flags & ExposureFlag.TRUNCATED == 0, np.bool_)
+        tells[~tells] = self.counts[~tells].any(axis=1)
+        return tells
+
+    def telling(self) -> Self:
+        """Those of them alone."""
+        tells = self.tells
+        if tells.all():
+            return self
+        return replace(
+            self, **{each.name: getattr(self, each.name)[tells] for each in fields(self) if each.name != "last_seq"}
+        )
 
 
 def columns_of(last_seq: int, rows: Sequence[tuple[Any, ...]], spectra: Sequence[NDArray[np.uint32]]) -> MeasuredArrays:

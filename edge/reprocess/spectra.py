@@ -59,7 +59,7 @@ def add_up(look: Look, number: int) -> str:
     for batch in _batches(look, portion):
         total = batch.counts.sum(axis=0, dtype=np.float64)
         found.append(_Portion(after, batch.last_seq, total, batch.counts.sum(axis=1, dtype=np.int64)))
-        lives.append(batch.live_s)
+        lives.append(batch.telling().live_s)
         after = batch.last_seq
     pieces.keep(
         name,
