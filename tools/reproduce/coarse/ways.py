@@ -44,8 +44,11 @@ NOT_YET = ("GSOMP", "NSSR", "CSTF", "CMS", "LTTR", "MMSR", "CS2DIPs")
 """Of the papers' tables, too: what could be built here."""
 SOLVED = ("kriging", "ssr-baseline-1", "ssr-baseline-2", "csusr", "ssrcu", "ssr")
 """Reconstructions of the registry that honour what an exposure averages."""
-UNFOLDED = tuple(PLANS)
-"""Unfolded networks, each trained on the scan that it then sharpens; its time is that of both."""
+UNFOLDED = tuple(name for name, named in PLANS.items() if named.network == "unfolded")
+"""Unfolded networks, each trained on the scan that it then sharpens; its time is that of both.
+
+Those of masks take cells that were measured by themselves, which a coarse raster has none of.
+"""
 _COLOUR = ("ssr-baseline-2", "csusr", "ssrcu", "ssr")
 WAYS = ("bicubic", "guided", "joint-bilateral", *SOLVED, *UNFOLDED, AS_MANY, AS_LONG)
 
