@@ -10,7 +10,9 @@ from hypothesis import settings
 
 from tests.held_up import Repeater
 from tests.order import spread
+from tests.shares import Shares, keep_bytecode
 
+keep_bytecode()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=40)
@@ -22,6 +24,10 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Repeater(_CHECKOUT / "tests"))
+    worker = getattr(config, "workerinput", None)
+    if worker is not None and config.args_source is config.ArgsSource.TESTPATHS:
+        number = int(worker["workerid"].removeprefix("gw"))
+        config.pluginmanager.register(Shares(_CHECKOUT / "tests", number, worker["workercount"]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
