@@ -218,7 +218,8 @@ def _replayed(
     with watch.stage("visible"):
         maps = with_visible(maps, samples, stack.rgb)
     with watch.stage("score"):
-        scored = stack.known if stack.is_full else stack.known & ~chosen.cells
+        # cells that a mean was taken over are left out no more than those that it is counted for
+        scored = stack.known if stack.is_full else stack.known & ~chosen.cells & ~maps.reached
         if not scored.any():
             what = "with these cells" if asked_rate is None else f"at rate {asked_rate:g}"
             raise UsageError(f"{source}: nothing is left to score {what}: replay fewer of its cells")

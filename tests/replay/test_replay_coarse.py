@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edge import cli
-from edge.record.maps_file import read_maps
+from edge.maps import ElementMaps
+from edge.record.maps_file import read_maps, write_maps
 
 ROWS, COLUMNS, USAGE = 46, 63, 2
 
@@ -72,3 +73,15 @@ def test_what_is_no_raster_is_refused_in_a_sentence(
     assert cli.run(["replay", str(stack), *arguments, "--out", str(stack.parent / "out")]) == USAGE
     (said,) = capsys.readouterr().err.splitlines()
     assert sentence in said
+
+
+def test_of_a_sparse_source_no_cell_that_a_stroke_saw_passes_for_left_out(stack: Path, tmp_path: Path) -> None:
+    maps = np.nan_to_num(np.load(stack)["maps"])
+    measured = np.zeros((ROWS, COLUMNS), np.bool_)
+    measured[1::4] = measured[2::4] = True
+    sparse = tmp_path / "sparse.h5"
+    write_maps(sparse, ElementMaps(("Pb",), maps, np.ones_like(maps), measured, "linear"), mask=measured)
+    report, _ = replayed(sparse, "4,strokes")
+    # strokes go along the third row of every four, and along the last one of all: the second is left to score on
+    assert report["scored_on"] == "exposures left out"
+    assert report["scored_cells"] == ROWS // 4 * COLUMNS
