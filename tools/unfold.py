@@ -160,10 +160,14 @@ def _run(config_path: Path, out: Path, resume: bool, scan: Path | None) -> str:
     )
 
     config = load_unfold_config(config_path, scan=scan)
-    if (out / "last.pt").exists() and not resume:
+    has_begun = (out / "last.pt").exists()
+    if has_begun and not resume:
         raise UsageError(f"{out}: holds a training already: resume it with --resume, or choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / CONFIG_COPY).write_text(config_path.read_text("utf-8"), "utf-8")
+    if resume and not has_begun:
+        raise UsageError(f"{out}: holds no training to go on with: leave --resume out, or give its folder")
+    if not resume:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / CONFIG_COPY).write_text(config_path.read_text("utf-8"), "utf-8")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
         ended, manifest = train(config, out, resume=resume, bar=bar)
@@ -191,6 +195,12 @@ def main(
         sys.exit(error.exit_code)
     except ModelsError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(UsageError.exit_code)
+    except OSError as error:
+        what = error.strerror or error
+        typer.echo(
+            f"error: {error.filename or out}: cannot be written ({what}): give another folder by --out", err=True
+        )
         sys.exit(UsageError.exit_code)
 
 

@@ -44,7 +44,7 @@ class UnfoldConfig(Closed):
     """Of each stage, in the plan's place."""
     exposures: PositiveInt | None = None
     """Per step and lesson, in the plan's place."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Of the processor; 0: as many as torch takes."""
     licence: Annotated[str, Field(min_length=1, max_length=2_000)] = NOT_STATED

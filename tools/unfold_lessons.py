@@ -21,6 +21,8 @@ Floats = NDArray[np.float32]
 
 _LEAST_VARIANCE = 0.03**2
 """Of the span squared: what a map errs by counts beside the counting noise of what it is held against."""
+_FEWEST = 4
+"""Exposures of each part that a plan learns from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +46,9 @@ def lessons_of(cells: MeasuredCells, rgb: Floats, named: NamedPlan) -> Lessons:
     Raises
     ------
     UsageError
-        The plan wants the scan coarsened once more and its exposures form no raster, or it is too small for that; or it
-        wants cells that were measured by themselves, as `edge.reconstruct.unfold.looks.require_mask` says.
+        There are too few exposures. Or the plan wants the scan coarsened once more and its exposures form no raster, or
+        it is too small for that; or it wants cells that were measured by themselves, as
+        `edge.reconstruct.unfold.looks.require_mask` says.
     """
     span = Span.of(cells)
     scaled = span.scaled(cells)
@@ -53,6 +56,12 @@ def lessons_of(cells: MeasuredCells, rgb: Floats, named: NamedPlan) -> Lessons:
     order = random.permutation(len(cells))
     held = np.sort(order[: max(1, round(named.plan.held_share * len(cells)))])
     kept = np.setdiff1d(np.arange(len(cells)), held)
+    needed = _FEWEST * max(named.plan.folds, 1)
+    if len(kept) < needed:
+        raise UsageError(
+            f"{len(cells)} exposures, of which {len(held)} are held out, are too few to learn from, for this plan "
+            f"needs {needed} besides: measure more, or take kriging"
+        )
     make = RECIPES[named.recipe]
     inputs = make(scaled.picked(kept), rgb)
     parts = [np.sort(part) for part in np.array_split(random.permutation(kept), max(named.plan.folds, 1))]

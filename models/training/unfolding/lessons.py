@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,3 +79,14 @@ class Taught:
         """Some exposures, what they measured, what that counts, and the inputs at each of their entries."""
         some = self.exposures.only(which)
         return some, self.measured[which], self.trust[which], self.inputs[some.cell]
+
+
+def digest_of(lessons: Sequence[Lesson]) -> str:
+    """SHA-256 of what was measured, of which cells, and of the photograph, hexadecimal."""
+    digest = hashlib.sha256()
+    for lesson in lessons:
+        for values in (lesson.measured, lesson.colours):
+            digest.update(np.ascontiguousarray(values, np.float32).tobytes())
+        for places in (lesson.first, lesson.cell):
+            digest.update(np.ascontiguousarray(places, np.int64).tobytes())
+    return digest.hexdigest()

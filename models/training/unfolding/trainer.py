@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from models.training.checkpoint import NetworkDescription, load_state, save_chec
 from models.training.faults import TrainingDiverged, TrainingError, UnusableCheckpoint
 from models.training.log import TRAINING_LOG, Log
 from models.training.unfolding.discriminator import Discriminator
-from models.training.unfolding.lessons import Lesson, Taught
+from models.training.unfolding.lessons import Lesson, Taught, digest_of
 from models.training.unfolding.losses import fooling_error, squared_error, telling_error
 from models.training.unfolding.mixing import MixingNetwork
 from models.training.unfolding.network import UnfoldedNetwork
@@ -88,7 +87,7 @@ class UnfoldingTrainer:
         if len(lessons[0].measured) < _FEWEST:
             raise TrainingError(f"{len(lessons[0].measured)} exposures are too few to learn from: measure more")
         self._judged = Taught(judged, self._device)
-        self._measured_sha256 = _digest([*lessons, judged])
+        self._scan_sha256 = digest_of([*lessons, judged])
         is_adversarial = any(stage.adversarial_weight for stage in plan.stages)
         self._patches = Patches(self._lessons[0], project=plan.adversary.projects) if is_adversarial else None
         torch.manual_seed(plan.seed)
@@ -256,16 +255,21 @@ class UnfoldingTrainer:
     def _state(self) -> dict[str, Any]:
         return {
             "plan": repr(self._plan),
-            "measured_sha256": self._measured_sha256,
+            "scan_sha256": self._scan_sha256,
             "place": [self._stage, self._step, self._taken, self._stale],
             "best": self._best,
             "seconds": self._seconds,
             "ended": list(self._ended),
             "best_weights": self._best_weights,
-            "discriminator": self._discriminator.state_dict(),
-            "telling": self._telling.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "network": self._network.state_dict(),
+            **{name: part.state_dict() for name, part in self._parts().items()},
+        }
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "network": self._network,
+            "discriminator": self._discriminator,
+            "telling": self._telling,
+            "optimiser": self._optimiser,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -273,24 +277,21 @@ class UnfoldingTrainer:
             raise UnusableCheckpoint(
                 f"{self._folder / LAST}: written under another plan: resume with the configuration of its start"
             )
-        if state.get("measured_sha256") != self._measured_sha256:
-            raise UnusableCheckpoint(f"{self._folder / LAST}: learned from another scan: train in another folder")
-        self._network.load_state_dict(state["network"])
-        self._discriminator.load_state_dict(state["discriminator"])
-        self._telling.load_state_dict(state["telling"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._stage, self._step, self._taken, self._stale = state["place"]
-        self._best, self._seconds, self._ended = state["best"], state["seconds"], list(state["ended"])
-        self._best_weights = state["best_weights"]
+        if state.get("scan_sha256") != self._scan_sha256:
+            raise UnusableCheckpoint(
+                f"{self._folder / LAST}: learned from another scan or photograph: train in another folder"
+            )
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+            self._stage, self._step, self._taken, self._stale = state["place"]
+            self._best, self._seconds, self._ended = state["best"], state["seconds"], list(state["ended"])
+            self._best_weights = state["best_weights"]
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise UnusableCheckpoint(
+                f"{self._folder / LAST}: lacks something that this version needs: train in another folder"
+            ) from None
         self._bound()
-
-
-def _digest(lessons: Sequence[Lesson]) -> str:
-    """SHA-256 of what was measured."""
-    digest = hashlib.sha256()
-    for lesson in lessons:
-        digest.update(np.ascontiguousarray(lesson.measured, np.float32).tobytes())
-    return digest.hexdigest()
 
 
 def _fallen(rate: float, share: float) -> float:

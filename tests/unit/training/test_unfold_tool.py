@@ -255,6 +255,7 @@ def test_a_window_beyond_the_raster_is_refused(panel: Path) -> None:
     [
         ("plan: dreamt", "'dreamt' is not known: choose one of verinaz-jadan-2024, verinaz-jadan-2025, pointillist"),
         ("steps: [5, 5]", "the plan pointillist has 1 stages: give as many numbers of steps"),
+        ("seed: 99999999999999999999", "seed: input should be less than 9223372036854775808"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(tmp_path: Path, text: str, sentence: str) -> None:

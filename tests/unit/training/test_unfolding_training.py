@@ -104,14 +104,24 @@ def test_a_training_under_another_plan_is_not_resumed(tmp_path: Path) -> None:
         _trained(tmp_path, replace(PLAN, seed=1), resume=True)
 
 
-def test_a_training_on_another_scan_is_not_resumed(tmp_path: Path) -> None:
-    _trained(tmp_path, until=20)
+@pytest.mark.parametrize("what", ["measured", "colours", "cell"])
+def test_a_training_on_another_scan_or_photograph_is_not_resumed(tmp_path: Path, what: str) -> None:
+    _trained(tmp_path, until=10)
     lessons, judged = _parted()
-    other = replace(lessons[0], measured=0.5 * lessons[0].measured)
+    other = replace(lessons[0], **{what: getattr(lessons[0], what)[::-1].copy()})
     network = UnfoldedNetwork(UnfoldedOptions(**FORM))
     described = NetworkDescription("unfolded", dict(FORM), (1, 1))
-    with pytest.raises(UnusableCheckpoint, match="learned from another scan: train in another folder"):
+    with pytest.raises(UnusableCheckpoint, match="learned from another scan or photograph: train in another folder"):
         UnfoldingTrainer(network, [other], judged, PLAN, tmp_path, described).run(resume=True)
+
+
+def test_a_checkpoint_that_lacks_something_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    _trained(tmp_path, until=10)
+    kept = torch.load(tmp_path / "last.pt", weights_only=True)
+    del kept["state"]["telling"]
+    torch.save(kept, tmp_path / "last.pt")
+    with pytest.raises(UnusableCheckpoint, match="lacks something that this version needs"):
+        _trained(tmp_path, resume=True)
 
 
 def test_a_stage_that_no_longer_improves_ends_early(tmp_path: Path) -> None:
