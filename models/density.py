@@ -72,9 +72,9 @@ def adjust_mean(importance: NDArray[np.float64], total: float) -> NDArray[np.flo
     """Scale to ``min(1, s L)`` with the one ``s`` that makes the sum `total`.
 
     The sum is concave and piecewise linear in ``s``, so Newton's steps from below rise to the exact solution in
-    finitely many: each is one round of the repeated clamp and rescale of Dai et al. (2017, Eq. 4), which stops
-    before it has converged. Where the positive cells alone cannot carry the total, all of them get one and the rest
-    share what is left.
+    finitely many: each is one round of the clamp and rescale that the code of Dai et al. (2017) repeats 25 times.
+    Their Eq. 4 is the first rescale alone, which lifts values above one. Where the positive cells alone cannot carry
+    the total, all of them get one and the rest share what is left.
 
     Parameters
     ----------
