@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.coarse_raster import middle_cells, middle_lines
+from edge.coarse_raster import middle_cells, middle_lines, require_factor
 from edge.configuration.config import ScanConfig
 from edge.configuration.sampling import CoarseConfig
 from edge.faults import UsageError
@@ -39,6 +39,7 @@ def coarse_plan(sighting: Sighting, config: ScanConfig, stage: StageModel) -> Sc
     """
     coarse = config.sampling.coarse
     assert coarse is not None
+    require_factor(coarse.factor, sighting.grid.shape)
     allowed = allowed_cells(config, sighting.grid)
     if coarse.exposures == "points":
         return make_plan(

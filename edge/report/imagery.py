@@ -182,6 +182,8 @@ def _definitions(report: ScanReport, window: CellWindow | None, frame: Frame) ->
         ("veil", cover_png(block_mean(inferred, block), PAPER_RGB)),
         ("visited", cover_png(block_mean(measured, block), MARK_RGB)),
     ]
+    if report.maps.averaged is not None:
+        layers.append(("along", cover_png(block_mean(report.maps.averaged, block), MARK_RGB)))
     missed = report.mask & ~report.maps.reached
     if missed.any():
         layers.append(("missed", cover_png(block_mean(missed, block), PLANNED_RGB)))

@@ -63,6 +63,11 @@ def _surface(report: ScanReport, imagery: Imagery) -> str:
         marked = "in orange"
     outline = window_outline(imagery.window, frame) if imagery.window is not None else ""
     visited = f"{whole(report.measured_cells)} visited cells, {percent(report.measured_fraction)}"
+    if report.maps.averaged is not None:
+        layers = stretched("along", frame) + layers
+        count = int(report.maps.averaged.sum())
+        visited = f"{whole(count)} cells that strokes went along, {percent(count / report.cells)}"
+        marked = "in orange" + ("" if not report.measured_cells else ", and those that were visited alone")
     caption = f"{surface}, placed on the stage, with the {visited}, {marked}."
     if missed:
         caption += f" Blue: {whole(missed)} planned but not visited."
