@@ -32,7 +32,7 @@ from edge.results import FittedRecording, Planned, method_of
 SETTLED = "settled.json"
 ACCOUNTED = "accounted.json"
 KRIGING = "kriging"
-"""The one method whose maps are made piece by piece."""
+"""The one method whose maps are made piece by piece, from cells measured by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Settled:
 
     method: str
     rectangles: tuple[Rectangle, ...]
-    """None where the method needs the whole grid at once."""
+    """None where the maps need the whole grid at once."""
 
 
 def settle(look: Look, learned: Learned) -> Settled:
@@ -68,7 +68,7 @@ def settle(look: Look, learned: Learned) -> Settled:
     look.job.enter()
     pieces = look.job.pieces
     if pieces.has(SETTLED):
-        return _settled(look, str(pieces.noted(SETTLED)["method"]))
+        return _settled(look, pieces.noted(SETTLED))
     with opened_outline(look.job) as (_, planned):
         parts = list(fitted_parts(look, learned))
         fitted = FittedRecording.of(parts, learned.fit, learned.standard, planned.plan, sum_counts=learned.sum_counts)
@@ -83,10 +83,14 @@ def settle(look: Look, learned: Learned) -> Settled:
             *following_lines(fitted.following),
         ]
         attributes = attributes_of(planned.history, planned.plan) | look.job.attributes
-    if method == KRIGING:
+    # means over several cells are corrected by the maps that they make, which takes the whole grid
+    is_parted = method == KRIGING and cells.operator is None
+    if is_parted:
         words += _leave(pieces, cells, placed)
-    pieces.note(SETTLED, {"method": method, "elements": list(cells.names), "attributes": attributes, "lines": words})
-    return _settled(look, method)
+    noted = {"method": method, "is_parted": is_parted, "elements": list(cells.names)}
+    noted |= {"attributes": attributes, "lines": words}
+    pieces.note(SETTLED, noted)
+    return _settled(look, noted)
 
 
 def account(look: Look) -> None:
@@ -108,8 +112,9 @@ def received_name(dataset: str) -> str:
     return f"received-{dataset}.npy"
 
 
-def _settled(look: Look, method: str) -> Settled:
-    if method != KRIGING:
+def _settled(look: Look, noted: dict[str, Any]) -> Settled:
+    method = str(noted["method"])
+    if not noted["is_parted"]:
         return Settled(method, ())
     rows, columns = look.grid.shape
     side = look.job.settings.piece_cells // TILE_CELLS * TILE_CELLS
@@ -159,7 +164,7 @@ def _leave(pieces: Pieces, cells: MeasuredCells, planned: Planned) -> list[str]:
 
 def _leave_grid(pieces: Pieces, cells: MeasuredCells, planned: Planned) -> None:
     for name in ("rows", "columns", "values", "variance"):
-        pieces.keep_array(f"cells-{name}.npy", getattr(cells, name)[cells.alone])
+        pieces.keep_array(f"cells-{name}.npy", getattr(cells, name))
     pieces.keep_array("allowed.npy", allowed_cells(planned.config, planned.plan.grid))
     pieces.keep_array("mask.npy", planned.plan.mask.cells)
     pieces.keep_array("rgb.npy", planned.sighting.display)
