@@ -125,6 +125,16 @@ def test_no_cell_of_a_stroke_passes_for_measured(method: str) -> None:
     assert not maps.measured.any()
 
 
+@pytest.mark.parametrize("method", ["nearest", "harmonic", "kriging"])
+def test_a_cell_measured_by_itself_in_the_middle_of_a_stroke_shows_its_value(method: str) -> None:
+    striped = _striped({1: 1.0, 4: 5.0})
+    samples = Samples.joined([striped, _samples([[1, 6, 1, 6]], [9.0])])
+    maps = reconstruct(samples, GRID.shape, elements=("Fe",), method=method)
+    assert maps.measured.sum() == 1
+    assert maps.maps[1, 6, 0] == 9
+    assert maps.standard_error[1, 6, 0] == 0.5  # the root of its counting variance
+
+
 def test_a_method_of_cells_says_that_it_took_means_for_cells_and_is_not_surer_of_these_than_around_them() -> None:
     assert "nearest" not in OF_MEANS
     maps = reconstruct(_striped({1: 1.0, 4: 5.0}), GRID.shape, elements=("Fe",), method="nearest")
