@@ -90,6 +90,13 @@ class ExposureOperator:
         """Add the adjoint of values to some channels of cells, (cells, channels), from the given one on."""
         _scatter(self.first, self.cell, self.weight, np.ascontiguousarray(values, np.float32), cells, channel)
 
+    def by_cell(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """The entries cell by cell: where each cell's begin, (cells + 1,), their exposures, and their weights."""
+        order = np.argsort(self.cell, kind="stable")
+        counts = np.bincount(self.cell, minlength=self.shape[0] * self.shape[1])
+        exposure = np.repeat(np.arange(len(self)), np.diff(self.first))
+        return np.concatenate([[0], np.cumsum(counts)]), exposure[order], self.weight[order]
+
 
 def points(shape: tuple[int, int], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> ExposureOperator:
     """Exposures of one cell each.
@@ -232,8 +239,9 @@ def _gather(first: NDArray[np.intp], cell: NDArray[np.intp], weight: Floats, cel
         for channel in range(values.shape[1]):
             values[i, channel] = np.float32(0)
         for entry in range(first[i], first[i + 1]):
-            for channel in range(values.shape[1]):
-                values[i, channel] += weight[entry] * cells[cell[entry], channel]
+            share, seen, value = weight[entry], cells[cell[entry]], values[i]
+            for channel in range(value.shape[0]):
+                value[channel] += share * seen[channel]
 
 
 @compiled
@@ -242,8 +250,10 @@ def _scatter(
 ) -> None:
     for i in range(values.shape[0]):
         for entry in range(first[i], first[i + 1]):
-            for channel in range(values.shape[1]):
-                cells[cell[entry], begin + channel] += weight[entry] * values[i, channel]
+            # a view of its own: an index that may be negative keeps a loop from vector instructions
+            share, value, back = weight[entry], values[i], cells[cell[entry], begin:]
+            for channel in range(value.shape[0]):
+                back[channel] += share * value[channel]
 
 
 @compiled

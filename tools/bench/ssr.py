@@ -84,8 +84,8 @@ def _operations() -> float:
     judged = 2 * (cells * ATOMS * (ATOMS + 2 * 3) + exposures * both**2)
     statistics = 2 * (2 * cells * ATOMS**2 + cells * ATOMS * 3 + exposures * both * (both + CHANNELS))
     steps = 2 * (DICTIONARY_STEPS + 1) * both**2 * CHANNELS
-    # the new dictionaries are multiplied with what was measured for abundances now and before
-    referred = 2 * 2 * both * CHANNELS * (both + exposures)
+    # the new dictionaries are multiplied with what was measured, once for abundances now and before
+    referred = 2 * both * CHANNELS * (both + exposures)
     return judged + (2 * judged + statistics + steps + referred) / 2
 
 
@@ -98,9 +98,10 @@ def _as_printed() -> float:
 def _memory_s() -> float:
     """Of a mean iteration's passes over abundances or their gradient, read or written.
 
-    Abundances: those and gradients now and before read, new ones written; these read for exposures, steps and colours,
-    and the gradient written and added to twice. Dictionaries, every second time: that twice, and two for products.
+    Abundances: those and gradients now and before read, new ones written; these read for exposures, and once more while
+    the gradient is written. Dictionaries, every second time: the latter for abundances now and before, and one for
+    products.
     """
     one_pass = ROWS * COLUMNS * 2 * ATOMS * np.dtype(np.float32).itemsize
-    judged = 3 + 5
-    return (5 + judged + (2 * judged + 2) / 2) * one_pass / bandwidth_bytes_per_s()
+    judged = 2
+    return (5 + 1 + judged + (2 * judged + 1) / 2) * one_pass / bandwidth_bytes_per_s()

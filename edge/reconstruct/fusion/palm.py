@@ -173,10 +173,13 @@ class Walk(Generic[Found]):
         if momentum > 0 and found.value > self.objective * (1 + ROUNDING):
             self._restarts += 1
             pace = 1.0
+            self._terms.dropped(found)
             found = self._attempt(0.0)
-        now = self.unknowns
+        now, earlier = self.unknowns, self._at_before
         self.unknowns = replace(now, abundances=self._before)
         self._before, self._at_before = now.abundances, self._at
+        if earlier is not self._at_before:
+            self._terms.dropped(earlier)
         self._at, self._pace = found, pace
 
     def _attempt(self, momentum: float) -> Found:
@@ -214,7 +217,7 @@ class Walk(Generic[Found]):
     def step_dictionaries(self) -> None:
         """D_rgb beside D_v, then D_nv, then colours alone."""
         self.unknowns, self._at = self._terms.improved(self.unknowns, self._at)
-        self._at_before = self._terms.judged(replace(self.unknowns, abundances=self._before))
+        self._at_before = self._terms.again(replace(self.unknowns, abundances=self._before), self._at_before)
         self._length = self._step_lengths()
 
     def _step_lengths(self) -> Floats:

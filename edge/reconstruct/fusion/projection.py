@@ -65,12 +65,12 @@ def step(now: Floats, before: Floats, gradient: Floats, length: Floats, visible:
     """
     on = np.float32(momentum)
     for i in range(now.shape[0]):
-        for k in range(visible):
-            here = now[i, k]
-            before[i, k] = here + on * (here - before[i, k]) - length[i, 0] * gradient[i, k]
-        for k in range(visible, now.shape[1]):
-            here = now[i, k]
-            before[i, k] = here + on * (here - before[i, k]) - length[i, 1] * gradient[i, k]
+        for part in range(2):
+            # views of their own: an index that may be negative keeps a loop from vector instructions
+            entries = slice(visible, now.shape[1]) if part else slice(0, visible)
+            here, towards, slope, by = now[i, entries], before[i, entries], gradient[i, entries], length[i, part]
+            for k in range(here.shape[0]):
+                towards[k] = here[k] + on * (here[k] - towards[k]) - by * slope[k]
 
 
 @dataclass(frozen=True, slots=True)

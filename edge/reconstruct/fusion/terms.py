@@ -50,6 +50,15 @@ class Terms(Protocol[Found]):
     def judged(self, unknowns: Unknowns) -> Found:
         """The objective and its gradient at these unknowns, whose dictionaries count from now on."""
 
+    def again(self, unknowns: Unknowns, found: Found) -> Found:
+        """The same of abundances that were judged before, under the dictionaries that count now.
+
+        What was found of them may be used up.
+        """
+
+    def dropped(self, found: Found) -> None:
+        """Take back what nobody looks at any more, for its room."""
+
     def begun(self) -> Found:
         """Room for what `make` and `finished` say of abundances yet to be written."""
 
@@ -63,7 +72,7 @@ class Terms(Protocol[Found]):
         """Write a block's gradient by abundances, as far beyond `at` as momentum says, (cells, atoms of all parts)."""
 
     def improved(self, unknowns: Unknowns, at: Found) -> tuple[Unknowns, Found]:
-        """Better dictionaries for the same abundances, and what the objective says of them."""
+        """Better dictionaries for the same abundances, and what the objective says of them; `at` may be used up."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +100,12 @@ class FieldTerms:
         self.make(found, slice(None), unknowns.abundances)
         self.finished(found, unknowns)
         return found
+
+    def again(self, unknowns: Unknowns, found: Judgement) -> Judgement:
+        return self.judged(unknowns)
+
+    def dropped(self, found: Judgement) -> None:
+        """Fields are made anew each time: nothing is kept."""
 
     def _refer_to(self, unknowns: Unknowns) -> None:
         self._now = unknowns
