@@ -140,7 +140,9 @@ _SUPER_RESOLUTION = (
     "approximated: channels are scaled by their largest samples, blocks step by bounds of their curvature and gain "
     "momentum where an objective judges it, abundances are projected to the nearest point of the simplex in place of "
     "clipped and scaled, total variation counts the last row and column, lambda is what predicts exposures held out "
-    "best among three, and cells measured by themselves are set to what was measured"
+    "best among three, and cells measured by themselves are set to what was measured; of maps of elements, the "
+    "photograph is moved and blurred as predicts exposures best, and what exposures see too little of is handed back "
+    "to the cells smoothly"
 )
 APPROXIMATED: dict[str, str] = {
     "kriging": (

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.distance import held_out
+from edge.reconstruct.exposure_operator import ExposureOperator
 from edge.reconstruct.fusion.palm import Plan
 from edge.reconstruct.fusion.problem import Unknowns
 from edge.reconstruct.super_resolution import solving
+from edge.reconstruct.super_resolution.agreement import agreeing
 from edge.reconstruct.super_resolution.recipes import ATOMS, LAMBDAS, Recipe, Start
 from edge.reconstruct.super_resolution.solving import Kind, Sharpened, scale_for, sharpened
 
@@ -66,7 +68,7 @@ def chosen(
             scale=scale,
             start=onward,
         )
-        residual = cells.values[held] - found.seen(seen_by)
+        residual = cells.values[held] - _predicted(found, fewer, seen_by, kind)
         error = np.square(residual / np.where(scale.span > 0, scale.span, 1)).sum(dtype=np.float64)
         return float(error), found, Tried(held, residual, lambda_, start)
 
@@ -79,6 +81,11 @@ def chosen(
         cells, rgb, recipe, atoms=atoms, lambda_=tried.lambda_, plan=plan, scale=scale, start=found.unknowns
     )
     return found, tried
+
+
+def _predicted(found: Sharpened, fewer: MeasuredCells, seen_by: ExposureOperator, kind: Kind) -> Floats:
+    """What exposures held out would see; maps of elements have been brought to agree with the others before."""
+    return seen_by.seen(agreeing(found.maps(), fewer)) if kind == "elements" else found.seen(seen_by)
 
 
 def _copied(found: Sharpened) -> Unknowns | None:

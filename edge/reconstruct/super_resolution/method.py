@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.reconstruction import Reconstruction
 from edge.reconstruct.super_resolution import recipes, solving
+from edge.reconstruct.super_resolution.agreement import agreeing
 from edge.reconstruct.super_resolution.choosing import chosen
 from edge.reconstruct.super_resolution.extension import extension_standard_error
+from edge.reconstruct.super_resolution.placing import placed
 from edge.reconstruct.super_resolution.recipes import Recipe
 
 Floats = NDArray[np.float32]
@@ -50,14 +52,17 @@ def _reconstructed(recipe: Recipe, cells: MeasuredCells, rgb: Floats | None) -> 
         remarks.append(f"{recipe.title} had no photograph: it was left to its baseline 1, which needs none.")
         recipe = recipes.BASELINE_1
         method = recipe.name
+    elif recipe.has_visible and rgb is not None:
+        rgb, said = placed(cells, rgb)
+        remarks += said
     found, tried = chosen(cells, rgb, recipe)
-    maps = found.maps()
+    maps = agreeing(found.maps(), cells)
     alone = cells.alone
     maps[cells.rows[alone], cells.columns[alone]] = cells.values[alone]
 
     def again(fewer: MeasuredCells, photograph: Floats | None) -> Floats:
         as_before = replace(recipe, start=tried.start)
-        return solving.sharpened(fewer, photograph, as_before, lambda_=tried.lambda_).maps()
+        return agreeing(solving.sharpened(fewer, photograph, as_before, lambda_=tried.lambda_).maps(), fewer)
 
     error, left_out = extension_standard_error(cells, rgb, tried.held, tried.residual, again)
     if found.iterations == solving.PLAN.most_iterations and found.residual > solving.PLAN.tolerance:

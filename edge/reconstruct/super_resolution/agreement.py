@@ -1,0 +1,50 @@
+"""Maps brought to what the exposures measured, smoothly: what non-negative parts that add up to 1 could not reach."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.unfold.projection import projected
+from edge.reconstruct.unfold.upsampled import bilinear
+
+Floats = NDArray[np.float32]
+
+_ROUNDS = 8
+
+
+def agreeing(maps: Floats, cells: MeasuredCells) -> Floats:
+    """Maps of which the exposures see what they measured, within their counting error.
+
+    What they see too little of is handed back bilinearly between their middles, round after round, so that no steps
+    appear between them. A channel is left alone as soon as it misses by no more than its counting error; where it still
+    does after the last round, the rest is handed to the cells that each exposure sees.
+
+    Parameters
+    ----------
+    maps
+        Shape (rows, columns, channels), in the exposures' unit.
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, columns, channels).
+    """
+    operator, found = cells.seen_by(), maps
+    for _ in range(_ROUNDS):
+        miss, apart = _missed(found, cells)
+        if not apart.any():
+            return found
+        miss[:, ~apart] = 0
+        found = found + bilinear(operator, miss)
+    apart = _missed(found, cells)[1]
+    if apart.any():
+        found[:, :, apart] = projected(found[:, :, apart], operator, cells.values[:, apart])
+    return found
+
+
+def _missed(maps: Floats, cells: MeasuredCells) -> tuple[Floats, NDArray[np.bool_]]:
+    """What exposures see too little of, and the channels where that is more than counting explains."""
+    miss: Floats = cells.values - cells.seen_by().seen(maps)
+    return miss, np.square(miss).mean(axis=0) > cells.variance.mean(axis=0)

@@ -1,0 +1,48 @@
+"""The photograph where the exposures say it lies, and as sharp as they say it serves.
+
+Maps take every detail of the photograph for paint of the same cell. One that lies a cell or two beside them, or shows
+what is finer than the maps, puts detail where there is none; exposures tell the place better than their own size.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.kriged_means import at_centroids
+from edge.reconstruct.kriging import usable_photograph
+from edge.reconstruct.learning import alignment_of
+from edge.reconstruct.normalised import NormalisedSamples
+from edge.reconstruct.unfold.kriged_maps import moved
+
+Floats = NDArray[np.float32]
+
+
+def placed(cells: MeasuredCells, rgb: Floats) -> tuple[Floats, tuple[str, ...]]:
+    """The photograph moved and blurred as kriging of the exposures by its colour leaves least error, and what is said.
+
+    Parameters
+    ----------
+    rgb
+        Shape (rows, columns, 3), in [0, 1].
+
+    Returns
+    -------
+    tuple
+        The photograph, same shape and range; a remark where it was moved. One of a single colour stays as it is.
+    """
+    photograph = usable_photograph(rgb)
+    if photograph is None:
+        return rgb, ()
+    alignment = alignment_of(NormalisedSamples.of(at_centroids(cells)[0], photograph))
+    down, right = alignment.down, alignment.right
+    blurred = cv2.GaussianBlur(moved(rgb, down, right), (0, 0), alignment.blur, borderType=cv2.BORDER_REPLICATE)
+    found: Floats = np.clip(np.asarray(blurred, np.float32).reshape(rgb.shape), 0, 1)
+    if not down and not right:
+        return found, ()
+    return found, (
+        f"The photograph was moved {down:+.1f} cells down and {right:+.1f} to the right, where it predicts best what "
+        "was measured.",
+    )
