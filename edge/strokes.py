@@ -45,7 +45,8 @@ def ends_in_cells(starts_mm: Places, ends_mm: Places, grid: ScanGrid) -> NDArray
 def counted_cells(starts_mm: Places, ends_mm: Places, grid: ScanGrid) -> NDArray[np.intp]:
     """Row and column of the cell under the middle of each exposure, shape (n, 2); rim exposures stay on the grid.
 
-    Of a long one whose middle is the border of two cells it is always the later one, however it was measured.
+    Of a long one whose middle is the border of two cells it is the later one; ends that were measured less than a
+    sixteenth of a cell off change nothing in that.
     """
     cells = _cells_under((starts_mm + ends_mm) / 2, grid)
     long = is_long(starts_mm, ends_mm, grid)

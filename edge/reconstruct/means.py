@@ -14,8 +14,8 @@ from edge.reconstruct.reconstruction import Method, Reconstruction
 Floats = NDArray[np.float32]
 
 AS_CELLS = (
-    "What was measured along several cells was taken for the value of the cell in the middle: this method knows no "
-    "means. The methods kriging, ssr and unfold do."
+    "What was measured along several cells was taken for the value of the cell in the middle, which of an even number "
+    "lies half a cell off: this method knows no means. The methods kriging, ssr and unfold do."
 )
 """Said of such maps."""
 
