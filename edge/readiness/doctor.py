@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from edge.cameras import open_camera
@@ -61,9 +62,9 @@ def require(findings: Iterator[Finding] | list[Finding]) -> list[Finding]:
 
 def examine_installation() -> Iterator[Finding]:
     """No other distribution may own one of the rooms' names."""
-    from importlib.metadata import packages_distributions
+    from importlib import metadata
 
-    owners = packages_distributions()
+    owners = _owners(metadata.packages_distributions)
     foreign = {room: sorted(set(owners.get(room, ())) - {"pointillist"}) for room in _ROOMS}
     clashes = [f"'{room}' is also installed by {', '.join(names)}" for room, names in foreign.items() if names]
     if clashes:
@@ -72,6 +73,12 @@ def examine_installation() -> Iterator[Finding]:
         )
     else:
         yield Finding("packages", True, "no other distribution owns a name of ours")
+
+
+@cache
+def _owners(read: Callable[[], Mapping[str, list[str]]]) -> Mapping[str, list[str]]:
+    """Distributions by the names they own, read once: every file of every one is looked at."""
+    return read()
 
 
 def examine_ports(config: ScanConfig, listed: Iterable[UsbPort]) -> Iterator[Finding]:

@@ -113,6 +113,10 @@ def _load() -> None:
     import h5py  # noqa: F401
     import scipy.ndimage  # noqa: F401
 
+    from edge.readiness.doctor import examine_installation
+
+    # read once here, and in no command
+    list(examine_installation())
     with Path(__file__).open() as alone:
         # what one process compiles, the next one finds on the disk
         fcntl.flock(alone, fcntl.LOCK_EX)
