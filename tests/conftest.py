@@ -15,7 +15,7 @@ from tests.shares import Shares, keep_bytecode
 keep_bytecode()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=400, print_blob=True)
 settings.load_profile("seeded")
 

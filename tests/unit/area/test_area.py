@@ -46,7 +46,7 @@ def keep_out(outline, name="seal") -> dict:
     return {"name": name, "polygon": outline}
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(outlines(radius_mm=st.floats(0.3, 4.0)), st.floats(0.25, 1.5))
 def test_all_of_an_allowed_cell_stays_out_and_every_other_one_comes_too_near(outline, margin_mm):
     stated = area(keep_out=[keep_out(outline)])

@@ -119,7 +119,7 @@ def worst_depth_mm(outlines_mm, starts, ends):
 small = outlines(radius_mm=st.floats(0.3, 3.0))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(small, min_size=1, max_size=3), st.integers(0, 2**32 - 1))
 def test_no_open_beam_meets_a_keep_out_between_dwells_in_whatever_order(polygons, seed):
     random = np.random.default_rng(seed)
@@ -135,7 +135,7 @@ def test_no_open_beam_meets_a_keep_out_between_dwells_in_whatever_order(polygons
         assert worst_depth_mm(polygons, starts, ends) < -MARGIN_MM + _SINGLE_MM
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(small, min_size=1, max_size=2), st.floats(0.005, 0.1), st.floats(100, 2_000), st.sets(st.integers(0)))
 def test_no_open_beam_meets_a_keep_out_on_runs_and_their_ramps(polygons, live_s, acceleration, left_out):
     stage = StageModel(100.0, acceleration)

@@ -127,7 +127,7 @@ INTERRUPTIONS = st.dictionaries(st.integers(0, COUNT - 1), KINDS, max_size=5)
 
 
 @given(INTERRUPTIONS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_no_finished_cell_is_exposed_again_wherever_a_scan_is_interrupted(kinds: dict[int, list[str]]) -> None:
     def check(journal: Journal, scanned: Object) -> None:
         assert scanned.finished == Counter(range(COUNT))

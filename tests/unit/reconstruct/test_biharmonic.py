@@ -89,7 +89,7 @@ def test_away_from_the_borders_it_agrees_with_scikit_image(measurement_data: Pat
         assert np.sqrt(np.square(apart).mean()) < 0.15 * np.sqrt(np.square(ours - crop).mean())
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     rows=st.integers(2, 40),
     columns=st.integers(2, 40),
@@ -108,7 +108,7 @@ def test_a_plane_is_reproduced_between_samples_that_reach_its_corners(
     np.testing.assert_allclose(biharmonic(measured(plane, mask)).maps, plane, atol=5e-3 * max(float(np.ptp(plane)), 1))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(rows=st.integers(1, 40), columns=st.integers(1, 40), rate=st.floats(0.01, 0.9), seed=st.integers(0, 2**16))
 def test_no_cell_leaves_the_range_of_the_samples(rows: int, columns: int, rate: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -45,7 +45,7 @@ def test_the_published_parameters_are_the_defaults() -> None:
     assert Plan().sparsity is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**16), moving=st.booleans(), accelerated=st.booleans())
 def test_no_step_of_any_block_raises_the_objective(seed: int, moving: bool, accelerated: bool) -> None:
     problem = in_motion(seed) if moving else random_problem(seed)
