@@ -70,7 +70,7 @@ def require_factor(factor: int, shape: tuple[int, int]) -> None:
         It is below 2, or blocks are larger than the grid.
     """
     if factor < 2:
-        raise UsageError(f"a coarse raster of factor {factor} measures every cell: give 2 or more")
+        raise UsageError(f"a coarse raster of factor {factor} has no blocks of several cells: give 2 or more")
     if factor > min(shape):
         raise UsageError(
             f"a coarse raster of factor {factor} has blocks larger than the grid's {shape[0]} x {shape[1]} cells: "

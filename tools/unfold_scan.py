@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.coarse_raster import coarse_sights
+from edge.coarse_raster import coarse_sights, require_factor
 from edge.faults import UsageError
 from edge.maps import Samples
 from edge.reconstruct.cells import MeasuredCells, checked_photograph, merged
@@ -84,9 +84,11 @@ def coarsely_measured(
     Raises
     ------
     UsageError
-        Rows or columns are no multiple of the factor, a value is not finite, or hardly a block is known.
+        Rows or columns are no multiple of the factor, blocks are larger than the grid, a value is not finite, or hardly
+        a block is known.
     """
     rows, columns = known.shape
+    require_factor(factor, (rows, columns))
     if rows % factor or columns % factor:
         raise UsageError(
             f"{rows} x {columns} cells are no whole blocks of {factor} x {factor}: crop the maps and their photograph "

@@ -150,6 +150,11 @@ def _of_npz(path: Path) -> Found:
     if len(elements) != maps.shape[2]:
         raise UsageError(f"{path}: {maps.shape[2]} maps but {len(elements)} element names: give one name per map")
     valid = _optional(path, arrays, "valid", maps.shape[:2])
+    if "rgb" in arrays and arrays["rgb"].shape[:2] == maps.shape[:2] and arrays["rgb"].shape[2:] != (3,):
+        raise UsageError(
+            f"{path}: rgb has shape {arrays['rgb'].shape}, and a photograph has three colours: save red, green and "
+            "blue, and nothing else"
+        )
     rgb = _optional(path, arrays, "rgb", (*maps.shape[:2], 3))
     if rgb is not None and rgb.dtype != np.uint8:
         raise UsageError(f"{path}: rgb is {rgb.dtype}: give 8-bit sRGB (uint8)")

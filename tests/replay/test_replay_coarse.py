@@ -62,7 +62,8 @@ def test_points_are_the_middle_cells_of_blocks(stack: Path) -> None:
     [
         (["--coarse", "four"], "--coarse four: write FACTOR or FACTOR,strokes"),
         (["--coarse", "4,areas"], "--coarse 4,areas: write FACTOR or FACTOR,strokes"),
-        (["--coarse", "1"], "measures every cell"),
+        (["--coarse", "1"], "factor 1 has no blocks of several cells"),
+        (["--coarse", "0"], "factor 0 has no blocks of several cells"),
         (["--coarse", "47"], "larger than the grid's 46 x 63 cells"),
         (["--coarse", "4", "--rate", "0.1"], "--coarse measures every block"),
     ],

@@ -76,7 +76,10 @@ def test_an_area_whose_sides_the_factor_does_not_divide_is_counted_for_the_middl
     assert list(zip(sights.rows.tolist(), sights.columns.tolist(), strict=True)) == [(2, 2), (2, 5), (4, 2), (4, 5)]
 
 
-@pytest.mark.parametrize(("factor", "sentence"), [(1, "measures every cell"), (7, "larger than the grid's 6 x 9")])
+@pytest.mark.parametrize(
+    ("factor", "sentence"),
+    [(0, "no blocks of several cells"), (1, "no blocks of several cells"), (7, "larger than the grid's 6 x 9")],
+)
 def test_a_factor_that_leaves_no_blocks_is_refused(factor: int, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         coarse_sights(np.ones((6, 9), np.bool_), factor, "points")

@@ -223,6 +223,27 @@ def test_maps_that_are_no_whole_blocks_are_refused_with_the_size_that_would_do(p
         scan_to_learn(panel, factor=5)
 
 
+def test_blocks_larger_than_the_raster_are_refused(panel: Path) -> None:
+    with pytest.raises(UsageError, match="factor 49 has blocks larger than the grid's 48 x 48 cells: give at most 48"):
+        scan_to_learn(panel, factor=49)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_photograph_without_three_colours_is_refused(panel: Path, tmp_path: Path, channels: int) -> None:
+    arrays = dict(np.load(panel))
+    arrays["rgb"] = np.resize(arrays["rgb"], (SIDE, SIDE, channels))
+    np.savez(tmp_path / "other.npz", **arrays)
+    with pytest.raises(UsageError, match=rf"rgb has shape \(48, 48, {channels}\).*three colours"):
+        scan_to_learn(tmp_path / "other.npz", factor=FACTOR)
+
+
+def test_a_photograph_on_another_grid_is_refused(panel: Path, tmp_path: Path) -> None:
+    arrays = dict(np.load(panel))
+    np.savez(tmp_path / "other.npz", **{**arrays, "rgb": arrays["rgb"][:-4]})
+    with pytest.raises(UsageError, match=r"rgb has shape \(44, 48, 3\), the maps ask for \(48, 48, 3\)"):
+        scan_to_learn(tmp_path / "other.npz", factor=FACTOR)
+
+
 def test_a_raster_needs_a_factor_and_a_photograph(panel: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"say by scan\.factor"):
         scan_to_learn(panel, factor=None)
