@@ -35,12 +35,14 @@ def layers(contents: Contents) -> Iterator[tuple[str, NDArray[np.float32]]]:
 
 
 def masks(contents: Contents) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Which cells were measured and were to be scanned, 1 or 0.
+    """Which cells were measured, of which a mean alone was measured, and which were to be scanned, 1 or 0.
 
     Every format of maps has them: without, nobody could tell what was measured from what was inferred.
     """
     maps = maps_of(contents).element_maps
     yield "measured", maps.measured.astype(np.uint8)
+    if maps.averaged is not None:
+        yield "averaged", maps.averaged.astype(np.uint8)
     if maps.scanned is not None:
         yield "scanned", maps.scanned.astype(np.uint8)
 

@@ -11,7 +11,18 @@ from edge.record.maps_file import RECEIVED
 _LINE = re.compile(r"(?:^|[^A-Za-z])([A-Z][a-z]?)[-_ ]?([KLM])(?:[-_ ]?(?:a|b|alpha|beta|α|β)\d?)?(?=$|[^A-Za-z])")
 MEASURED, SCANNED = "measured", "scanned"
 """Masks that lie beside the maps of a sparse scan, as our exports name them."""
-_OTHERS = (MEASURED, SCANNED, "has_spectrum", "planned", "held_out", "exposures", "live_time", "rgb", *RECEIVED)
+_OTHERS = (
+    MEASURED,
+    SCANNED,
+    "averaged",
+    "has_spectrum",
+    "planned",
+    "held_out",
+    "exposures",
+    "live_time",
+    "rgb",
+    *RECEIVED,
+)
 _NO_MAPS = re.compile(
     r"error|sigma|uncertaint|mask|chisq|fit_integral|data_integral|num_free|nfree|visible|hidden|photograph"
     rf"|(?:^|_)s$|^s\(|^(?:{'|'.join(_OTHERS)})$",
