@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
+from edge.maps import by_live_time
+from edge.photography.correction import placed_by_samples
 from edge.preview.live import Preview
-from edge.reconstruct.cells import merged
+from edge.reconstruct.cells import checked_photograph, merged
+from edge.reconstruct.means import AS_CELLS
+from edge.reconstruct.super_resolution import solving
 from edge.record.folder import open_recording
 from edge.record.maps_file import read_maps
-from edge.results import fit_recording, read_planned
+from edge.results import Asked, fit_recording, read_planned, results_from
 from edge.state import Ended
 from tests.instrument.conftest import bench_in
+from tests.instrument.made_network import EXPOSURES, make_network
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +52,25 @@ def test_a_scan_in_strokes_goes_from_photograph_to_report(strokes):
     assert recording.paths.report.is_file()
 
 
-def test_each_stroke_comes_out_of_the_journal_as_the_mean_of_the_cells_that_were_planned(strokes):
+@pytest.fixture(scope="module")
+def fitted(strokes):
+    """Its plan, and its spectra fitted."""
     bench, _ = strokes
     with open_recording(bench.recording) as recording:
         planned = read_planned(recording)
-        fitted = fit_recording(recording, planned)
-    shape = planned.plan.grid.shape
-    cells = merged(fitted.samples, shape, fitted.model.elements, fitted.live_s)
+        return planned, fit_recording(recording, planned)
+
+
+@pytest.fixture(scope="module")
+def means(fitted):
+    """What its strokes measured, as a reconstruction gets it."""
+    planned, found = fitted
+    once, live_s = by_live_time(found.samples, found.live_s, planned.plan.grid.shape)
+    return merged(once, planned.plan.grid.shape, found.model.elements, live_s)
+
+
+def test_each_stroke_comes_out_of_the_journal_as_the_mean_of_the_cells_that_were_planned(means):
+    cells, shape = means, means.shape
     assert cells.operator is not None
     assert np.array_equal(np.diff(cells.operator.first), np.full(384, 4))
     rows, columns = np.divmod(cells.operator.cell.reshape(-1, 4), shape[1])
@@ -117,6 +135,34 @@ def test_an_export_tells_cells_of_strokes_from_cells_that_were_measured(strokes,
         masks = file["scan/masks"]
         assert not masks["measured"][()].any()
         assert masks["averaged"][()].sum() == 16 * 96
+
+
+def test_a_network_sharpens_the_recording_that_it_is_of(strokes, fitted, means, tmp_path):
+    pytest.importorskip("onnx")
+    bench, _ = strokes
+    planned, found = fitted
+    seen = placed_by_samples(found.samples, found.model.elements, planned.sighting, planned.config).sighting
+    make_network(tmp_path / "network.onnx", means, checked_photograph(seen.rgb, means.shape), recipe="kriged")
+    options = ["--method", "unfold", "--model", str(tmp_path / "network.onnx"), "--out", str(tmp_path / "unfolded")]
+    made = bench.run("reconstruct", str(bench.recording), *options)
+    assert made.returncode == 0, made.stderr
+    assert "of the scan's maps (kriging) and of these (unfold):" in made.stdout
+    assert f"its standard errors come from {EXPOSURES} exposures" in made.stdout
+    maps = read_maps(tmp_path / "unfolded" / "maps.h5").element_maps
+    assert maps.averaged.sum() == 16 * 96
+    # single precision, three roundings
+    np.testing.assert_allclose(means.operator.seen(maps.maps), means.values, atol=1e-6 * means.values.max())
+
+
+def test_strokes_are_the_means_that_they_are_to_super_resolution(fitted, monkeypatch):
+    planned, found = fitted
+    monkeypatch.setattr(solving, "PLAN", replace(solving.PLAN, most_iterations=60))
+    made = results_from(found, planned, Asked("ssr"))
+    assert made.maps.method == "ssr"
+    assert AS_CELLS not in made.maps.remarks
+    assert not made.maps.measured.any()
+    lines_between = results_from(found, planned, Asked("linear"))
+    assert made.figure.overall.rmse < 0.9 * lines_between.figure.overall.rmse
 
 
 @pytest.mark.campaign
