@@ -86,6 +86,17 @@ def test_the_operator_gives_each_value_the_cells_that_it_is_the_mean_of() -> Non
     assert seen == {1: maps[2, 4:8].mean(), 9: maps[2, 6, 0]}
 
 
+def test_a_stroke_without_a_number_is_left_out_with_what_it_saw() -> None:
+    cells = merged(_samples([ROW, [3, 3.5, 3, 7.5]], [np.nan, 9]), GRID.shape, ("Fe",))
+    assert cells.values.tolist() == [[9]]
+    assert cells.seen_by().cell.tolist() == [40, 41, 42, 43]
+
+
+def test_strokes_of_which_none_has_a_number_are_refused() -> None:
+    with pytest.raises(UsageError, match="no usable sample to reconstruct from"):
+        merged(_samples([ROW], [np.nan]), GRID.shape, ("Fe",))
+
+
 def test_a_stroke_to_the_far_rim_of_the_grid_stays_on_it() -> None:
     cells = merged(_samples([[5, 7.5, 5, 11.5]], [1]), GRID.shape, ("Fe",))
     assert cells.seen_by().cell.tolist() == [68, 69, 70, 71]
