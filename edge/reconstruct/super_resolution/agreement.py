@@ -12,6 +12,8 @@ from edge.reconstruct.unfold.upsampled import bilinear
 Floats = NDArray[np.float32]
 
 _ROUNDS = 8
+_ROUNDING = 1e-6
+"""Of a channel's largest value, in single precision: to miss by less is to agree."""
 
 
 def agreeing(maps: Floats, cells: MeasuredCells) -> Floats:
@@ -47,4 +49,5 @@ def agreeing(maps: Floats, cells: MeasuredCells) -> Floats:
 def _missed(maps: Floats, cells: MeasuredCells) -> tuple[Floats, NDArray[np.bool_]]:
     """What exposures see too little of, and the channels where that is more than counting explains."""
     miss: Floats = cells.values - cells.seen_by().seen(maps)
-    return miss, np.square(miss).mean(axis=0) > cells.variance.mean(axis=0)
+    rounding = _ROUNDING * np.abs(cells.values).max(axis=0)
+    return miss, np.square(miss).mean(axis=0) > cells.variance.mean(axis=0) + np.square(rounding)
