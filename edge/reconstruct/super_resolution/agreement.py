@@ -21,7 +21,8 @@ def agreeing(maps: Floats, cells: MeasuredCells) -> Floats:
 
     What they see too little of is handed back bilinearly between their middles, round after round, so that no steps
     appear between them. A channel is left alone as soon as it misses by no more than its counting error; where it still
-    does after the last round, the rest is handed to the cells that each exposure sees.
+    does after the last round, the rest is handed to the cells that each exposure sees. No cell falls below zero, or
+    below the lowest exposure where that is negative; where many would, exposures are met nearly.
 
     Parameters
     ----------
@@ -33,16 +34,19 @@ def agreeing(maps: Floats, cells: MeasuredCells) -> Floats:
     ndarray
         Shape (rows, columns, channels).
     """
-    operator, found = cells.seen_by(), maps
+    operator, found, lowest = cells.seen_by(), maps, np.minimum(cells.values.min(axis=0), 0)
     for _ in range(_ROUNDS):
         miss, apart = _missed(found, cells)
         if not apart.any():
             return found
         miss[:, ~apart] = 0
-        found = found + bilinear(operator, miss)
-    apart = _missed(found, cells)[1]
-    if apart.any():
-        found[:, :, apart] = projected(found[:, :, apart], operator, cells.values[:, apart])
+        found = np.maximum(found + bilinear(operator, miss), lowest)
+    for _ in range(_ROUNDS):
+        apart = _missed(found, cells)[1]
+        if not apart.any():
+            break
+        nearest = projected(found[:, :, apart], operator, cells.values[:, apart])
+        found[:, :, apart] = np.maximum(nearest, lowest[apart])
     return found
 
 

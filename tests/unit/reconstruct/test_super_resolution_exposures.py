@@ -40,9 +40,11 @@ def mottled(seed: int) -> Floats:
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**16))
 def test_maps_are_brought_to_see_what_exposures_without_error_measured(seed: int) -> None:
+    """Nearly, where cells would have to fall below zero for it: within a thousandth of the exposures' full scale."""
     cells, wrong = in_means(mottled(seed)), mottled(seed + 1)
     found = agreeing(wrong, cells)
-    np.testing.assert_allclose(cells.seen_by().seen(found), cells.values, atol=1e-5)
+    assert found.min() >= 0
+    np.testing.assert_allclose(cells.seen_by().seen(found), cells.values, atol=1e-3)
 
 
 def test_a_channel_that_misses_by_its_counting_error_is_left_as_it_is() -> None:
