@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from edge import results
+from edge.configuration.config import ScanConfig
 from edge.console import Console
-from edge.export import FORMATS
+from edge.export import FORMATS, gather
 from edge.export.run import export_recording
+from edge.results import spectrum_model
+from edge.spectra.model import SpectrumModel
 from tests.unit.export.made_recording import make_recording
+
+_LEARNED: dict[tuple[object, ...], SpectrumModel] = {}
+
+
+def _learned_once(sum_counts: NDArray[np.float64], live_s: float, config: ScanConfig) -> SpectrumModel:
+    key = (sum_counts.tobytes(), sum_counts.dtype, live_s, config.model_dump_json())
+    if key not in _LEARNED:
+        _LEARNED[key] = spectrum_model(sum_counts, live_s, config)
+    return _LEARNED[key]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sums_learned_once() -> Iterator[None]:
+    """The same sum spectrum is learned from once: nearly all exports are of one recording."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (gather, results):
+            patch.setattr(module, "spectrum_model", _learned_once)
+        yield
 
 
 @pytest.fixture(scope="session")
