@@ -57,6 +57,23 @@ def counted_cells(starts_mm: Places, ends_mm: Places, grid: ScanGrid) -> NDArray
     return cells
 
 
+def crossed_cells(starts_mm: Places, ends_mm: Places, grid: ScanGrid) -> NDArray[np.intp]:
+    """First row and column, last row and column of the cells that each exposure saw half of or more, shape (n, 4).
+
+    Of one that saw one cell that is `counted_cells`, twice. One aslant is told by the rectangle about it.
+    """
+    cells = np.tile(counted_cells(starts_mm, ends_mm, grid), 2)
+    long = is_long(starts_mm, ends_mm, grid)
+    if long.any():
+        ends = _long_ends(starts_mm[long], ends_mm[long], grid).reshape(-1, 2, 2)
+        first, last = np.ceil(ends.min(axis=1)).astype(np.intp), np.floor(ends.max(axis=1)).astype(np.intp)
+        # across its way it lies between the middles of two lines
+        beside = first > last
+        first[beside] = last[beside] = cells[long, :2][beside]
+        cells[long] = np.hstack([first, last])
+    return cells
+
+
 def is_long(starts_mm: Places, ends_mm: Places, grid: ScanGrid) -> NDArray[np.bool_]:
     """Which exposures saw more than one cell, shape (n,)."""
     length_mm = np.hypot(ends_mm[:, 0] - starts_mm[:, 0], ends_mm[:, 1] - starts_mm[:, 1])

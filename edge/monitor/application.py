@@ -193,6 +193,7 @@ async def _spectrum(request: Request) -> Response:
             "column": column,
             "measured": down == across == 0,
             "held": bool(cell["held"]),
+            "averaged": bool(cell["averaged"]),
             "nearest_mm": round((down**2 + across**2) ** 0.5 * about.grid.pitch_mm, 4),
             "live_s": round(live_s, 6),
             "counts": counts.tolist(),

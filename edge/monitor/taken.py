@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
-from edge.monitor.wire import CELL, HELD, INFERRED, MEASURED
+from edge.monitor.wire import AVERAGED, CELL, HELD, INFERRED, MEASURED
 from edge.planning.scan_plan import ScanPlan, fitted_exposures
 from edge.record.reader import MeasuredArrays
-from edge.strokes import counted_cells
+from edge.strokes import crossed_cells, is_long
 
 _APART = 256
 """Exposures between two marks, from which one is looked for."""
+_SIDES = ("row0", "row1"), ("column0", "column1")
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
@@ -54,11 +55,14 @@ class Taken:
 
     @property
     def states(self) -> NDArray[np.uint8]:
-        """What is known of each cell, shape of the grid: `INFERRED`, `MEASURED` or `HELD`."""
+        """What is known of each cell, shape of the grid: `INFERRED`, `MEASURED`, `HELD` or `AVERAGED`."""
         found = np.full(self._grid.shape, INFERRED, np.uint8)
         cells = self.cells
-        for state, chosen in ((HELD, cells[cells["held"] != 0]), (MEASURED, cells[cells["held"] == 0])):
-            found[chosen["row0"], chosen["column0"]] = state
+        known = cells["held"] == 0
+        is_mean = cells["averaged"] != 0
+        # what says most of a cell comes last
+        for state, chosen in ((HELD, ~known), (AVERAGED, known & is_mean), (MEASURED, known & ~is_mean)):
+            found[_all_of(cells[chosen])] = state
         return found
 
     def know(self, plan: ScanPlan) -> None:
@@ -89,10 +93,10 @@ class Taken:
             self._indices = _grown(self._indices[: self._count], room)
         self._indices[self._count : self._count + more] = block.indices
         at = self._cells[self._count : self._count + more]
-        # the maps know an exposure in motion at its middle alone: what it crossed besides is inferred there
-        cells = counted_cells(block.starts_mm, block.ends_mm, self._grid)
-        at["row0"] = at["row1"] = cells[:, 0]
-        at["column0"] = at["column1"] = cells[:, 1]
+        cells = crossed_cells(block.starts_mm, block.ends_mm, self._grid)
+        for place, name in enumerate(("row0", "column0", "row1", "column1")):
+            at[name] = cells[:, place]
+        at["averaged"] = is_long(block.starts_mm, block.ends_mm, self._grid)
         at["live_s"] = block.live_s
         at["held"] = self._held(block.indices)
         self.last_mm = float(block.ends_mm[-1, 0]), float(block.ends_mm[-1, 1])
@@ -113,7 +117,7 @@ class Taken:
         cells = self.cells
         down, across = (
             np.maximum(np.maximum(cells[first].astype(np.int64) - at, at - cells[last].astype(np.int64)), 0)
-            for first, last, at in (("row0", "row1", row), ("column0", "column1", column))
+            for (first, last), at in zip(_SIDES, (row, column), strict=True)
         )
         distance = down**2 + across**2
         return int(len(distance) - 1 - np.argmin(distance[::-1]))
@@ -122,6 +126,15 @@ class Taken:
         """A record's number from which on an exposure can be read, and how many exposures to skip there."""
         first, seq = self._marks[bisect_right(self._marks, (exposure, 2**62)) - 1]
         return seq, exposure - first
+
+
+def _all_of(cells: NDArray[np.void]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column of every cell of these rectangles."""
+    rows, columns = (cells[last].astype(np.intp) - cells[first] + 1 for first, last in _SIDES)
+    which = np.repeat(np.arange(len(cells)), rows * columns)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(rows * columns) - rows * columns, rows * columns)
+    down, across = np.divmod(within, columns[which])
+    return cells["row0"][which] + down, cells["column0"][which] + across
 
 
 def _grown(array: NDArray[_Kind], room: int) -> NDArray[_Kind]:

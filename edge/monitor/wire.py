@@ -12,15 +12,21 @@ from numpy.typing import NDArray
 from edge.grid import CellWindow
 
 CELL = np.dtype(
-    [("row0", "<u2"), ("column0", "<u2"), ("row1", "<u2"), ("column1", "<u2"), ("live_s", "<f4"), ("held", "<u4")],
+    [
+        *((name, "<u2") for name in ("row0", "column0", "row1", "column1")),
+        ("live_s", "<f4"),
+        ("held", "<u2"),
+        ("averaged", "<u2"),
+    ],
     align=False,
 )
-"""One exposure: first and last of the cells that it measured, its live time, and 1 where it is kept back from the maps
-to check them."""
+"""One exposure: first and last of the cells that it saw, its live time, 1 where it is kept back from the maps to check
+them, and 1 where it saw several cells and is a mean over them."""
 EXPOSURES, PARTS = 1, 2
 """First byte of a message."""
-INFERRED, MEASURED, HELD = 0, 1, 2
-"""Of a cell: nothing was measured there, something that the maps are made of, or only what is kept back from them."""
+INFERRED, MEASURED, HELD, AVERAGED = 0, 1, 2, 3
+"""Of a cell: nothing was measured there, it by itself, only what is kept back from the maps, or a mean over it and
+others."""
 UNKNOWN = 65_535
 _STEPS = 65_534
 _PART_STEPS = 4_094
@@ -40,7 +46,7 @@ def states_bytes(exposures: int, states: NDArray[np.uint8]) -> bytes:
     Parameters
     ----------
     states
-        Shape (rows, columns): `INFERRED`, `MEASURED` or `HELD`.
+        Shape (rows, columns): `INFERRED`, `MEASURED`, `HELD` or `AVERAGED`.
     """
     flat = np.zeros(-(-states.size // 4) * 4, np.uint8)
     flat[: states.size] = states.ravel()

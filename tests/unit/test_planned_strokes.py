@@ -19,7 +19,7 @@ from edge.motion.stage_model import StageModel
 from edge.photography.sighting import Sighting, grid_of
 from edge.planning.coarse import coarse_plan
 from edge.reconstruct.cells import merged
-from edge.strokes import counted_cells, ends_in_cells
+from edge.strokes import counted_cells, crossed_cells, ends_in_cells
 
 STAGE = StageModel(50.0, 500.0)
 
@@ -62,6 +62,11 @@ def test_planned_strokes_see_the_cells_that_the_model_sees(width_mm: float, heig
         return {frozenset(cell[a:b].tolist()) for a, b in pairwise(first)}
 
     assert seen(flown.first, flown.cell) == seen(sights.first, expected)
+    index = np.arange(grid.rows * grid.columns).reshape(grid.shape)
+    shown = crossed_cells(table[:, :2], table[:, 2:4], grid).tolist()
+    assert {frozenset(index[a : c + 1, b : d + 1].ravel().tolist()) for a, b, c, d in shown} == seen(
+        sights.first, expected
+    )
 
 
 @pytest.mark.parametrize("exposures", ["points", "strokes"])

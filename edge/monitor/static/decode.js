@@ -7,16 +7,17 @@ const MESSAGE_BYTES = 12;
 const PART_BYTES = 24;
 const PART_STEPS = 4094;
 
-/** Rectangles of cells, first and last inclusive, and whether each is held out of the maps, from an offset on. */
+/** Rectangles of cells, first and last inclusive, whether each is held out of the maps, and is a mean, from an offset on. */
 function rectangles(view, offset, count) {
   const cells = new Uint16Array(count * 4);
-  const held = new Uint8Array(count);
+  const [held, averaged] = [new Uint8Array(count), new Uint8Array(count)];
   for (let i = 0; i < count; i++) {
     const at = offset + i * CELL_BYTES;
     for (let k = 0; k < 4; k++) cells[i * 4 + k] = view.getUint16(at + 2 * k, true);
-    held[i] = view.getUint32(at + 12, true) ? 1 : 0;
+    held[i] = view.getUint16(at + 12, true);
+    averaged[i] = view.getUint16(at + 14, true);
   }
-  return { cells, held, count };
+  return { cells, held, averaged, count };
 }
 
 /** How many exposures there were, and what is known of each cell, two bits each. */

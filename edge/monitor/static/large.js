@@ -129,7 +129,7 @@ export class LargeMap {
   drawMeasured(context, lens) {
     if (this.areMarked) {
       context.imageSmoothingEnabled = false;
-      const isDense = this.model.measuredCount > DENSE * this.model.states.length;
+      const isDense = this.model.measuredCount + this.model.averagedCount > DENSE * this.model.states.length;
       context.globalAlpha = lens.cellWidth > 5 || isDense ? 0.5 : 0.75;
       lens.draw(context, this.painter.marks());
       context.globalAlpha = 1;
@@ -210,6 +210,8 @@ export class LargeMap {
     const part = (100 * model.measuredCount) / (model.rows * model.columns);
     const cells = whole(model.rows * model.columns);
     put("measured-words", `measured: ${whole(model.measuredCount)} of ${cells} cells, ${short(part)} %`);
+    document.getElementById("legend-averaged").hidden = !model.averagedCount;
+    put("averaged-words", `measured as means over several cells: ${whole(model.averagedCount)}`);
     document.getElementById("legend-held").hidden = !model.heldCount;
     put("held-words", `measured, kept back to check the maps: ${whole(model.heldCount)}`);
     document.getElementById("legend-inferred").hidden = !this.hasOverlay;

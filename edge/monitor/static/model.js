@@ -7,6 +7,12 @@ import { decodeStates } from "./decode.js";
 export const INFERRED = 0;
 export const MEASURED = 1;
 export const HELD = 2;
+export const AVERAGED = 3;
+/** How much is known of a cell by its state: of more than one exposure the one that says most counts. */
+const KNOWN = [INFERRED, HELD, AVERAGED, MEASURED];
+
+/** Whether maps are made of what was seen of a cell in such a state. */
+export const areMadeOf = (state) => state === MEASURED || state === AVERAGED;
 
 /** One layer of one element. */
 class ElementMap {
@@ -75,13 +81,18 @@ export class Model extends EventTarget {
   forgetCells() {
     this.states.fill(INFERRED);
     this.added = [];
-    this.counts = [this.rows * this.columns, 0, 0];
+    this.counts = [this.rows * this.columns, 0, 0, 0];
     this.exposures = 0;
   }
 
-  /** Cells whose exposures the maps are made of. */
+  /** Cells that were measured by themselves, and that the maps are made of. */
   get measuredCount() {
     return this.counts[MEASURED];
+  }
+
+  /** Cells of which maps know a mean over them and others. */
+  get averagedCount() {
+    return this.counts[AVERAGED];
   }
 
   /** Cells that were measured, and kept back to check the maps. */
@@ -108,7 +119,7 @@ export class Model extends EventTarget {
   takeStates({ exposures, states }) {
     this.states = states;
     this.added = [];
-    this.counts = [0, 0, 0];
+    this.counts = [0, 0, 0, 0];
     for (let cell = 0; cell < states.length; cell++) this.counts[states[cell]] += 1;
     this.exposures = exposures;
     this.tell("cells");
@@ -122,13 +133,14 @@ export class Model extends EventTarget {
   }
 
   /** Exposures as they come: first their places, and again with values as soon as these are known. */
-  takeExposures({ first, count, cells, held, viewed = [], values = [] }, areFresh = true) {
+  takeExposures({ first, count, cells, held, averaged, viewed = [], values = [] }, areFresh = true) {
     if (!this.states) return;
     const now = performance.now();
-    if (areFresh) this.meanwhile?.push({ first, count, cells, held });
+    if (areFresh) this.meanwhile?.push({ first, count, cells, held, averaged });
     for (let i = 0; i < count; i++) {
       const place = cells.subarray(i * 4, i * 4 + 4);
-      this.eachCell(place, (cell) => this.mark(cell, held[i] ? HELD : MEASURED));
+      const state = held[i] ? HELD : averaged[i] ? AVERAGED : MEASURED;
+      this.eachCell(place, (cell) => this.mark(cell, state));
       viewed.forEach((element, k) => this.showValue(element, place, values[i * viewed.length + k]));
       if (areFresh && first + i >= this.exposures) {
         this.fresh.push({ row: (place[0] + place[2]) / 2, column: (place[1] + place[3]) / 2, at: now });
@@ -139,14 +151,14 @@ export class Model extends EventTarget {
     this.tell("cells");
   }
 
-  /** A cell that the maps know from one exposure is known, though another one is held out. */
+  /** A cell that the maps know from one exposure is known, though another one is held out, or saw a mean. */
   mark(cell, state) {
     const before = this.states[cell];
-    if (before === MEASURED || before === state) return;
+    if (KNOWN.indexOf(state) <= KNOWN.indexOf(before)) return;
     this.counts[before] -= 1;
     this.counts[state] += 1;
     this.states[cell] = state;
-    if (state === MEASURED) this.added.push(cell);
+    if (areMadeOf(state) && !areMadeOf(before)) this.added.push(cell);
   }
 
   /** What an exposure found is on its map at once; what it tells of other cells comes with the next parts. */

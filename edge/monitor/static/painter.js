@@ -1,11 +1,12 @@
 // Maps as pictures of one pixel for each cell, painted again only when the map or how it is shown has changed.
 
 import { pixelsOf } from "./colours.js";
-import { HELD, MEASURED } from "./model.js";
+import { AVERAGED, areMadeOf, HELD, MEASURED } from "./model.js";
 import { addNear, nearCells, nearOnes } from "./reach.js";
 import { limitsOf } from "./stretch.js";
 
 const TRANSPARENT = 0;
+const pixelOf = (...bytes) => new Uint32Array(new Uint8Array(bytes).buffer)[0];
 const LIMITS_MS = 700;
 
 export class Painter {
@@ -106,7 +107,7 @@ export class Painter {
       return null;
     }
     if (this.nearOf !== model.states || this.within !== within) {
-      this.nearOnes = nearOnes(model.states, MEASURED, model, within);
+      this.nearOnes = nearOnes(model.states, areMadeOf, model, within);
       [this.nearOf, this.within] = [model.states, within];
       this.nearStamp += 1;
     } else {
@@ -116,12 +117,14 @@ export class Painter {
     return this.nearOnes;
   }
 
-  /** Cells that the maps are made of, in one colour. */
+  /** Cells that the maps are made of: those measured by themselves in one colour, those of means in a paler one. */
   marks() {
-    return this.painted("marks", String(this.model.measuredCount), (pixels) => {
-      const mark = new Uint32Array(new Uint8Array([255, 178, 36, 255]).buffer)[0];
+    return this.painted("marks", String(this.model.counts), (pixels) => {
+      const of = new Uint32Array(4).fill(TRANSPARENT);
+      of[MEASURED] = pixelOf(255, 178, 36, 255);
+      of[AVERAGED] = pixelOf(255, 214, 140, 150);
       const { states } = this.model;
-      for (let i = 0; i < states.length; i++) pixels[i] = states[i] === MEASURED ? mark : TRANSPARENT;
+      for (let i = 0; i < states.length; i++) pixels[i] = of[states[i]];
     });
   }
 

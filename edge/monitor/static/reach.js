@@ -26,10 +26,10 @@ export function addNear(near, cell, { rows, columns }, within) {
   return isMore;
 }
 
-/** For each cell 1 where one of a state lies within a distance in cells, else 0; in two sweeps (Borgefors 1986). */
-export function nearOnes(states, state, { rows, columns }, within) {
+/** For each cell 1 where one of some states lies within a distance in cells, else 0; in two sweeps (Borgefors 1986). */
+export function nearOnes(states, isOne, { rows, columns }, within) {
   const away = new Float32Array(rows * columns);
-  for (let i = 0; i < away.length; i++) away[i] = states[i] === state ? 0 : Infinity;
+  for (let i = 0; i < away.length; i++) away[i] = isOne(states[i]) ? 0 : Infinity;
   const sweep = (row, column, step) => {
     const at = row * columns + column;
     const above = at - step * columns;

@@ -1,11 +1,15 @@
 // What lies below the pointer, in words: where, what was found there, and whether it was measured.
 
-import { HELD, MEASURED } from "./model.js";
+import { AVERAGED, HELD, MEASURED } from "./model.js";
 import { short } from "./words.js";
 
 const UNITS = { "counts/s": "counts per second" };
 /** How a cell's value is known. */
-const KNOWN = { [MEASURED]: "measured", [HELD]: "inferred; measured too, but kept back to check the maps" };
+const KNOWN = {
+  [MEASURED]: "measured",
+  [AVERAGED]: "inferred; only a mean over this cell and others was measured",
+  [HELD]: "inferred; measured too, but kept back to check the maps",
+};
 
 export class Readout {
   constructor(model, view, painter) {

@@ -117,7 +117,11 @@ export class Spectrum {
     }
     const place = this.model.stageOf(shown);
     const where = `x ${place.x_mm.toFixed(1)}, y ${place.y_mm.toFixed(1)} mm`;
-    const own = shown.held ? "measured here, kept back to check the maps" : "measured here";
+    const own = shown.held
+      ? "measured here, kept back to check the maps"
+      : shown.averaged
+        ? "measured over this cell and others, as one mean"
+        : "measured here";
     const nearest = shown.measured ? own : `of the nearest exposure, ${short(shown.nearest_mm)} mm away`;
     return `At ${where}: ${nearest}, ${short(shown.live_s)} s live. Grey: mean of all.`;
   }

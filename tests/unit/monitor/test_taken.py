@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.grid import ScanGrid
 from edge.monitor.shown import Shown
 from edge.monitor.taken import Taken
-from edge.monitor.wire import HELD, MEASURED
+from edge.monitor.wire import AVERAGED, HELD, INFERRED, MEASURED
 from edge.planning.plan import extended
 from edge.planning.scan_plan import ScanPlan
 from edge.preview.samples_file import SamplesHead
@@ -55,6 +55,28 @@ def test_a_stroke_is_shown_measured_where_the_maps_take_it_to_be_and_nowhere_els
     last = np.column_stack([taken.cells["row1"], taken.cells["column1"]])
     np.testing.assert_array_equal(first, cells_of(block, GRID))
     np.testing.assert_array_equal(last, first)
+
+
+def test_a_stroke_over_several_cells_is_shown_as_a_mean_over_them() -> None:
+    # forwards, backwards and by an eighth of a cell too far; then a dwell on one of the cells
+    block = strokes(
+        3, [(0.0, 1.5), (8.0, 3.5), (0.1, 5.4), (2.5, 1.5)], [(4.0, 1.5), (4.0, 3.5), (4.1, 5.4), (2.5, 1.5)]
+    )
+    taken = Taken(GRID, CHANNELS)
+    taken.add(block)
+    expected = np.full(GRID.shape, INFERRED, np.uint8)
+    expected[1, :4] = expected[3, 4:8] = expected[5, :4] = AVERAGED
+    expected[1, 2] = MEASURED
+    np.testing.assert_array_equal(taken.states, expected)
+    assert taken.cells["averaged"].tolist() == [1, 1, 1, 0]
+    assert [taken.nearest(3, column) for column in (4, 7)] == [1, 1]
+
+
+def test_a_cell_of_a_stroke_is_known_by_it_though_a_dwell_there_is_held_out() -> None:
+    taken = Taken(GRID, CHANNELS)
+    taken.add(strokes(1, [(0.0, 0.5), (1.5, 0.5)], [(4.0, 0.5), (1.5, 0.5)]))
+    taken.cells["held"][1] = 1
+    assert taken.states[0, :5].tolist() == [AVERAGED] * 4 + [INFERRED]
 
 
 def test_every_exposure_is_found_again_though_few_marks_are_kept() -> None:
