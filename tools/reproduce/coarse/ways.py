@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from edge.reconstruct import METHODS
 from edge.reconstruct.cells import checked_photograph
+from edge.reconstruct.super_resolution import recipes
+from edge.reconstruct.super_resolution.solving import sharpened
 from edge.replay_matrix.result_cache import digest_of
 from models.training.unfolding.plans import PLANS
 from tools.reproduce.coarse import seconds, upsampling
@@ -24,6 +26,8 @@ from tools.reproduce.scoring import elements
 
 Floats = NDArray[np.float32]
 AS_MANY, AS_LONG = "sparse, as many", "sparse, as long"
+AS_PUBLISHED = "ssr, as published"
+"""The photograph where it lies, the published lambda, and maps as the solve leaves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ UNFOLDED = tuple(name for name, named in PLANS.items() if named.network == "unfo
 Those of masks take cells that were measured by themselves, which a coarse raster has none of.
 """
 _COLOUR = ("ssr-baseline-2", "csusr", "ssrcu", "ssr")
-WAYS = ("bicubic", "guided", "joint-bilateral", *SOLVED, *UNFOLDED, AS_MANY, AS_LONG)
+WAYS = ("bicubic", "guided", "joint-bilateral", *SOLVED, AS_PUBLISHED, *UNFOLDED, AS_MANY, AS_LONG)
 
 
 def ways(names: Sequence[str]) -> list[Way | Absent]:
@@ -75,6 +79,9 @@ def _way(name: str) -> Way | Absent:
         case _ if name in (AS_MANY, AS_LONG):
             version = f"{code_version(listened_cells)}-{code_version(METHODS['kriging'])}-{bodies_version(_sparse)}"
             return Way(name, f"{version}-{scored}", False, partial(_sparse, name == AS_LONG))
+        case _ if name == AS_PUBLISHED:
+            version = f"{code_version(sharpened)}-{bodies_version(_as_published)}-{scored}"
+            return Way(name, version, True, _as_published)
         case _ if name in PLANS:
             return _unfolded_way(name, scored)
         case _ if name in METHODS:
@@ -107,6 +114,10 @@ def _joint_bilateral(scan: CoarseScan) -> Floats:
 
 def _solved(name: str, scan: CoarseScan) -> Floats:
     return METHODS[name](scan.cells, scan.photograph).maps
+
+
+def _as_published(scan: CoarseScan) -> Floats:
+    return sharpened(scan.cells, _photograph(scan), recipes.SSR).maps()
 
 
 def _unfolded(name: str, scan: CoarseScan) -> Floats:
