@@ -27,7 +27,7 @@ MASKS = ("random", "grid", LISTENING)
 METHODS = ("harmonic", "fusion", "kriging", UNFOLDING)
 RATES = (0.05, 0.1, 0.2)
 _CROP = (96, 96)
-"""Fusion inpainting takes half a minute of a processor for as much at a tenth of the cells."""
+"""Fusion inpainting takes a minute or two of a processor for as much at a tenth of the cells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tools.reproduce.synthetic.scene import CHANNELS, FACTOR, HIDDEN, PEAK, SHAP
 from tools.reproduce.synthetic.ways import NAMES, TOLERANCE, Outcome, Request
 
 HELP = "synthetic super-resolution: SSR, its baselines, CSUSR and SSRCU"
-ATOMS, ITERATIONS = 50, 60
+ATOMS, ITERATIONS = 50, 150
 PICTURED = (210, 231)
 """Channels of the picture, of 1,024."""
 PUBLISHED = {
