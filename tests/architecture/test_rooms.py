@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -71,3 +72,9 @@ def test_a_foreign_owner_of_a_rooms_name_is_found(monkeypatch):
     (finding,) = examine_installation()
     assert not finding.passed
     assert "'models' is also installed by tensorflow-models" in finding.text
+
+
+def test_no_two_test_modules_have_one_name():
+    # folders of tests are no packages: the second of a name is not collected where the first one was
+    names = Counter(path.name for path in (CHECKOUT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

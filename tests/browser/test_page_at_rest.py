@@ -162,7 +162,8 @@ def test_nothing_is_shown_where_the_beam_has_not_been_near_while_a_scan_goes_on(
       const within = m.nearCells(exposures, rows * columns);
       const one = new Uint8Array(rows * columns);
       if (rows > 10) m.addNear(one, 5 * columns + 6, { rows, columns }, within);
-      return [within, Array.from(m.nearOnes(Uint8Array.from(states), 1, { rows, columns }, within)), Array.from(one)];
+      const near = m.nearOnes(Uint8Array.from(states), (state) => state === 1, { rows, columns }, within);
+      return [within, Array.from(near), Array.from(one)];
     })"""
     rng = np.random.default_rng(3)
     states = (rng.random((30, 40)) < 0.004).astype(int)
