@@ -194,12 +194,12 @@ def _order(one: Measured) -> list[str]:
     """What the papers claim, here: how far ahead these ways are of those, in the mean of the elements' PSNR."""
     db = {name: _mean([row.db for row in rows]) for name, rows in one.rows.items()}
     ahead = [
-        f"`{name}` is {db[name] - db[rival]:+.2f} dB from `{rival}`"
+        f"`{name}` less `{rival}` {db[name] - db[rival]:+.2f} dB"
         for name, rivals in _CLAIMS
         for rival in rivals
         if name in db and rival in db
     ]
-    return [f"In the mean of elements {'; '.join(ahead)}.", ""] if ahead else []
+    return [f"In the mean of elements: {'; '.join(ahead)}.", ""] if ahead else []
 
 
 def _published_lines() -> list[str]:
