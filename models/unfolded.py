@@ -92,8 +92,13 @@ class UnfoldedManifest(Closed):
             raise ValueError("inputs or outputs are not those of an unfolded network of version 1")
         if len(self.lowest) != channels or len(self.span) != channels:
             raise ValueError("there is not one lowest value and one span for each element")
-        if any(len(one) != channels for one in self.scan.sketch):
-            raise ValueError("the scan's sketch has not one mean for each element")
+        if len(self.scan.sketch) != _SKETCHES or any(len(one) != channels for one in self.scan.sketch):
+            raise ValueError(f"the scan's sketch has not {_SKETCHES} means for each element")
+        known = self.calibration
+        if {len(one) for one in (known.floor, known.share, known.rms, known.within_one, known.within_two)} != {
+            channels
+        }:
+            raise ValueError("the calibration has not one figure for each element")
         return self
 
 

@@ -208,6 +208,21 @@ def test_a_manifest_of_another_contract_is_refused(
         unfolded(*scan, copied)
 
 
+@pytest.mark.parametrize(
+    ("part", "key", "sentence"),
+    [("calibration", "floor", "one figure for each element"), ("scan", "sketch", "means for each element")],
+)
+def test_a_manifest_that_says_too_little_of_its_elements_is_refused(
+    copied: Path, scan: tuple[MeasuredCells, Floats], part: str, key: str, sentence: str
+) -> None:
+    manifest = copied.with_suffix(".json")
+    told = json.loads(manifest.read_text())
+    told[part][key] = told[part][key][:-1]
+    manifest.write_text(json.dumps(told))
+    with pytest.raises(UnusableManifest, match=sentence):
+        unfolded(*scan, copied)
+
+
 def test_inputs_of_another_number_or_without_a_number_are_refused(trained: Path) -> None:
     network = open_unfolded(trained)
     width = network.manifest.inputs[0].shape[1]
