@@ -135,7 +135,8 @@ def _page(
     lines = ["# Super-resolution: a coarse raster made fine", "", *_introduction()]
     for one in found:
         lines += [f"## {one.stack.name.capitalize()}, factor {one.factor}", "", one.stack.about, "", _times(one), ""]
-        lines += page.table(["way", "RMSE", "PSNR", "mean of elements", "angle", "s"], _table_rows(one, options.ways))
+        names = [name for name in options.ways if name in one.rows or one.stack.has_photograph]
+        lines += page.table(["way", "RMSE", "PSNR", "mean of elements", "angle", "s"], _table_rows(one, names))
         lines += _order(one)
     lines += _published_lines()
     lines += ["## Not measured", "", *(f"- `{one.name}`: {one.reason}." for one in absent)]
@@ -152,10 +153,10 @@ def _introduction() -> list[str]:
     return [
         "Known element maps are measured by a coarse raster in thought: an exposure sees the mean of a block of 4 x 4 "
         "or 5 x 5 cells, without noise. Each way makes maps of all cells from that; those that follow a photograph see "
-        "the one that belongs to the maps. Each element is scaled by the 99.9th percentile of its true map and "
-        "estimates are clipped at 0; PSNR is 20 log10(1 / RMSE), over all elements at once and as the mean of the "
-        "elements' own; the angle is the mean spectral angle in degrees. Cells beyond the last whole block, and blocks "
-        "that reach cells which may not be scored, do not count.",
+        "the one that belongs to the maps, and are left out where there is none. Each element is scaled by the 99.9th "
+        "percentile of its true map and estimates are clipped at 0; PSNR is 20 log10(1 / RMSE), over all elements at "
+        "once and as the mean of the elements' own; the angle is the mean spectral angle in degrees. Cells beyond the "
+        "last whole block, and blocks that reach cells which may not be scored, do not count.",
         "",
         f"`{AS_MANY}` spends as many exposures as there are blocks on single cells instead, chosen in eight batches by "
         f"what has been measured, and krigs them; `{AS_LONG}` as many as take as long, beam and travel, on the stage "
