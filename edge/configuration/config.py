@@ -169,7 +169,13 @@ class ScanConfig(Closed):
         """Raises `ValueError` where an error is asked for that nothing will tell."""
         sampling, listens = self.sampling, self.listens or self.has_time
         is_placement = self.placement is not None
-        refuse_vain_error(sampling.stop, held_out=sampling.held_out, listens=listens, is_placement=is_placement)
+        refuse_vain_error(
+            sampling.stop,
+            held_out=sampling.held_out,
+            listens=listens,
+            is_placement=is_placement,
+            is_coarse=self.is_coarse,
+        )
         refuse_unknown_names(sampling.stop.elements, self.elements, "sampling.stop.elements")
 
     @model_validator(mode="after")

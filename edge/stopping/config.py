@@ -45,7 +45,9 @@ def unknown_among(names: Iterable[str], elements: Sequence[str]) -> str:
     return next((name for name in names if not any(is_named(element, name) for element in elements)), "")
 
 
-def refuse_vain_error(stop: StopConfig, *, held_out: float, listens: bool, is_placement: bool) -> None:
+def refuse_vain_error(
+    stop: StopConfig, *, held_out: float, listens: bool, is_placement: bool, is_coarse: bool = False
+) -> None:
     """An error can be aimed at only where it is known while the scan runs.
 
     Raises
@@ -59,6 +61,12 @@ def refuse_vain_error(stop: StopConfig, *, held_out: float, listens: bool, is_pl
         raise ValueError(
             "sampling.stop asks for an error, which a placement cannot tell, for the campaign chose its cells: leave "
             "it out"
+        )
+    if is_coarse:
+        raise ValueError(
+            "sampling.stop asks for an error, and sampling.coarse measures every block in travel order, its maps good "
+            "for nothing before the end: leave the error out, or leave coarse out and have cells chosen while the scan "
+            "runs"
         )
     if held_out == 0:
         raise ValueError(

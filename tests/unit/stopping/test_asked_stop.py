@@ -83,6 +83,12 @@ def test_an_error_is_refused_of_a_mask_that_is_known_beforehand():
         config_of(mask="netm", stop={"error": 0.1})
 
 
+@pytest.mark.parametrize("held_out", [0, 0.05])
+def test_an_error_is_refused_of_a_coarse_raster_with_what_would_help(held_out):
+    with pytest.raises(ValidationError, match=r"coarse measures every block .*: leave the error out, or leave coarse"):
+        config_of(coarse={"factor": 4}, held_out=held_out, stop={"error": 0.1})
+
+
 def test_an_element_that_is_not_mapped_is_refused_with_those_that_are():
     with pytest.raises(ValidationError, match=r"sampling.stop.elements names Au, which is not mapped: .*Fe, Pb-L"):
         config_of(elements=("Fe", "Pb-L"), stop={"elements": {"Au": 0.1}})
