@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge.configuration.schema import Closed, validate_yaml
 from models.training.unfolding.plans import OURS, PLANS, NamedPlan
@@ -29,9 +29,17 @@ class ScanToLearn(Closed):
     mask: Literal["random", "grid", "blue-noise", "gradient"] | None = None
     """Of such a raster, in the place of blocks: which cells are measured in thought."""
     rate: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """How many of the known ones."""
+    """How many of the known ones a mask measures."""
     sees: Literal["block", "middle"] = "block"
-    """What such an exposure sees: the mean of its block, or the cell in the block's middle."""
+    """What an exposure of a block sees: the mean of it, or the cell in its middle."""
+
+    @model_validator(mode="after")
+    def _nothing_is_said_in_vain(self) -> Self:
+        if self.factor is None and "sees" in self.model_fields_set:
+            raise ValueError("sees says what is seen of the blocks of a factor, and none is given: leave it out")
+        if self.mask is None and "rate" in self.model_fields_set:
+            raise ValueError("rate says how many cells a mask measures, and none is given: leave it out")
+        return self
 
 
 class UnfoldConfig(Closed):

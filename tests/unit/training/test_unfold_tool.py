@@ -302,6 +302,21 @@ def test_a_plan_that_cannot_be_is_refused(tmp_path: Path, text: str, sentence: s
     assert sentence in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("stated", "sentence"),
+    [
+        ("mask: random, sees: block", "sees says what is seen of the blocks of a factor, and none is given: leave"),
+        ("sees: middle", "sees says what is seen of the blocks of a factor, and none is given: leave it out"),
+        ("factor: 4, rate: 0.1", "rate says how many cells a mask measures, and none is given: leave it out"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(tmp_path: Path, stated: str, sentence: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"scan: {{source: scan, {stated}}}\n")
+    with pytest.raises(UsageError, match=sentence):
+        load_unfold_config(path)
+
+
 @pytest.mark.parametrize("path", sorted(Path("tools/configs").glob("unfold*.yaml")), ids=lambda path: path.stem)
 def test_shipped_configurations_are_of_the_schema(path: Path) -> None:
     assert plan_of(load_unfold_config(path)).plan.stages
