@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from tools.reproduce import published_sharpening, sr_table
 from tools.reproduce.__main__ import main
+from tools.reproduce.coarse import ways as coarse_ways
 from tools.reproduce.coarse.scans import block_means, coarse_scan
 from tools.reproduce.coarse.seconds import cells_in_time, raster_s
 from tools.reproduce.coarse.upsampling import bicubic, guided, joint_bilateral
-from tools.reproduce.coarse.ways import NOT_YET, WITHOUT_WEIGHTS
+from tools.reproduce.coarse.ways import AS_LONG, AS_MANY, NOT_YET, WITHOUT_WEIGHTS, ways
 from tools.reproduce.faults import ReproductionError
 from tools.reproduce.stacks import Stack
 from tools.reproduce.subjects import Subject
@@ -85,6 +86,13 @@ def test_published_figures_follow_from_their_rmse():
             # RMSE is printed with four digits behind the point; of LTTR, one PSNR is off by 0.02 dB more
             slack = 20 * np.log10((rmse + 5e-5) / rmse) + 0.026
             assert -20 * np.log10(rmse) == pytest.approx(db, abs=slack)
+
+
+def test_only_cells_that_take_as_long_are_measured_anew_when_their_time_is_told_otherwise(monkeypatch):
+    monkeypatch.setattr(coarse_ways, "code_version", lambda function: function.__name__)
+    as_many, as_long = (one.version for one in ways((AS_MANY, AS_LONG)))
+    assert "cells_in_time" in as_long
+    assert "cells_in_time" not in as_many
 
 
 @pytest.fixture

@@ -78,6 +78,8 @@ def _way(name: str) -> Way | Absent:
             return Way(name, f"{code_version(made_by)}-{scored}", name != "bicubic", make)
         case _ if name in (AS_MANY, AS_LONG):
             version = f"{code_version(listened_cells)}-{code_version(METHODS['kriging'])}-{bodies_version(_sparse)}"
+            if name == AS_LONG:
+                version += f"-{code_version(seconds.cells_in_time)}"
             return Way(name, f"{version}-{scored}", False, partial(_sparse, name == AS_LONG))
         case _ if name == AS_PUBLISHED:
             version = f"{code_version(sharpened)}-{bodies_version(_as_published)}-{scored}"
