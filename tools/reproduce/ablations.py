@@ -33,7 +33,7 @@ from tools.reproduce.subjects import Subject
 HELP = "unfolded networks without parts of their loss, or of themselves"
 STACK_NAMES = ("portrait", "panel")
 PAPERS = ("verinaz-jadan-2024", "verinaz-jadan-2025")
-FACTOR, SIDE, STEPS = 4, 128, (600, 24)
+FACTOR, SIDE, STEPS = 4, 128, (400, 16)
 CORNERS = {"portrait": (330, 100), "panel": (80, 60)}
 """First row and column of the crops: face and hands; the middle."""
 _EXPOSURES, _PATCHES, _LESSON_STEPS = 128, 8, 400
@@ -105,7 +105,9 @@ class AblationTable:
         """Options of this table."""
         parser.add_argument("--stacks", nargs="+", default=list(STACK_NAMES), metavar="NAME", help="portrait, panel")
         parser.add_argument("--side", type=int, default=SIDE, metavar="CELLS", help=f"of the crop ({SIDE})")
-        parser.add_argument("--steps", type=int, nargs=2, default=list(STEPS), metavar="N", help="of the two stages")
+        parser.add_argument(
+            "--steps", type=int, nargs=2, default=list(STEPS), metavar="N", help="of the two stages (400 16)"
+        )
         parser.add_argument("--data", type=Path, metavar="PATH", help="instead of what POINTILLIST_DATA holds")
         parser.add_argument("--cache", type=Path, default=CACHE, metavar="FOLDER", help="not used: minutes in all")
         parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER", help=f"where the page goes ({OUT})")

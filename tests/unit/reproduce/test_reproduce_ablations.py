@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import csv
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch")
 
 from models.training.unfolding.plans import PLANS
-from tools.reproduce.ablations import ABLATIONS, PAPERS, TABLE, Row, _csv_row, _lines
+from tools.reproduce.ablations import ABLATIONS, PAPERS, STEPS, TABLE, Row, _csv_row, _lines
 from tools.reproduce.faults import ReproductionError
 
 FULL, *OTHERS = ABLATIONS
@@ -63,3 +65,9 @@ def test_no_steps_are_refused():
     options.steps = [5, 0]
     with pytest.raises(ReproductionError, match="give a whole number from 1"):
         TABLE.run(options)
+
+
+def test_the_page_that_is_kept_is_of_the_steps_that_are_taken_unless_told_otherwise():
+    with Path("docs/results/ablations.csv").open(encoding="utf-8", newline="") as file:
+        taken = [tuple(map(int, row["steps"].split())) for row in csv.DictReader(file) if row["plan"] in PAPERS]
+    assert tuple(map(max, zip(*taken, strict=True))) == STEPS
