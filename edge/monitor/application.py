@@ -205,7 +205,7 @@ async def _sum_spectrum(request: Request) -> Response:
     taken = page_of(request.app).shown.feed.taken
     if taken is None:
         return refusal(404, "nothing was measured yet")
-    counts, live_s, exposures = taken.sum_counts, taken.live_s, len(taken)
+    counts, live_s, exposures = taken.sum_counts, taken.live_s, taken.telling
     return JSONResponse({"exposures": exposures, "live_s": round(live_s, 6), "counts": counts.tolist()})
 
 

@@ -139,7 +139,7 @@ class Shown:
     def values(self, first: int, last: int, viewed: Sequence[int]) -> wire.Floats:
         """What some exposures say of elements, shape (last - first, viewed).
 
-        NaN where nothing is known yet, and of exposures held out: no map knows what they say.
+        NaN where nothing is known yet, of what tells nothing, and of exposures held out: no map knows what they say.
         """
         head = self.samples.head
         found = np.full((last - first, len(viewed)), np.nan, np.float32)
@@ -147,7 +147,8 @@ class Shown:
         known = [place for place, element in enumerate(viewed) if self.maps.elements[element] in names]
         places = [names[self.maps.elements[viewed[place]]] for place in known]
         found[:, known] = self.samples.values(first, last, places)
-        found[self.cells["held"][first:last] != 0] = np.nan
+        cells = self.cells[first:last]
+        found[(cells["held"] != 0) | (cells["row0"] == wire.NOWHERE)] = np.nan
         return found
 
     def _place_picture(self) -> None:

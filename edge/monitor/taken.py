@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.grid import ScanGrid
-from edge.monitor.wire import AVERAGED, CELL, HELD, INFERRED, MEASURED
+from edge.monitor.wire import AVERAGED, CELL, HELD, INFERRED, MEASURED, NOWHERE
 from edge.planning.scan_plan import ScanPlan, fitted_exposures
 from edge.record.reader import MeasuredArrays
 from edge.strokes import crossed_cells, is_long
@@ -41,6 +41,9 @@ class Taken:
         self.sum_counts: NDArray[np.int64] = np.zeros(channels, np.int64)
         """Of all spectra."""
         self.live_s = 0.0
+        """Of all exposures that tell something, as maps and report count it."""
+        self.telling = 0
+        """How many these are."""
         self.last_seq = 0
         self.last_mm: tuple[float, float] | None = None
         """Where the last exposure ended."""
@@ -58,6 +61,7 @@ class Taken:
         """What is known of each cell, shape of the grid: `INFERRED`, `MEASURED`, `HELD` or `AVERAGED`."""
         found = np.full(self._grid.shape, INFERRED, np.uint8)
         cells = self.cells
+        cells = cells[cells["row0"] != NOWHERE]
         known = cells["held"] == 0
         is_mean = cells["averaged"] != 0
         # what says most of a cell comes last
@@ -93,14 +97,16 @@ class Taken:
             self._indices = _grown(self._indices[: self._count], room)
         self._indices[self._count : self._count + more] = block.indices
         at = self._cells[self._count : self._count + more]
-        cells = crossed_cells(block.starts_mm, block.ends_mm, self._grid)
+        tells = block.tells
+        cells = np.where(tells[:, None], crossed_cells(block.starts_mm, block.ends_mm, self._grid), NOWHERE)
         for place, name in enumerate(("row0", "column0", "row1", "column1")):
             at[name] = cells[:, place]
         at["averaged"] = is_long(block.starts_mm, block.ends_mm, self._grid)
         at["live_s"] = block.live_s
         at["held"] = self._held(block.indices)
         self.last_mm = float(block.ends_mm[-1, 0]), float(block.ends_mm[-1, 1])
-        self.live_s += float(block.live_s.sum())
+        self.live_s += float(block.live_s[tells].sum())
+        self.telling += int(tells.sum())
         if block.counts.shape[1] == len(self.sum_counts):
             self.sum_counts = self.sum_counts + block.counts.sum(axis=0, dtype=np.int64)
         self._count += more
@@ -111,8 +117,8 @@ class Taken:
         return ~fitted_exposures(indices.astype(np.int64), self._plan)
 
     def nearest(self, row: int, column: int) -> int | None:
-        """Which exposure touched a cell last, or came nearest to it; None where there is none."""
-        if not self._count:
+        """Which of those that tell something touched a cell last, or came nearest to it; None where there is none."""
+        if not self.telling:
             return None
         cells = self.cells
         down, across = (
@@ -120,6 +126,7 @@ class Taken:
             for (first, last), at in zip(_SIDES, (row, column), strict=True)
         )
         distance = down**2 + across**2
+        distance[cells["row0"] == NOWHERE] = np.iinfo(np.int64).max
         return int(len(distance) - 1 - np.argmin(distance[::-1]))
 
     def seq_before(self, exposure: int) -> tuple[int, int]:

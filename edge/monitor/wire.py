@@ -22,6 +22,8 @@ CELL = np.dtype(
 )
 """One exposure: first and last of the cells that it saw, its live time, 1 where it is kept back from the maps to check
 them, and 1 where it saw several cells and is a mean over them."""
+NOWHERE = 65_535
+"""First and last row and column of an exposure that tells nothing of any cell, `MeasuredArrays.tells`."""
 EXPOSURES, PARTS = 1, 2
 """First byte of a message."""
 INFERRED, MEASURED, HELD, AVERAGED = 0, 1, 2, 3

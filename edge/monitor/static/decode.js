@@ -3,6 +3,8 @@
 export const EXPOSURES = 1;
 export const PARTS = 2;
 const CELL_BYTES = 16;
+/** Row and column of an exposure that tells nothing of any cell. */
+export const NOWHERE = 65535;
 const MESSAGE_BYTES = 12;
 const PART_BYTES = 24;
 const PART_STEPS = 4094;

@@ -1,7 +1,7 @@
 // What the page knows of the scan: its grid, what was measured, and the maps as far as they were sent.
 
 import { bytes, json } from "./api.js";
-import { decodeStates } from "./decode.js";
+import { NOWHERE, decodeStates } from "./decode.js";
 
 /** What is known of a cell: nothing of its own, what the maps are made of, or what only checks them. */
 export const INFERRED = 0;
@@ -139,6 +139,7 @@ export class Model extends EventTarget {
     if (areFresh) this.meanwhile?.push({ first, count, cells, held, averaged });
     for (let i = 0; i < count; i++) {
       const place = cells.subarray(i * 4, i * 4 + 4);
+      if (place[0] === NOWHERE) continue;
       const state = held[i] ? HELD : averaged[i] ? AVERAGED : MEASURED;
       this.eachCell(place, (cell) => this.mark(cell, state));
       viewed.forEach((element, k) => this.showValue(element, place, values[i * viewed.length + k]));

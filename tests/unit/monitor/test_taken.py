@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from edge.grid import ScanGrid
 from edge.monitor.shown import Shown
 from edge.monitor.taken import Taken
-from edge.monitor.wire import AVERAGED, HELD, INFERRED, MEASURED
+from edge.monitor.wire import AVERAGED, HELD, INFERRED, MEASURED, NOWHERE
 from edge.planning.plan import extended
 from edge.planning.scan_plan import ScanPlan
 from edge.preview.samples_file import SamplesHead
 from edge.record.measured import MeasuredArrays
 from edge.results import cells_of
 from edge.stopping.drawing import drawn, with_held_out
+from firmware_bridge.messages import ExposureFlag
 from tests.unit.recordings.made import make_recording
 from tests.unit.stopping.scans import cells_by_chance, plan_of
 
@@ -77,6 +78,26 @@ def test_a_cell_of_a_stroke_is_known_by_it_though_a_dwell_there_is_held_out() ->
     taken.add(strokes(1, [(0.0, 0.5), (1.5, 0.5)], [(4.0, 0.5), (1.5, 0.5)]))
     taken.cells["held"][1] = 1
     assert taken.states[0, :5].tolist() == [AVERAGED] * 4 + [INFERRED]
+
+
+def flown_for_nothing(block: MeasuredArrays) -> MeasuredArrays:
+    """The same, recorded for its dose alone."""
+    flags = np.full_like(block.flags, ExposureFlag.TRUNCATED)
+    return replace(block, flags=flags, counts=np.zeros_like(block.counts))
+
+
+def test_a_row_that_is_to_be_flown_again_is_not_measured_until_it_has_been() -> None:
+    row = strokes(1, [(0.0, 1.5), (4.0, 1.5)], [(4.0, 1.5), (8.0, 1.5)])
+    taken = Taken(GRID, CHANNELS)
+    taken.add(flown_for_nothing(row))
+    assert (taken.states == INFERRED).all()
+    assert taken.nearest(1, 2) is None
+    assert (taken.cells["row0"] == NOWHERE).all()
+    assert (taken.live_s, taken.telling, len(taken)) == (0.0, 0, 2)
+    taken.add(replace(row, last_seq=2))
+    assert (taken.states[1] == AVERAGED).all()
+    assert [taken.nearest(5, column) for column in (0, 7)] == [2, 3]
+    assert (taken.live_s, taken.telling, len(taken)) == (2.0, 2, 4)
 
 
 def test_every_exposure_is_found_again_though_few_marks_are_kept() -> None:
@@ -145,7 +166,7 @@ def test_a_plan_that_grows_lets_go_of_exposures_whose_cells_it_chose(checked: Sc
     assert int(before["held"].sum()) == 30 > len(held_cells(taken))
 
 
-def test_what_exposures_held_out_say_of_elements_is_shown_on_no_map(tmp_path: Path) -> None:
+def test_what_exposures_say_that_no_map_may_know_is_shown_on_none(tmp_path: Path) -> None:
     shown = Shown(make_recording(tmp_path / "scan").folder)
     shown.refresh()
     shown.refresh()
@@ -154,7 +175,8 @@ def test_what_exposures_held_out_say_of_elements_is_shown_on_no_map(tmp_path: Pa
     taken = shown.feed.taken
     assert taken is not None
     taken.cells["held"][2] = 1
-    assert np.isnan(shown.values(0, 4, [0, 1])).all(axis=1).tolist() == [False, False, True, False]
+    taken.cells["row0"][3] = NOWHERE
+    assert np.isnan(shown.values(0, 4, [0, 1])).all(axis=1).tolist() == [False, False, True, True]
     shown.close()
 
 
