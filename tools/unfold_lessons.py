@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from edge.faults import UsageError
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import points
+from edge.reconstruct.exposure_upsampling import bilinear, on_raster, raster
 from edge.reconstruct.unfold.inputs import RECIPES
 from edge.reconstruct.unfold.scaling import Span
-from edge.reconstruct.unfold.upsampled import bilinear, on_raster, raster
 from models.training.unfolding.lessons import Lesson
 from models.training.unfolding.plans import NamedPlan
 from tools.mask_lessons import lesson_at, lesson_of_parts

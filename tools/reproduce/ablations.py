@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.reconstruct.exposure_projection import projected
+from edge.reconstruct.exposure_upsampling import bilinear
 from edge.reconstruct.unfold.inputs import refined
-from edge.reconstruct.unfold.projection import projected
-from edge.reconstruct.unfold.upsampled import bilinear
 from models.training.unfolding.plans import (
     OURS,
     PLANS,

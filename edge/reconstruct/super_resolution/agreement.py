@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.unfold.projection import projected
-from edge.reconstruct.unfold.upsampled import bilinear
+from edge.reconstruct.exposure_projection import projected
+from edge.reconstruct.exposure_upsampling import bilinear
 
 Floats = NDArray[np.float32]
 

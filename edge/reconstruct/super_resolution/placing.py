@@ -15,7 +15,7 @@ from edge.reconstruct.kriged_means import at_centroids
 from edge.reconstruct.kriging import usable_photograph
 from edge.reconstruct.learning import alignment_of
 from edge.reconstruct.normalised import NormalisedSamples
-from edge.reconstruct.unfold.kriged_maps import moved
+from edge.reconstruct.photograph_moved import moved
 
 Floats = NDArray[np.float32]
 

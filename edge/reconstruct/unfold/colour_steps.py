@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.unfold.upsampled import bilinear
+from edge.reconstruct.exposure_upsampling import bilinear
 
 Floats = NDArray[np.float32]
 

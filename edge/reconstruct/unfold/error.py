@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edge.maps import LeftOut
 from edge.reconstruct.exposure_operator import ExposureOperator
+from edge.reconstruct.exposure_projection import are_disjoint
 from edge.reconstruct.reconstruction import held_against, quantile_of_columns
-from edge.reconstruct.unfold.projection import are_disjoint
 
 Floats = NDArray[np.float32]
 

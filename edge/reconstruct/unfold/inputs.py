@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import ExposureOperator
+from edge.reconstruct.exposure_projection import projected
+from edge.reconstruct.exposure_upsampling import bilinear
 from edge.reconstruct.unfold.colour_steps import colour_steps
 from edge.reconstruct.unfold.kriged_maps import kriged_maps
 from edge.reconstruct.unfold.looks import looks
-from edge.reconstruct.unfold.projection import projected
-from edge.reconstruct.unfold.upsampled import bilinear
 
 Floats = NDArray[np.float32]
 Recipe: TypeAlias = Callable[[MeasuredCells, Floats], Floats]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.kriged_means import at_centroids
 from edge.reconstruct.kriging import estimated_everywhere, learn_parameters, usable_photograph
+from edge.reconstruct.photograph_moved import moved
 
 Floats = NDArray[np.float32]
 
@@ -26,13 +27,3 @@ def kriged_maps(cells: MeasuredCells, rgb: Floats) -> tuple[Floats, Floats]:
     if photograph is None or not any(group.follows_colour for group in learned.groups):
         return maps, rgb
     return maps, np.clip(moved(rgb, learned.alignment.down, learned.alignment.right), 0, 1)
-
-
-def moved(image: Floats, down: float, right: float) -> Floats:
-    """An image, (rows, columns, channels), moved by parts of a cell; edges are repeated."""
-    if not down and not right:
-        return image
-    from scipy.ndimage import shift
-
-    found: Floats = shift(image, (down, right, 0), order=3, mode="nearest").astype(np.float32)
-    return found

@@ -11,11 +11,11 @@ from edge.faults import UsageError
 from edge.maps import LeftOut
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import ExposureOperator
+from edge.reconstruct.exposure_projection import are_disjoint, projected
 from edge.reconstruct.reconstruction import Reconstruction
 from edge.reconstruct.unfold.error import ErrorLaw, carried_noise, contrast_of
 from edge.reconstruct.unfold.inputs import RECIPES, refined
 from edge.reconstruct.unfold.looks import standard_error_of
-from edge.reconstruct.unfold.projection import are_disjoint, projected
 from edge.reconstruct.unfold.scaling import Span
 from models.unfolded import Unfolded, open_unfolded, require_scan, scan_of
 

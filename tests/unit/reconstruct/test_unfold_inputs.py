@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.exposure_operator import areas, points
+from edge.reconstruct.exposure_upsampling import bilinear
+from edge.reconstruct.photograph_moved import moved
 from edge.reconstruct.unfold.colour_steps import colour_steps
 from edge.reconstruct.unfold.error import carried_noise, contrast_of, learned_law
 from edge.reconstruct.unfold.inputs import RECIPES, input_count, refined
-from edge.reconstruct.unfold.kriged_maps import moved
 from edge.reconstruct.unfold.scaling import Span
-from edge.reconstruct.unfold.upsampled import bilinear
 
 SHAPE, FACTOR = (32, 40), 4
 Floats = NDArray[np.float32]
@@ -121,7 +121,7 @@ def test_a_projection_hands_on_the_noise_that_it_makes() -> None:
     random = np.random.default_rng(4)
     operator = areas((4, 4), np.array([0, 2]), np.array([0, 0]), height=2, width=4)
     variance = np.array([[0.04], [0.25]], np.float32)
-    from edge.reconstruct.unfold.projection import projected
+    from edge.reconstruct.exposure_projection import projected
 
     flat = np.zeros((4, 4, 1), np.float32)
     draws = [projected(flat, operator, np.sqrt(variance) * random.normal(size=(2, 1))) for _ in range(400)]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.reconstruct.exposure_operator import ExposureOperator, areas, joined, points, strokes
-from edge.reconstruct.unfold.projection import are_disjoint, projected
-from edge.reconstruct.unfold.upsampled import bilinear
+from edge.reconstruct.exposure_projection import are_disjoint, projected
+from edge.reconstruct.exposure_upsampling import bilinear
 
 SHAPE = (12, 15)
 
