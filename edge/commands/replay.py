@@ -134,6 +134,8 @@ def replay(
             settings=settings,
         )
     typer.echo(result.summary())
+    for remark in result.maps.remarks:
+        typer.echo(remark)
 
 
 def _settings(

@@ -313,6 +313,7 @@ def report_of(result: ReplayResult, stack: Stack) -> dict[str, object]:
             for name, one in zip(stack.elements, scores.elements, strict=True)
         },
         "held_out": figure_to_report(result.figure, result.stopped_because),
+        "remarks": list(result.maps.remarks),
         "plan": None if result.plan is None else {"digest": result.plan.digest, "cells_left_out": result.plan.lacking},
         "seconds": {name: round(value, 6) for name, value in result.seconds.items()},
     }

@@ -142,10 +142,13 @@ def test_something_that_is_no_archive_is_refused(tmp_path):
         replayed(path, tmp_path / "out")
 
 
-def test_the_command_prints_one_line_and_ends_with_0(stack, tmp_path, capsys):
+def test_the_command_prints_a_line_and_what_became_of_the_photograph_and_ends_with_0(stack, tmp_path, capsys):
     assert cli.run(["replay", str(stack), "--rate", "0.05", "--mask", "grid", "--out", str(tmp_path / "out")]) == 0
     words = capsys.readouterr()
-    assert "(grid, kriging): PSNR" in words.out
+    line, *remarks = words.out.splitlines()
+    assert "(grid, kriging): PSNR" in line
+    assert any("photograph" in remark for remark in remarks)
+    assert remarks == json.loads((tmp_path / "out" / "report.json").read_text())["remarks"]
     assert words.err == ""
 
 
