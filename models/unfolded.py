@@ -82,6 +82,8 @@ class UnfoldedManifest(Closed):
     training: Training
     licence: Text
     results: dict[str, Any]
+    photograph: Annotated[list[Text], Field(default_factory=list)]
+    """What there is to be said of its place, in sentences."""
 
     @model_validator(mode="after")
     def _is_of_our_contract(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ def export(
     training: Training,
     licence: str = NOT_STATED,
     results: Mapping[str, Any] | None = None,
+    photograph: Sequence[str] = (),
 ) -> ExportedUnfolded:
     """Write a network and, beside it, its manifest with the scan that it is for and how far it errs.
 
@@ -81,6 +82,7 @@ def export(
         training=training,
         licence=licence,
         results=dict(results or {}),
+        photograph=list(photograph),
     )
     runtime = Unfolded(content, manifest, name=out.name)
     known = lessons.judged_inputs.reshape(-1, options.inputs)

@@ -104,6 +104,7 @@ def train(config: UnfoldConfig, out: Path, *, resume: bool, bar: Any) -> tuple[E
     """
     import torch
 
+    from edge.reconstruct.unfold.photograph_said import said_of_photograph
     from models.training.checkpoint import load_network
     from models.training.unfolding.mixing import MixingNetwork
     from models.training.unfolding.network import UnfoldedNetwork
@@ -145,6 +146,7 @@ def train(config: UnfoldConfig, out: Path, *, resume: bool, bar: Any) -> tuple[E
         training=training_of(out / BEST, description),
         licence=config.licence,
         results={"held_out_rmse": ended.held_out_rmse, "held_out_exposures": ended.held_out},
+        photograph=said_of_photograph(lessons.scaled, rgb, named.recipe),
     )
     return ended, exported.manifest
 
@@ -175,10 +177,11 @@ def _run(config_path: Path, out: Path, resume: bool, scan: Path | None) -> str:
         f"{name} {100 * error:.1f} %"
         for name, error in zip(manifest.scan.elements, manifest.calibration.rms, strict=True)
     )
-    return (
+    told = (
         f"{sum(ended.steps)} steps in {ended.seconds:.0f} s; error at {ended.held_out} exposures held out, of each "
-        f"element's span: {rms}\n{out / NETWORK}"
+        f"element's span: {rms}"
     )
+    return "\n".join([told, *manifest.photograph, str(out / NETWORK)])
 
 
 def main(

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.kriged_means import at_centroids
-from edge.reconstruct.kriging import usable_photograph
-from edge.reconstruct.learning import alignment_of
-from edge.reconstruct.normalised import NormalisedSamples
-from edge.reconstruct.photograph_moved import moved
+from edge.reconstruct.kriging import learn_parameters, usable_photograph
+from edge.reconstruct.photograph_moved import moved, said_of_no_help, said_where_moved
 
 Floats = NDArray[np.float32]
+
+_WITHOUT = ", or compare with the maps of ssr-baseline-1, which needs none"
 
 
 def placed(cells: MeasuredCells, rgb: Floats) -> tuple[Floats, tuple[str, ...]]:
@@ -31,18 +31,15 @@ def placed(cells: MeasuredCells, rgb: Floats) -> tuple[Floats, tuple[str, ...]]:
     Returns
     -------
     tuple
-        The photograph, same shape and range; a remark where it was moved. One of a single colour stays as it is.
+        The photograph, same shape and range; a remark where it was moved, and one where it helps to predict nothing
+        wherever it lies. One of a single colour stays as it is.
     """
     photograph = usable_photograph(rgb)
     if photograph is None:
         return rgb, ()
-    alignment = alignment_of(NormalisedSamples.of(at_centroids(cells)[0], photograph))
-    down, right = alignment.down, alignment.right
-    blurred = cv2.GaussianBlur(moved(rgb, down, right), (0, 0), alignment.blur, borderType=cv2.BORDER_REPLICATE)
+    learned = learn_parameters(at_centroids(cells)[0], photograph)
+    place = learned.alignment
+    there = moved(rgb, place.down, place.right)
+    blurred = cv2.GaussianBlur(there, (0, 0), place.blur, borderType=cv2.BORDER_REPLICATE)
     found: Floats = np.clip(np.asarray(blurred, np.float32).reshape(rgb.shape), 0, 1)
-    if not down and not right:
-        return found, ()
-    return found, (
-        f"The photograph was moved {down:+.1f} cells down and {right:+.1f} to the right, where it predicts best what "
-        "was measured.",
-    )
+    return found, (*said_where_moved(place), *said_of_no_help(learned, _WITHOUT))

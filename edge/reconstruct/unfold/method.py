@@ -135,4 +135,5 @@ def _remarks(network: Unfolded) -> tuple[str, ...]:
         f"The maps between what was measured are made by a network ({plan or stated.training.network}) that learned "
         f"from this scan alone, in {stated.training.step} steps; its standard errors come from "
         f"{stated.calibration.exposures} exposures that it had not seen.",
+        *stated.photograph,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.cells import MeasuredCells, checked_photograph
 from edge.reconstruct.exposure_operator import areas, joined, strokes
 from edge.reconstruct.super_resolution.agreement import agreeing
 from edge.reconstruct.super_resolution.placing import placed
+from edge.reconstruct.unfold.photograph_said import said_of_photograph
+from tools.bench.painted import painted_panel
 
 Floats = NDArray[np.float32]
 SIDE, FACTOR = 48, 4
@@ -86,7 +90,37 @@ def test_a_photograph_that_lies_beside_the_maps_is_moved_onto_them() -> None:
     found, remarks = placed(in_means(maps), beside)
     inside = slice(8, -8)
     assert np.abs(found - maps)[inside, inside].mean() < 0.5 * np.abs(beside - maps)[inside, inside].mean()
-    assert "photograph was moved" in remarks[0]
+    where = r"The photograph was moved [+-]0\.[0-3] cells down and -(1\.[7-9]|2\.[0-3]) to the right, where it predicts"
+    assert re.match(where, remarks[0])
+
+
+def test_a_photograph_that_shows_something_else_is_said_to_help_nothing() -> None:
+    _, remarks = placed(in_means(mottled(3)), mottled(9))
+    assert remarks[-1] == (
+        "The photograph's colours did not help kriging to predict what was measured, wherever within four cells it was "
+        "moved: check that it lies on the scan, or compare with the maps of ssr-baseline-1, which needs none."
+    )
+
+
+@pytest.fixture(scope="module")
+def panel() -> tuple[MeasuredCells, Floats]:
+    """Means over blocks of a panel that follows its photograph, and that."""
+    maps, rgb = painted_panel(96, 96, 3)
+    return in_means(maps), checked_photograph(rgb, (96, 96))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "beginning"),
+    [("kriged", "The photograph was moved "), ("interpolated", "The photograph would predict best what was measured ")],
+)
+def test_whoever_trains_a_network_is_told_that_the_photograph_lies_beside_the_maps(
+    panel: tuple[MeasuredCells, Floats], recipe: str, beginning: str
+) -> None:
+    cells, rgb = panel
+    beside, far = (said_of_photograph(cells, np.roll(rgb, off, axis=1), recipe) for off in (2, 30))
+    assert re.match(beginning + r"[+-]0\.\d cells down and -(1\.[5-9]|2\.[0-5]) to the right", beside[0])
+    assert far[0].endswith("check that it lies on the scan.")
+    assert said_of_photograph(cells, np.zeros_like(rgb), recipe) == ()
 
 
 def test_a_photograph_of_one_colour_stays_as_it_is() -> None:

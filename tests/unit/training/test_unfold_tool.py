@@ -93,10 +93,11 @@ def test_the_standard_error_is_that_of_exposures_left_out(found: Reconstruction)
     assert (found.left_out.within_one >= 4 / 7).all()
 
 
-def test_the_maps_say_what_made_them(found: Reconstruction) -> None:
-    (remark,) = found.remarks
-    assert "learned from this scan alone, in 40 steps" in remark
-    assert "7 exposures that it had not seen" in remark
+def test_the_maps_say_what_made_them(found: Reconstruction, trained: Path) -> None:
+    made, *of_photograph = found.remarks
+    assert "learned from this scan alone, in 40 steps" in made
+    assert "7 exposures that it had not seen" in made
+    assert of_photograph == open_unfolded(trained).manifest.photograph
 
 
 def test_the_manifest_says_how_the_network_was_trained(trained: Path) -> None:
