@@ -29,11 +29,18 @@ class _NoPreview:
         return ""
 
 
-def leave_out_maps() -> None:
-    """A scan draws no maps while it runs and ends with its beam: they cost more than it, and are not always claimed."""
-    from edge import app, steps
+def leave_out_preview() -> None:
+    """A scan draws no maps while it runs: their process costs more than the scan."""
+    from edge import steps
 
     steps.LiveMaps = _NoPreview
+
+
+def leave_out_maps() -> None:
+    """A scan draws no maps while it runs and ends with its beam: they cost more than it, and are not always claimed."""
+    from edge import app
+
+    leave_out_preview()
     app.report_scan = lambda folder, *, console, pdf=False: None
 
 

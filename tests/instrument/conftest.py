@@ -196,8 +196,17 @@ def bare(bench: Bench) -> Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, starter: Starter) -> Bench:
-    """A bench of this test's own."""
-    return bench_in(tmp_path, starter)
+    """A bench of this test's own, whose scans draw no maps before their end."""
+    made = bench_in(tmp_path, starter)
+    made.beforehand = ("leave_out_preview",)
+    return made
+
+
+@pytest.fixture
+def drawing(bench: Bench) -> Bench:
+    """A bench whose scans draw maps while they run."""
+    bench.beforehand = ()
+    return bench
 
 
 def bench_in(folder: Path, starter: Starter | None = None) -> Bench:

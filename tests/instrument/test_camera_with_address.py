@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
 
+
+@pytest.mark.campaign
 def test_a_plan_is_made_from_what_the_camera_shows_at_its_address(bench):
     bench.instrument["camera_link"] = "camera"
     with bench.running():
@@ -19,7 +22,7 @@ def test_a_plan_is_made_from_what_the_camera_shows_at_its_address(bench):
 
 def test_the_spot_is_verified_where_nothing_was_calibrated(bench):
     bench.instrument["camera_link"] = "camera"
-    bench.instrument["camera"]["laser"] = {"fwhm_mm": 0.8}
+    bench.instrument["camera"] |= {"width_px": 600, "height_px": 440, "focal_px": 1300.0, "laser": {"fwhm_mm": 1.6}}
     with bench.running():
         url = (bench.folder / "camera").read_text().strip()
         bench.scan["instrument"]["camera"] = {"kind": "http", "url": url}

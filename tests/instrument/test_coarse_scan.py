@@ -34,7 +34,8 @@ def strokes(tmp_path_factory, starter):
         "seed": 1,
         "held_out": 0.07,
     }
-    bench.instrument["twin"]["clock_factor"] = 20.0
+    bench.instrument["twin"]["clock_factor"] = 60.0
+    bench.beforehand = ("leave_out_preview",)
     with bench.running():
         scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
     assert scan.returncode == 0, scan.stderr

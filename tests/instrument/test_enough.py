@@ -15,8 +15,8 @@ from edge.stopping.drawing import FEWEST
 @pytest.fixture
 def asking(bench):
     """A panel at a rate that it does not need for the error that is asked for."""
-    bench.scan["sampling"] |= {"mask": "adaptive", "batches": 6, "rate": 0.25, "stop": {"error": 0.1}}
-    bench.instrument["twin"]["clock_factor"] = 20.0
+    bench.scan["sampling"] |= {"mask": "adaptive", "batches": 6, "rate": 0.25, "stop": {"error": 0.12}}
+    bench.instrument["twin"]["clock_factor"] = 30.0
     return bench
 
 
@@ -25,7 +25,7 @@ def require_that_it_stopped_at_its_error(bench) -> None:
         history = recording.history
     assert history.state == Ended("finished", is_planned=True)
     assert history.concluded is not None
-    assert "asked for 0.1" in history.concluded.reason
+    assert "asked for 0.12" in history.concluded.reason
     assert history.irregular == ()
     # the rule may be met while the shutter is closed for the next batch
     assert history.shutter[-1].reason in ("enough is measured", "choosing where to measure next")

@@ -38,10 +38,11 @@ TELLING = [
         0,
         "has restarted and doesn't know where it is: check its supply, home it, and resume the scan",
     ),
-    (
+    pytest.param(
         Case("marlin", "spectrometer", "host", "reset"),
         SAFETY,
         "stopped counting before its preset was reached: it has restarted, or another program uses it",
+        marks=pytest.mark.campaign,
     ),
     (
         Case("marlin", "stage", "host", "gone"),
@@ -51,7 +52,7 @@ TELLING = [
 ]
 
 
-@pytest.mark.parametrize(("case", "code", "words"), TELLING, ids=[str(case) for case, *_ in TELLING])
+@pytest.mark.parametrize(("case", "code", "words"), TELLING, ids=str)
 def test_a_fault_on_a_line_is_read_as_the_page_says(bench: Bench, case: Case, code: int, words: str) -> None:
     arrange(bench, case)
     with bench.running():

@@ -147,7 +147,7 @@ def test_ctrl_c_at_the_question_aborts_with_the_shutter_closed(bare):
 
 def test_ctrl_c_while_the_report_is_made_says_how_to_make_it(bench):
     with bench.running():
-        bench.beforehand = ("interrupt_the_report",)
+        bench.beforehand = ("leave_out_preview", "interrupt_the_report")
         scan = bench.run("scan", str(bench.config), "--out", str(bench.recording))
         assert scan.returncode == 6, scan.stderr
     assert "make them with: pointillist report" in scan.stderr
@@ -193,7 +193,7 @@ def test_ctrl_c_in_the_demonstration_is_the_scans_to_answer(bench):
     panel.mkdir()
     for name, content in (("instrument", bench.instrument), ("scan", bench.scan), ("camera", {})):
         (panel / f"{name}.yaml").write_text(yaml.safe_dump(content), "utf-8")
-    bench.beforehand = ("show_a_panel_of_the_tests", "own_the_terminal")
+    bench.beforehand = ("leave_out_maps", "show_a_panel_of_the_tests", "own_the_terminal")
     terminal = Terminal(bench, "demo", "--out", str(out))
     terminal.await_text("Measuring", timeout_s=240.0)
     terminal.type("\x03")

@@ -19,7 +19,7 @@ HELD_OUT = 26
 def listening(bare):
     bare.scan["sampling"]["mask"] = "adaptive"
     bare.scan["sampling"]["batches"] = 2
-    bare.instrument["twin"]["clock_factor"] = 20.0
+    bare.instrument["twin"]["clock_factor"] = 40.0
     return bare
 
 

@@ -76,7 +76,7 @@ def preview_leaves_it(recording, before):
 
 
 def test_a_running_scan_writes_down_what_the_preview_leaves_and_goes_on(bare):
-    bare.instrument["twin"]["clock_factor"] = 10.0
+    bare.instrument["twin"]["clock_factor"] = 20.0
     with bare.running(), bare.scanning() as scan:
         bare.scan_until(20, scan)
         with open_recording(bare.recording) as recording:

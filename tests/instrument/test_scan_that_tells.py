@@ -20,12 +20,12 @@ def told(bench: Bench):
     return lambda: path.read_text().split() if path.exists() else []
 
 
-def test_the_end_of_a_scan_is_told_before_the_command_returns(bench: Bench, told) -> None:
-    with bench.running():
-        outcome = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+def test_the_end_of_a_scan_is_told_before_the_command_returns(bare: Bench, told) -> None:
+    with bare.running():
+        outcome = bare.run("scan", str(bare.config), "--out", str(bare.recording))
     assert outcome.returncode == 0, outcome.stderr
     assert told()[-1] == "finished"
-    noted = [json.loads(line) for line in (bench.recording / "alerts.log").read_text().splitlines()]
+    noted = [json.loads(line) for line in (bare.recording / "alerts.log").read_text().splitlines()]
     assert [line["kind"] for line in noted] == told()
 
 

@@ -24,27 +24,27 @@ def assert_whole(bench) -> None:
     assert sorted(done.index for done in exposures) == list(range(PLANNED))
 
 
-def test_an_object_that_moves_out_of_range_pauses_the_scan_and_a_resumption_finishes_it(bench):
-    bench.instrument["twin"] |= {
+def test_an_object_that_moves_out_of_range_pauses_the_scan_and_a_resumption_finishes_it(bare):
+    bare.instrument["twin"] |= {
         "standoff_mm": 10.0, "standoff_leaves_after": 40, "standoff_stays_out_s": 4_000.0, "clock_factor": 1_000.0,
     }  # fmt: skip
-    bench.scan["sampling"]["rate"] = 0.02
-    with bench.running():
-        paused = bench.run("scan", str(bench.config), "--out", str(bench.recording))
+    bare.scan["sampling"]["rate"] = 0.02
+    with bare.running():
+        paused = bare.run("scan", str(bare.config), "--out", str(bare.recording))
         assert paused.returncode == STOPPED, paused.stderr
         words = paused.stdout + paused.stderr
         assert "too near or too far" in words
         assert "mm, allowed 8 to 12 mm" in words
-        assert f"go on with: pointillist scan --resume {bench.recording}" in words
-        assert 0 < bench.measured() < PLANNED
-        shutter = [event for event in bench.twin_events() if event["event"].startswith("shutter")]
+        assert f"go on with: pointillist scan --resume {bare.recording}" in words
+        assert 0 < bare.measured() < PLANNED
+        shutter = [event for event in bare.twin_events() if event["event"].startswith("shutter")]
         assert shutter[-1]["event"] == "shutter_closed"
-        await_that(lambda: events_of(bench, "object_moved_back"), "the object's return")
-        resumed = bench.run("scan", "--resume", str(bench.recording))
+        await_that(lambda: events_of(bare, "object_moved_back"), "the object's return")
+        resumed = bare.run("scan", "--resume", str(bare.recording))
         assert resumed.returncode == 0, resumed.stderr
-        exposed = [event["index"] for event in events_of(bench, "exposed")]
+        exposed = [event["index"] for event in events_of(bare, "exposed")]
     assert sorted(exposed) == list(range(PLANNED)), "what the controller had kept is fetched, not exposed again"
-    assert_whole(bench)
+    assert_whole(bare)
 
 
 @pytest.mark.campaign

@@ -65,19 +65,19 @@ def test_the_twins_own_log_agrees_with_the_recording(scanned):
     assert shutter[-1] == "shutter_closed"
 
 
-def test_maps_grow_while_the_scan_runs(bench):
+def test_maps_grow_while_the_scan_runs(drawing):
     # in real time: a preview, which gives way to all else, has to come before the scan's end
-    bench.instrument["twin"]["clock_factor"] = 1.0
-    with bench.running(), bench.scanning() as scan:
-        preview = bench.recording / "live" / "maps.h5"
+    drawing.instrument["twin"]["clock_factor"] = 1.0
+    with drawing.running(), drawing.scanning() as scan:
+        preview = drawing.recording / "live" / "maps.h5"
         await_that(lambda: scan.poll() is not None or preview.exists(), "the first preview")
-        assert scan.poll() is None, bench.said
-        assert (bench.recording / "live" / "maps.png").read_bytes().startswith(b"\x89PNG")
+        assert scan.poll() is None, drawing.said
+        assert (drawing.recording / "live" / "maps.png").read_bytes().startswith(b"\x89PNG")
         growing = read_maps(preview).element_maps
         assert 0 < int(growing.measured.sum()) < PLANNED
         assert growing.visible is None
-        await_that(lambda: "Measuring" in (bench.recording / "log.txt").read_text("utf-8"), "a line on its progress")
-        assert scan.poll() is None, bench.said
+        await_that(lambda: "Measuring" in (drawing.recording / "log.txt").read_text("utf-8"), "a line on its progress")
+        assert scan.poll() is None, drawing.said
         scan.terminate()
         assert scan.wait(timeout=120) == 6
 
