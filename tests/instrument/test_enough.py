@@ -13,11 +13,11 @@ from edge.stopping.drawing import FEWEST
 
 
 @pytest.fixture
-def asking(bench):
+def asking(drawing):
     """A panel at a rate that it does not need for the error that is asked for."""
-    bench.scan["sampling"] |= {"mask": "adaptive", "batches": 6, "rate": 0.25, "stop": {"error": 0.12}}
-    bench.instrument["twin"]["clock_factor"] = 30.0
-    return bench
+    drawing.scan["sampling"] |= {"mask": "adaptive", "batches": 6, "rate": 0.25, "stop": {"error": 0.12}}
+    drawing.instrument["twin"]["clock_factor"] = 20.0
+    return drawing
 
 
 def require_that_it_stopped_at_its_error(bench) -> None:

@@ -28,31 +28,35 @@ from tests.instrument.fault_campaign import (
 
 LINK, SAFETY = 3, 4
 TELLING = [
-    (
+    pytest.param(
         Case("native", "controller", "host", "stall"),
         0,
         "has not answered for 2 s: check its power and cable, then connect again; its shutter closes by itself",
+        id="native, controller: stall towards host",
     ),
-    (
+    pytest.param(
         Case("grbl", "stage", "host", "reset"),
         0,
         "has restarted and doesn't know where it is: check its supply, home it, and resume the scan",
+        id="grbl, stage: reset towards host",
     ),
     pytest.param(
         Case("marlin", "spectrometer", "host", "reset"),
         SAFETY,
         "stopped counting before its preset was reached: it has restarted, or another program uses it",
         marks=pytest.mark.campaign,
+        id="marlin, spectrometer: reset towards host",
     ),
-    (
+    pytest.param(
         Case("marlin", "stage", "host", "gone"),
         LINK,
         "the controller was not found again within 3 s",
+        id="marlin, stage: gone towards host",
     ),
 ]
 
 
-@pytest.mark.parametrize(("case", "code", "words"), TELLING, ids=str)
+@pytest.mark.parametrize(("case", "code", "words"), TELLING)
 def test_a_fault_on_a_line_is_read_as_the_page_says(bench: Bench, case: Case, code: int, words: str) -> None:
     arrange(bench, case)
     with bench.running():
