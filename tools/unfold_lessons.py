@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,8 @@ def lessons_of(cells: MeasuredCells, rgb: Floats, named: NamedPlan) -> Lessons:
         return Lessons(scaled, span, held, [lesson_of_parts(scaled, rgb, parts, held)], judged, inputs)
     if named.plan.folds:
         taught = [
-            _lesson(make(scaled.without(np.concatenate([part, held])), rgb), rgb, scaled.picked(part)) for part in parts
+            _of_seen_cells(_lesson(make(scaled.without(np.concatenate([part, held])), rgb), rgb, scaled.picked(part)))
+            for part in parts
         ]
     else:
         taught = [_lesson(inputs, rgb, scaled.picked(kept))]
@@ -92,6 +93,17 @@ def _lesson(inputs: Floats, rgb: Floats, met: MeasuredCells) -> Lesson:
         operator.weight,
         met.values,
         trust / trust.mean(),
+    )
+
+
+def _of_seen_cells(lesson: Lesson) -> Lesson:
+    """A lesson without the cells that none of its exposures saw, as a grid of one column.
+
+    Inputs are many times the maps: parts that each kept those of every cell would take as many times more.
+    """
+    seen, cell = np.unique(lesson.cell, return_inverse=True)
+    return replace(
+        lesson, shape=(len(seen), 1), inputs=lesson.inputs[seen], colours=lesson.colours[seen], cell=cell.ravel()
     )
 
 

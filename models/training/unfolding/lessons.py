@@ -23,7 +23,8 @@ class Lesson:
     """One grid of cells with exposures over it.
 
     A scan is one. So is the same scan coarsened once more, whose cells are the exposures, each measured by itself; and
-    so is a scan whose inputs were made without some exposures, with these alone to be met (Batson and Royer 2019).
+    so is a scan whose inputs were made without some exposures, with these alone to be met (Batson and Royer 2019), of
+    whose cells those that no exposure saw may be left out.
     """
 
     shape: tuple[int, int]

@@ -17,16 +17,18 @@ pytest.importorskip("torch")
 
 from edge.faults import UsageError
 from edge.reconstruct.cells import MeasuredCells
+from edge.reconstruct.exposure_operator import strokes
 from edge.reconstruct.reconstruction import Reconstruction
 from edge.reconstruct.unfold.inputs import bilinear, refined
 from edge.reconstruct.unfold.method import unfolded
 from models.faults import MissingModel, ModelsError, UnusableManifest, UnusableModel, UnusableRequest
+from models.training.unfolding.lessons import Lesson
 from models.training.unfolding.plans import PLANS
 from models.unfolded import open_unfolded
 from tools.bench.painted import painted_panel
 from tools.unfold import main as unfold
 from tools.unfold_config import load_unfold_config, plan_of
-from tools.unfold_lessons import lessons_of
+from tools.unfold_lessons import _of_seen_cells, lessons_of
 from tools.unfold_scan import coarsely_measured, scan_to_learn
 
 SIDE, FACTOR, ELEMENTS = 48, 4, 3
@@ -336,6 +338,28 @@ def test_no_lesson_holds_what_is_held_out(scan: tuple[MeasuredCells, Floats]) ->
     ):
         np.testing.assert_array_equal(before.measured, after.measured)
         np.testing.assert_array_equal(before.inputs, after.inputs)
+
+
+def test_parts_of_the_exposures_keep_inputs_of_no_cell_twice(scan: tuple[MeasuredCells, Floats]) -> None:
+    cells, rgb = scan
+    lessons = lessons_of(cells, rgb, PLANS["pointillist"])
+    assert len(lessons.taught) == 5
+    # blocks tile the grid, and those held out are in no part
+    assert sum(len(one.inputs) for one in lessons.taught) == SIDE**2 - FACTOR**2 * len(lessons.held)
+
+
+def test_exposures_see_the_same_of_the_cells_that_they_saw_alone() -> None:
+    random = np.random.default_rng(0)
+    inputs, rgb = (random.random((12, 10, channels), np.float32) for channels in (7, 3))
+    operator = strokes((12, 10), np.array([[1.0, 0.5], [7.0, 8.0]]), np.array([[1.0, 5.5], [9.5, 2.0]]))
+    whole = Lesson(
+        (12, 10), inputs.reshape(-1, 7), rgb.reshape(-1, 3), operator.first, operator.cell, operator.weight,
+        np.ones((2, 2), np.float32), np.ones((2, 2), np.float32),
+    )  # fmt: skip
+    part = _of_seen_cells(whole)
+    assert len(part.inputs) == len(np.unique(operator.cell)) < 120
+    for before, after in ((whole.inputs, part.inputs), (whole.colours, part.colours)):
+        np.testing.assert_array_equal(before[whole.cell], after[part.cell])
 
 
 def test_a_scan_is_coarsened_once_more_as_it_was_coarsened_before(scan: tuple[MeasuredCells, Floats]) -> None:
