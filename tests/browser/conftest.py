@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,22 +104,26 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def visit(chromium) -> Iterator[Callable[..., Visit]]:
-    """Open a page as a scientist would; what it says in its console, beside what is forgiven, fails the test."""
-    contexts, visits = [], []
+class Visits:
+    """Tabs of one browser, each with a memory of its own."""
+
+    def __init__(self, chromium: Any) -> None:
+        self._chromium = chromium
+        self._contexts: list[Any] = []
+        self._visits: list[Visit] = []
 
     def opened(
-        url: str, *, size: str = "laptop", scheme: str = "dark", forgiven: str = "^$", has_touch: bool = False
+        self, url: str, *, size: str = "laptop", scheme: str = "dark", forgiven: str = "^$", has_touch: bool = False
     ) -> Visit:
+        """Open a page as a scientist would; what is forgiven may stand in its console."""
         width, height = SIZES[size]
-        context = chromium.new_context(
+        context = self._chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=has_touch
         )
         context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
+        self._contexts.append(context)
         found = Visit(context.new_page())
-        visits.append(found)
+        self._visits.append(found)
 
         def note(said: str) -> None:
             if not re.search(forgiven, said):
@@ -129,10 +134,30 @@ def visit(chromium) -> Iterator[Callable[..., Visit]]:
         found.page.goto(url)
         return found
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert [one.trouble for one in visits if one.trouble] == []
+    def trouble(self) -> list[list[str]]:
+        """What the tabs said in their consoles, beside what was forgiven."""
+        return [one.trouble for one in self._visits if one.trouble]
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture
+def visit(chromium) -> Iterator[Callable[..., Visit]]:
+    """Open a page in a tab of this test's own; what it says in its console, beside what is forgiven, fails the test."""
+    visits = Visits(chromium)
+    yield visits.opened
+    visits.close()
+    assert visits.trouble() == []
+
+
+@pytest.fixture(scope="module")
+def tab(chromium, at_rest) -> Iterator[Visit]:
+    """A tab for all tests of a module: opening one takes thrice as long as loading a page."""
+    visits = Visits(chromium)
+    yield visits.opened(at_rest)
+    visits.close()
 
 
 @pytest.fixture(scope="session")
@@ -155,8 +180,10 @@ def at_rest(recording) -> Iterator[str]:
 
 @pytest.fixture
 def slow_bench(tmp_path, starter):
-    """A small panel, scanned at a pace at which a person could press buttons."""
+    """A small panel, scanned at a pace at which a person could press buttons, for two minutes and more."""
     bench = bench_in(tmp_path, starter)
+    bench.beforehand = ("leave_out_report",)
     bench.instrument["twin"]["clock_factor"] = 4.0
+    bench.scan["area"]["pitch_mm"] = 0.75
     bench.scan["sampling"] |= {"rate": 0.9, "dwell_s": 0.2}
     return bench

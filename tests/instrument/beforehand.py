@@ -36,12 +36,17 @@ def leave_out_preview() -> None:
     steps.LiveMaps = _NoPreview
 
 
-def leave_out_maps() -> None:
-    """A scan draws no maps while it runs and ends with its beam: they cost more than it, and are not always claimed."""
+def leave_out_report() -> None:
+    """A scan ends with its beam."""
     from edge import app
 
-    leave_out_preview()
     app.report_scan = lambda folder, *, console, pdf=False: None
+
+
+def leave_out_maps() -> None:
+    """A scan draws no maps while it runs and ends with its beam: they cost more than it, and are not always claimed."""
+    leave_out_preview()
+    leave_out_report()
 
 
 def interrupt_the_report() -> None:
