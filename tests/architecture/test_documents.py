@@ -218,6 +218,7 @@ def test_the_reference_names_every_method_and_no_other(heading, known):
     assert {row[0].strip("`") for row in rows if len(row) == 2} == known
 
 
+@cache
 def commands(group: Any = None, prefix: str = "") -> dict[str, list[Any]]:
     """Parameters of every command; those of a group are named with it, as they are typed."""
     found: dict[str, list[Any]] = {}

@@ -60,15 +60,19 @@ def program() -> tuple[str, ...]:
 
 @cache
 def known_tests() -> dict[str, list[str]]:
-    """Every test function by name, with the strings in it and in its module's constants, once for each of that name."""
+    """Every test function that the page names, with the strings in it and in its module's constants."""
+    named = {name for row in ROWS for name in row.tests}
     found: dict[str, list[str]] = {}
     for path in sorted((CHECKOUT / "tests").rglob("test_*.py")):
         if path == Path(__file__):
             continue
-        tree = ast.parse(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if named.isdisjoint(re.findall(r"^def (test_\w+)", text, re.MULTILINE)):
+            continue
+        tree = ast.parse(text)
         constants = [text for node in tree.body if isinstance(node, ast.Assign) for text in texts_of(node)]
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, ast.FunctionDef) and node.name in named:
                 found.setdefault(node.name, []).extend([*texts_of(node), *constants])
     return found
 
