@@ -10,6 +10,8 @@ from firmware_bridge.link_thread import LinkThread
 from firmware_bridge.native.session import HostSession
 from firmware_bridge.ports import BytePort
 
+LOOK_S = 1.0
+"""Whoever waits attends so often, whatever comes."""
 _FAREWELL_S = 0.05
 
 
@@ -40,7 +42,7 @@ class NativeLink(LinkThread[HostSession]):
             remaining_s = min(began_s + timeout_s, patient_until_s) - now_s
             if remaining_s <= 0:
                 return False
-            self.changed.wait(min(remaining_s, 1.0))
+            self.changed.wait(min(remaining_s, LOOK_S))
         return True
 
     def _attend(self, now_s: float) -> None:

@@ -1,15 +1,10 @@
-"""A twin in a process of its own, over an object that emits the same everywhere.
-
-As a script: serves until told to end, printing the path of its pseudo-terminal. As a module: `running_twin` for tests.
-"""
+"""A twin in a process of its own, over an object that emits the same everywhere."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -19,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from firmware_bridge.messages import StagePose
+from firmware_bridge.twins.fault_script import FaultScript, fault_of
+from firmware_bridge.twins.native.process import serve
 from firmware_bridge.twins.settings import TwinSettings
 from firmware_bridge.twins.source import Emission
-
-_ROOT = Path(__file__).resolve().parents[2]
+from tests.protocol.forked import Ready, forked
 
 
 class ConstantSource:
@@ -65,27 +61,10 @@ def running_twin(
 ) -> Iterator[TwinProcess]:
     """Start a twin with these settings, and these faults on its line; end it with the context."""
     log = folder / "twin.jsonl"
-    arguments = json.dumps({"log": str(log), **settings})
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(folder / "port"), str(rate_hz), arguments, json.dumps(list(faults))],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        assert port, "the twin ended before it was ready"
+    told = {"link": str(folder / "port"), "rate_hz": rate_hz, "faults": list(faults)}
+    with forked(_serve, {**told, "settings": {"log": str(log), **settings}}) as (process, (port,)):
+        assert process.pid is not None
         yield TwinProcess(port, process.pid, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def settings_from(arguments: dict[str, Any]) -> TwinSettings:
@@ -96,14 +75,11 @@ def settings_from(arguments: dict[str, Any]) -> TwinSettings:
     return TwinSettings(**values)
 
 
-if __name__ == "__main__":
-    from firmware_bridge.twins.fault_script import FaultScript, fault_of
-    from firmware_bridge.twins.native.process import serve
-
+def _serve(told: dict[str, Any], ready: Ready) -> None:
     serve(
-        ConstantSource(float(sys.argv[2])),
-        settings_from(json.loads(sys.argv[3])),
-        link=Path(sys.argv[1]),
-        ready=lambda port: print(port, flush=True),
-        wire=FaultScript([fault_of(fault) for fault in json.loads(sys.argv[4])]),
+        ConstantSource(told["rate_hz"]),
+        settings_from(told["settings"]),
+        link=Path(told["link"]),
+        ready=ready,
+        wire=FaultScript([fault_of(fault) for fault in told["faults"]]),
     )

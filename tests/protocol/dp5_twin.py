@@ -1,14 +1,8 @@
-"""A DP5's twin in a process of its own, over an object that emits the same everywhere.
-
-As a script: serves until told to end, printing its addresses. As a module: `running_dp5` for tests.
-"""
+"""A DP5's twin in a process of its own, over an object that emits the same everywhere."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +17,7 @@ from firmware_bridge.twins.paced_wire import PacedWire
 from firmware_bridge.twins.shared_pose import SharedPoseReader, resting_beam
 from firmware_bridge.twins.wire import TimedWire
 from tests.protocol.constant_twin import ConstantSource, settings_from
-
-_ROOT = Path(__file__).resolve().parents[2]
+from tests.protocol.forked import Ready, forked
 
 
 @dataclass(frozen=True)
@@ -66,25 +59,9 @@ def running_dp5(
         "electronics": electronics or {},
         "settings": {"log": str(log), "channels": 2048, **settings},
     }
-    process = subprocess.Popen(
-        [sys.executable, __file__, json.dumps(told)],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline().split()
-        assert line, "the twin ended before it was ready"
-        yield Dp5Process(line[0], line[1], process.pid, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+    with forked(_serve, told) as (process, (port, udp)):
+        assert process.pid is not None
+        yield Dp5Process(port, udp, process.pid, log)
 
 
 def _wire(told: dict[str, Any]) -> TimedWire | None:
@@ -93,7 +70,7 @@ def _wire(told: dict[str, Any]) -> TimedWire | None:
     return None if told["baud"] is None else PacedWire(told["baud"])
 
 
-def _serve(told: dict[str, Any]) -> None:
+def _serve(told: dict[str, Any], ready: Ready) -> None:
     path = resting_beam(StagePose(10.0, 10.0)) if told["pose"] is None else SharedPoseReader(Path(told["pose"])).news
     serve_dp5(
         ConstantSource(told["rate_hz"]),
@@ -101,12 +78,8 @@ def _serve(told: dict[str, Any]) -> None:
         link=Path(told["link"]),
         udp_port=0,
         pose=path,
-        ready=lambda port, udp: print(port, udp, flush=True),
+        ready=ready,
         wire=_wire(told),
         network_faults=[fault_of(fault) for fault in told["faults"] or []],
         electronics=Dp5Electronics(**told["electronics"]),
     )
-
-
-if __name__ == "__main__":
-    _serve(json.loads(sys.argv[1]))

@@ -1,21 +1,18 @@
-"""A GRBL twin in a process of its own.
-
-As a script: serves until told to end, printing the path of its pseudo-terminal. As a module: `running_grbl` for tests.
-"""
+"""A GRBL twin in a process of its own."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parents[2]
+from firmware_bridge.twins.fault_script import FaultScript, fault_of
+from firmware_bridge.twins.grbl.process import serve_grbl
+from firmware_bridge.twins.grbl.settings import GrblTwinSettings
+from tests.protocol.forked import Ready, forked
 
 
 @dataclass(frozen=True)
@@ -38,39 +35,12 @@ class GrblProcess:
 def running_grbl(folder: Path, *, faults: Sequence[Mapping[str, Any]] = (), **settings: Any) -> Iterator[GrblProcess]:
     """Start a twin with these settings on a line with these faults; end it with the context."""
     log = folder / "grbl.jsonl"
-    arguments = json.dumps({"log": str(log), **settings})
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(folder / "grbl"), arguments, json.dumps(list(faults))],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        assert port, "the twin ended before it was ready"
+    with forked(_serve, str(folder / "grbl"), {"log": str(log), **settings}, list(faults)) as (process, (port,)):
+        assert process.pid is not None
         yield GrblProcess(port, process.pid, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
-if __name__ == "__main__":
-    from firmware_bridge.twins.fault_script import FaultScript, fault_of
-    from firmware_bridge.twins.grbl.process import serve_grbl
-    from firmware_bridge.twins.grbl.settings import GrblTwinSettings
-
-    chosen = json.loads(sys.argv[2])
-    paths = {name: Path(chosen[name]) for name in ("log", "pose") if name in chosen}
-    serve_grbl(
-        GrblTwinSettings(**{**chosen, **paths}),
-        link=Path(sys.argv[1]),
-        ready=lambda port: print(port, flush=True),
-        wire=FaultScript([fault_of(fault) for fault in json.loads(sys.argv[3])], ord("\n")),
-    )
+def _serve(link: str, settings: dict[str, Any], faults: list[Mapping[str, Any]], ready: Ready) -> None:
+    paths = {name: Path(settings[name]) for name in ("log", "pose") if name in settings}
+    wire = FaultScript([fault_of(fault) for fault in faults], ord("\n"))
+    serve_grbl(GrblTwinSettings(**{**settings, **paths}), link=Path(link), ready=ready, wire=wire)

@@ -1,22 +1,17 @@
-"""A Marlin twin in a process of its own.
-
-As a script: serves until told to end, printing the path of its pseudo-terminal. As a module: `running_marlin` for
-tests.
-"""
+"""A Marlin twin in a process of its own."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parents[2]
+from firmware_bridge.twins.marlin.process import serve_marlin
+from firmware_bridge.twins.marlin.settings import MarlinTwinSettings
+from tests.protocol.forked import Ready, forked
 
 
 @dataclass(frozen=True)
@@ -39,36 +34,11 @@ class MarlinProcess:
 def running_marlin(folder: Path, **settings: Any) -> Iterator[MarlinProcess]:
     """Start a twin with these settings; end it with the context."""
     log = folder / "marlin.jsonl"
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(folder / "marlin"), json.dumps({"log": str(log), **settings})],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        assert port, "the twin ended before it was ready"
+    with forked(_serve, str(folder / "marlin"), {"log": str(log), **settings}) as (process, (port,)):
+        assert process.pid is not None
         yield MarlinProcess(port, process.pid, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
-if __name__ == "__main__":
-    from firmware_bridge.twins.marlin.process import serve_marlin
-    from firmware_bridge.twins.marlin.settings import MarlinTwinSettings
-
-    chosen = json.loads(sys.argv[2])
-    paths = {name: Path(chosen[name]) for name in ("log", "pose") if name in chosen}
-    serve_marlin(
-        MarlinTwinSettings(**{**chosen, **paths}),
-        link=Path(sys.argv[1]),
-        ready=lambda port: print(port, flush=True),
-    )
+def _serve(link: str, settings: dict[str, Any], ready: Ready) -> None:
+    paths = {name: Path(settings[name]) for name in ("log", "pose") if name in settings}
+    serve_marlin(MarlinTwinSettings(**{**settings, **paths}), link=Path(link), ready=ready)

@@ -1,15 +1,11 @@
 """A GRBL stage and a DP5, each a twin in a process of its own, over an object that is brighter the farther right.
 
-As a script: serves the DP5 until told to end, printing its addresses. As a module: `running_pair` for tests, and what
-the twins' own logs say of a row.
+Beside them, what the twins' own logs say of a row.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +15,15 @@ from typing import Any
 import numpy as np
 
 from firmware_bridge.messages import StagePose
+from firmware_bridge.twins.dp5.process import serve_dp5
+from firmware_bridge.twins.paced_wire import PacedWire
+from firmware_bridge.twins.settings import TwinSettings
+from firmware_bridge.twins.shared_pose import SharedPoseReader
 from firmware_bridge.twins.source import Emission
+from tests.protocol.forked import Ready, forked
 from tests.protocol.grbl_twin_process import GrblProcess, running_grbl
 
-_ROOT = Path(__file__).resolve().parents[2]
-DARK_MM = 240.0
+DARK_MM = 260.0
 """Where the object's brightness begins: it grows from there to the right."""
 RATE_HZ_PER_MM = 600.0
 
@@ -81,40 +81,17 @@ def running_pair(folder: Path, *, baud: int | None = None, **stage: Any) -> Iter
     """Start both; end them with the context."""
     pose, log = folder / "pose", folder / "dp5.jsonl"
     told = {"link": str(folder / "dp5"), "pose": str(pose), "log": str(log), "baud": baud}
-    with running_grbl(folder, pose=str(pose), **stage) as grbl:
-        process = subprocess.Popen(
-            [sys.executable, __file__, json.dumps(told)],
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
-            text=True,
-        )
-        assert process.stdout is not None
-        try:
-            address = process.stdout.readline().strip()
-            assert address, "the twin ended before it was ready"
-            yield TwinPair(grbl, address, log)
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-            process.stdout.close()
+    with running_grbl(folder, pose=str(pose), **stage) as grbl, forked(_serve, told) as (_, (address,)):
+        yield TwinPair(grbl, address, log)
 
 
-def _serve(told: dict[str, Any]) -> None:
-    from firmware_bridge.twins.dp5.process import serve_dp5
-    from firmware_bridge.twins.paced_wire import PacedWire
-    from firmware_bridge.twins.settings import TwinSettings
-    from firmware_bridge.twins.shared_pose import SharedPoseReader
-
+def _serve(told: dict[str, Any], ready: Ready) -> None:
     serve_dp5(
         Slope(),
         TwinSettings(log=Path(told["log"]), channels=1024),
         link=Path(told["link"]),
         udp_port=None,
         pose=SharedPoseReader(Path(told["pose"])).news,
-        ready=lambda port, _udp: print(port, flush=True),
+        ready=lambda port, _udp: ready(port),
         wire=None if told["baud"] is None else PacedWire(told["baud"]),
     )
-
-
-if __name__ == "__main__":
-    _serve(json.loads(sys.argv[1]))

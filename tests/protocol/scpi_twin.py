@@ -1,14 +1,7 @@
-"""A SCPI spectrometer's twin in a process of its own, over an object that emits the same everywhere.
-
-As a script: serves until told to end, printing its address. As a module: `running_scpi` for tests.
-"""
+"""A SCPI spectrometer's twin in a process of its own, over an object that emits the same everywhere."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +13,7 @@ from firmware_bridge.twins.scpi.electronics import ScpiElectronics
 from firmware_bridge.twins.scpi.process import serve_scpi
 from firmware_bridge.twins.shared_pose import SharedPoseReader, resting_beam
 from tests.protocol.constant_twin import ConstantSource, TwinProcess, settings_from
-
-_ROOT = Path(__file__).resolve().parents[2]
+from tests.protocol.forked import Ready, forked
 
 
 @contextmanager
@@ -43,38 +35,18 @@ def running_scpi(
         "electronics": electronics or {},
         "settings": {"log": str(log), "channels": 2048, **settings},
     }
-    process = subprocess.Popen(
-        [sys.executable, __file__, json.dumps(told)],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        address = process.stdout.readline().strip()
-        assert address, "the twin ended before it was ready"
+    with forked(_serve, told) as (process, (address,)):
+        assert process.pid is not None
         yield TwinProcess(address, process.pid, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
 
 
-def _serve(told: dict[str, Any]) -> None:
+def _serve(told: dict[str, Any], ready: Ready) -> None:
     serve_scpi(
         ConstantSource(told["rate_hz"]),
         settings_from(told["settings"]),
         port=0,
         pose=resting_beam(StagePose(10.0, 10.0)) if told["pose"] is None else SharedPoseReader(Path(told["pose"])).news,
-        ready=lambda address: print(address, flush=True),
+        ready=ready,
         wire=FaultScript([fault_of(fault) for fault in told["faults"]], delimiter=ord("\n")),
         electronics=ScpiElectronics(**told["electronics"]),
     )
-
-
-if __name__ == "__main__":
-    _serve(json.loads(sys.argv[1]))

@@ -53,7 +53,11 @@ def small_scan(stage: GrblStage) -> None:
         stage.drop_beam()
 
 
-@pytest.mark.parametrize("seed", range(60))
+MANY = pytest.mark.campaign
+SEEDS = [pytest.param(seed, marks=[MANY] if seed >= 20 else []) for seed in range(60)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_noise_is_survived(seed: int) -> None:
     noise = Noise(seed, 0.0)
     rehearsal = rehearsed(noise)

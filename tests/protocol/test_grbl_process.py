@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,31 @@ from firmware_bridge.grbl.stage import GrblStage, connect_grbl
 from firmware_bridge.messages import StagePose
 from firmware_bridge.twins.shared_pose import SharedPoseReader
 from tests.instrument.conftest import await_that
+from tests.protocol.forked import Ready, begun
 from tests.protocol.grbl_twin_process import GrblProcess, running_grbl
 
-_ROOT = Path(__file__).resolve().parents[2]
-_FLY = """
-import sys
-from firmware_bridge.grbl.stage import connect_grbl
-from firmware_bridge.messages import StagePose
-stage = connect_grbl(sys.argv[1], 115200, gate="M8")
-stage.home()
-stage.move_to(StagePose(280.0, 290.0))
-print("ready", flush=True)
-"""
-_STROKE = _FLY + "stage.fly(StagePose(270.0, 290.0), StagePose(100.0, 290.0), 20.0, with_beam=True)\n"
-_DWELL = _FLY + "import time\nwhile True:\n    stage.hold_beam(0.45)\n    time.sleep(0.1)\n"
+
+def brought_to_work(port: str) -> GrblStage:
+    stage = connect_grbl(port, 115_200, gate="M8")
+    stage.home()
+    stage.move_to(StagePose(280.0, 290.0))
+    return stage
+
+
+def fly(port: str, ready: Ready) -> None:
+    """A host that measures a stroke."""
+    stage = brought_to_work(port)
+    ready()
+    stage.fly(StagePose(270.0, 290.0), StagePose(100.0, 290.0), 20.0, with_beam=True)
+
+
+def stay(port: str, ready: Ready) -> None:
+    """A host that dwells."""
+    stage = brought_to_work(port)
+    ready()
+    while True:
+        stage.hold_beam(0.45)
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -107,49 +117,45 @@ def test_a_twin_that_dies_is_a_lost_link(tmp_path: Path) -> None:
     with running_grbl(tmp_path, clock_factor=50.0) as twin:
         stage = connect_grbl(twin.port, 115_200, gate="M8")
         stage.home()
-        subprocess.run(["kill", "-9", str(twin.pid)], check=True)
+        os.kill(twin.pid, signal.SIGKILL)
         with pytest.raises(LinkLost):
             shuttle(stage)
         stage.close()
 
 
 @pytest.mark.parametrize(
-    ("script", "how"),
+    ("host_that", "how"),
     [
-        (_STROKE, signal.SIGKILL),
-        (_STROKE, signal.SIGSTOP),
-        (_STROKE, signal.SIGINT),
-        (_DWELL, signal.SIGKILL),
-        (_DWELL, signal.SIGTERM),
+        (fly, signal.SIGKILL),
+        (fly, signal.SIGSTOP),
+        (fly, signal.SIGINT),
+        (stay, signal.SIGKILL),
+        (stay, signal.SIGTERM),
     ],
     ids=["stroke, killed", "stroke, stopped", "stroke, interrupted", "dwell, killed", "dwell, terminated"],
 )
 def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
-    tmp_path: Path, script: str, how: signal.Signals, request: pytest.FixtureRequest
+    tmp_path: Path, host_that: Callable[[str, Ready], None], how: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
     # A monostable of 0.4 to 0.5 s is asked for; one of 0.45 s leaves room for a last renewal that is still on its way.
     with running_grbl(tmp_path, homing_s=0.1, monostable_wall_s=0.45) as twin:
-        host = subprocess.Popen(
-            [sys.executable, "-c", script, twin.port], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT
-        )
-        assert host.stdout is not None
-        request.addfinalizer(host.stdout.close)
-        request.addfinalizer(host.wait)
+        host, _ = begun(host_that, twin.port)
+        request.addfinalizer(host.join)
         request.addfinalizer(host.kill)
-        assert host.stdout.readline() == b"ready\n"
+        assert host.pid is not None
         deadline_s = time.monotonic() + 60.0
         while not twin.events("beam_on"):
             assert time.monotonic() < deadline_s, "the beam never went on"
             time.sleep(0.01)
         time.sleep(0.7)
-        host.send_signal(how)
+        os.kill(host.pid, how)
         left_s = time.monotonic()
         while len(twin.events("beam_off")) < len(twin.events("beam_on")):
             assert time.monotonic() < deadline_s, "the beam never went off"
             time.sleep(0.01)
         time.sleep(0.2)
         host.kill()
-        host.wait()
+        host.join()
         on, off = twin.events("beam_on"), twin.events("beam_off")
     assert len(on) == len(off) == 1
     assert off[0]["monotonic_s"] - on[0]["monotonic_s"] > 0.6

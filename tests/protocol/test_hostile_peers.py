@@ -24,7 +24,7 @@ def ready() -> Rehearsal:
     return rehearsal
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(_FROM_HOST, max_size=30))
 def test_a_controller_outlives_any_host(said: list[tuple[int, bytes]]) -> None:
     rehearsal = ready()
@@ -43,7 +43,7 @@ def test_a_controller_outlives_any_host(said: list[tuple[int, bytes]]) -> None:
     assert not rehearsal.core.instrument.is_shutter_open
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(_TO_HOST, max_size=30))
 def test_a_host_outlives_any_controller(said: list[tuple[int, bytes]]) -> None:
     rehearsal = ready()

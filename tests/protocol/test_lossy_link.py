@@ -19,7 +19,7 @@ from tests.protocol.constant_twin import ConstantSource
 from tests.protocol.rehearsal import BadLine, Rehearsal, dwell
 
 CHANNELS = 256
-COUNT = 300
+COUNT = 150
 STEADY = TwinSettings(
     channels=CHANNELS, gain_kev=0.08, gain_drift_per_hour=0.0, starts_homed=True, queue_length=32, store_length=64
 )
@@ -52,7 +52,7 @@ def scan(rehearsal: Rehearsal, count: int) -> list[CodedSpectrum]:
     return collected
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.floats(0.02, 0.3))
 def test_every_exposure_arrives_exactly_once_and_byte_exact(seed: int, damage: float) -> None:
     line = BadLine(seed, damage)

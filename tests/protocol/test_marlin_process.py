@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,27 +16,25 @@ from firmware_bridge.registry import STAGES
 from firmware_bridge.stage import StageOptions
 from firmware_bridge.twins.shared_pose import SharedPoseReader
 from tests.instrument.conftest import await_that
+from tests.protocol.forked import Ready, begun
 from tests.protocol.marlin_twin_process import running_marlin
 
-_ROOT = Path(__file__).resolve().parents[2]
-_DWELL = """
-import sys, time
-from firmware_bridge.marlin.stage import connect_marlin
-from firmware_bridge.messages import StagePose
-from firmware_bridge.stage import StageOptions
-stage = connect_marlin(StageOptions(sys.argv[1], 250_000, "P57"))
-stage.home()
-stage.move_to(StagePose(5.0, 5.0))
-print("ready", flush=True)
-while True:
-    stage.hold_beam(0.45)
-    time.sleep(0.1)
-"""
 HERE = StagePose(100.0, 100.0)
 
 
 def connect(port: str):
     return STAGES["marlin"](StageOptions(port, 250_000, "P57"))
+
+
+def stay(port: str, ready: Ready) -> None:
+    """A host that dwells."""
+    stage = connect(port)
+    stage.home()
+    stage.move_to(StagePose(5.0, 5.0))
+    ready()
+    while True:
+        stage.hold_beam(0.45)
+        time.sleep(0.1)
 
 
 def test_a_session_goes_all_the_way_through_and_a_detectors_twin_sees_the_beam(tmp_path: Path) -> None:
@@ -99,7 +96,7 @@ def test_a_twin_that_dies_is_a_lost_link(tmp_path: Path) -> None:
     with running_marlin(tmp_path, clock_factor=50.0) as twin:
         stage = connect(twin.port)
         stage.home()
-        subprocess.run(["kill", "-9", str(twin.pid)], check=True)
+        os.kill(twin.pid, signal.SIGKILL)
         with pytest.raises(LinkLost):
             stage.move_to(HERE)
         stage.close()
@@ -111,27 +108,23 @@ def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
 ) -> None:
     # A monostable of 0.4 to 0.5 s is asked for; one of 0.45 s leaves room for a last renewal that is still on its way.
     with running_marlin(tmp_path, homing_s=0.1, monostable_wall_s=0.45) as twin:
-        host = subprocess.Popen(
-            [sys.executable, "-c", _DWELL, twin.port], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT
-        )
-        assert host.stdout is not None
-        request.addfinalizer(host.stdout.close)
-        request.addfinalizer(host.wait)
+        host, _ = begun(stay, twin.port)
+        request.addfinalizer(host.join)
         request.addfinalizer(host.kill)
-        assert host.stdout.readline() == b"ready\n"
+        assert host.pid is not None
         deadline_s = time.monotonic() + 60.0
         while not twin.events("beam_on"):
             assert time.monotonic() < deadline_s, "the beam never went on"
             time.sleep(0.01)
         time.sleep(0.7)
-        host.send_signal(how)
+        os.kill(host.pid, how)
         left_s = time.monotonic()
         while len(twin.events("beam_off")) < len(twin.events("beam_on")):
             assert time.monotonic() < deadline_s, "the beam never went off"
             time.sleep(0.01)
         time.sleep(0.2)
         host.kill()
-        host.wait()
+        host.join()
         on, off = twin.events("beam_on"), twin.events("beam_off")
     assert len(on) == len(off)
     assert off[-1]["monotonic_s"] - left_s <= 0.5

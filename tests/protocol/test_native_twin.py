@@ -60,11 +60,11 @@ def test_a_scan_goes_all_the_way_through(tmp_path: Path) -> None:
         assert controller.status().pose == StagePose(10.0, 20.0)
         controller.open_shutter()
         assert controller.status().is_shutter_open
-        exposures = [dwell(index) for index in range(200)]
+        exposures = [dwell(index) for index in range(80)]
         done = expose(controller, exposures)
         controller.close_shutter()
         assert not controller.status().is_shutter_open
-    assert [each.index for each in done] == list(range(200))
+    assert [each.index for each in done] == list(range(80))
     for asked, measured in zip(exposures, done, strict=True):
         assert measured.live_s == asked.live_s
         assert measured.real_s > measured.live_s
@@ -102,9 +102,10 @@ def test_submitting_takes_what_there_is_room_for_and_never_blocks(twin: TwinProc
 
 def test_a_pause_finishes_the_exposure_closes_the_shutter_and_keeps_the_queue(tmp_path: Path) -> None:
     # in real time, so that the queue outlasts a busy computer's way to the pause
-    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+    near: dict[str, Any] = {"x_limits_mm": [0, 30], "y_limits_mm": [0, 30], "starts_homed": True}
+    with running_twin(tmp_path, **near) as twin, connect(twin.port, 2_000_000) as controller:
         controller.open_shutter()
-        controller.submit([dwell(index) for index in range(50)])
+        controller.submit([dwell(index) for index in range(25)])
         done = collect(controller, 5)
         controller.pause()
         status = controller.status()
@@ -112,13 +113,13 @@ def test_a_pause_finishes_the_exposure_closes_the_shutter_and_keeps_the_queue(tm
         assert not status.is_shutter_open
         while (exposure := controller.next_done(0.2)) is not None:
             done.append(exposure)
-        assert len(done) < 50
+        assert len(done) < 25
         controller.open_shutter()
         controller.resume()
-        done += collect(controller, 50 - len(done))
-    assert [each.index for each in done] == list(range(50))
+        done += collect(controller, 25 - len(done))
+    assert [each.index for each in done] == list(range(25))
     assert "pause" in [closed["reason"] for closed in twin.events("shutter_closed")]
-    assert len(twin.events("exposed")) == 50
+    assert len(twin.events("exposed")) == 25
 
 
 def test_exposures_wait_for_the_shutter(twin: TwinProcess) -> None:
@@ -225,7 +226,7 @@ def test_what_is_recorded_is_forgotten_by_the_controller(twin: TwinProcess) -> N
     with connect(twin.port, 2_000_000) as first:
         first.begin_scan(7, ())
         first.open_shutter()
-        expose(first, [dwell(index) for index in range(600)])
+        expose(first, [dwell(index) for index in range(200)])
         first.close_shutter()
         first.status()
     with connect(twin.port, 2_000_000) as second:

@@ -19,8 +19,8 @@ from firmware_bridge.messages import Exposure, ExposureDone, ExposureFlag, Stage
 from firmware_bridge.paired_controller import PairedController
 from tests.protocol.paired_twins import DARK_MM, RATE_HZ_PER_MM, TwinPair, running_pair
 
-START_MM, CELL_MM, SPEED_MM_S = 255.0, 4.0, 16.0
-CELLS = 5
+START_MM, CELL_MM, SPEED_MM_S = 275.0, 4.0, 16.0
+CELLS = 4
 END_MM = START_MM + CELLS * CELL_MM
 LIMIT_S = 60.0
 MOST_HELD_UP_S = 0.02
@@ -216,7 +216,7 @@ def test_closing_the_shutter_stops_a_row_and_what_it_lacks_is_measured_later(tim
 
 
 def test_a_door_that_opens_in_a_row_keeps_the_cells_before_and_the_others_are_measured_later(tmp_path: Path) -> None:
-    with bench(tmp_path, has_trigger=True, door_opens_after_beam_s=0.9, door_stays_open_s=0.3) as running:
+    with bench(tmp_path, has_trigger=True, door_opens_after_beam_s=0.7, door_stays_open_s=0.3) as running:
         controller = running.controller
         controller.submit(strokes(CELLS, 290.0, first=0))
         controller.open_shutter()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from firmware_bridge.controller import ATTENTION_S
 from firmware_bridge.faults import ControllerFault, LeaseExpired, LinkLost, ProtocolViolation
 from firmware_bridge.messages import StagePose
-from firmware_bridge.native import heartbeat
+from firmware_bridge.native import heartbeat, link
 from firmware_bridge.native import limits as native_limits
 from firmware_bridge.native import messages as m
 from firmware_bridge.native.client import NativeController, connect
@@ -30,6 +31,8 @@ from tests.protocol.rehearsal import Rehearsal, dwell
 from tests.protocol.test_wrong_devices import device, liar
 
 READY = TwinSettings(starts_homed=True, channels=64)
+NEAR: dict[str, Any] = {"x_limits_mm": [0, 30], "y_limits_mm": [0, 30]}
+"""A stage that begins near the first dwell."""
 
 
 def closed(twin: TwinProcess) -> str:
@@ -74,7 +77,7 @@ def test_a_program_that_comes_back_is_told_of_the_lease_and_may_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "ATTENTION_S", 0.3)
-    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+    with running_twin(tmp_path, starts_homed=True, **NEAR) as twin, connect(twin.port, 2_000_000) as controller:
         controller.open_shutter()
         assert closed(twin) == "lease_expired"
         with pytest.raises(LeaseExpired):
@@ -89,14 +92,14 @@ def test_a_program_that_comes_back_is_told_of_the_lease_and_may_go_on(
 def test_a_program_that_waits_for_a_spectrum_or_for_a_pause_attends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Whoever waits looks around once a second.
-    monkeypatch.setattr(heartbeat, "ATTENTION_S", 1.5)
-    with running_twin(tmp_path, starts_homed=True) as twin, connect(twin.port, 2_000_000) as controller:
+    monkeypatch.setattr(link, "LOOK_S", 0.3)
+    monkeypatch.setattr(heartbeat, "ATTENTION_S", 0.6)
+    with running_twin(tmp_path, starts_homed=True, **NEAR) as twin, connect(twin.port, 2_000_000) as controller:
         controller.move_to(dwell(0).start)
         controller.open_shutter()
-        controller.submit([dwell(0, live_s=2.5), dwell(1, live_s=2.5)])
+        controller.submit([dwell(0, live_s=1.0), dwell(1, live_s=1.0)])
         assert controller.next_done(60.0) is not None
-        assert controller.next_done(0.5) is None, "the second is being counted now"
+        assert controller.next_done(0.2) is None, "the second is being counted now"
         controller.pause()
         assert closed(twin) == "pause"
         assert controller.next_done(1.0) is not None

@@ -90,6 +90,8 @@ def test_a_reading_of_before_is_never_taken_for_one_of_now(tmp_path: Path) -> No
         with pytest.raises(LinkLost, match="has said nothing"):
             read_on(sensor)
         sensor.close()
+        # one that stands still would not hear that it is to end
+        os.kill(twin.pid, signal.SIGKILL)
 
 
 def test_a_short_lapse_is_waited_out(tmp_path: Path) -> None:

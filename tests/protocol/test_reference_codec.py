@@ -245,14 +245,14 @@ def test_both_codecs_stuff_long_stretches_alike(reference: Reference, size: int,
 counted = st.one_of(st.just(0), st.just(0), st.just(1), st.integers(0, 200), st.integers(0, 2**32 - 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(counted, min_size=16, max_size=300))
 def test_both_codecs_agree_on_random_spectra(reference: Reference, counts: list[int]) -> None:
     coded = encode_spectrum(np.array(counts, np.uint32))
     assert spectrum_of(reference, coded, len(counts)) == (counts, coded)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=60), st.integers(1, 64))
 def test_both_codecs_refuse_the_same_spectra(reference: Reference, coded: bytes, channels: int) -> None:
     answer = reference.ask(f"spectrum {channels} {sized(coded).hex()}")
@@ -264,7 +264,7 @@ def test_both_codecs_refuse_the_same_spectra(reference: Reference, coded: bytes,
         assert list(map(int, answer[0].split())) == counts.tolist()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_both_deframers_find_the_same_frames_in_a_damaged_stream(reference: Reference, seed: int, damages: int) -> None:
     chance = random.Random(seed)
@@ -290,7 +290,7 @@ def test_both_deframers_find_the_same_frames_in_a_damaged_stream(reference: Refe
     assert rejected == ours.rejected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(MESSAGES)), st.binary(max_size=90))
 def test_what_the_python_codec_can_read_the_reference_can(reference: Reference, kind: int, payload: bytes) -> None:
     (shown,), _ = reference.stream(encode_frame(Frame(kind, 1, 2, 3, 4, payload)))
@@ -302,7 +302,7 @@ def test_what_the_python_codec_can_read_the_reference_can(reference: Reference, 
         assert shown.again != "malformed"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=400), st.integers(16, 64))
 def test_garbage_does_it_no_harm(reference: Reference, octets: bytes, room: int) -> None:
     shown, _ = reference.stream(octets, room=room)

@@ -10,8 +10,8 @@ from firmware_bridge.messages import Exposure
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.rehearsal import Rehearsal, dwell
 
-KEPT = 200
-PLANNED = 260
+KEPT = 100
+PLANNED = 150
 TICK_S = 0.001
 
 

@@ -116,7 +116,7 @@ def test_the_shutter_is_seen_by_the_detector(tmp_path: Path) -> None:
 
 
 def test_a_connection_that_closes_within_a_spectrum_is_named_and_the_next_exposure_goes_on(tmp_path: Path) -> None:
-    fault = {"kind": "hang_up", "towards": "host", "at_byte": 5_000, "for_s": 2.5}
+    fault = {"kind": "hang_up", "towards": "host", "at_byte": 5_000, "for_s": 1.0}
     with running_scpi(tmp_path, faults=[fault]) as twin:
         spectrometer = connect(twin.port)
         spectrometer.begin(0.02)
@@ -142,7 +142,7 @@ def test_bytes_that_are_lost_on_the_way_are_a_named_fault_and_the_next_exposure_
 
 
 def test_a_restart_between_exposures_is_named_and_set_right(tmp_path: Path) -> None:
-    with running_scpi(tmp_path, faults=[{"kind": "reset", "at_s": 1.5}]) as twin:
+    with running_scpi(tmp_path, faults=[{"kind": "reset", "at_s": 0.8}]) as twin:
         spectrometer = connect(twin.port, {"SENS:CHAN": "1024"})
         dwell(spectrometer, 0.1)
         deadline_s = time.monotonic() + 60.0

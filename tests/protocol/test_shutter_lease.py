@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -13,39 +13,43 @@ import pytest
 
 from firmware_bridge.faults import LeaseExpired
 from firmware_bridge.native import messages as m
+from firmware_bridge.native.client import connect
 from firmware_bridge.native.vocabulary import Code
 from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.constant_twin import running_twin
+from tests.protocol.forked import Ready, begun
 from tests.protocol.rehearsal import Rehearsal, dwell
 
 _ROOT = Path(__file__).resolve().parents[2]
-_HOST = """
+_HOST_THAT_ENDS = """
 import sys
 from firmware_bridge.native.client import connect
 controller = connect(sys.argv[1], 2_000_000)
 controller.open_shutter()
-print("open", flush=True)
-controller.next_done(60.0)
+raise SystemExit(3)
 """
 _LEASE_S = 0.5
 
 
+def hold_open(port: str, ready: Ready) -> None:
+    """A host that opens the shutter and waits."""
+    controller = connect(port, 2_000_000)
+    controller.open_shutter()
+    ready()
+    controller.next_done(60.0)
+
+
 def open_and_leave(port: str, how: signal.Signals) -> float:
-    """A host opens the shutter, holds it open for a second, and then dies or hangs; returns when."""
-    host = subprocess.Popen(
-        [sys.executable, "-c", _HOST, port], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT, text=True
-    )
-    assert host.stdout is not None
-    assert host.stdout.readline() == "open\n"
-    with pytest.raises(subprocess.TimeoutExpired):
-        host.wait(1.0)
+    """A host opens the shutter, holds it open for longer than a lease, and then dies or hangs; returns when."""
+    host, _ = begun(hold_open, port)
+    host.join(1.0)
+    assert host.is_alive()
+    assert host.pid is not None
     left_s = time.monotonic()
-    host.send_signal(how)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        host.wait(0.7)
+    os.kill(host.pid, how)
+    host.join(0.7)
     host.kill()
-    host.wait()
-    host.stdout.close()
+    host.join()
     return left_s
 
 
@@ -64,9 +68,10 @@ def test_the_shutter_closes_within_the_lease_when_its_host_dies(tmp_path: Path, 
 
 
 def test_a_host_that_ends_without_closing_closes_the_shutter_on_its_way_out(tmp_path: Path) -> None:
-    script = _HOST.replace("controller.next_done(60.0)", "raise SystemExit(3)")
     with running_twin(tmp_path, starts_homed=True) as twin:
-        subprocess.run([sys.executable, "-c", script, twin.port], cwd=_ROOT, check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-c", _HOST_THAT_ENDS, twin.port], cwd=_ROOT, check=False, stdout=subprocess.DEVNULL
+        )
         (closed,) = twin.events("shutter_closed")
     assert closed["reason"] == "command"
 

@@ -22,6 +22,7 @@ from firmware_bridge.faults import (
     WrongDevice,
 )
 from firmware_bridge.messages import Exposure, StagePose
+from firmware_bridge.native import heartbeat
 from firmware_bridge.native import messages as m
 from firmware_bridge.native import session as native_session
 from firmware_bridge.native.client import connect, connect_over
@@ -103,6 +104,7 @@ def test_an_address_where_nobody_listens_is_unavailable() -> None:
         connect("socket://127.0.0.1:9", 115_200)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_silent_port_is_a_lost_link() -> None:
     with device(lambda _: b"") as port, pytest.raises(LinkLost, match="nothing answers"):
         connect(port, 115_200)
@@ -129,10 +131,12 @@ def test_another_version_is_named() -> None:
         connect(port, 115_200)
 
 
-def test_a_controller_that_greets_and_falls_silent_is_a_lost_link() -> None:
+def test_a_controller_that_greets_and_falls_silent_is_a_lost_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "SILENCE_S", 1.0)
+    monkeypatch.setattr(native_session, "SILENCE_S", 1.0)
     with device(liar(lambda _: b"")) as port:
         controller = connect(port, 115_200)
-        with pytest.raises(LinkLost, match="has not answered for 2 s"):
+        with pytest.raises(LinkLost, match="has not answered for 1 s"):
             controller.next_done(60.0)
         controller.close()
 
