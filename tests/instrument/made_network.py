@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.unfold.inputs import input_count
+from edge.reconstruct.unfold.inputs import WINDOWS
 from edge.reconstruct.unfold.scaling import Span
 from models.manifest import Training, manifest_path, manifest_text
 from models.unfolded import COLOURS, Calibration, UnfoldedManifest, inputs_of, outputs_of, scan_of
@@ -21,7 +21,8 @@ EXPOSURES = 19
 
 def make_network(path: Path, cells: MeasuredCells, rgb: NDArray[np.float32], *, recipe: str) -> None:
     """Write the network, and its manifest beside it."""
-    channels, inputs = cells.elements, input_count(recipe, cells.elements)
+    channels = cells.elements
+    inputs = channels + 3 if recipe == "interpolated" else channels * (1 + len(WINDOWS)) + 6
     content = _onnx(inputs, channels)
     span, operator = Span.of(cells), cells.seen_by()
     footprints = operator.first, operator.cell, operator.weight

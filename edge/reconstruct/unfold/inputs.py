@@ -53,11 +53,6 @@ RECIPES: dict[str, Recipe] = {"interpolated": interpolated, "kriged": kriged, "l
 """Every way to make inputs by its name."""
 
 
-def input_count(recipe: str, channels: int) -> int:
-    """How many inputs a cell has."""
-    return channels + 3 if recipe == "interpolated" else channels * (1 + len(WINDOWS)) + 6
-
-
 def refined(maps: Floats, operator: ExposureOperator, measured: Floats) -> Floats:
     """Maps that agree with the exposures, without the steps between blocks that a projection alone leaves."""
     for _ in range(_ROUNDS):
