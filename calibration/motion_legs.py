@@ -33,12 +33,12 @@ class Legs:
     @property
     def begins_run(self) -> NDArray[np.bool_]:
         """Whether a run follows."""
-        return np.asarray((self.entered_mm_s != 0).any(axis=1))
+        return _is_any(self.entered_mm_s)
 
     @property
     def is_still(self) -> NDArray[np.bool_]:
         """Whether a dwell follows another at the same place, so that nothing moves."""
-        return np.asarray(~(self.way_mm.any(axis=1) | self.left_mm_s.any(axis=1) | self.entered_mm_s.any(axis=1)))
+        return ~(_is_any(self.way_mm) | _is_any(self.left_mm_s) | _is_any(self.entered_mm_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,11 @@ def thinned(legs: Legs, most: int) -> Legs:
     return legs.only(np.sort(np.concatenate(kept)))
 
 
+def _is_any(vectors: Doubles) -> NDArray[np.bool_]:
+    """Which have a length; a fit asks some thousand times, and numpy takes long over rows of two."""
+    return np.asarray((vectors[:, 0] != 0) | (vectors[:, 1] != 0))
+
+
 def _limits(directions: Doubles, motion: Motion) -> tuple[Doubles, Doubles, Doubles]:
     share = shares(directions)
     speed = along_line(motion.speeds_mm_s, share)
@@ -105,16 +110,21 @@ def _limits(directions: Doubles, motion: Motion) -> tuple[Doubles, Doubles, Doub
     if not motion.is_acceleration_of_axes:
         acceleration = np.minimum(acceleration, min(motion.accelerations_mm_s2))
     jerk = np.full(len(share), motion.jerk_mm_s3)
-    return speed, acceleration, jerk / share.max(axis=1) if motion.is_acceleration_of_axes else jerk
+    larger = np.maximum(share[:, 0], share[:, 1])
+    return speed, acceleration, jerk / larger if motion.is_acceleration_of_axes else jerk
 
 
 def _ramps(velocity_mm_s: Doubles, motion: Motion, *, lead_s: float) -> tuple[Doubles, Doubles]:
     """Time (n,) and way as vectors (n, 2) between rest and a run; nothing where there is none."""
+    took_s, way_mm = np.zeros(len(velocity_mm_s)), np.zeros_like(velocity_mm_s)
+    runs = np.flatnonzero(_is_any(velocity_mm_s))
+    if not runs.size:
+        return took_s, way_mm
+    velocity_mm_s = velocity_mm_s[runs]
     speed = np.hypot(velocity_mm_s[:, 0], velocity_mm_s[:, 1])
     _, acceleration, jerk = _limits(velocity_mm_s, motion)
     ramp_s = ramp_up_s(speed, acceleration, jerk)
     steady_mm = motion.margin_mm + lead_s * speed
-    is_run = speed > 0
-    inverse = np.divide(1.0, speed, out=np.zeros_like(speed), where=is_run)
-    length_mm = speed * ramp_s / 2 + steady_mm
-    return np.where(is_run, ramp_s + steady_mm * inverse, 0.0), (length_mm * inverse)[:, None] * velocity_mm_s
+    took_s[runs] = ramp_s + steady_mm / speed
+    way_mm[runs] = ((speed * ramp_s / 2 + steady_mm) / speed)[:, None] * velocity_mm_s
+    return took_s, way_mm

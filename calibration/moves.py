@@ -50,4 +50,5 @@ def shares(directions: Doubles) -> Doubles:
 def along_line(axes: tuple[float, float] | Doubles, share: Doubles) -> Doubles:
     """The most along lines that neither axis minds, from what each axis can, shape (n,)."""
     with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray((np.asarray(axes, np.float64) / share).min(axis=1), np.float64)
+        most = np.asarray(axes, np.float64) / share
+    return np.minimum(most[:, 0], most[:, 1])

@@ -47,7 +47,23 @@ class _Law:
     width: float
     noise: float
     reach: float
-    region: float
+    """In mean distances between the samples drawn."""
+
+
+class _Fields:
+    """Covariances among places, shape (places, 5): each field's is worked out once for the many laws that mix it."""
+
+    def __init__(self, places: Doubles, region: float, spacing: float) -> None:
+        square = np.square(places[:, None, :2] - places[None, :, :2]).sum(axis=2)
+        difference = np.square(places[:, None, 2:] - places[None, :, 2:]).sum(axis=2)
+        self._near = {reach: 1 / np.sqrt(1 + square / (reach * spacing) ** 2) for reach in _REACHES}
+        self._alike = {width: 1 / (1 + square / (2 * region**2) + difference / (2 * width**2)) for width in _WIDTHS}
+
+    def covariance(self, law: _Law) -> Doubles:
+        """Of the samples by a law, shape (places, places)."""
+        mixed: Doubles = law.share * self._alike[law.width] + (1 - law.share) * self._near[law.reach]
+        mixed.flat[:: len(mixed) + 1] += law.noise
+        return mixed
 
 
 def kriging_layers(cells: MeasuredCells, rgb: Floats | None = None) -> Layers:
@@ -151,12 +167,10 @@ def visible_law(cells: MeasuredCells, photograph: Photograph, alignment: Alignme
     values = scale.normalised(cells.values[drawn]).astype(np.float64)
     spacing = float(np.sqrt(cells.shape[0] * cells.shape[1] / len(drawn)))
     region = _REGION * max(cells.shape)
-    laws = [_Law(0.0, 1.0, noise, reach * spacing, region) for noise in _NOISES for reach in _REACHES]
-    laws += [
-        _Law(share, width, noise, reach * spacing, region)
-        for share, width, noise, reach in itertools.product(_SHARES, _WIDTHS, _NOISES, _REACHES)
-    ]
-    solved = [_left_out(law, places.astype(np.float64), values) for law in laws]
+    laws = [_Law(0.0, _WIDTHS[0], noise, reach) for noise in _NOISES for reach in _REACHES]
+    laws += [_Law(*figures) for figures in itertools.product(_SHARES, _WIDTHS, _NOISES, _REACHES)]
+    fields = _Fields(places.astype(np.float64), region, spacing)
+    solved = [_left_out(fields.covariance(law), values) for law in laws]
     best = _chosen([squares for squares, _, _ in solved], blind=len(_NOISES) * len(_REACHES))
     average = np.empty(values.shape[1], np.float32)
     groups = []
@@ -182,18 +196,26 @@ def _chosen(squares: list[Doubles], *, blind: int) -> NDArray[np.intp]:
     return best
 
 
-def _left_out(law: _Law, places: Doubles, values: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+def _left_out(covariance: Doubles, values: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Squared leave-one-out errors and weights of the samples, (n, elements), and the mean (O. Dubrule 1983)."""
-    square = np.square(places[:, None, :2] - places[None, :, :2]).sum(axis=2)
-    difference = np.square(places[:, None, 2:] - places[None, :, 2:]).sum(axis=2)
-    alike = 1 / (1 + square / (2 * law.region**2) + difference / (2 * law.width**2))
-    near = 1 / np.sqrt(1 + square / law.reach**2)
-    inverse = np.linalg.inv(law.share * alike + (1 - law.share) * near + law.noise * np.eye(len(places)))
+    inverse = _inverse(covariance)
     ones = inverse.sum(axis=1)
-    without_mean = inverse - np.outer(ones, ones) / ones.sum()
-    weights = without_mean @ values
-    squares: Doubles = np.square(weights / np.diag(without_mean)[:, None])
-    return squares, weights, ones @ values / ones.sum()
+    mean = ones @ values / ones.sum()
+    weights = inverse @ values - ones[:, None] * mean
+    own = np.diag(inverse) - np.square(ones) / ones.sum()
+    squares: Doubles = np.square(weights / own[:, None])
+    return squares, weights, mean
+
+
+def _inverse(covariance: Doubles) -> Doubles:
+    """By Cholesky's factor, a third of the work of one that need not be symmetric; the noise keeps it definite."""
+    from scipy.linalg.lapack import dpotrf, dpotri
+
+    lower = dpotri(dpotrf(covariance, lower=True)[0], lower=True)[0]
+    below = np.tril(lower, -1)
+    inverse: Doubles = below + below.T
+    inverse.flat[:: len(inverse) + 1] = np.diag(lower)
+    return inverse
 
 
 @compiled

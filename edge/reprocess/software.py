@@ -57,9 +57,17 @@ def _file_of(name: str, root: Path) -> Path | None:
 
 def _imported(path: Path) -> Iterator[str]:
     """Names that a file imports, whether of modules or of what stands in them."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             yield node.module
             yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Every statement of a block and of the blocks within; expressions, most of a file, import nothing."""
+    for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for statement in getattr(block, part, ()):
+            yield statement
+            yield from _statements(statement)
