@@ -56,7 +56,7 @@ motions = st.builds(
 )
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(motions, st.integers(0, 2**31))
 def test_a_stage_is_found_from_its_moves_whatever_it_was_stated_to_be(motion: Motion, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -75,7 +75,7 @@ def test_a_stage_is_found_from_its_moves_whatever_it_was_stated_to_be(motion: Mo
     assert expected_s(legs, found).sum() == pytest.approx(whole, rel=4e-3)
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=1, deadline=None)
 @given(st.floats(3_000, 12_000), st.floats(0.1, 0.6), st.floats(0.1, 0.5), st.integers(0, 2**31))
 def test_jerk_lead_and_margins_are_found_where_there_are_any(
     jerk: float, lead: float, margin: float, seed: int
@@ -129,6 +129,7 @@ def test_settling_is_as_stated_where_no_dwell_was_made_twice() -> None:
     assert fit.motion.stop_s == pytest.approx(0.07, abs=1e-3)
 
 
+@pytest.mark.campaign
 def test_standard_errors_are_those_of_many_runs() -> None:
     errors, off = [], []
     motion = replace(STATED, overhead_s=0.04, run_overhead_s=0.1)

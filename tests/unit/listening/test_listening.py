@@ -80,6 +80,7 @@ def test_samples_gather_at_what_only_the_xrays_show():
     assert cells[near].mean() > 2.5 * cells[~near].mean()
 
 
+@pytest.mark.campaign
 def test_a_hidden_layer_is_mapped_better_than_by_a_mask_from_the_photograph():
     maps, _, rgb = pentimento()
     stack = stack_of(maps, rgb)
@@ -111,6 +112,5 @@ def test_on_a_portrait_it_is_above_every_mask_from_the_photograph(measurement_da
 
 def test_on_hands_it_is_above_a_grid_and_what_was_asked(measurement_data: Path):
     stack = stack_of(hands(measurement_data))
-    found = [quality_db(stack, adaptive_mask(stack, request_of(stack, 0.1, seed)).cells) for seed in (0, 1)]
     # a grid gives 24.1, Learner2D 24.4
-    assert np.mean(found) > 24.8
+    assert quality_db(stack, adaptive_mask(stack, request_of(stack, 0.1)).cells) > 24.8

@@ -49,7 +49,7 @@ def counted(seed: int = 0) -> CountedObject:
 
 
 @pytest.mark.parametrize("name", sorted(MODES))
-@pytest.mark.parametrize("budget_s", [20.0, 60.0])
+@pytest.mark.parametrize("budget_s", [20.0, pytest.param(60.0, marks=pytest.mark.campaign)])
 def test_a_mode_spends_about_the_time_that_it_is_given(name: str, budget_s: float) -> None:
     course = carried_out(MODES[name], setting(), budget_s, counted())
     # a part is close to its time within two parts in a hundred; the last batches of few pieces are coarser

@@ -77,7 +77,7 @@ def test_run_to_convergence_it_equals_the_direct_solution(shape: tuple[int, int]
 
 
 def test_away_from_the_borders_it_agrees_with_scikit_image(measurement_data: Path) -> None:
-    for seed, crop in enumerate(crops(measurement_data, 3)):
+    for seed, crop in enumerate(crops(measurement_data, 2)):
         mask = random_mask(EVERYWHERE, 0.2, seed)
         peer = inpaint_biharmonic(np.where(mask[:, :, None], crop, 0), ~mask, channel_axis=-1)
         cells = measured(crop, mask)
@@ -91,8 +91,8 @@ def test_away_from_the_borders_it_agrees_with_scikit_image(measurement_data: Pat
 
 @settings(max_examples=10)
 @given(
-    rows=st.integers(2, 40),
-    columns=st.integers(2, 40),
+    rows=st.integers(2, 24),
+    columns=st.integers(2, 24),
     down=st.floats(-2, 2),
     across=st.floats(-2, 2),
     seed=st.integers(0, 2**16),
@@ -109,7 +109,7 @@ def test_a_plane_is_reproduced_between_samples_that_reach_its_corners(
 
 
 @settings(max_examples=10)
-@given(rows=st.integers(1, 40), columns=st.integers(1, 40), rate=st.floats(0.01, 0.9), seed=st.integers(0, 2**16))
+@given(rows=st.integers(1, 24), columns=st.integers(1, 24), rate=st.floats(0.01, 0.9), seed=st.integers(0, 2**16))
 def test_no_cell_leaves_the_range_of_the_samples(rows: int, columns: int, rate: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     maps = rng.random((rows, columns, 2), dtype=np.float32)
@@ -141,7 +141,7 @@ def test_elements_taken_one_at_a_time_come_out_the_same(monkeypatch: pytest.Monk
 def test_a_tenfold_finer_tolerance_changes_a_photograph_by_less_than_a_twentieth_of_a_decibel(
     measurement_data: Path,
 ) -> None:
-    for seed, crop in enumerate(crops(measurement_data, 10)):
+    for seed, crop in enumerate(crops(measurement_data, 3)):
         for rate in (0.05, 0.2):
             cells = measured(crop, random_mask(EVERYWHERE, rate, seed))
             finer = bent(cells, np.ones(len(cells), np.bool_), tolerance=3e-4)
@@ -156,7 +156,7 @@ def restored(measurement_data: Path) -> Restored:
     @cache
     def of(specimen: str) -> tuple[Any, ...]:
         if specimen == "portrait":
-            maps, _, valid = portrait(measurement_data)
+            maps, _, valid = (part[300:500] for part in portrait(measurement_data))
         else:
             maps = hands(measurement_data)
             valid = np.ones(maps.shape[:2], np.bool_)

@@ -49,7 +49,7 @@ def test_a_texture_that_repeats_is_restored_better_than_harmonically() -> None:
     y, x = np.mgrid[:64, :64]
     texture = (np.sin(x / 1.3 + y / 2) > 0).astype(np.float32)[:, :, None]
     cells = measured(texture, random_mask(EVERYWHERE, 0.4))
-    found = learnt(cells, np.ones(len(cells), np.bool_), burn_in=20, rounds=50)
+    found = learnt(cells, np.ones(len(cells), np.bool_), burn_in=10, rounds=30)
     assert np.square(found - texture).mean() < 0.5 * np.square(harmonic(cells).maps - texture).mean()
 
 
@@ -60,6 +60,7 @@ def test_what_would_not_fit_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch
         bpfa(cells)
 
 
+@pytest.mark.campaign
 def test_one_standard_error_covers_about_two_thirds_of_a_photograph(measurement_data: Path) -> None:
     covered = []
     for seed, crop in enumerate(crops(measurement_data, 2)):
@@ -70,7 +71,7 @@ def test_one_standard_error_covers_about_two_thirds_of_a_photograph(measurement_
     assert abs(np.mean(covered) - 0.68) < 0.08, covered
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_twice_the_rounds_change_photographs_by_no_more_than_chance_does(measurement_data: Path) -> None:
     changes = []
     for seed, crop in enumerate(crops(measurement_data, 1)):

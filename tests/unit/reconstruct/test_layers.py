@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from edge.maps import ElementMaps
 from edge.reconstruct import reconstruct
 from edge.reconstruct.cells import MeasuredCells
-from edge.reconstruct.fusion import fusion_layers
+from edge.reconstruct.fusion import fusion_layers, method
+from edge.reconstruct.fusion.palm import Plan
 from edge.reconstruct.kriging import kriging
 from edge.reconstruct.layers import kriging_layers
 from edge.reconstruct.reconstruction import Layers
@@ -101,7 +102,8 @@ def test_maps_have_no_visible_part_where_nothing_could_tell_it() -> None:
     assert split_by("linear", rgb).visible is None
 
 
-def test_fused_maps_come_with_the_visible_part_of_their_layers() -> None:
+def test_fused_maps_come_with_the_visible_part_of_their_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method, "PLAN", Plan(most_iterations=50))
     cells, rgb = cells_and_photograph((24, 20), 0.3)
     visible = split_by("fusion", rgb, rate=0.3, shape=(24, 20)).visible
     assert visible is not None

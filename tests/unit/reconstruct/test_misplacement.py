@@ -86,7 +86,7 @@ def test_elements_that_do_not_vary_tell_no_offset() -> None:
 def test_the_offset_put_into_the_portrait_comes_on_top_of_its_own(measurement_data: Path) -> None:
     """The pair is aligned to about a cell only, so what is put in is the difference of two estimates."""
     maps, rgb, _ = portrait(measurement_data)
-    maps, rgb = maps[:240], rgb[:240]
+    maps, rgb = maps[:160], rgb[:160]
     own, whole = found(maps, rgb, 0.08), found(maps, moved(rgb, 0, -2), 0.08)
     assert own
     assert whole

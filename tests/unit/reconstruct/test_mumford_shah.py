@@ -107,7 +107,7 @@ def test_an_edge_between_two_flat_regions_comes_out_sharper_than_harmonic() -> N
 
 
 def test_twice_the_rounds_change_a_photograph_by_less_than_a_twentieth_of_a_decibel(measurement_data: Path) -> None:
-    for seed, crop in enumerate(crops(measurement_data, 5)):
+    for seed, crop in enumerate(crops(measurement_data, 3)):
         for contrast in (8.0, 40.0):
             problem = element(crop, random_mask(EVERYWHERE, 0.1, seed))
             rounds = alternate(problem, contrast)
@@ -117,7 +117,14 @@ def test_twice_the_rounds_change_a_photograph_by_less_than_a_twentieth_of_a_deci
             assert abs(photograph_psnr_db(again.field, crop[:, :, :1]) - once) < 0.05
 
 
-@pytest.mark.parametrize(("rate", "gain_db"), [(0.05, 0.05), (0.1, 0.2), (0.2, 0.2)])
+@pytest.mark.parametrize(
+    ("rate", "gain_db"),
+    [
+        pytest.param(0.05, 0.05, marks=pytest.mark.campaign),
+        pytest.param(0.1, 0.2, marks=pytest.mark.campaign),
+        (0.2, 0.2),
+    ],
+)
 def test_on_photographs_it_is_ahead_of_converged_harmonic(measurement_data: Path, rate: float, gain_db: float) -> None:
     gains = []
     for seed, crop in enumerate(crops(measurement_data, 20)):
@@ -137,7 +144,7 @@ def restored(measurement_data: Path) -> Restored:
     @cache
     def of(specimen: str) -> tuple[Any, ...]:
         if specimen == "portrait":
-            maps, _, valid = portrait(measurement_data)
+            maps, _, valid = (part[300:500] for part in portrait(measurement_data))
         else:
             maps = hands(measurement_data)
             valid = np.ones(maps.shape[:2], np.bool_)

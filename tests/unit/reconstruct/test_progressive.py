@@ -56,7 +56,7 @@ def test_once_caught_up_the_maps_are_those_of_the_whole(rgb):
     np.testing.assert_allclose(ours.left_out.rms, whole.left_out.rms, rtol=1e-3)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000), parts=st.integers(1, 12))
 def test_updates_of_a_neighbourhood_leave_nothing_behind(seed, parts):
     samples = exposures(seed, 120)

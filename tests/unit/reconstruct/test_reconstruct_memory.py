@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SIDE, ELEMENTS = 500, 20
+SIDE, ELEMENTS = 300, 20
 MOST_BYTES_PER_CELL = 500
 """2 GB for 2,000 x 2,000 x 20; maps and standard errors alone are 160 of it."""
 

@@ -16,6 +16,7 @@ import pytest
 from edge.console import Console
 from edge.faults import DeviceError, ScanStopped, UsageError
 from edge.record.maps_file import read_maps
+from edge.reprocess import estimate, spectra
 from edge.reprocess.changes import Settings
 from edge.reprocess.cluster import DaskExecutor, WorkerWatch, connected
 from edge.reprocess.recipe import Done, Task
@@ -56,10 +57,15 @@ class Watched:
         self._inner.drop(tickets)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """One worker, in a process of its own."""
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """One worker, in a process of its own unless a test asks for it in this one."""
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=getattr(request, "param", True),
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
         yield cluster
 
 
@@ -76,7 +82,16 @@ def carried_out(archive: Path, out: Path, cluster: Any, after: str, then: Callab
     return watched
 
 
-def test_a_worker_that_joins_in_mid_run_takes_part_and_the_maps_stay_the_same(archive, cluster, tmp_path):
+@pytest.mark.parametrize(
+    "cluster",
+    [pytest.param(False, id="in this process"), pytest.param(True, id="in processes", marks=pytest.mark.campaign)],
+    indirect=True,
+)
+def test_a_worker_that_joins_in_mid_run_takes_part_and_the_maps_stay_the_same(archive, cluster, tmp_path, monkeypatch):
+    for module in (estimate, spectra):
+        # workers within one process are told apart by their addresses
+        monkeypatch.setattr(module, "worker_name", lambda: distributed.get_worker().address)
+
     def join() -> None:
         cluster.scale(2)
         cluster.wait_for_workers(2, timeout=200)

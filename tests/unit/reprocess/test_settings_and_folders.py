@@ -126,22 +126,30 @@ except StopIteration:
 """
 
 
-def test_every_module_of_ours_that_reprocessing_a_scan_loads_counts_as_software(tmp_path):
-    root, out = Path(software.__file__).resolve().parents[2], tmp_path / "out"
-    made = Made(12, 16, rate=0.5, channels=256, elements=("Ca", "Fe"), method="nearest")
+ROOT = Path(software.__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def counted() -> list[Path]:
+    """What counts as the software of a result."""
+    return software.source_of("edge.reprocess.recipe", ROOT)
+
+
+def test_every_module_of_ours_that_reprocessing_a_scan_loads_counts_as_software(counted, tmp_path):
+    out = tmp_path / "out"
+    made = Made(8, 12, rate=0.5, channels=256, elements=("Ca", "Fe"), method="nearest")
     make_recording(tmp_path / "archive" / "scan", made)
     out.mkdir()
     (out / MARK).touch()
     command = [sys.executable, "-c", _LOADED, str(tmp_path / "archive"), str(out)]
-    told = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     loaded = {Path(line) for line in told.stdout.splitlines()}
-    assert root / "edge" / "reconstruct" / "plain.py" in loaded
-    assert loaded - set(software.source_of("edge.reprocess.recipe", root)) == set()
+    assert ROOT / "edge" / "reconstruct" / "plain.py" in loaded
+    assert loaded - set(counted) == set()
 
 
-def test_software_that_no_task_can_reach_does_not_count():
-    root = Path(software.__file__).resolve().parents[2]
-    names = {path.relative_to(root).as_posix() for path in software.source_of("edge.reprocess.recipe", root)}
+def test_software_that_no_task_can_reach_does_not_count(counted):
+    names = {path.relative_to(ROOT).as_posix() for path in counted}
     assert not [name for name in names if name.startswith(("edge/commands/", "firmware_bridge/twins/"))]
     assert [name for name in names if name.endswith(".csv")]
 

@@ -27,7 +27,7 @@ from tools.unfold import main as unfold
 from tools.unfold_lessons import lessons_of
 from tools.unfold_scan import coarsely_measured, scan_to_learn
 
-SIDE, ELEMENTS, RATE = 64, 3, 0.15
+SIDE, ELEMENTS, RATE = 48, 3, 0.15
 Floats = NDArray[np.float32]
 
 
