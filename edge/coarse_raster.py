@@ -62,15 +62,20 @@ class CoarseSights:
 
 
 def require_factor(factor: int, shape: tuple[int, int]) -> None:
-    """A factor must leave more than one block.
+    """A factor must give blocks of several cells in both directions that the grid holds.
 
     Raises
     ------
     UsageError
-        It is below 2, or blocks are larger than the grid.
+        It is below 2, or blocks are larger than the grid, or the grid has a single row or column.
     """
     if factor < 2:
         raise UsageError(f"a coarse raster of factor {factor} has no blocks of several cells: give 2 or more")
+    if min(shape) < 2:
+        raise UsageError(
+            f"a grid of {shape[0]} x {shape[1]} cells has no blocks of several cells in both directions: scan a larger "
+            "area, or give a finer pitch"
+        )
     if factor > min(shape):
         raise UsageError(
             f"a coarse raster of factor {factor} has blocks larger than the grid's {shape[0]} x {shape[1]} cells: "

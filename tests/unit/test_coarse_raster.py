@@ -85,6 +85,11 @@ def test_a_factor_that_leaves_no_blocks_is_refused(factor: int, sentence: str) -
         coarse_sights(np.ones((6, 9), np.bool_), factor, "points")
 
 
+def test_a_single_line_of_cells_is_refused_with_what_would_help() -> None:
+    with pytest.raises(UsageError, match=r"1 x 9 cells has no blocks .*: scan a larger area, or give a finer pitch"):
+        coarse_sights(np.ones((1, 9), np.bool_), 2, "points")
+
+
 def test_an_area_without_a_cell_is_refused() -> None:
     with pytest.raises(UsageError, match="no cell that may be measured"):
         coarse_sights(np.zeros((6, 9), np.bool_), 2, "strokes")
