@@ -75,3 +75,8 @@ class Learned:
     """What a first look showed; None where there were too few samples for one."""
     left_out: LeftOut | None = None
     """How the calibrated deviation compares with these errors, normalised; None where there were too few samples."""
+
+    @property
+    def follows_colour(self) -> bool:
+        """Whether the photograph helped to predict any element."""
+        return any(group.follows_colour for group in self.groups)

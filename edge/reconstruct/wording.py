@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.reconstruct.covariance import Learned
+from edge.reconstruct.photograph import Alignment
 
+_LEFT = "The photograph was left where it lies: moved elsewhere, it predicts what was measured no better."
 PLAIN = ("The photograph was not used: it shows one colour only.",)
 
 
@@ -29,18 +31,39 @@ def photograph_remarks(learned: Learned, names: Sequence[str]) -> tuple[str, ...
         else f"The variation of {_listed(elements)} is taken not to follow it."
         for percent, elements in sorted(followed.items(), reverse=True)
     ]
-    return (_moved(learned.alignment.down, learned.alignment.right), *rest)
+    return (*(where_moved(learned.alignment) or (_LEFT,)), *rest)
 
 
-def _moved(down: float, right: float) -> str:
+def where_moved(alignment: Alignment) -> tuple[str, ...]:
+    """By how much the photograph was moved, in a sentence; none where it was not."""
+    way = way_of(alignment)
+    return (f"The photograph was moved by {way}, where it predicts best what was measured.",) if way else ()
+
+
+def no_help(learned: Learned, besides: str = "") -> tuple[str, ...]:
+    """That the photograph helps nowhere, in a sentence; none where it does, or too little was measured to tell.
+
+    Parameters
+    ----------
+    besides
+        What else can be done about it than to see where it lies.
+    """
+    if learned.left_out is None or learned.follows_colour:
+        return ()
+    return (
+        "The photograph's colours did not help kriging to predict what was measured, wherever within four cells it was "
+        f"moved: check that it lies on the scan{besides}.",
+    )
+
+
+def way_of(alignment: Alignment) -> str:
+    """Such as ``0.2 cells down and 2.4 cells left``; empty where it rounds to nothing."""
     ways = [
         f"{abs(cells):.1f} cells {onward if cells > 0 else back}"
-        for cells, onward, back in ((down, "down", "up"), (right, "right", "left"))
-        if cells
+        for cells, onward, back in ((alignment.down, "down", "up"), (alignment.right, "right", "left"))
+        if round(cells, 1)
     ]
-    if not ways:
-        return "The photograph was left where it lies: moved elsewhere, it predicts what was measured no better."
-    return f"The photograph was moved by {' and '.join(ways)}, where it predicts best what was measured."
+    return " and ".join(ways)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.kriged_means import at_centroids
 from edge.reconstruct.kriging import learn_parameters, usable_photograph
-from edge.reconstruct.photograph_moved import moved, said_of_no_help, said_where_moved
+from edge.reconstruct.photograph_moved import moved
+from edge.reconstruct.wording import no_help, where_moved
 
 Floats = NDArray[np.float32]
 
@@ -42,4 +43,4 @@ def placed(cells: MeasuredCells, rgb: Floats) -> tuple[Floats, tuple[str, ...]]:
     there = moved(rgb, place.down, place.right)
     blurred = cv2.GaussianBlur(there, (0, 0), place.blur, borderType=cv2.BORDER_REPLICATE)
     found: Floats = np.clip(np.asarray(blurred, np.float32).reshape(rgb.shape), 0, 1)
-    return found, (*said_where_moved(place), *said_of_no_help(learned, _WITHOUT))
+    return found, (*where_moved(place), *no_help(learned, _WITHOUT))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.kriged_means import at_centroids
 from edge.reconstruct.kriging import estimated_everywhere, learn_parameters, usable_photograph
-from edge.reconstruct.photograph_moved import helps, moved
+from edge.reconstruct.photograph_moved import moved
 
 Floats = NDArray[np.float32]
 
@@ -24,6 +24,6 @@ def kriged_maps(cells: MeasuredCells, rgb: Floats) -> tuple[Floats, Floats]:
     learned = learn_parameters(once, photograph)
     maps, _ = estimated_everywhere(once, learned, photograph)
     maps[cells.rows[cells.alone], cells.columns[cells.alone]] = cells.values[cells.alone]
-    if photograph is None or not helps(learned):
+    if photograph is None or not learned.follows_colour:
         return maps, rgb
     return maps, np.clip(moved(rgb, learned.alignment.down, learned.alignment.right), 0, 1)

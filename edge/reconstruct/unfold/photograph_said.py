@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge.reconstruct.cells import MeasuredCells
 from edge.reconstruct.kriged_means import at_centroids
 from edge.reconstruct.kriging import learn_parameters, usable_photograph
-from edge.reconstruct.photograph_moved import helps, said_of_no_help, said_where_moved
+from edge.reconstruct.wording import no_help, way_of, where_moved
 
 Floats = NDArray[np.float32]
 
@@ -30,14 +30,14 @@ def said_of_photograph(cells: MeasuredCells, rgb: Floats, recipe: str) -> tuple[
     if photograph is None:
         return ()
     learned = learn_parameters(at_centroids(cells)[0], photograph)
-    if not helps(learned):
-        return said_of_no_help(learned)
+    if not learned.follows_colour:
+        return no_help(learned)
     place = learned.alignment
     if recipe != "interpolated":
-        return said_where_moved(place)
+        return where_moved(place)
     if max(abs(place.down), abs(place.right)) < _BESIDE:
         return ()
     return (
-        f"The photograph would predict best what was measured {place.down:+.1f} cells down and {place.right:+.1f} to "
-        "the right of where it lies, and this plan leaves it there: register it anew, or choose another plan.",
+        f"The photograph would predict best what was measured if it were moved by {way_of(place)}, and this plan "
+        "leaves it where it lies: register it anew, or choose another plan.",
     )

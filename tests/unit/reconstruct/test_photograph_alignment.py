@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import shift
 
 from edge.reconstruct.photograph import Alignment, Photograph
+from edge.reconstruct.wording import way_of
 
 
 @settings(max_examples=40, deadline=None)
@@ -34,3 +35,11 @@ def test_a_grid_longer_than_opencv_warps_is_moved_all_the_same(shape: tuple[int,
     moved = photograph.aligned(alignment)
     last = np.array([shape[0] - 1]), np.array([shape[1] - 1])
     np.testing.assert_allclose(photograph.at(*last, alignment)[0], moved[-1, -1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("down", "right", "way"),
+    [(0.04, -2.43, "2.4 cells left"), (-1.0, 0.26, "1.0 cells up and 0.3 cells right"), (0.02, -0.03, "")],
+)
+def test_a_way_that_rounds_to_nothing_is_not_said(down: float, right: float, way: str) -> None:
+    assert way_of(Alignment(down, right)) == way

@@ -90,7 +90,7 @@ def test_a_photograph_that_lies_beside_the_maps_is_moved_onto_them() -> None:
     found, remarks = placed(in_means(maps), beside)
     inside = slice(8, -8)
     assert np.abs(found - maps)[inside, inside].mean() < 0.5 * np.abs(beside - maps)[inside, inside].mean()
-    where = r"The photograph was moved [+-]0\.[0-3] cells down and -(1\.[7-9]|2\.[0-3]) to the right, where it predicts"
+    where = r"The photograph was moved by (0\.[1-3] cells (down|up) and )?(1\.[7-9]|2\.[0-3]) cells left, where"
     assert re.match(where, remarks[0])
 
 
@@ -111,14 +111,17 @@ def panel() -> tuple[MeasuredCells, Floats]:
 
 @pytest.mark.parametrize(
     ("recipe", "beginning"),
-    [("kriged", "The photograph was moved "), ("interpolated", "The photograph would predict best what was measured ")],
+    [
+        ("kriged", "The photograph was moved by "),
+        ("interpolated", "The photograph would predict best what was measured if it were moved by "),
+    ],
 )
 def test_whoever_trains_a_network_is_told_that_the_photograph_lies_beside_the_maps(
     panel: tuple[MeasuredCells, Floats], recipe: str, beginning: str
 ) -> None:
     cells, rgb = panel
     beside, far = (said_of_photograph(cells, np.roll(rgb, off, axis=1), recipe) for off in (2, 30))
-    assert re.match(beginning + r"[+-]0\.\d cells down and -(1\.[5-9]|2\.[0-5]) to the right", beside[0])
+    assert re.match(beginning + r"(0\.\d cells (down|up) and )?(1\.[5-9]|2\.[0-5]) cells left, ", beside[0])
     assert far[0].endswith("check that it lies on the scan.")
     assert said_of_photograph(cells, np.zeros_like(rgb), recipe) == ()
 
