@@ -13,6 +13,8 @@ from calibration.srgb import decoded
 _STEP_PX = 0.25
 _SMALLEST_SIDE_PX = 24.0
 _CURVED_SIDE_PX = 60.0
+_PARALLEL = 1e-6
+"""Sine of the angle below which two edges of a square meet nowhere."""
 _MODULES = 6.0
 """Modules along the side of the smallest markers (4 x 4 bits and a border): how deep the black border is at least."""
 _MARGIN = 0.12
@@ -114,7 +116,9 @@ def _fit_edge(
 def _trend(way: NDArray[np.float64], rim: NDArray[Any]) -> NDArray[np.float64]:
     """Level along the edge, shape (n, 1): light falls off slowly, and a hundredth of it would shift the edge."""
     level = np.median(np.asarray(rim, dtype=np.float64), axis=1)
-    return np.asarray(np.polyval(np.polyfit(way, level, 1), way)[:, None], dtype=np.float64)
+    middle, mean = way.mean(), level.mean()
+    slope = (way - middle) @ (level - mean) / ((way - middle) @ (way - middle))
+    return np.asarray((mean + slope * (way - middle))[:, None], dtype=np.float64)
 
 
 def _robust_polynomial(
@@ -139,8 +143,14 @@ def _meeting_point(
         anchors, tangents = [], []
         for start, along, outward, coefficients in (first, second):
             way = float((point - start) @ along)
-            anchors.append(start + way * along + float(np.polyval(coefficients, way)) * outward)
-            tangents.append(along + float(np.polyval(np.polyder(coefficients), way)) * outward)
-        steps = np.linalg.lstsq(np.column_stack([tangents[0], -tangents[1]]), anchors[1] - anchors[0], rcond=None)[0]
-        point = anchors[0] + steps[0] * tangents[0]
+            offset, slope = 0.0, 0.0
+            for coefficient in coefficients.tolist():
+                offset, slope = offset * way + coefficient, slope * way + offset
+            anchors.append(start + way * along + offset * outward)
+            tangents.append(along + slope * outward)
+        (ax, ay), (bx, by), (dx, dy) = tangents[0].tolist(), tangents[1].tolist(), (anchors[1] - anchors[0]).tolist()
+        crossing = ax * by - ay * bx
+        if abs(crossing) < _PARALLEL:
+            return guess
+        point = anchors[0] + (dx * by - dy * bx) / crossing * tangents[0]
     return np.asarray(point, dtype=np.float64)

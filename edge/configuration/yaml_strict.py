@@ -44,6 +44,26 @@ def _fail(node_or_mark: Any, what: str) -> StrictYamlError:
     return StrictYamlError(f"{mark.line + 1}:{mark.column + 1}: {what}")
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Refuses what must not be there before it is read any further."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _fail(event, "anchors and aliases are not allowed: write the value out")
+        nested = isinstance(event, yaml.CollectionStartEvent)
+        self._depth += nested
+        if self._depth > _MAX_DEPTH:
+            raise _fail(event, f"nested more than {_MAX_DEPTH} levels deep")
+        node = super().compose_node(parent, index)
+        self._depth -= nested
+        return node
+
+
 def parse_yaml(text: str) -> LocatedYaml:
     """Parse one document.
 
@@ -55,8 +75,7 @@ def parse_yaml(text: str) -> LocatedYaml:
     if len(text) > MAX_TEXT:
         raise StrictYamlError(f"1:1: the text is longer than {MAX_TEXT} characters")
     try:
-        _refuse_aliases(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_PlainLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
@@ -67,19 +86,6 @@ def parse_yaml(text: str) -> LocatedYaml:
     if node is None:
         return LocatedYaml(None, positions)
     return LocatedYaml(_value(node, (), positions), positions)
-
-
-def _refuse_aliases(text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _fail(event, "anchors and aliases are not allowed: write the value out")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _MAX_DEPTH:
-                raise _fail(event, f"nested more than {_MAX_DEPTH} levels deep")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
 
 
 def _value(node: yaml.Node, path: Path, positions: dict[Path, tuple[int, int]]) -> Any:
