@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.dp5.codec import LONGEST_REQUEST, Dp5CodecError
@@ -19,6 +19,7 @@ def test_settings_are_sent_in_upper_case_without_spaces() -> None:
     ]
 
 
+@settings(max_examples=10)
 @given(st.dictionaries(names, values, max_size=120))
 def test_what_is_written_is_read_and_no_request_is_too_long(settings: dict[str, str]) -> None:
     texts = as_texts(settings)

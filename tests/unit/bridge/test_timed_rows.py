@@ -17,7 +17,7 @@ from firmware_bridge.pairing.rows import Row
 from firmware_bridge.spectrometer import SpectrometerCapabilities, Spectrum
 from firmware_bridge.stage import PoseAt, StageCapabilities
 
-SPEED_MM_S, CELL_MM, CELLS = 10.0, 1.5, 3
+SPEED_MM_S, CELL_MM, CELLS = 15.0, 1.5, 3
 TICK_S = 0.02
 
 

@@ -34,7 +34,7 @@ def _filled(photograph: NDArray[np.float32], inpainting: Inpainting) -> NDArray[
     return photograph - inpainting.error.T.reshape(photograph.shape)
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(
     st.integers(1, 14),
     st.integers(2, 14),

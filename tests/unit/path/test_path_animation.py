@@ -106,6 +106,7 @@ def test_the_beam_is_on_its_way_where_the_clock_says(seconds: float) -> None:
     assert where.tolist() == pytest.approx([expected, 20.0])
 
 
+@pytest.mark.campaign
 def test_a_full_raster_of_many_cells_stays_below_three_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
     # the larger ones, which take long to pack, are tried first and given up for less
     monkeypatch.setattr(animation, "_SIZES", animation._SIZES[2:])

@@ -158,6 +158,7 @@ def test_pictures_of_both_parts_keep_to_their_budget(make_report: MakeReport) ->
     assert small.characters <= whole.characters // 3
 
 
+@pytest.mark.campaign
 def test_a_large_noisy_scan_that_was_split_stays_under_eight_megabytes(make_report: MakeReport) -> None:
     rows, columns = 680, 580
     rng = np.random.default_rng(1)

@@ -218,6 +218,7 @@ def moved(
     return shifted
 
 
+@pytest.mark.campaign
 def test_a_drift_imposed_on_a_painting_is_undone(hands: tuple[NDArray[np.uint32], NDArray[np.float64]]) -> None:
     counts, live_s = hands[0][::4], hands[1][::4]
     detector = DetectorConfig(channels=1024, offset_kev=-0.0697, gain_kev=0.029168, fwhm_mn_kev=0.15)

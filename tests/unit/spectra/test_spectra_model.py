@@ -82,7 +82,7 @@ def test_an_absent_element_averages_to_nothing_at_20_counts(painter_of: Callable
     assert abs(nickel.mean()) < 3.0 * nickel.std() / np.sqrt(nickel.size)
 
 
-@pytest.mark.parametrize("counts", [100, 1000, 10_000])
+@pytest.mark.parametrize("counts", [100, 10_000])
 def test_the_stated_variance_is_the_one_observed(case: Case, counts: int) -> None:
     spectra, live_s = case.draw(3000, counts, seed=counts)
     rates = case.model.fit(spectra, live_s)
@@ -166,7 +166,7 @@ def test_the_noise_peak_at_zero_energy_makes_no_pile_up(painter_of: Callable[...
     np.testing.assert_allclose(with_noise, pile_up_spectrum(lines, shape), atol=1e-5)
 
 
-@pytest.mark.parametrize("counts", [1, 30, 300, 3000])
+@pytest.mark.parametrize("counts", [1, 300])
 def test_a_model_can_be_made_from_however_few_counts(painter_of: Callable[..., Any], counts: int) -> None:
     rates = painter_of().rates(AREAS, 600)
     sum_counts = np.bincount(np.random.default_rng(counts).choice(2048, counts, p=rates / rates.sum()), minlength=2048)

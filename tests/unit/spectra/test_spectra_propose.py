@@ -32,11 +32,11 @@ def test_what_is_there_is_proposed_and_nothing_else(painter_of: Callable[..., An
     ("element", "area", "group"),
     [
         ("As", 40.0, "As-K"),
-        ("S", 60.0, "S-K"),
-        ("Ti", 30.0, "Ti-K"),
         ("Ba", 60.0, "Ba-L"),
-        ("Hg", 20.0, "Hg-L"),
-        ("Zn", 10.0, "Zn-K"),
+        pytest.param("S", 60.0, "S-K", marks=pytest.mark.campaign),
+        pytest.param("Ti", 30.0, "Ti-K", marks=pytest.mark.campaign),
+        pytest.param("Hg", 20.0, "Hg-L", marks=pytest.mark.campaign),
+        pytest.param("Zn", 10.0, "Zn-K", marks=pytest.mark.campaign),
     ],
 )
 def test_an_element_beside_its_rival_is_proposed_and_its_rival_is_not(
