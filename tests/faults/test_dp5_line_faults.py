@@ -42,7 +42,8 @@ STRIKES = [
     {"kind": "stall", "for_s": 3.0},
     {"kind": "half"},
 ]
-EVERY_BYTES = {"host": 307, "controller": 31}
+SPARSE, DENSE = {"host": 1_013, "controller": 97}, {"host": 307, "controller": 31}
+EVERY_BYTES = [pytest.param(SPARSE, id="sparse"), pytest.param(DENSE, id="dense", marks=pytest.mark.campaign)]
 """Offsets at which the faults are tried; primes, so that they meet every part of a frame."""
 SENTENCES = re.compile(
     "does not answer as a spectrometer: check its power, the cable|its counts are lost, measure them again"
@@ -149,13 +150,15 @@ def run_on(rehearsal: ScriptedRehearsal) -> list[BridgeError]:
 Taking = Callable[[ScriptedRehearsal], list[BridgeError]]
 
 
-def check_everywhere(patch: pytest.MonkeyPatch, take: Taking, fault: dict[str, Any]) -> None:
+def check_everywhere(
+    patch: pytest.MonkeyPatch, take: Taking, fault: dict[str, Any], every_bytes: dict[str, int]
+) -> None:
     """Let a fault strike all over a row of spectra: it happens, and what is raised is a sentence that names it."""
     clean = ScriptedRehearsal(patch, [])
     assert take(clean) == []
     assert len(clean.spectra_sent()) == COUNT
     towards = fault["towards"]
-    for offset in range(3, clean.carried[towards], EVERY_BYTES[towards]):
+    for offset in range(3, clean.carried[towards], every_bytes[towards]):
         rehearsal = ScriptedRehearsal(patch, [{**fault, "at_byte": offset}])
         raised: list[BridgeError] = []
         try:
@@ -167,26 +170,31 @@ def check_everywhere(patch: pytest.MonkeyPatch, take: Taking, fault: dict[str, A
         assert rehearsal.happened == [fault["kind"]], f"byte {offset}"
 
 
+@pytest.mark.parametrize("every_bytes", EVERY_BYTES)
 @pytest.mark.parametrize("towards", ["host", "controller"])
 @pytest.mark.parametrize("fault", STRIKES, ids=str)
 def test_a_fault_costs_time_or_is_named_and_no_dwell_gets_another_spectrum(
-    monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], towards: str
+    monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], towards: str, every_bytes: dict[str, int]
 ) -> None:
-    check_everywhere(monkeypatch, dwell, {**fault, "towards": towards})
+    check_everywhere(monkeypatch, dwell, {**fault, "towards": towards}, every_bytes)
 
 
+@pytest.mark.parametrize("every_bytes", EVERY_BYTES)
 @pytest.mark.parametrize("towards", ["host", "controller"])
 @pytest.mark.parametrize("fault", STRIKES, ids=str)
 def test_a_spectrum_that_is_cleared_as_it_is_read_comes_as_it_was_sent_or_is_said_to_be_lost(
-    monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], towards: str
+    monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], towards: str, every_bytes: dict[str, int]
 ) -> None:
-    check_everywhere(monkeypatch, run_on, {**fault, "towards": towards})
+    check_everywhere(monkeypatch, run_on, {**fault, "towards": towards}, every_bytes)
 
 
+@pytest.mark.parametrize("every_bytes", EVERY_BYTES)
 @pytest.mark.parametrize("towards", ["host", "controller"])
 @pytest.mark.parametrize("take", [dwell, run_on])
-def test_a_reset_is_named_or_leaves_no_trace(monkeypatch: pytest.MonkeyPatch, take: Taking, towards: str) -> None:
-    check_everywhere(monkeypatch, take, {"kind": "reset", "towards": towards})
+def test_a_reset_is_named_or_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch, take: Taking, towards: str, every_bytes: dict[str, int]
+) -> None:
+    check_everywhere(monkeypatch, take, {"kind": "reset", "towards": towards}, every_bytes)
 
 
 def await_port(twin: Dp5Process) -> Dp5Spectrometer:

@@ -41,8 +41,8 @@ STRIKES = [
 UNNOTICED_S = 0.1
 """A run-out with the beam that is over so soon falls between two reports."""
 SILENCES = [{"kind": "delay", "for_s": 3.0}, {"kind": "stall", "for_s": 3.0}]
-EVERY_BYTES = 127
-"""Offsets at which the faults are tried; a prime, so that they meet every part of a line."""
+EVERY_BYTES = [pytest.param(389, id="389"), pytest.param(127, id="127", marks=pytest.mark.campaign)]
+"""Offsets at which the faults are tried; primes, so that they meet every part of a line."""
 SENTENCES = re.compile(
     "check the board's power, cable and baud rate|check that the port is the stage's and that the baud rate"
     "|check its power and cable, and that the shutter is closed|check its supply, home it, and resume the scan"
@@ -165,12 +165,13 @@ def sent() -> dict[str, int]:
     return rehearsal.carried
 
 
+@pytest.mark.parametrize("every_bytes", EVERY_BYTES)
 @pytest.mark.parametrize("towards", ["host", "controller"])
 @pytest.mark.parametrize("fault", [*STRIKES, *SILENCES], ids=str)
 def test_a_fault_costs_time_or_is_named_and_the_beam_is_where_it_is_wanted_or_off(
-    fault: dict[str, Any], towards: str, sent: dict[str, int]
+    fault: dict[str, Any], towards: str, every_bytes: int, sent: dict[str, int]
 ) -> None:
-    for offset in range(3, sent[towards], EVERY_BYTES):
+    for offset in range(3, sent[towards], every_bytes):
         rehearsal, raised, over_s = run({**fault, "towards": towards, "at_byte": offset})
         where = f"byte {offset}: {raised}"
         assert rehearsal.log.of(f"line_{fault['kind']}"), where
@@ -199,12 +200,13 @@ def test_a_stroke_whose_beam_is_missing_is_named() -> None:
     assert "the beam was off at" in str(raised)
 
 
+@pytest.mark.parametrize("every_bytes", EVERY_BYTES)
 @pytest.mark.parametrize("towards", ["host", "controller"])
 @pytest.mark.parametrize("fault", SILENCES, ids=str)
 def test_a_line_that_goes_silent_leaves_the_beam_on_for_half_a_second_at_most(
-    fault: dict[str, Any], towards: str, sent: dict[str, int]
+    fault: dict[str, Any], towards: str, every_bytes: int, sent: dict[str, int]
 ) -> None:
-    for offset in range(sent[towards] // 2, sent[towards], EVERY_BYTES):
+    for offset in range(sent[towards] // 2, sent[towards], every_bytes):
         rehearsal, raised, _ = run({**fault, "towards": towards, "at_byte": offset})
         assert isinstance(raised, LinkLost), f"byte {offset}"
         (silent,) = rehearsal.log.of(f"line_{fault['kind']}")

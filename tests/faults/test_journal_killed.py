@@ -21,7 +21,7 @@ from edge.record.schema import wal_path
 
 WRITER = Path(__file__).with_name("journal_writer.py")
 CHECKOUT = Path(__file__).resolve().parents[2]
-KILLS = 15
+KILLS = [pytest.param(5), pytest.param(15, marks=pytest.mark.campaign)]
 
 
 @pytest.fixture
@@ -58,17 +58,18 @@ def recorded(path: Path) -> list[int]:
     return [done.index for done in exposures]
 
 
-def test_a_writer_killed_again_and_again_loses_nothing_that_it_reported(path: Path) -> None:
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_writer_killed_again_and_again_loses_nothing_that_it_reported(path: Path, kills: int) -> None:
     moments = random.Random(11)
     reported: list[int] = []
     found: list[int] = []
-    for seed in range(KILLS):
+    for seed in range(kills):
         writer = start_writer(path, first=len(found), seed=seed)
         reported += durable_until_killed(writer, moments.choice((1, 2, 7, 30, 150)))
         found = recorded(path)
         assert found == list(range(len(found)))
         assert set(reported) <= set(found)
-    assert len(reported) > KILLS
+    assert len(reported) > kills
     assert check_journal(path).is_sound
     with Journal.open(path) as journal:
         journal.append([measured(0), measured(len(found))])
@@ -118,7 +119,9 @@ with Journal.create(Path(sys.argv[1])) as journal:
 """
 
 
-@pytest.mark.parametrize(("limit", "batch"), [(150_000, 1), (1_000_000, 20), (5_000_000, 500)])
+@pytest.mark.parametrize(
+    ("limit", "batch"), [(150_000, 1), (1_000_000, 20), pytest.param(5_000_000, 500, marks=pytest.mark.campaign)]
+)
 def test_a_full_disk_stops_the_scan_with_everything_before_safe(path: Path, limit: int, batch: int) -> None:
     program = FULL_DISK.format(here=str(WRITER.parent), limit=limit, batch=batch)
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}

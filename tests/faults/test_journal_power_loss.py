@@ -23,8 +23,8 @@ from edge.record.journal import Journal, JournalReader
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
-BATCHES = 400
-MOMENTS = [pytest.param(60), pytest.param(1000, marks=[pytest.mark.campaign, pytest.mark.timeout(3600)])]
+BATCHES = 250
+MOMENTS = [pytest.param(20), pytest.param(1000, marks=[pytest.mark.campaign, pytest.mark.timeout(3600)])]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,7 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Operation
         arguments = [*writer, str(first), seed, str(BATCHES // 2)]
         said = subprocess.run(arguments, check=True, env=environment, stdout=subprocess.PIPE).stdout
         first = int(said.split()[-1]) + 1
+
     return str(root), operations_in(log.read_bytes())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from firmware_bridge.twins.settings import TwinSettings
 from tests.protocol.constant_twin import ConstantSource, TwinProcess, running_twin
 from tests.protocol.rehearsal import dwell
 
-COUNT = 150
+COUNT = 90
 LIVE_S = 0.01
 SPECTRA = {"channels": 256, "gain_kev": 0.08, "gain_drift_per_hour": 0.0}
 SETTINGS = {**SPECTRA, "starts_homed": True, "max_speed_mm_s": 500.0, "max_acceleration_mm_s2": 50_000.0}
@@ -34,6 +35,7 @@ STRIKES = [
 LASTS = [{"kind": "stall", "for_s": 1.2}, {"kind": "delay", "for_s": 1.2}]
 
 
+@cache
 def expected(index: int) -> NDArray[np.uint32]:
     """The counts that the twin must have measured, computed beside it."""
     detector = Detector(TwinSettings(**SPECTRA))
@@ -99,7 +101,7 @@ def exhaust(controller: NativeController) -> None:
 
 def spread(fault: dict[str, Any], towards: str) -> dict[str, Any]:
     """The fault, several times in a scan."""
-    first, every = (700, 6_000) if towards == "host" else (300, 900)
+    first, every = (500, 4_000) if towards == "host" else (300, 900)
     return {**fault, "towards": towards, "at_byte": first, "every_bytes": every}
 
 
@@ -137,7 +139,7 @@ def test_a_line_that_is_silent_for_longer_than_a_lease_closes_the_shutter_and_th
 
 
 def test_a_reset_is_named_and_the_scan_goes_on_after_homing(tmp_path: Path) -> None:
-    operator, twin = run(tmp_path, [{"kind": "reset", "at_byte": 9_000}], homing_s=1.0)
+    operator, twin = run(tmp_path, [{"kind": "reset", "at_byte": 4_000}], homing_s=1.0)
     assert [type(each) for each in operator.faults] == [Rebooted]
     assert "home" in str(operator.faults[0])
     assert len(twin.events("boot")) == 2
@@ -146,7 +148,7 @@ def test_a_reset_is_named_and_the_scan_goes_on_after_homing(tmp_path: Path) -> N
 
 
 def test_a_port_that_hangs_up_and_returns_under_another_name_costs_no_exposure(tmp_path: Path) -> None:
-    hang_up = {"kind": "hang_up", "at_byte": 12_000, "for_s": 0.8}
+    hang_up = {"kind": "hang_up", "at_byte": 4_000, "for_s": 0.8}
     with running_twin(tmp_path, faults=[hang_up], **SETTINGS) as twin:
         before = Path(twin.port).readlink()
         operator = Operator(twin.port)
@@ -173,7 +175,7 @@ def test_while_the_port_is_gone_the_shutter_closes_within_its_lease(tmp_path: Pa
 
 
 def test_after_a_hang_up_the_host_continues_within_two_seconds_of_the_return(tmp_path: Path) -> None:
-    hang_up = {"kind": "hang_up", "at_byte": 9_000, "for_s": 0.6}
+    hang_up = {"kind": "hang_up", "at_byte": 4_000, "for_s": 0.6}
     _, twin = run(tmp_path, [hang_up], clock_factor=1.0)
     (gone,) = twin.events("line_hang_up")
     times_s = [each["monotonic_s"] for each in twin.events("exposed")]

@@ -11,13 +11,13 @@ from edge.faults import UsageError
 from edge.replaying.replay import replay_source
 from edge.stopping.asked import asked_stop
 
-SHAPE = (48, 64)
+SHAPE = (36, 48)
 
 
 @pytest.fixture(scope="module")
 def raster(tmp_path_factory):
     """Smooth maps with an edge, and a photograph that shows it."""
-    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]] / 48
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]] / 36
     edge = (x + 0.3 * np.sin(6 * y) > 0.7).astype(float)
     maps = np.stack([edge + 0.2 * np.sin(9 * x), 0.5 + 0.4 * np.cos(7 * x) * np.sin(6 * y)], axis=2) * 100 + 30
     rgb = np.repeat((255 * (0.2 + 0.6 * edge))[:, :, None], 3, axis=2).astype(np.uint8)

@@ -14,15 +14,15 @@ from edge.faults import UsageError
 from edge.replaying.replay import replay_source
 from edge.replaying.sources import load_stack
 
-ROWS, COLUMNS = 48, 64
+ROWS, COLUMNS = 32, 44
 
 
 @pytest.fixture
 def stack(tmp_path):
     """A smooth scene of two elements whose photograph shows one of them."""
     row, column = np.mgrid[:ROWS, :COLUMNS].astype(float)
-    shown = 1.0 / (1 + np.exp((np.hypot(row - 24, column - 30) - 14) / 1.5))
-    hidden = np.exp(-((column - 45) ** 2 + (row - 12) ** 2) / 60)
+    shown = 1.0 / (1 + np.exp((np.hypot(row - 16, column - 20) - 10) / 1.5))
+    hidden = np.exp(-((column - 32) ** 2 + (row - 9) ** 2) / 40)
     rgb = np.repeat((40 + 180 * shown)[..., None], 3, axis=2).astype(np.uint8)
     valid = np.ones((ROWS, COLUMNS), bool)
     valid[:6, :10] = False
@@ -84,7 +84,8 @@ def test_the_scores_are_those_of_the_written_maps(stack, tmp_path):
 
 def test_the_same_seed_gives_the_same_maps_and_another_one_others(stack, tmp_path):
     first, again, other = (
-        replayed(stack, tmp_path / name, mask="random", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+        replayed(stack, tmp_path / name, mask="random", method="linear", seed=seed)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
     assert np.array_equal(first.maps.maps, again.maps.maps)
     assert not np.array_equal(first.mask.cells, other.mask.cells)
@@ -160,7 +161,7 @@ def test_an_unknown_mask_is_refused_by_name(stack, tmp_path, capsys):
 def test_the_portrait_is_replayed_better_than_a_grid_with_linear_interpolation(measurement_data, tmp_path):
     source = tmp_path / "face.npz"
     with np.load(measurement_data / "maxrf_portrait" / "portrait_811x285.npz") as whole:
-        rows = slice(300, 500)
+        rows = slice(380, 460)
         np.savez(source, elements=whole["elements"], **{name: whole[name][rows] for name in ("maps", "rgb", "valid")})
     ours = replayed(source, tmp_path / "ours").scores.psnr_db
     usual = replayed(source, tmp_path / "usual", mask="grid", method="linear").scores.psnr_db
