@@ -130,7 +130,7 @@ def test_a_twin_that_dies_is_a_lost_link(tmp_path: Path) -> None:
         (fly, signal.SIGSTOP),
         (fly, signal.SIGINT),
         (stay, signal.SIGKILL),
-        (stay, signal.SIGTERM),
+        pytest.param(stay, signal.SIGTERM, marks=pytest.mark.campaign),
     ],
     ids=["stroke, killed", "stroke, stopped", "stroke, interrupted", "dwell, killed", "dwell, terminated"],
 )

@@ -19,6 +19,9 @@ from tests.instrument.conftest import await_that
 from tests.protocol.forked import Ready, begun
 from tests.protocol.marlin_twin_process import running_marlin
 
+TERMINATED = pytest.param(signal.SIGTERM, marks=pytest.mark.campaign)
+"""One that is told to end, and heeds it, is gone like one that is killed."""
+WAYS_TO_GO = [signal.SIGKILL, signal.SIGSTOP, signal.SIGINT, TERMINATED]
 HERE = StagePose(100.0, 100.0)
 
 
@@ -102,7 +105,7 @@ def test_a_twin_that_dies_is_a_lost_link(tmp_path: Path) -> None:
         stage.close()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", WAYS_TO_GO)
 def test_the_beam_is_off_within_half_a_second_when_its_host_dies(
     tmp_path: Path, how: signal.Signals, request: pytest.FixtureRequest
 ) -> None:

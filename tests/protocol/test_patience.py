@@ -15,7 +15,7 @@ import pytest
 from firmware_bridge.controller import ATTENTION_S
 from firmware_bridge.faults import ControllerFault, LeaseExpired, LinkLost, ProtocolViolation
 from firmware_bridge.messages import StagePose
-from firmware_bridge.native import heartbeat, link
+from firmware_bridge.native import client, heartbeat, link
 from firmware_bridge.native import limits as native_limits
 from firmware_bridge.native import messages as m
 from firmware_bridge.native.client import NativeController, connect
@@ -203,6 +203,7 @@ def test_a_command_that_takes_too_long_is_aborted_in_a_sentence(
 
 def test_a_controller_that_ignores_the_abort_as_well_is_a_lost_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_limits, "HOMING_S", 0.3)
+    monkeypatch.setattr(client, "_ABORT_S", 0.3)
     with device(liar(pong_alone)) as port:
         controller = connect(port, 115_200)
         with pytest.raises(LinkLost, match="did not answer an abort"):
@@ -241,13 +242,13 @@ class Talker:
 
 
 def test_an_answer_is_awaited_as_long_as_what_travels_before_it_keeps_coming(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native_limits, "ANSWER_S", 1.0)
-    with device(liar(Talker(spectra=7))) as port:
+    monkeypatch.setattr(native_limits, "ANSWER_S", 0.6)
+    with device(liar(Talker(spectra=4))) as port:
         controller = connect(port, 115_200)
         asked_s = time.monotonic()
         assert controller.status().is_homed
-        # Seven questions, one every 250 ms.
-        assert time.monotonic() - asked_s > 1.2
+        # Four questions, one every 250 ms.
+        assert time.monotonic() - asked_s > 0.7
         controller.close()
 
 

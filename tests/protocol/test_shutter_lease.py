@@ -29,6 +29,8 @@ controller.open_shutter()
 raise SystemExit(3)
 """
 _LEASE_S = 0.5
+WAYS_TO_GO = [signal.SIGKILL, signal.SIGSTOP, pytest.param(signal.SIGTERM, marks=pytest.mark.campaign)]
+"""One that is told to end, and heeds it, is gone like one that is killed."""
 
 
 def hold_open(port: str, ready: Ready) -> None:
@@ -53,7 +55,7 @@ def open_and_leave(port: str, how: signal.Signals) -> float:
     return left_s
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+@pytest.mark.parametrize("how", WAYS_TO_GO)
 def test_the_shutter_closes_within_the_lease_when_its_host_dies(tmp_path: Path, how: signal.Signals) -> None:
     with running_twin(tmp_path, starts_homed=True) as twin:
         killed_s = open_and_leave(twin.port, how)

@@ -214,10 +214,10 @@ def test_names_keep_what_tells_maps_apart():
 
 def test_spectra_fitted_in_blocks_are_those_fitted_at_once(measurement_data, tmp_path, monkeypatch):
     with np.load(measurement_data / "maxrf_hands" / "prova1_det10264.npz") as archive:
-        np.savez(tmp_path / "part.npz", counts=archive["counts"][20:30, 40:52], live_time_s=np.full((10, 12), 3.0))
+        np.savez(tmp_path / "part.npz", counts=archive["counts"][20:26, 40:46], live_time_s=np.full((6, 6), 3.0))
     settings = ImportSettings(calibration=(-0.0697, 0.029168), elements=("Pb", "Fe"))
     whole = load_stack(tmp_path / "part.npz", settings)
-    monkeypatch.setattr("edge.imports.bounds.BLOCK_BYTES", 3 * 12 * 1024 * 4)
+    monkeypatch.setattr("edge.imports.bounds.BLOCK_BYTES", 2 * 6 * 1024 * 4)
     blocks = load_stack(tmp_path / "part.npz", settings)
     assert whole.elements == ("Pb-L", "Fe-K")
     assert whole.unit == "counts/s"

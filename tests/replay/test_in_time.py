@@ -156,8 +156,9 @@ def test_a_stage_is_two_to_four_numbers_or_a_configuration(painted, tmp_path):
 def test_a_recording_says_stage_pitch_and_dwell_by_itself():
     recording = Path(__file__).parent / "recordings" / "points"
     config = load_scan_config(recording / "scan.yaml")
-    found = stage_wanted(load_stack(recording), recording, Wanted())
+    stack = load_stack(recording)
+    found = stage_wanted(stack, recording, Wanted())
     assert found.assumed == ()
     assert found.pitch_mm == pytest.approx(config.area.pitch_mm)
     assert found.dwell_s == pytest.approx(config.sampling.dwell_s)
-    assert stage_wanted(load_stack(recording), recording, Wanted(dwell_s=3.0)).dwell_s == 3.0
+    assert stage_wanted(stack, recording, Wanted(dwell_s=3.0)).dwell_s == 3.0

@@ -36,6 +36,8 @@ SAME_MAPS = 2e-3
 Rounding of other processors and libraries moves the learned covariance a little, and maps by 1e-4. What the maps
 get wrong is 20 times this: a change of a method that matters shows.
 """
+SCANNED = [pytest.param(kind, marks=[pytest.mark.campaign] if kind == "points" else []) for kind in KINDS]
+"""What listens does all that the other does, and grows."""
 SAME_ERRORS = 0.02
 """Mean of today's standard errors over the kept ones, less 1."""
 
@@ -140,7 +142,7 @@ class Quiet:
         return ""
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCANNED)
 def test_with_the_recording_in_the_controllers_place_a_scan_makes_the_same_recording(
     folders, results, tmp_path, monkeypatch, kind
 ):
