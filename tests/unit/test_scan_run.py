@@ -275,7 +275,8 @@ class Stuck(ScriptedController):
         self.calls.append("abort")
 
 
-def test_a_shutter_that_an_abort_does_not_close_is_not_journalled_as_closed(run, journal):
+def test_a_shutter_that_an_abort_does_not_close_is_not_journalled_as_closed(run, journal, monkeypatch):
+    monkeypatch.setattr("edge.beam.shutter._CLOSE_S", 0.1)
     with pytest.raises(SafetyStop, match="says that it is open: switch the tube off"):
         run(Stuck())
     assert events(journal, ShutterClosed) == []

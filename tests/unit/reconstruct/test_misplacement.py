@@ -83,6 +83,7 @@ def test_elements_that_do_not_vary_tell_no_offset() -> None:
     assert "show no element" in str(found(np.zeros_like(maps), rgb, 0.1))
 
 
+@pytest.mark.campaign
 def test_the_offset_put_into_the_portrait_comes_on_top_of_its_own(measurement_data: Path) -> None:
     """The pair is aligned to about a cell only, so what is put in is the difference of two estimates."""
     maps, rgb, _ = portrait(measurement_data)

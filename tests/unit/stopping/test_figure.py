@@ -76,7 +76,15 @@ def test_the_noise_of_counting_is_taken_off():
     assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(np.square(true_rmse(maps)).mean()), rel=0.12)
 
 
-@pytest.mark.parametrize(("count", "counts_for_s"), [(24, None), (24, 4.0), (100, None), (100, 4.0)])
+@pytest.mark.parametrize(
+    ("count", "counts_for_s"),
+    [
+        (24, None),
+        (100, 4.0),
+        pytest.param(24, 4.0, marks=pytest.mark.campaign),
+        pytest.param(100, None, marks=pytest.mark.campaign),
+    ],
+)
 def test_the_range_holds_the_true_error_about_as_often_as_it_says(count, counts_for_s):
     holds, below = [], []
     for seed in range(250):

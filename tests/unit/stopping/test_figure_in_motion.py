@@ -26,7 +26,7 @@ def rates() -> np.ndarray:
     return np.stack([400 * inside + 100, 250 * (1 + np.sin(7 * x) * np.cos(5 * y))], axis=2)
 
 
-@pytest.mark.parametrize("budget_s", [22.0, 30.0])
+@pytest.mark.parametrize("budget_s", [22.0, pytest.param(30.0, marks=pytest.mark.campaign)])
 def test_the_error_told_of_maps_in_motion_is_not_below_the_true_one(budget_s: float) -> None:
     truth = rates()
     rgb = np.repeat((truth[:, :, :1] / 2).astype(np.uint8), 3, axis=2)
