@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -68,6 +69,8 @@ def forked(serve: Callable[..., None], *arguments: Any) -> Iterator[tuple[BasePr
 
 
 def _run(serve: Callable[..., None], arguments: tuple[Any, ...], said: Connection) -> None:
+    # a run in the background ignores it, and so would its forks
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         serve(*arguments, lambda *words: said.send(list(words)))
     finally:
