@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import radians
 from typing import Any
 
@@ -83,6 +84,18 @@ class Template:
     spectrum: Spectrum
 
 
+@lru_cache(maxsize=8)
+def _families(
+    channels: int, offset_kev: float, gain_kev: float, response: DetectorResponse, groups: tuple[LineGroup, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """What `family_spectra` gives, not to be written to: a fit comes back to a scale and a response again and again."""
+    edges = SpectrumShape(channels, offset_kev, gain_kev, response).edges_kev()
+    found = family_spectra(edges, groups, response)
+    for array in found:
+        array.flags.writeable = False
+    return found
+
+
 def sum_templates(
     counts: NDArray[np.float64],
     shape: SpectrumShape,
@@ -93,8 +106,8 @@ def sum_templates(
     tube_kv: float,
 ) -> tuple[Template, ...]:
     """Columns of the fit of the sum spectrum."""
-    edges, energies = shape.edges_kev(), shape.energies_kev()
-    spectra, shares, owners = family_spectra(edges, groups, shape.response)
+    energies = shape.energies_kev()
+    spectra, shares, owners = _families(shape.channels, shape.offset_kev, shape.gain_kev, shape.response, tuple(groups))
     templates: list[Template] = []
     for owner, group in enumerate(groups):
         for i, position in enumerate(np.flatnonzero(owners == owner)):
