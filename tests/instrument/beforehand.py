@@ -49,6 +49,14 @@ def leave_out_maps() -> None:
     leave_out_report()
 
 
+def attend_briefly() -> None:
+    """A program that does nothing counts as one that attends for a second, in place of five."""
+    from edge.readiness import shutter_test
+    from firmware_bridge.native import heartbeat
+
+    shutter_test.ATTENTION_S = heartbeat.ATTENTION_S = 1.0
+
+
 def interrupt_the_report() -> None:
     """Ctrl-C comes while the report is made, however fast that is."""
     from edge import finish

@@ -39,20 +39,22 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(bench: Bench) -> Bench:
-    """A scan of some seconds, each command in a process of its own."""
-    bench.starter = None
+    """A scan of some seconds, of which no maps are asked."""
+    bench.beforehand = ("leave_out_maps",)
     bench.scan["sampling"] |= {"rate": PLANNED / 6144}
     return bench
 
 
 @contextmanager
 def failing(bench: Bench, shim: Path, plan: str) -> Iterator[None]:
-    """Every command that begins within meets the fault at an operation on its journal."""
+    """Every command that begins within, in full, meets the fault at an operation on its journal."""
+    starter, bench.starter = bench.starter, None
     os.environ |= {"LD_PRELOAD": str(shim), "BAD_MEDIUM_PLAN": f"{bench.recording / 'journal.sqlite'}|{plan}"}
     try:
         yield
     finally:
         del os.environ["LD_PRELOAD"], os.environ["BAD_MEDIUM_PLAN"]
+        bench.starter = starter
 
 
 def assert_shutter_closes(bench: Bench) -> None:

@@ -16,6 +16,7 @@ def attended(bench):
     """An instrument whose door opens by itself once the exposure that holds the beam on is over."""
     bench.instrument["twin"] |= {"starts_homed": True, "clock_factor": 1_000.0}
     bench.instrument["twin"] |= {"door_opens_after": 11, "door_stays_open_s": 1_500.0}
+    bench.beforehand = ("attend_briefly",)
     return bench
 
 

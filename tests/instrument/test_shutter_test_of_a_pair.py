@@ -6,8 +6,10 @@ import time
 
 from edge.configuration.area import AreaConfig
 from edge.console import Console
+from edge.readiness import shutter_test
 from edge.readiness.doctor import Finding
 from edge.readiness.shutter_test import ShutterTest
+from firmware_bridge.pairing import leave
 from firmware_bridge.registry import SPECTROMETERS, STAGES, connect_pair
 from firmware_bridge.spectrometer import SpectrometerOptions
 from firmware_bridge.stage import StageOptions
@@ -26,11 +28,13 @@ class Helper(Console):
         return answers[0]
 
 
-def test_the_shutter_test_goes_through_on_grbl_and_dp5(tmp_path):
+def test_the_shutter_test_goes_through_on_grbl_and_dp5(tmp_path, monkeypatch):
+    for module in (leave, shutter_test):
+        monkeypatch.setattr(module, "ATTENTION_S", 1.0)
     found: list[Finding] = []
     area = AreaConfig(x_mm=2.0, y_mm=2.0, width_mm=6.0, height_mm=6.0, pitch_mm=0.5)
-    grbl = {"door_opens_after_beam_s": 80.0, "door_stays_open_s": 40.0, "clock_factor": 20.0}
-    with running_grbl(tmp_path, **grbl) as stage, running_dp5(tmp_path, clock_factor=20.0) as detector:
+    grbl = {"door_opens_after_beam_s": 80.0, "door_stays_open_s": 40.0, "clock_factor": 40.0}
+    with running_grbl(tmp_path, **grbl) as stage, running_dp5(tmp_path, clock_factor=40.0) as detector:
         controller = connect_pair(
             lambda: STAGES["grbl"](StageOptions(stage.port, 115_200, gate="M8")),
             lambda: SPECTROMETERS["dp5"](SpectrometerOptions(detector.port, 115_200, {})),
